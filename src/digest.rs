@@ -1,0 +1,82 @@
+//! Sha-256 digests over exact bytes. Imports nothing of ours.
+
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// A sha-256 digest (FIPS 180-4) over exact bytes, shown as 64 lower-case hexadecimal digits.
+///
+/// ```
+/// use cutter::digest::Digest;
+/// let empty = Digest::of(b"");
+/// assert_eq!(empty.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+/// assert_eq!(Digest::parse(&empty.to_string()), Some(empty));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Reads 64 lower-case hexadecimal digits; anything else is `None`, since digests are never normalised.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let &[high, low] = pair else { return None };
+            *byte = (nibble(high)? << 4) | nibble(low)?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The digest of a `sha256sum` listing: one `<digest>  <name>` line an entry, sorted by bytes.
+    ///
+    /// `sha256sum NAME... | LC_ALL=C sort | sha256sum` gives the same. Names must not hold a newline or a backslash,
+    /// which `sha256sum` would escape.
+    pub fn of_listing<'a>(entries: impl IntoIterator<Item = (&'a str, Digest)>) -> Self {
+        let mut lines: Vec<String> = entries.into_iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect();
+        lines.sort();
+        Self::of(lines.concat().as_bytes())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_digest_does_not_depend_on_the_order_of_its_entries() {
+        let (a, b) = (("a", Digest::of(b"1")), ("b", Digest::of(b"2")));
+        assert_eq!(Digest::of_listing([a, b]), Digest::of_listing([b, a]));
+    }
+
+    #[test]
+    fn upper_case_digits_are_not_a_digest() {
+        assert_eq!(Digest::parse(&Digest::of(b"x").to_string().to_uppercase()), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! Points in time: UTC, whole milliseconds, passed in as values. Reading the clock is left to `cli`.
+
+use std::fmt;
+
+/// A point in time in UTC with millisecond precision, between the years 0001 and 9999.
+///
+/// Milliseconds because a Cedar `datetime` has no finer unit.
+///
+/// ```
+/// use cutter::time::Timestamp;
+/// let time = Timestamp::parse("2026-05-21T10:15:00+02:00").unwrap();
+/// assert_eq!(time.to_string(), "2026-05-21T08:15:00Z");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Timestamp(jiff::Timestamp);
+
+impl Timestamp {
+    /// Reads an RFC 3339 time with an offset; finer than a millisecond is refused, never rounded.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        let ours = Self::from_milliseconds(time.as_millisecond())?;
+        // A time zone name in brackets is jiff's own addition to the format.
+        (ours.0 == time && !text.contains('[')).then_some(ours)
+    }
+
+    /// The time this many milliseconds after 1970-01-01T00:00:00Z.
+    pub fn from_milliseconds(milliseconds: i64) -> Option<Self> {
+        let time = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
+        let oldest: jiff::Timestamp = jiff::Timestamp::from_second(-62_135_596_800).ok()?;
+        (time >= oldest).then_some(Self(time))
+    }
+
+    /// The system's clock, cut to milliseconds.
+    pub fn from_system(time: std::time::SystemTime) -> Option<Self> {
+        Self::from_milliseconds(jiff::Timestamp::try_from(time).ok()?.as_millisecond())
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn milliseconds(self) -> i64 {
+        self.0.as_millisecond()
+    }
+
+    /// The form a Cedar `datetime("...")` takes: `2026-05-21T08:15:00.000Z`.
+    pub fn to_cedar(self) -> String {
+        self.0.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_without_an_offset_or_finer_than_a_millisecond_is_refused() {
+        for text in ["2026-05-21T08:15:00", "2026-05-21T08:15:00.0001Z", "2026-05-21", "", "2026-05-21T08:15:00Z[UTC]"]
+        {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_cedar_form_always_has_three_digits_of_a_second() {
+        assert_eq!(Timestamp::parse("2026-05-21T08:15:00Z").unwrap().to_cedar(), "2026-05-21T08:15:00.000Z");
+    }
+}
