@@ -1,6 +1,24 @@
 //! `cutter` decides by Cedar policies what an automated run may do to a production database, and proves what it did.
+//!
+//! The rooms, lowest first; imports go down only:
+//! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`]); nouns ([`schema`], [`policy`], [`config`],
+//! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
+//! [`explain`]); files ([`files`]); faces ([`render`]); the door ([`cli`]).
 
+pub mod attestation;
+pub mod cli;
+pub mod config;
+pub mod decision;
 pub mod digest;
+pub mod document;
+pub mod explain;
+pub mod facts;
+pub mod files;
 pub mod json;
+pub mod plan;
+pub mod policy;
 pub mod problem;
+pub mod render;
+pub mod request;
+pub mod schema;
 pub mod time;

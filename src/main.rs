@@ -1,3 +1,5 @@
 //! The door: parse, run, exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cutter::cli::run(std::env::args_os()).into()
+}

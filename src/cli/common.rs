@@ -1,0 +1,207 @@
+//! Arguments that several subcommands share, each of which knows how to become one domain value.
+
+use crate::config::Config;
+use crate::document::Clock;
+use crate::facts::Facts;
+use crate::files;
+use crate::plan::RunPlan;
+use crate::policy::PolicyBundle;
+use crate::problem::{Problem, Problems};
+use crate::render::{self, Style};
+use crate::time::Timestamp;
+use clap::{Args, ValueEnum};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+/// Where policies, facts and configuration lie.
+#[derive(Args, Debug)]
+pub struct InputArguments {
+    /// The plan: a JSON file
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArguments,
+    /// The folder of facts: Cedar entities in `*.json`
+    #[arg(long, value_name = "DIR", default_value = "entities")]
+    entities: PathBuf,
+    /// Decide as if it were this time (recorded as given)
+    #[arg(long, value_name = "RFC3339", value_parser = parse_time)]
+    now: Option<Timestamp>,
+}
+
+/// Where the policy bundle and the configuration lie.
+#[derive(Args, Debug)]
+pub struct BundleArguments {
+    /// The policy bundle: one schema and its policies
+    #[arg(long, value_name = "DIR", default_value = "policies")]
+    policies: PathBuf,
+    /// The configuration [default: cutter.toml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Everything a decision is made from.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What judges.
+    pub bundle: PolicyBundle,
+    /// What it judges by.
+    pub facts: Facts,
+    /// What is judged.
+    pub plan: RunPlan,
+    /// When.
+    pub now: Timestamp,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl InputArguments {
+    /// Reads everything and reports all that is wrong together.
+    pub fn load(&self) -> Result<Inputs, Problems> {
+        let mut problems = Problems::new();
+        let bundle = problems.absorb(self.bundle.load());
+        let entities = problems.absorb(files::read_entities(&self.entities));
+        let source = problems.absorb(files::read(&self.plan));
+        let (mut facts, mut plan) = (None, None);
+        if let Some((bundle, config)) = &bundle {
+            facts = entities.and_then(|raw| problems.absorb(Facts::admit(&raw, bundle)));
+            plan = source.and_then(|source| problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref())));
+        } else if let Some(source) = &source {
+            // Without a schema the plan can still be told apart from what is no JSON at all.
+            problems.absorb(crate::json::parse(source).map(|_| ()));
+        }
+        let (now, clock) = match self.now {
+            Some(now) => (Some(now), Clock::Given),
+            None => (Timestamp::from_system(std::time::SystemTime::now()), Clock::System),
+        };
+        if now.is_none() {
+            problems.push(Problem::failure("the system's clock shows no time between the years 1 and 9999"));
+        }
+        match (bundle, facts, plan, now) {
+            (Some((bundle, _)), Some(facts), Some(plan), Some(now)) if problems.is_empty() => {
+                Ok(Inputs { bundle, facts, plan, now, clock })
+            }
+            _ => Err(problems),
+        }
+    }
+}
+
+impl BundleArguments {
+    /// Reads the bundle and, where there is one, the configuration.
+    pub fn load(&self) -> Result<(PolicyBundle, Option<Config>), Problems> {
+        let default = PathBuf::from("cutter.toml");
+        let config = self.config.clone().or_else(|| default.exists().then_some(default));
+        let mut problems = Problems::new();
+        let bundle = problems.absorb(files::read_bundle(&self.policies, config.as_deref()));
+        let bundle = bundle.and_then(|sources| problems.absorb(PolicyBundle::parse(&sources)));
+        let config = config
+            .and_then(|path| problems.absorb(files::read(&path)))
+            .and_then(|source| problems.absorb(Config::parse(&source)));
+        match bundle {
+            Some(bundle) => problems.or((bundle, config)),
+            None => Err(problems),
+        }
+    }
+}
+
+/// How results and errors are shown.
+#[derive(Args, Debug)]
+pub struct OutputArguments {
+    /// The form of results
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Write results to this file instead of standard output
+    #[arg(long, global = true, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// When to use colour; `NO_COLOR` turns `auto` off
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+    /// The form of errors
+    #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Human)]
+    error_format: ErrorFormat,
+}
+
+/// The forms of results.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum Format {
+    /// For terminals
+    Table,
+    /// One versioned document
+    Json,
+    /// For reports
+    Markdown,
+    /// One row a line
+    Ndjson,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum ErrorFormat {
+    /// With underlined source
+    Human,
+    /// One line each
+    Plain,
+    /// One versioned document
+    Json,
+}
+
+impl OutputArguments {
+    /// How standard output wants it.
+    pub fn style(&self) -> Style {
+        self.style_for(self.output.is_none() && std::io::stdout().is_terminal())
+    }
+
+    /// The text of problems, as standard error wants it.
+    pub fn problems(&self, problems: &Problems) -> String {
+        match self.error_format {
+            ErrorFormat::Human => render::problems::human(problems, self.style_for(std::io::stderr().is_terminal())),
+            ErrorFormat::Plain => render::problems::plain(problems),
+            ErrorFormat::Json => render::problems::json(problems),
+        }
+    }
+
+    /// Prints a result where it belongs.
+    pub fn print(&self, text: &str) -> Result<(), Problem> {
+        if let Some(path) = &self.output {
+            return files::write(path, text);
+        }
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            // A reader that has seen enough, such as `head`, is no failure of ours.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Problem::failure(format!("the result cannot be printed: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn style_for(&self, terminal: bool) -> Style {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let color = match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        };
+        let columns = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns >= 20);
+        let measured = || terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| width.0);
+        Style { width: columns().or_else(measured).unwrap_or(100).clamp(40, 400), color }
+    }
+}
+
+/// A subcommand that has no such form says so as a usage problem.
+pub fn unsupported(format: Format, command: &str) -> Problem {
+    let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    Problem::invalid(format!("`{command}` has no form `{name}`")).help(format!("see `cutter {command} --help`"))
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| {
+        "write an RFC 3339 time with an offset and at most milliseconds, such as 2026-05-21T08:15:00Z".to_owned()
+    })
+}

@@ -1,0 +1,105 @@
+//! The command line: arguments become inputs, results become text and an exit code. One file a subcommand.
+
+mod authorize;
+mod common;
+mod explain;
+mod schema;
+
+use crate::problem::{Fault, Problem, Problems};
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::Write as _;
+
+/// What a script may conclude from a run of `cutter`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything asked is allowed, holds or matches.
+    Authorized = 0,
+    /// Cutter itself could not do its work.
+    Failure = 1,
+    /// At least one action is denied for good.
+    Denied = 2,
+    /// An input is malformed or does not validate.
+    Invalid = 3,
+    /// Approvals are missing and nothing is final.
+    Ready = 5,
+    /// Something could not be judged or observed.
+    Unmeasured = 7,
+    /// Approvals are there, but a named gap is open.
+    Blocked = 9,
+    /// Wrong command line.
+    Usage = 64,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Decides, by Cedar policies, what an automated run may do to a production database.
+#[derive(Parser, Debug)]
+#[command(name = "cutter", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(flatten)]
+    output: common::OutputArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Decide every intended action of a plan; it only looks
+    Authorize(authorize::Arguments),
+    /// Say why one row of a plan is what it is, and what would change it
+    Explain(explain::Arguments),
+    /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
+    Schema(schema::Arguments),
+}
+
+/// Parses the command line, does the work, prints, and says how it went.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Authorized };
+        }
+    };
+    let output = &arguments.output;
+    let result = match &arguments.command {
+        Command::Authorize(arguments) => arguments.run(output),
+        Command::Explain(arguments) => arguments.run(output),
+        Command::Schema(arguments) => arguments.run(),
+    };
+    match result.and_then(|(text, exit)| output.print(&text).map(|()| exit).map_err(Problems::from)) {
+        Ok(exit) => exit,
+        Err(problems) => {
+            let _ = std::io::stderr().write_all(output.problems(&problems).as_bytes());
+            match problems.fault() {
+                Fault::Failure => Exit::Failure,
+                Fault::Invalid => Exit::Invalid,
+            }
+        }
+    }
+}
+
+/// What a command gives: text for standard output, and how it went.
+type Outcome = Result<(String, Exit), Problems>;
+
+/// A record that has no JSON form; it does not happen, and is said if it does.
+fn no_json(error: serde_json::Error) -> Problem {
+    Problem::failure(format!("the result has no JSON form: {error}"))
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 authorized   everything asked is allowed / holds / matches
+  1 failure      cutter itself could not do its work
+  2 denied       an action is denied for good
+  3 invalid      policy, schema, plan or facts are malformed or do not validate
+  5 ready        READY_FOR_SOVEREIGN_APPROVAL: approvals are missing, nothing is final
+  7 unmeasured   something could not be judged
+  9 blocked      approvals are there, but a named gap is open
+  64 usage       wrong command line";

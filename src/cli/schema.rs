@@ -1,0 +1,29 @@
+//! `cutter schema`: the published schemas of inputs.
+
+use super::common::BundleArguments;
+use super::{Exit, Outcome};
+use clap::{Args, Subcommand};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    of: Of,
+}
+
+#[derive(Subcommand, Debug)]
+enum Of {
+    /// The JSON Schema of plans
+    Plan,
+    /// The type of `context.run` in the bundle's schema: what the runtime establishes
+    Run(BundleArguments),
+}
+
+impl Arguments {
+    pub fn run(&self) -> Outcome {
+        let text = match &self.of {
+            Of::Plan => include_str!("../../schemas/plan.schema.json").to_owned(),
+            Of::Run(bundle) => format!("type RunFacts = {};\n", bundle.load()?.0.schema().run_type()),
+        };
+        Ok((text, Exit::Authorized))
+    }
+}

@@ -1,0 +1,371 @@
+//! The judgment: each row's decision and its basis, found by asking Cedar, and the verdict over all rows. Pure.
+
+use crate::policy::annotations::Tier;
+use crate::policy::{BundlePolicy, PolicyBundle};
+use crate::problem::Problems;
+use crate::request::{Moment, Requests, Stage};
+use cedar_policy::{ActionConstraint, Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Why a row is what it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// A permit covers it and no ban stands before it, without any approval.
+    Permitted,
+    /// It is allowed because an approval opened a gate.
+    Approved,
+    /// A ban stands before it that nothing lifts.
+    Forbidden,
+    /// No permit covers it.
+    NotPermitted,
+    /// It would be allowed if every gate it needs were opened and every gap closed; an approval is missing.
+    ApprovalRequired,
+    /// It would be allowed if every gap were closed.
+    Precondition,
+    /// Cedar allows it, but a row it comes after is denied.
+    BlockedBy,
+    /// Something erred, or two ways of asking disagree.
+    Indeterminate,
+}
+
+impl Basis {
+    /// The basis as people read it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Permitted => "permitted",
+            Self::Approved => "approved",
+            Self::Forbidden => "forbidden",
+            Self::NotPermitted => "not permitted",
+            Self::ApprovalRequired => "approval required",
+            Self::Precondition => "precondition",
+            Self::BlockedBy => "blocked by",
+            Self::Indeterminate => "indeterminate",
+        }
+    }
+
+    /// Whether a row of this basis is allowed.
+    pub fn allows(self) -> bool {
+        matches!(self, Self::Permitted | Self::Approved)
+    }
+}
+
+/// The state of a whole plan; a later one is worse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// Every row is allowed.
+    Authorized,
+    /// Approvals are there, but a named gap is open.
+    Blocked,
+    /// Approvals are missing and nothing is final.
+    ReadyForSovereignApproval,
+    /// A row is denied for good.
+    Denied,
+    /// A row could not be judged.
+    Indeterminate,
+}
+
+impl Verdict {
+    /// The verdict as scripts and people see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authorized => "AUTHORIZED",
+            Self::Blocked => "BLOCKED",
+            Self::ReadyForSovereignApproval => "READY_FOR_SOVEREIGN_APPROVAL",
+            Self::Denied => "DENIED",
+            Self::Indeterminate => "INDETERMINATE",
+        }
+    }
+
+    fn of(basis: Basis) -> Self {
+        match basis {
+            // What a blocked row is worth is counted at its blocker.
+            Basis::Permitted | Basis::Approved | Basis::BlockedBy => Self::Authorized,
+            Basis::Precondition => Self::Blocked,
+            Basis::ApprovalRequired => Self::ReadyForSovereignApproval,
+            Basis::Forbidden | Basis::NotPermitted => Self::Denied,
+            Basis::Indeterminate => Self::Indeterminate,
+        }
+    }
+}
+
+/// One row of the table of decisions.
+#[derive(Clone, Debug)]
+pub struct DecisionRow {
+    /// Why it is what it is; [`Basis::allows`] is the decision.
+    pub basis: Basis,
+    /// The whole context of its request.
+    pub context: Context,
+    /// The policies that decided it, sorted.
+    pub policies: Vec<String>,
+    /// One line for people.
+    pub reason: String,
+    /// Gates that approvals must open, or, where it is approved, did open.
+    pub needs: Vec<String>,
+    /// Gaps that must be closed.
+    pub gaps: Vec<String>,
+    /// The rows before it that are denied, as indices into the table.
+    pub blocked_by: Vec<usize>,
+    /// What erred, sorted.
+    pub errors: Vec<String>,
+}
+
+/// The decisions over a whole plan, in the plan's order.
+#[derive(Clone, Debug)]
+pub struct DecisionTable {
+    /// One row for each of the plan's.
+    pub rows: Vec<DecisionRow>,
+    /// The worst of the rows.
+    pub verdict: Verdict,
+    /// Gaps that are open now.
+    pub open_gaps: Vec<String>,
+    /// Gaps that will be asked for at the moment of use, and that earlier rows of the run are to close.
+    pub deferred_gaps: Vec<String>,
+}
+
+/// Judges every row of a plan at a moment.
+///
+/// The problems are faults of the inputs: a row that makes no request of the schema.
+pub fn decide(requests: &Requests<'_>, moment: &Moment) -> Result<DecisionTable, Problems> {
+    let mut judge = Judge::new(requests, moment);
+    let mut problems = Problems::new();
+    let mut rows = Vec::new();
+    let mut deferred = BTreeSet::new();
+    for action in &requests.plan().actions {
+        match judge.row(action, &mut deferred) {
+            Ok(row) => rows.push(row),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    block(requests, &mut rows);
+    let verdict = rows.iter().map(|row| Verdict::of(row.basis)).max().unwrap_or(Verdict::Indeterminate);
+    let open: BTreeSet<String> = rows.iter().flat_map(|row| row.gaps.iter().cloned()).collect();
+    let deferred_gaps = deferred.difference(&open).cloned().collect();
+    Ok(DecisionTable { rows, verdict, open_gaps: open.into_iter().collect(), deferred_gaps })
+}
+
+/// What one asking of Cedar answered.
+struct Answer {
+    allow: bool,
+    /// Policies that decided, sorted.
+    policies: Vec<String>,
+    errors: Vec<String>,
+}
+
+/// The policies that can match one action: all of them, and with tiers set aside.
+struct Slice {
+    full: PolicySet,
+    /// Without the approval and the precondition tier.
+    bare: PolicySet,
+    /// Without the precondition tier.
+    approvals: PolicySet,
+}
+
+struct Judge<'a, 'm> {
+    requests: &'a Requests<'a>,
+    moment: &'m Moment,
+    authorizer: Authorizer,
+    slices: HashMap<EntityUid, Slice>,
+}
+
+impl<'a, 'm> Judge<'a, 'm> {
+    fn new(requests: &'a Requests<'a>, moment: &'m Moment) -> Self {
+        Self { requests, moment, authorizer: Authorizer::new(), slices: HashMap::new() }
+    }
+
+    fn row(
+        &mut self,
+        action: &crate::plan::IntendedAction,
+        deferred: &mut BTreeSet<String>,
+    ) -> Result<DecisionRow, crate::problem::Problem> {
+        let bundle = self.requests.bundle();
+        let facts = self.requests.facts().entities();
+        let slice = self
+            .slices
+            .entry(action.action.clone())
+            .or_insert_with(|| Slice::of(bundle, &action.action, self.requests.facts().entities()));
+        let ask = |moment: &Moment, policies: &PolicySet| -> Result<(Answer, Context), crate::problem::Problem> {
+            let context = self.requests.context(action, moment)?;
+            let request = self.requests.request(action, context.clone())?;
+            Ok((ask(&self.authorizer, &request, policies, facts), context))
+        };
+        let (full, context) = ask(self.moment, &slice.full)?;
+        let mut row = DecisionRow {
+            basis: Basis::Indeterminate,
+            context,
+            policies: full.policies,
+            reason: String::new(),
+            needs: Vec::new(),
+            gaps: Vec::new(),
+            blocked_by: Vec::new(),
+            errors: full.errors,
+        };
+        if !row.errors.is_empty() {
+            row.reason = "a policy could not be evaluated".to_owned();
+            return Ok(row);
+        }
+        if full.allow {
+            row.basis = Basis::Permitted;
+            if !self.moment.gates.is_empty() {
+                let (closed, _) = ask(&Moment { gates: BTreeSet::new(), ..self.moment.clone() }, &slice.full)?;
+                row.errors = closed.errors;
+                if !closed.allow {
+                    row.basis = Basis::Approved;
+                    row.needs = gates(bundle, &closed.policies);
+                }
+            }
+        } else {
+            let every_gate = bundle.schema().gates().iter().cloned().collect();
+            let (bare, _) = ask(self.moment, &slice.bare)?;
+            let (opened, _) = ask(&Moment { gates: every_gate, ..self.moment.clone() }, &slice.approvals)?;
+            row.errors = [bare.errors, opened.errors].concat();
+            if bare.allow != opened.allow {
+                row.errors.push(
+                    "setting the approval tier aside and opening every gate do not give the same decision".to_owned(),
+                );
+            }
+            row.basis = match bare.allow {
+                true => {
+                    row.needs = gates(bundle, &row.policies);
+                    row.gaps = gaps(bundle, &row.policies);
+                    if row.needs.is_empty() { Basis::Precondition } else { Basis::ApprovalRequired }
+                }
+                false if row.policies.iter().any(|id| bars_for_good(bundle.tier(id))) => Basis::Forbidden,
+                false => Basis::NotPermitted,
+            };
+        }
+        if self.moment.stage == Stage::Plan && !matches!(row.basis, Basis::Forbidden | Basis::NotPermitted) {
+            let (at_use, _) = ask(&Moment { stage: Stage::Use, ..self.moment.clone() }, &slice.full)?;
+            row.errors.extend(at_use.errors);
+            deferred.extend(gaps(bundle, &at_use.policies));
+        }
+        if !row.errors.is_empty() {
+            row.errors.sort();
+            row.errors.dedup();
+            row.basis = Basis::Indeterminate;
+            row.needs.clear();
+            row.gaps.clear();
+        }
+        row.reason = reason(bundle, &row);
+        Ok(row)
+    }
+}
+
+impl Slice {
+    fn of(bundle: &PolicyBundle, action: &EntityUid, entities: &Entities) -> Self {
+        let matching: Vec<&BundlePolicy> = bundle
+            .policies()
+            .iter()
+            .filter(|policy| match policy.policy.action_constraint() {
+                ActionConstraint::Any => true,
+                ActionConstraint::Eq(uid) => uid == *action,
+                ActionConstraint::In(uids) => uids.iter().any(|uid| entities.is_ancestor_of(uid, action)),
+            })
+            .collect();
+        let set = |keep: &dyn Fn(Option<&Tier>) -> bool| {
+            let kept = matching.iter().filter(|policy| keep(policy.annotations.tier.as_ref()));
+            // The bundle joined the same policies before, so that ids cannot collide.
+            PolicySet::from_policies(kept.map(|policy| policy.policy.clone())).unwrap_or_default()
+        };
+        Self {
+            full: set(&|_| true),
+            bare: set(&|tier| !matches!(tier, Some(Tier::Approval(_) | Tier::Precondition(_)))),
+            approvals: set(&|tier| !matches!(tier, Some(Tier::Precondition(_)))),
+        }
+    }
+}
+
+fn ask(authorizer: &Authorizer, request: &Request, policies: &PolicySet, entities: &Entities) -> Answer {
+    let response = authorizer.is_authorized(request, policies, entities);
+    let mut deciding: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+    let mut errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
+    deciding.sort();
+    errors.sort();
+    Answer { allow: response.decision() == Decision::Allow, policies: deciding, errors }
+}
+
+/// The gates named by the approval tier among these policies, each once, sorted.
+fn gates(bundle: &PolicyBundle, policies: &[String]) -> Vec<String> {
+    let gates: BTreeSet<&String> = policies
+        .iter()
+        .filter_map(|id| match bundle.tier(id) {
+            Some(Tier::Approval(gate)) => Some(gate),
+            _ => None,
+        })
+        .collect();
+    gates.into_iter().cloned().collect()
+}
+
+/// The gaps named by the precondition tier among these policies, each once, sorted.
+fn gaps(bundle: &PolicyBundle, policies: &[String]) -> Vec<String> {
+    let gaps: BTreeSet<&String> = policies
+        .iter()
+        .filter_map(|id| match bundle.tier(id) {
+            Some(Tier::Precondition(gap)) => Some(gap),
+            _ => None,
+        })
+        .collect();
+    gaps.into_iter().cloned().collect()
+}
+
+fn bars_for_good(tier: Option<&Tier>) -> bool {
+    matches!(tier, Some(Tier::Absolute | Tier::Gate(_)))
+}
+
+/// Denies each row that comes after a denied one, however far; `finally` rows excepted.
+fn block(requests: &Requests<'_>, rows: &mut [DecisionRow]) {
+    let actions = &requests.plan().actions;
+    let mut followers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, action) in actions.iter().enumerate().filter(|(_, action)| !action.finally) {
+        for before in &action.after {
+            followers.entry(*before).or_default().push(index);
+        }
+    }
+    let mut denied: Vec<usize> =
+        (0..rows.len()).filter(|at| rows.get(*at).is_some_and(|r| !r.basis.allows())).collect();
+    while let Some(index) = denied.pop() {
+        for follower in followers.get(&index).into_iter().flatten() {
+            let Some(row) = rows.get_mut(*follower) else { continue };
+            if row.basis.allows() {
+                row.basis = Basis::BlockedBy;
+                denied.push(*follower);
+            }
+            if row.basis == Basis::BlockedBy && !row.blocked_by.contains(&index) {
+                row.blocked_by.push(index);
+            }
+        }
+    }
+    for row in rows.iter_mut().filter(|row| row.basis == Basis::BlockedBy) {
+        row.blocked_by.sort_unstable();
+        let names: Vec<&str> = row.blocked_by.iter().filter_map(|at| actions.get(*at)).map(|a| a.id.as_str()).collect();
+        row.reason = format!("comes after {}, which is denied", crate::json::in_backticks(&names));
+    }
+}
+
+/// One line that says why: the title of the first deciding policy of the tier that decides.
+fn reason(bundle: &PolicyBundle, row: &DecisionRow) -> String {
+    let first = |wanted: &dyn Fn(Option<&Tier>) -> bool| {
+        bundle
+            .policies()
+            .iter()
+            .find(|policy| {
+                row.policies.binary_search(&policy.annotations.id).is_ok() && wanted(bundle.tier(policy.id()))
+            })
+            .map(|policy| policy.title().to_owned())
+            .unwrap_or_default()
+    };
+    match row.basis {
+        Basis::Forbidden => first(&bars_for_good),
+        Basis::ApprovalRequired => first(&|tier| matches!(tier, Some(Tier::Approval(_)))),
+        Basis::Precondition => first(&|tier| matches!(tier, Some(Tier::Precondition(_)))),
+        Basis::Permitted | Basis::Approved => format!("allowed by {}", crate::json::in_backticks(&row.policies)),
+        Basis::NotPermitted => "no permit covers it".to_owned(),
+        Basis::Indeterminate => "it could not be judged".to_owned(),
+        Basis::BlockedBy => String::new(),
+    }
+}

@@ -1,0 +1,211 @@
+//! The decisions as a versioned document: what every face shows and what is signed. A copy of our types, not the types.
+
+use crate::decision::{Basis, DecisionTable, Verdict};
+use crate::problem::Problem;
+use crate::request::{Moment, Requests};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The decisions over one plan, version 1.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Decisions {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// The worst of the rows.
+    pub verdict: Verdict,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// The time of the decision, RFC 3339.
+    pub time: String,
+    /// Whether the bundle is signed under a trust root.
+    pub bundle: BundleTrust,
+    /// The plan that was judged.
+    pub plan: PlanSummary,
+    /// The bundle that judged it.
+    pub policies: Hashed,
+    /// The facts it was judged by.
+    pub facts: FactsSummary,
+    /// Gaps that are open now, sorted.
+    pub open_gaps: Vec<String>,
+    /// Gaps that will be asked for at the moment of use, sorted.
+    pub deferred_gaps: Vec<String>,
+    /// One row for each of the plan's, in its order.
+    pub decisions: Vec<Row>,
+}
+
+/// Where the time of a decision comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// `--now`.
+    Given,
+}
+
+/// Whether the bundle is signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BundleTrust {
+    /// It is not.
+    Unsigned,
+}
+
+/// Something identified by the sha-256 of its bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hashed {
+    /// 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The plan that was judged.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// Its name.
+    pub name: String,
+    /// The task it belongs to.
+    #[serde(rename = "macro", skip_serializing_if = "Option::is_none")]
+    pub macro_name: Option<String>,
+    /// The run's id.
+    pub run: String,
+    /// `live` or `dry_run`.
+    pub mode: String,
+    /// Who wrote it.
+    pub author: String,
+    /// Sha-256 over the exact bytes of the file.
+    pub sha256: String,
+    /// Free text that no policy reads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The facts a plan was judged by.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FactsSummary {
+    /// `entities` or `postgres`.
+    pub source: String,
+    /// Sha-256 over them.
+    pub sha256: String,
+}
+
+/// One decision; its request can be handed to `cedar authorize --request-json` as it stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// The row's name in the plan.
+    pub id: String,
+    /// Who would do it.
+    pub principal: String,
+    /// What would be done.
+    pub action: String,
+    /// To what.
+    pub resource: String,
+    /// The whole context, `run` included, in Cedar's explicit JSON form.
+    pub context: serde_json::Value,
+    /// The decision.
+    pub decision: RowDecision,
+    /// Why.
+    pub basis: Basis,
+    /// The policies that decided, sorted.
+    pub policies: Vec<String>,
+    /// The title of the deciding policy, or one line that says why.
+    pub reason: String,
+    /// What approvals must open; where it is approved, what they did open.
+    pub needs: Vec<Need>,
+    /// Gaps that must be closed, sorted.
+    pub gaps: Vec<String>,
+    /// Denied rows that come before it.
+    pub blocked_by: Vec<String>,
+    /// What erred, sorted.
+    pub errors: Vec<String>,
+    /// Free text that no policy reads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Whether a row may run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowDecision {
+    /// It may.
+    Allow,
+    /// It may not.
+    Deny,
+}
+
+/// A gate that an approval must open.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Need {
+    /// The gate's name.
+    pub gate: String,
+}
+
+impl Decisions {
+    /// Writes down a table of decisions.
+    pub fn new(requests: &Requests<'_>, table: &DecisionTable, moment: &Moment, clock: Clock) -> Result<Self, Problem> {
+        let (plan, facts) = (requests.plan(), requests.facts());
+        let name = |index: &usize| plan.actions.get(*index).map(|action| action.id.clone());
+        let mut decisions = Vec::new();
+        for (action, row) in plan.actions.iter().zip(&table.rows) {
+            let context = row.context.to_json_value().map_err(|error| {
+                Problem::failure(format!("the context of plan action `{}` has no JSON form: {error}", action.id))
+            })?;
+            decisions.push(Row {
+                id: action.id.clone(),
+                principal: action.principal.to_string(),
+                action: action.action.to_string(),
+                resource: action.resource.to_string(),
+                context,
+                decision: if row.basis.allows() { RowDecision::Allow } else { RowDecision::Deny },
+                basis: row.basis,
+                policies: row.policies.clone(),
+                reason: row.reason.clone(),
+                needs: row.needs.iter().map(|gate| Need { gate: gate.clone() }).collect(),
+                gaps: row.gaps.clone(),
+                blocked_by: row.blocked_by.iter().filter_map(name).collect(),
+                errors: row.errors.clone(),
+                labels: action.labels.clone(),
+            });
+        }
+        Ok(Self {
+            version: 1,
+            verdict: table.verdict,
+            clock,
+            time: moment.now.to_string(),
+            bundle: BundleTrust::Unsigned,
+            plan: PlanSummary {
+                name: plan.name.clone(),
+                macro_name: plan.macro_name.clone(),
+                run: plan.run.clone(),
+                mode: plan.mode.name().to_owned(),
+                author: plan.author.to_string(),
+                sha256: plan.digest.to_string(),
+                labels: plan.labels.clone(),
+            },
+            policies: Hashed { sha256: requests.bundle().digest().to_string() },
+            facts: FactsSummary { source: facts.origin().to_owned(), sha256: facts.digest().to_string() },
+            open_gaps: table.open_gaps.clone(),
+            deferred_gaps: table.deferred_gaps.clone(),
+            decisions,
+        })
+    }
+}
+
+impl Row {
+    /// What it still needs, for people: gates, gaps, blockers or errors, then the reason.
+    pub fn because(&self) -> String {
+        let mut parts = Vec::new();
+        let gates: Vec<&str> = self.needs.iter().map(|need| need.gate.as_str()).collect();
+        if !gates.is_empty() {
+            let verb = if self.decision == RowDecision::Allow { "opened" } else { "needs" };
+            parts.push(format!("{verb} {}", gates.join(", ")));
+        }
+        if !self.gaps.is_empty() {
+            parts.push(format!("gaps {}", self.gaps.join(", ")));
+        }
+        parts.extend(self.errors.iter().cloned());
+        match parts.is_empty() {
+            true => self.reason.clone(),
+            false => format!("{}: {}", parts.join("; "), self.reason),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Why one row is what it is: the deciding policies, the facts they looked at, and what would change it.
+
+use crate::document::{Decisions, Row};
+use crate::plan::IntendedAction;
+use crate::policy::BundlePolicy;
+use crate::policy::annotations::Tier;
+use crate::problem::{Problem, Problems, Source};
+use crate::request::Requests;
+use cedar_policy::{Context, Expression, eval_expression};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::str::FromStr as _;
+
+/// The explanation of one row.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// The row.
+    pub row: Row,
+    /// The policies that decided it, in the order of the files.
+    pub policies: Vec<ExplainedPolicy>,
+    /// What would change the row, the smallest step first.
+    pub changes: Vec<String>,
+}
+
+/// One deciding policy.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplainedPolicy {
+    /// Its `@id`.
+    pub id: String,
+    /// Its tier, or `permit`.
+    pub tier: String,
+    /// The file it stands in.
+    pub file: String,
+    /// The line it begins at.
+    pub line: usize,
+    /// The facts it looked at.
+    pub facts: Vec<Fact>,
+    /// The file's text.
+    #[serde(skip)]
+    pub source: Source,
+    /// The bytes of it from `permit` or `forbid` on.
+    #[serde(skip)]
+    pub span: Range<usize>,
+}
+
+/// A fact that a policy looked at.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub struct Fact {
+    /// Where it lies: `context.run.facts.switch.enabled`.
+    pub path: String,
+    /// Its value, or `absent`.
+    pub value: String,
+}
+
+/// Explains the row of this name.
+pub fn explain(requests: &Requests<'_>, decisions: &Decisions, id: &str) -> Result<Explanation, Problems> {
+    let unknown = || {
+        let names = requests.plan().actions.iter().map(|action| action.id.as_str());
+        let problem = Problem::invalid(format!("the plan has no action `{id}`")).of(&requests.plan().source);
+        match crate::problem::nearest(id, names.clone()) {
+            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+            None => problem.help(format!("it has {}", crate::json::in_backticks(&names.take(20).collect::<Vec<_>>()))),
+        }
+    };
+    let (_, action) = requests.plan().action(id).ok_or_else(unknown)?;
+    let row = decisions.decisions.iter().find(|row| row.id == id).ok_or_else(unknown)?;
+    let policies: Vec<&BundlePolicy> =
+        requests.bundle().policies().iter().filter(|policy| row.policies.iter().any(|id| id == policy.id())).collect();
+    let explained = policies.iter().map(|policy| explain_policy(requests, action, row, policy)).collect();
+    Ok(Explanation { version: 1, row: row.clone(), policies: explained, changes: changes(decisions, row, &policies) })
+}
+
+fn explain_policy(
+    requests: &Requests<'_>,
+    action: &IntendedAction,
+    row: &Row,
+    policy: &BundlePolicy,
+) -> ExplainedPolicy {
+    let tier = match &policy.annotations.tier {
+        None => "permit".to_owned(),
+        Some(Tier::Absolute) => "absolute".to_owned(),
+        Some(Tier::Approval(gate)) => format!("approval, gate {gate}"),
+        Some(Tier::Precondition(gap)) => format!("precondition, gap {gap}"),
+        Some(Tier::Gate(code)) => format!("gate, code {}", code.name()),
+    };
+    let mut paths = BTreeSet::new();
+    if let Ok(json) = policy.policy.to_json() {
+        for condition in json.get("conditions").and_then(Value::as_array).into_iter().flatten() {
+            collect_paths(condition.get("body").unwrap_or(&Value::Null), &mut paths);
+        }
+    }
+    let facts = paths.into_iter().map(|path| Fact { value: look_up(requests, action, row, &path), path }).collect();
+    // The annotations are told apart; what is underlined begins with the effect.
+    let text = policy.source.text().get(policy.span.clone()).unwrap_or_default();
+    let effect = ["\npermit", "\nforbid"].into_iter().filter_map(|word| text.find(word)).min().map_or(0, |at| at + 1);
+    ExplainedPolicy {
+        id: policy.id().to_owned(),
+        tier,
+        file: policy.source.name().to_owned(),
+        line: policy.source.position(policy.span.start).0,
+        facts,
+        source: policy.source.clone(),
+        span: policy.span.start + effect..policy.span.end,
+    }
+}
+
+/// Every longest chain of attributes that begins at `principal`, `resource` or `context`, in Cedar's JSON policy form.
+fn collect_paths(expression: &Value, paths: &mut BTreeSet<String>) {
+    if let Some(path) = path(expression) {
+        if path.contains('.') {
+            paths.insert(path);
+        }
+        return;
+    }
+    match expression {
+        Value::Object(members) => {
+            // `a has b` looks at `a.b`, whether it is there or not.
+            if let Some(has) = members.get("has") {
+                if let (Some(path), Some(attribute)) =
+                    (has.get("left").and_then(path), has.get("attr").and_then(Value::as_str))
+                {
+                    paths.insert(format!("{path}.{attribute}"));
+                    return;
+                }
+            }
+            members.values().for_each(|member| collect_paths(member, paths));
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| collect_paths(element, paths)),
+        _ => {}
+    }
+}
+
+fn path(expression: &Value) -> Option<String> {
+    if let Some(variable) = expression.get("Var").and_then(Value::as_str) {
+        return Some(variable.to_owned());
+    }
+    let access = expression.get(".")?;
+    let attribute = access.get("attr").and_then(Value::as_str)?;
+    Some(format!("{}.{attribute}", access.get("left").and_then(path)?))
+}
+
+fn look_up(requests: &Requests<'_>, action: &IntendedAction, row: &Row, path: &str) -> String {
+    let context = Context::from_json_value(row.context.clone(), None).ok();
+    let request = context.and_then(|context| requests.request(action, context).ok());
+    let value = request
+        .zip(Expression::from_str(path).ok())
+        .and_then(|(request, expression)| eval_expression(&request, requests.facts().entities(), &expression).ok());
+    value.map_or_else(|| "absent".to_owned(), |value| value.to_string())
+}
+
+/// What would change a row, for people.
+fn changes(decisions: &Decisions, row: &Row, policies: &[&BundlePolicy]) -> Vec<String> {
+    use crate::decision::Basis;
+    let advice = |wanted: &dyn Fn(&Tier) -> bool| {
+        let mut lines: Vec<String> = Vec::new();
+        for policy in policies.iter().filter(|policy| policy.annotations.tier.as_ref().is_some_and(wanted)) {
+            let what = match &policy.annotations.tier {
+                Some(Tier::Approval(gate)) => format!("open the gate {gate}"),
+                Some(Tier::Precondition(gap)) => format!("close the gap {gap}"),
+                _ => "change the plan".to_owned(),
+            };
+            let line = match &policy.annotations.advice {
+                Some(advice) => format!("{what}: {advice}"),
+                None => what,
+            };
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
+    };
+    match row.basis {
+        Basis::Permitted => vec!["nothing needs to: it is allowed".to_owned()],
+        Basis::Approved => vec!["it is allowed as long as its approvals are valid and unused".to_owned()],
+        Basis::ApprovalRequired | Basis::Precondition => {
+            let mut lines = advice(&|tier| matches!(tier, Tier::Approval(_)));
+            lines.extend(advice(&|tier| matches!(tier, Tier::Precondition(_))));
+            lines
+        }
+        Basis::Forbidden => {
+            let mut lines = vec!["no approval and no closed gap can lift this".to_owned()];
+            lines.extend(advice(&|tier| matches!(tier, Tier::Absolute | Tier::Gate(_))));
+            lines
+        }
+        Basis::NotPermitted => vec![
+            "no permit covers this principal, action and resource: name another principal, or have a permit reviewed"
+                .to_owned(),
+        ],
+        Basis::BlockedBy => row
+            .blocked_by
+            .iter()
+            .map(|id| {
+                let blocker = decisions.decisions.iter().find(|row| row.id == *id);
+                let basis = blocker.map_or("denied", |row| row.basis.words());
+                format!("`{id}` must be allowed first ({basis}): see `cutter explain PLAN {id}`")
+            })
+            .collect(),
+        Basis::Indeterminate => vec!["mend what erred; until then it is denied".to_owned()],
+    }
+}

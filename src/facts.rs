@@ -1,0 +1,208 @@
+//! Facts: Cedar entities that conform to the schema and lack nothing they refer to. `Facts::admit` is the one door.
+
+use crate::digest::Digest;
+use crate::json::{self, ObjectReader};
+use crate::policy::{PolicyBundle, diagnostics};
+use crate::problem::{Problem, Problems, Source};
+use crate::schema::RunSchema;
+use cedar_policy::{Entities, Entity, EntityUid, EvalResult, RestrictedExpression};
+use jsonc_parser::ast::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::str::FromStr as _;
+
+/// Entities as they were read, not yet admitted.
+#[derive(Clone, Debug)]
+pub struct RawFacts {
+    /// JSON arrays of entities, in Cedar's entity format.
+    pub sources: Vec<Source>,
+    /// Where they come from: `entities`, or `postgres`.
+    pub origin: &'static str,
+    /// Sha-256 over them.
+    pub digest: Digest,
+    /// What messages call the folder or database.
+    pub name: String,
+}
+
+/// Entities that conform to the schema, each there once, and every one that any of them refers to.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    entities: Entities,
+    origin: &'static str,
+    digest: Digest,
+}
+
+impl Facts {
+    /// Checks every entity against the bundle's schema; all that is wrong is reported together.
+    ///
+    /// An entity that another refers to, or that a policy names, must be there: Cedar's proofs assume that it is.
+    pub fn admit(raw: &RawFacts, bundle: &PolicyBundle) -> Result<Self, Problems> {
+        let mut problems = Problems::new();
+        let schema = bundle.schema();
+        let mut admitted: HashMap<EntityUid, (Entity, Source, Range<usize>)> = HashMap::new();
+        for source in &raw.sources {
+            for (entity, span) in problems.absorb(read(source, schema)).unwrap_or_default() {
+                let uid = entity.uid();
+                if let Some((_, first, at)) = admitted.get(&uid) {
+                    let (line, _) = first.position(at.start);
+                    problems.push(
+                        Problem::invalid(format!("the entity `{uid}` stands twice"))
+                            .at(source, span)
+                            .help(format!("it stands first at {}:{line}; keep one of the two", first.name())),
+                    );
+                } else {
+                    admitted.insert(uid, (entity, source.clone(), span));
+                }
+            }
+        }
+        if raw.sources.is_empty() {
+            problems.push(
+                Problem::invalid(format!("`{}` has no facts", raw.name))
+                    .help("facts are `*.json` files in Cedar's entity format; name the folder with --entities"),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let missing = |uid: &EntityUid| !schema.is_enumerated(uid.type_name()) && !admitted.contains_key(uid);
+        let mut dangling: Vec<(&Source, Range<usize>, Problem)> = Vec::new();
+        for (uid, (entity, source, span)) in &admitted {
+            for reference in references(entity).into_iter().filter(|reference| missing(reference)) {
+                let message = format!("the entity `{uid}` refers to `{reference}`, which is absent");
+                dangling.push((
+                    source,
+                    span.clone(),
+                    Problem::invalid(message).help(format!("add it to {}", raw.name)),
+                ));
+            }
+        }
+        dangling.sort_by(|(a, x, p), (b, y, q)| (a.name(), x.start, &p.message).cmp(&(b.name(), y.start, &q.message)));
+        for (source, span, problem) in dangling {
+            problems.push(problem.at(source, span));
+        }
+        for policy in bundle.policies() {
+            let literals: BTreeSet<EntityUid> = policy.policy.entity_literals().into_iter().collect();
+            for literal in literals {
+                if missing(&literal) && literal.type_name().basename() != "Action" {
+                    problems.push(
+                        Problem::invalid(format!("policy `{}` names `{literal}`, which is absent", policy.id()))
+                            .at(&policy.source, policy.span.clone())
+                            .help(format!("add it to {}, or the policy would silently never match it", raw.name)),
+                    );
+                }
+            }
+        }
+        let all = admitted.into_values().map(|(entity, _, _)| entity);
+        let entities = problems.absorb(Entities::from_entities(all, Some(schema.schema())).map_err(|error| {
+            diagnostics::problems(&error, "the facts do not fit together", &Source::new(raw.name.clone(), ""))
+        }));
+        match entities {
+            Some(entities) => problems.or(Self { entities, origin: raw.origin, digest: raw.digest }),
+            None => Err(problems),
+        }
+    }
+
+    /// The entities, the schema's actions among them.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    /// Where they come from.
+    pub fn origin(&self) -> &'static str {
+        self.origin
+    }
+
+    /// Sha-256 over what was read.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Whether the entity is there.
+    pub fn has(&self, uid: &EntityUid) -> bool {
+        self.entities.get(uid).is_some()
+    }
+
+    /// One attribute of one entity.
+    pub fn attribute(&self, uid: &EntityUid, name: &str) -> Option<RestrictedExpression> {
+        let value = self.entities.get(uid)?.attr(name)?.ok()?;
+        expression(&value)
+    }
+}
+
+/// The entities of one file, each checked by itself.
+fn read(source: &Source, schema: &RunSchema) -> Result<Vec<(Entity, Range<usize>)>, Problems> {
+    let value = json::parse(source)?;
+    let Value::Array(array) = &value else {
+        let message = format!("`{}` is {}, not an array of entities", source.name(), json::kind(&value));
+        return Err(Problem::invalid(message).at(source, json::span(&value)).into());
+    };
+    let mut problems = Problems::new();
+    let mut entities = Vec::new();
+    for element in &array.elements {
+        let Some(mut reader) = ObjectReader::new(source, element, "an entity", &mut problems) else { continue };
+        reader.required("uid");
+        reader.required("attrs");
+        reader.required("parents");
+        reader.optional("tags");
+        let span = reader.span();
+        reader.finish();
+        match Entity::from_json_value(json::to_serde(element), Some(schema.schema())) {
+            Ok(entity) if entity.uid().type_name().basename() == "Action" => problems.push(
+                Problem::invalid(format!("`{}` is an action, and no fact", entity.uid()))
+                    .at(source, span)
+                    .help("actions come from the schema; remove it"),
+            ),
+            Ok(entity) => entities.push((entity, span)),
+            Err(error) => {
+                let found = diagnostics::problem(&error, "an entity does not conform to the schema", source);
+                let message = found.message.replace("error during entity deserialization: ", "");
+                let problem = Problem::invalid(message).at(source, span);
+                problems.push(match found.help {
+                    Some(help) => problem.help(help),
+                    None => problem,
+                });
+            }
+        }
+    }
+    problems.or(entities)
+}
+
+/// Every entity that this one refers to: parents, attributes and tags.
+fn references(entity: &Entity) -> BTreeSet<EntityUid> {
+    let mut found = BTreeSet::new();
+    let (_, _, parents) = entity.clone().into_inner();
+    found.extend(parents);
+    for (_, value) in entity.attrs().chain(entity.tags()) {
+        if let Ok(value) = value {
+            collect(&value, &mut found);
+        }
+    }
+    found
+}
+
+/// Adds every entity that a value holds.
+pub(crate) fn collect(value: &EvalResult, found: &mut BTreeSet<EntityUid>) {
+    match value {
+        EvalResult::EntityUid(uid) => drop(found.insert(uid.clone())),
+        EvalResult::Set(set) => set.iter().for_each(|element| collect(element, found)),
+        EvalResult::Record(record) => record.iter().for_each(|(_, element)| collect(element, found)),
+        EvalResult::Bool(_) | EvalResult::Long(_) | EvalResult::String(_) | EvalResult::ExtensionValue(_) => {}
+    }
+}
+
+/// The expression that makes this value.
+fn expression(value: &EvalResult) -> Option<RestrictedExpression> {
+    Some(match value {
+        EvalResult::Bool(value) => RestrictedExpression::new_bool(*value),
+        EvalResult::Long(value) => RestrictedExpression::new_long(*value),
+        EvalResult::String(value) => RestrictedExpression::new_string(value.clone()),
+        EvalResult::EntityUid(uid) => RestrictedExpression::new_entity_uid(uid.clone()),
+        EvalResult::ExtensionValue(text) => RestrictedExpression::from_str(text).ok()?,
+        EvalResult::Set(set) => RestrictedExpression::new_set(set.iter().map(expression).collect::<Option<Vec<_>>>()?),
+        EvalResult::Record(record) => {
+            let pairs: Option<BTreeMap<String, RestrictedExpression>> =
+                record.iter().map(|(key, value)| Some((key.clone(), expression(value)?))).collect();
+            RestrictedExpression::new_record(pairs?).ok()?
+        }
+    })
+}

@@ -1,0 +1,184 @@
+//! Reading and writing files: the bundle, facts and plans from disk, with bounds; results written beside, synced, renamed.
+
+use crate::digest::Digest;
+use crate::facts::RawFacts;
+use crate::policy::BundleSources;
+use crate::problem::{Problem, Problems, Source};
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// No single input may be larger, in bytes; a plan that nobody could read is no plan.
+pub const LARGEST_FILE: u64 = 32 * 1024 * 1024;
+
+/// No bundle or folder of facts may hold more files.
+pub const MOST_FILES: usize = 10_000;
+
+/// Reads one text file, reported under its path.
+pub fn read(path: &Path) -> Result<Source, Problems> {
+    let name = path.display().to_string();
+    let bytes = read_bytes(path)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let valid = String::from_utf8_lossy(error.as_bytes().get(..at).unwrap_or_default()).into_owned();
+            let end = valid.len();
+            let source = Source::new(name.clone(), valid);
+            Err(Problem::invalid(format!("`{name}` is not UTF-8: byte {} begins no character", at + 1))
+                .at(&source, end..end)
+                .help("save it as UTF-8")
+                .into())
+        }
+    }
+}
+
+/// Reads the bytes of one regular file of bounded size.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
+    let name = path.display();
+    let file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Problem::failure(format!("`{name}` does not exist"))
+            .help("check the path, or run from the project's folder"),
+        _ => Problem::failure(format!("`{name}` cannot be opened: {}", cause(&error))),
+    })?;
+    let metadata = file.metadata().map_err(|error| Problem::failure(format!("`{name}`: {}", cause(&error))))?;
+    if !metadata.is_file() {
+        return Err(Problem::failure(format!("`{name}` is not a regular file")).help("name a file"));
+    }
+    let mut bytes = Vec::new();
+    // One byte more than allowed shows that there is more, also in a file that grows.
+    file.take(LARGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Problem::failure(format!("`{name}` cannot be read: {}", cause(&error))))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(Problem::invalid(format!("`{name}` is larger than {} MiB", LARGEST_FILE / 1024 / 1024))
+            .help("split it; nobody can review so much at once"));
+    }
+    Ok(bytes)
+}
+
+/// Reads a policy bundle: one schema, the policies beside it, and the digest of everything below the folder.
+///
+/// `config` is `cutter.toml`, part of the digest where it exists. What lies in `invariants/` is never loaded.
+pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources, Problems> {
+    let name = folder.display().to_string();
+    let mut problems = Problems::new();
+    let (mut schemas, mut policies, mut listing) = (Vec::new(), Vec::new(), Vec::new());
+    for path in below(folder)? {
+        let relative = path.strip_prefix(folder).unwrap_or(&path).to_path_buf();
+        let shown = relative.display().to_string();
+        if shown.contains(['\n', '\\']) || relative.to_str().is_none() {
+            problems.push(
+                Problem::invalid(format!("`{}` has a name that cannot be listed", path.display()))
+                    .help("rename the file"),
+            );
+            continue;
+        }
+        let Some(bytes) = problems.absorb(read_bytes(&path).map_err(Problems::from)) else { continue };
+        listing.push((format!("policies/{shown}"), Digest::of(&bytes)));
+        let extension = relative.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let top = relative.components().count() == 1;
+        match (extension, top) {
+            ("cedar", true) => policies.extend(problems.absorb(read(&path))),
+            ("cedarschema", true) => schemas.extend(problems.absorb(read(&path))),
+            ("cedar" | "cedarschema", false) if !relative.starts_with("invariants") => problems.push(
+                Problem::invalid(format!("`{}` would not be loaded", path.display()))
+                    .help("policies lie directly in the bundle's folder; move it up, or into `invariants/` if it is a property"),
+            ),
+            _ => {}
+        }
+    }
+    if let Some(config) = config {
+        if let Some(bytes) = problems.absorb(read_bytes(config).map_err(Problems::from)) {
+            listing.push(("cutter.toml".to_owned(), Digest::of(&bytes)));
+        }
+    }
+    let digest = Digest::of_listing(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
+    problems.or(BundleSources { schemas, policies, digest, name })
+}
+
+/// Reads every `*.json` file of a folder as Cedar entities.
+pub fn read_entities(folder: &Path) -> Result<RawFacts, Problems> {
+    let name = folder.display().to_string();
+    let mut problems = Problems::new();
+    let (mut sources, mut listing) = (Vec::new(), Vec::new());
+    for path in below(folder)?.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+    {
+        if let Some(source) = problems.absorb(read(&path)) {
+            let relative = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+            listing.push((format!("entities/{relative}"), Digest::of(source.text().as_bytes())));
+            sources.push(source);
+        }
+    }
+    let digest = Digest::of_listing(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
+    problems.or(RawFacts { sources, origin: "entities", digest, name })
+}
+
+/// Writes a file so that it is there whole or not at all: beside, synced, renamed.
+pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
+    let failed =
+        |error: std::io::Error| Problem::failure(format!("`{}` cannot be written: {}", path.display(), cause(&error)));
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("output");
+    let beside = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let result = (|| {
+        let mut file = File::create_new(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        File::open(folder)?.sync_all()
+    })();
+    if result.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    result.map_err(failed)
+}
+
+/// Every regular file below a folder, sorted; a symbolic link is refused, since what it names can change unseen.
+fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
+    let mut problems = Problems::new();
+    let (mut folders, mut files) = (vec![folder.to_path_buf()], Vec::new());
+    while let Some(current) = folders.pop() {
+        let entries = match fs::read_dir(&current) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let problem =
+                    Problem::failure(format!("the folder `{}` cannot be read: {}", current.display(), cause(&error)));
+                problems.push(problem.help("check the path, or run from the project's folder"));
+                continue;
+            }
+        };
+        for entry in entries {
+            let kind = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
+            match kind {
+                Ok((path, kind)) if kind.is_dir() => folders.push(path),
+                Ok((path, kind)) if kind.is_file() => files.push(path),
+                Ok((path, _)) => problems.push(
+                    Problem::invalid(format!("`{}` is neither a file nor a folder", path.display()))
+                        .help("replace the link by what it points to"),
+                ),
+                Err(error) => problems.push(Problem::failure(format!(
+                    "the folder `{}` cannot be read: {}",
+                    current.display(),
+                    cause(&error)
+                ))),
+            }
+            if files.len() > MOST_FILES {
+                problems.push(Problem::invalid(format!("`{}` has more than {MOST_FILES} files", folder.display())));
+                return Err(problems);
+            }
+        }
+    }
+    files.sort();
+    problems.or(files)
+}
+
+/// The system's words without its number.
+fn cause(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text.get(..end).unwrap_or(&text).to_lowercase()
+}

@@ -1,0 +1,278 @@
+//! The annotations that give a policy its id, tier and row in the report; all else in a policy is Cedar's.
+
+use crate::json::in_backticks;
+use crate::problem::nearest;
+use serde::Serialize;
+
+/// What can lift a `forbid`, from its `@tier`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Tier {
+    /// Nothing can.
+    Absolute,
+    /// An approval that opens this gate, from `@gate`.
+    Approval(String),
+    /// Closing this gap, from `@gap`.
+    Precondition(String),
+    /// It judges approvals, and rejects with this code, from `@code`.
+    Gate(RejectCode),
+}
+
+/// Why an approval is no approval; in the order in which one is shown when several apply.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the codes are the contract's own words; its README table explains each")]
+pub enum RejectCode {
+    Missing,
+    Malformed,
+    Placeholder,
+    NotExplicit,
+    Unsigned,
+    BadSignature,
+    WrongNamespace,
+    UnknownSigner,
+    SignerExpired,
+    NoPresence,
+    Revoked,
+    WrongLedger,
+    WrongTarget,
+    WrongRun,
+    WrongPlan,
+    WrongPolicies,
+    WrongBaseline,
+    WrongGate,
+    WrongDecision,
+    GenericScope,
+    LooseSuperset,
+    Subset,
+    SelfApproval,
+    NotYetValid,
+    Expired,
+    TtlTooLong,
+    QuorumNotMet,
+    Vetoed,
+    Ambiguous,
+    AlreadyConsumed,
+}
+
+impl RejectCode {
+    /// Every code, in order.
+    pub const ALL: [Self; 30] = [
+        Self::Missing,
+        Self::Malformed,
+        Self::Placeholder,
+        Self::NotExplicit,
+        Self::Unsigned,
+        Self::BadSignature,
+        Self::WrongNamespace,
+        Self::UnknownSigner,
+        Self::SignerExpired,
+        Self::NoPresence,
+        Self::Revoked,
+        Self::WrongLedger,
+        Self::WrongTarget,
+        Self::WrongRun,
+        Self::WrongPlan,
+        Self::WrongPolicies,
+        Self::WrongBaseline,
+        Self::WrongGate,
+        Self::WrongDecision,
+        Self::GenericScope,
+        Self::LooseSuperset,
+        Self::Subset,
+        Self::SelfApproval,
+        Self::NotYetValid,
+        Self::Expired,
+        Self::TtlTooLong,
+        Self::QuorumNotMet,
+        Self::Vetoed,
+        Self::Ambiguous,
+        Self::AlreadyConsumed,
+    ];
+
+    /// The code as scripts see it: `not_yet_valid`.
+    pub fn name(self) -> String {
+        let variant = format!("{self:?}");
+        let mut name = String::new();
+        for letter in variant.chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+
+    /// Reads a code as `@code` writes it.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+}
+
+/// All annotations of one policy, read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Annotations {
+    /// The policy's only identity, in kebab-case.
+    pub id: String,
+    /// The row's text in the report.
+    pub title: Option<String>,
+    /// What can lift it; a `permit` has none.
+    pub tier: Option<Tier>,
+    /// How bad it would be if it happened.
+    pub severity: Option<String>,
+    /// What to do instead.
+    pub advice: Option<String>,
+    /// Observations that can confirm or refute "not done"; `none` stands alone.
+    pub evidence: Vec<String>,
+}
+
+/// Something wrong with one annotation, and what to do.
+pub type Fault = (String, Option<String>);
+
+impl Annotations {
+    /// Reads the annotations of one policy; faults are sentences about it.
+    ///
+    /// `gates` are the gates that the schema knows.
+    pub fn parse<'a>(
+        annotations: impl Iterator<Item = (&'a str, &'a str)>,
+        is_forbid: bool,
+        gates: &[String],
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut found = std::collections::BTreeMap::new();
+        for (key, value) in annotations {
+            if KEYS.contains(&key) {
+                found.insert(key, value);
+            } else {
+                let help = match nearest(key, KEYS) {
+                    Some(meant) => format!("did you mean `@{meant}`?"),
+                    None => format!("the annotations are {}", in_backticks(&KEYS)),
+                };
+                faults.push((format!("has an unknown annotation `@{key}`"), Some(help)));
+            }
+        }
+        let id = match found.get("id").copied() {
+            Some(id) if is_kebab_case(id) => id.to_owned(),
+            Some(id) => {
+                let help = "use lower-case words and digits joined by single hyphens".to_owned();
+                faults.push((format!("has the id `{id}`, which is not kebab-case"), Some(help)));
+                id.to_owned()
+            }
+            None => {
+                faults
+                    .push(("has no `@id`".to_owned(), Some("begin it with @id(\"a-name-in-kebab-case\")".to_owned())));
+                String::new()
+            }
+        };
+        let tier = if is_forbid {
+            parse_tier(&found, gates, &mut faults)
+        } else {
+            for key in ["tier", "gate", "gap", "code"] {
+                if found.contains_key(key) {
+                    faults.push((format!("is a permit with `@{key}`"), Some("only a forbid has a tier".to_owned())));
+                }
+            }
+            None
+        };
+        let title = found.get("title").filter(|title| !title.trim().is_empty()).map(|title| (*title).to_owned());
+        if title.is_none() && tier.as_ref().is_some_and(|tier| !matches!(tier, Tier::Gate(_))) {
+            let help = "add @title(\"...\"), the row's text in the report".to_owned();
+            faults.push(("has no `@title`".to_owned(), Some(help)));
+        }
+        let severity = found.get("severity").map(|severity| (*severity).to_owned());
+        if let Some(severity) = severity.as_deref().filter(|severity| !SEVERITIES.contains(severity)) {
+            let help = format!("the severities are {}", in_backticks(&SEVERITIES));
+            faults.push((format!("has the unknown severity `{severity}`"), Some(help)));
+        }
+        let evidence: Vec<String> =
+            found.get("evidence").into_iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect();
+        if evidence.len() > 1 && evidence.iter().any(|name| name == "none") {
+            let help = "name the observations, or `none` alone".to_owned();
+            faults.push(("has `none` beside other evidence".to_owned(), Some(help)));
+        }
+        let advice = found.get("advice").map(|advice| (*advice).to_owned());
+        if faults.is_empty() { Ok(Self { id, title, tier, severity, advice, evidence }) } else { Err(faults) }
+    }
+}
+
+fn parse_tier(
+    found: &std::collections::BTreeMap<&str, &str>,
+    gates: &[String],
+    faults: &mut Vec<Fault>,
+) -> Option<Tier> {
+    let Some(tier) = found.get("tier").copied() else {
+        let help = format!("add @tier(\"...\"): one of {}", in_backticks(&TIERS));
+        faults.push(("is a forbid without `@tier`".to_owned(), Some(help)));
+        return None;
+    };
+    // Which annotation a tier must have; the other two it must not have.
+    let needed = match tier {
+        "absolute" => None,
+        "approval" => Some("gate"),
+        "precondition" => Some("gap"),
+        "gate" => Some("code"),
+        unknown => {
+            let help = match nearest(unknown, TIERS) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the tiers are {}", in_backticks(&TIERS)),
+            };
+            faults.push((format!("has the unknown tier `{unknown}`"), Some(help)));
+            return None;
+        }
+    };
+    for key in ["gate", "gap", "code"] {
+        if Some(key) != needed && found.contains_key(key) {
+            faults.push((format!("has `@{key}`, which the tier `{tier}` does not take"), None));
+        }
+    }
+    let Some(needed) = needed else { return Some(Tier::Absolute) };
+    let value = found.get(needed).copied().unwrap_or_default();
+    if value.is_empty() {
+        faults.push((format!("is of the tier `{tier}` and has no `@{needed}`"), None));
+        return None;
+    }
+    match needed {
+        "gate" if gates.iter().any(|gate| gate == value) => Some(Tier::Approval(value.to_owned())),
+        "gate" => {
+            let help = format!("the schema knows {}", in_backticks(gates));
+            faults.push((format!("names the unknown gate `{value}`"), Some(help)));
+            None
+        }
+        "gap" => Some(Tier::Precondition(value.to_owned())),
+        _ => {
+            let code = RejectCode::parse(value);
+            if code.is_none() {
+                let names: Vec<String> = RejectCode::ALL.into_iter().map(RejectCode::name).collect();
+                let help = format!("the codes are {}", in_backticks(&names));
+                faults.push((format!("names the unknown code `{value}`"), Some(help)));
+            }
+            code.map(Tier::Gate)
+        }
+    }
+}
+
+fn is_kebab_case(id: &str) -> bool {
+    id.split('-')
+        .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
+}
+
+const KEYS: [&str; 9] = ["id", "title", "tier", "gate", "gap", "code", "severity", "advice", "evidence"];
+const TIERS: [&str; 4] = ["absolute", "approval", "precondition", "gate"];
+const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reject_code_reads_back_as_itself() {
+        for code in RejectCode::ALL {
+            assert_eq!(RejectCode::parse(&code.name()), Some(code));
+            assert_eq!(serde_json::json!(code), serde_json::json!(code.name()));
+        }
+    }
+
+    #[test]
+    fn the_list_of_codes_is_in_their_order() {
+        assert!(RejectCode::ALL.is_sorted());
+    }
+}

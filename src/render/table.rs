@@ -1,0 +1,105 @@
+//! The terminal face of decisions.
+
+use super::{Style, printable, short};
+use crate::decision::{Basis, Verdict};
+use crate::document::{Clock, Decisions, RowDecision};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
+
+/// The decisions as a table, and what follows from them.
+pub fn decisions(decisions: &Decisions, style: Style) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(style.width);
+    if style.color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(["row", "action on resource", "decision", "because"]);
+    for row in &decisions.decisions {
+        let allowed = row.decision == RowDecision::Allow;
+        let decision = if allowed { "allow" } else { "DENY" };
+        let basis = row.basis.words();
+        let because = match row.basis {
+            Basis::BlockedBy => row.reason.clone(),
+            _ => row.because(),
+        };
+        let decision = Cell::new(format!("{decision}\n{basis}"));
+        table.add_row([
+            Cell::new(printable(&row.id)),
+            Cell::new(format!("{}\n{}", printable(short(&row.action)), printable(short(&row.resource)))),
+            if style.color { decision.fg(color(row.basis)) } else { decision },
+            Cell::new(printable(&because)),
+        ]);
+    }
+    if let Some(column) = table.column_mut(2) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(11)));
+    }
+    let plan = &decisions.plan;
+    let clock = match decisions.clock {
+        Clock::System => "",
+        Clock::Given => " (given)",
+    };
+    let mut text = format!(
+        "plan      {} ({})\nrun       {}\ntime      {}{clock}\nplan      sha256 {}\npolicies  sha256 {} (bundle: unsigned)\n\
+         facts     sha256 {} ({})\n{table}\n",
+        printable(&plan.name),
+        plan.mode,
+        printable(&plan.run),
+        decisions.time,
+        plan.sha256,
+        decisions.policies.sha256,
+        decisions.facts.sha256,
+        decisions.facts.source,
+    );
+    for line in summary(decisions) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    if style.color {
+        let code = match decisions.verdict {
+            Verdict::Authorized => "32",
+            Verdict::Blocked | Verdict::ReadyForSovereignApproval => "33",
+            Verdict::Denied | Verdict::Indeterminate => "31",
+        };
+        let name = decisions.verdict.name();
+        text = text.replace(&format!("verdict   {name}"), &format!("verdict   \u{1b}[1;{code}m{name}\u{1b}[0m"));
+    }
+    text
+}
+
+/// The lines below the table: verdict, counts, gaps, and what a person could do next.
+pub fn summary(decisions: &Decisions) -> Vec<String> {
+    let allowed = decisions.decisions.iter().filter(|row| row.decision == RowDecision::Allow).count();
+    let total = decisions.decisions.len();
+    let mut lines = vec![
+        format!("verdict   {}", decisions.verdict.name()),
+        format!("rows      {total}: {allowed} allowed, {} denied", total - allowed),
+    ];
+    let mut gates: Vec<&str> = decisions
+        .decisions
+        .iter()
+        .filter(|row| row.basis == Basis::ApprovalRequired)
+        .flat_map(|row| row.needs.iter().map(|need| need.gate.as_str()))
+        .collect();
+    gates.sort_unstable();
+    gates.dedup();
+    let mut list = |name: &str, items: &[&str]| {
+        if !items.is_empty() {
+            lines
+                .push(format!("{name:<10}{}", items.iter().map(|item| printable(item)).collect::<Vec<_>>().join(", ")));
+        }
+    };
+    list("approvals", &gates);
+    list("open gaps", &decisions.open_gaps.iter().map(String::as_str).collect::<Vec<_>>());
+    list("at use", &decisions.deferred_gaps.iter().map(String::as_str).collect::<Vec<_>>());
+    lines
+}
+
+fn color(basis: Basis) -> Color {
+    match basis {
+        Basis::Permitted | Basis::Approved => Color::Green,
+        Basis::ApprovalRequired | Basis::Precondition | Basis::BlockedBy => Color::Yellow,
+        Basis::Forbidden | Basis::NotPermitted | Basis::Indeterminate => Color::Red,
+    }
+}

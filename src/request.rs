@@ -1,0 +1,197 @@
+//! One Cedar request for each intended action: its own parameters, and `context.run` as the runtime established it.
+
+use crate::facts::{Facts, collect};
+use crate::plan::{IntendedAction, RunPlan};
+use crate::policy::PolicyBundle;
+use crate::problem::{Problem, Problems};
+use crate::schema::RunFact;
+use crate::time::Timestamp;
+use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// When a request is asked: before anything ran, or at the moment of use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// The plan is judged as a whole.
+    Plan,
+    /// One action is about to run.
+    Use,
+}
+
+/// What changes from one asking to the next.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// Before anything ran, or at the moment of use.
+    pub stage: Stage,
+    /// The gates opened by approvals.
+    pub gates: BTreeSet<String>,
+}
+
+/// A plan whose every entity is among the facts, ready to be asked about.
+#[derive(Debug)]
+pub struct Requests<'a> {
+    plan: &'a RunPlan,
+    bundle: &'a PolicyBundle,
+    facts: &'a Facts,
+    run_facts: Option<RestrictedExpression>,
+    parties: BTreeMap<String, BTreeSet<EntityUid>>,
+}
+
+impl<'a> Requests<'a> {
+    /// Checks that every entity a row reaches is among the facts, and that the facts of the run are recorded.
+    pub fn new(plan: &'a RunPlan, bundle: &'a PolicyBundle, facts: &'a Facts) -> Result<Self, Problems> {
+        let mut problems = Problems::new();
+        let schema = bundle.schema();
+        let mut missed = BTreeSet::new();
+        let mut require = |uid: &EntityUid, what: &str, span: std::ops::Range<usize>, problems: &mut Problems| {
+            if !schema.is_enumerated(uid.type_name()) && !facts.has(uid) && missed.insert(uid.clone()) {
+                problems.push(
+                    Problem::invalid(format!("{what} reaches `{uid}`, which is absent from the facts"))
+                        .at(&plan.source, span)
+                        .help("add the entity to the facts, or correct its name"),
+                );
+            }
+        };
+        let start = plan.source.text().find('{').unwrap_or(0);
+        require(&plan.author, "the plan's author", start..start + 1, &mut problems);
+        for action in &plan.actions {
+            let what = format!("plan action `{}`", action.id);
+            let at = action.span.start..action.span.start + 1;
+            require(&action.principal, &what, at.clone(), &mut problems);
+            require(&action.resource, &what, at.clone(), &mut problems);
+            if let Ok(context) = Context::from_pairs(action.parameters.clone()) {
+                let mut named = BTreeSet::new();
+                for key in action.parameters.keys() {
+                    context.get(key).iter().for_each(|value| collect(value, &mut named));
+                }
+                named.iter().for_each(|uid| require(uid, &what, at.clone(), &mut problems));
+            }
+        }
+        let mut run_facts = None;
+        let mut parties = BTreeMap::new();
+        for fact in schema.run().values() {
+            match fact {
+                RunFact::Facts => match run_entity(plan, bundle) {
+                    Some(uid) if facts.has(&uid) => match facts.attribute(&uid, "facts") {
+                        Some(value) => run_facts = Some(value),
+                        None => problems.push(Problem::invalid(format!("the entity `{uid}` has no attribute `facts`"))),
+                    },
+                    uid => {
+                        let uid = uid.map_or_else(|| plan.run.clone(), |uid| uid.to_string());
+                        problems.push(
+                            Problem::invalid(format!("no facts are recorded for the run: `{uid}` is absent"))
+                                .at(&plan.source, start..start + 1)
+                                .help("record the run's facts as the attribute `facts` of that entity"),
+                        );
+                    }
+                },
+                RunFact::Parties(sets) => match sort_parties(plan, sets) {
+                    Ok(sorted) => parties = sorted,
+                    Err(uid) => problems.push(
+                        Problem::invalid(format!(
+                            "`{uid}` is a party to the plan that `context.run.parties` cannot hold"
+                        ))
+                        .help("the schema must declare a set for each type of principal"),
+                    ),
+                },
+                _ => {}
+            }
+        }
+        problems.or(Self { plan, bundle, facts, run_facts, parties })
+    }
+
+    /// The plan asked about.
+    pub fn plan(&self) -> &'a RunPlan {
+        self.plan
+    }
+
+    /// The bundle that judges.
+    pub fn bundle(&self) -> &'a PolicyBundle {
+        self.bundle
+    }
+
+    /// The facts it judges by.
+    pub fn facts(&self) -> &'a Facts {
+        self.facts
+    }
+
+    /// The whole context of a row at a moment.
+    pub fn context(&self, action: &IntendedAction, moment: &Moment) -> Result<Context, Problem> {
+        let run = self.run_record(self.plan.has_finally_counterpart(action), moment)?;
+        let pairs = action.parameters.clone().into_iter().chain([("run".to_owned(), run)]);
+        Context::from_pairs(pairs).map_err(|error| self.refused(action, &error.to_string()))
+    }
+
+    /// The request of a row with this context, checked against the schema.
+    pub fn request(&self, action: &IntendedAction, context: Context) -> Result<Request, Problem> {
+        let (principal, resource) = (action.principal.clone(), action.resource.clone());
+        Request::new(principal, action.action.clone(), resource, context, Some(self.bundle.schema().schema()))
+            .map_err(|error| self.refused(action, &error.to_string()))
+    }
+
+    fn refused(&self, action: &IntendedAction, cause: &str) -> Problem {
+        Problem::invalid(format!("plan action `{}` makes no request of the schema: {cause}", action.id))
+            .at(&self.plan.source, action.span.start..action.span.start + 1)
+    }
+
+    /// `context.run`, filled with what the schema declares and nothing else.
+    fn run_record(&self, finally_counterpart: bool, moment: &Moment) -> Result<RestrictedExpression, Problem> {
+        let enumerated = |name: &EntityTypeName, id: &str| {
+            RestrictedExpression::new_entity_uid(EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id)))
+        };
+        let stage = match moment.stage {
+            Stage::Plan => "plan",
+            Stage::Use => "use",
+        };
+        let mut record = BTreeMap::new();
+        for (key, fact) in self.bundle.schema().run() {
+            let value = match fact {
+                RunFact::Now => RestrictedExpression::new_datetime(moment.now.to_cedar()),
+                RunFact::Mode(name) => enumerated(name, self.plan.mode.name()),
+                RunFact::Stage(name) => enumerated(name, stage),
+                RunFact::Gates(name) => {
+                    RestrictedExpression::new_set(moment.gates.iter().map(|gate| enumerated(name, gate)))
+                }
+                RunFact::Id => RestrictedExpression::new_string(self.plan.run.clone()),
+                RunFact::FinallyCounterpart => RestrictedExpression::new_bool(finally_counterpart),
+                RunFact::Parties(sets) => record_of(sets.keys().map(|key| {
+                    let members = self.parties.get(key).into_iter().flatten().cloned();
+                    (key.clone(), RestrictedExpression::new_set(members.map(RestrictedExpression::new_entity_uid)))
+                }))?,
+                RunFact::Facts => match &self.run_facts {
+                    Some(facts) => facts.clone(),
+                    None => continue,
+                },
+            };
+            record.insert(key.clone(), value);
+        }
+        record_of(record)
+    }
+}
+
+/// The entity that the run's facts are recorded on: `Run::"<run id>"` in the schema's namespace.
+fn run_entity(plan: &RunPlan, bundle: &PolicyBundle) -> Option<EntityUid> {
+    Some(EntityUid::from_type_name_and_id(bundle.schema().entity_type("Run")?, EntityId::new(&plan.run)))
+}
+
+/// The plan's parties in the set for their type; `Err` is the one that fits none.
+fn sort_parties<'a>(
+    plan: &'a RunPlan,
+    sets: &BTreeMap<String, EntityTypeName>,
+) -> Result<BTreeMap<String, BTreeSet<EntityUid>>, &'a EntityUid> {
+    let mut sorted: BTreeMap<String, BTreeSet<EntityUid>> = BTreeMap::new();
+    for party in plan.parties() {
+        let (key, _) = sets.iter().find(|(_, name)| *name == party.type_name()).ok_or(party)?;
+        sorted.entry(key.clone()).or_default().insert(party.clone());
+    }
+    Ok(sorted)
+}
+
+fn record_of(
+    fields: impl IntoIterator<Item = (String, RestrictedExpression)>,
+) -> Result<RestrictedExpression, Problem> {
+    RestrictedExpression::new_record(fields)
+        .map_err(|error| Problem::invalid(format!("the runtime's record cannot be made: {error}")))
+}
