@@ -1,8 +1,9 @@
 //! The judgment: each row's decision and its basis, found by asking Cedar, and the verdict over all rows. Pure.
 
+use crate::plan::IntendedAction;
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::request::{Moment, Requests, Stage};
 use cedar_policy::{ActionConstraint, Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
 use serde::{Deserialize, Serialize};
@@ -100,6 +101,8 @@ pub struct DecisionRow {
     pub context: Context,
     /// The policies that decided it, sorted.
     pub policies: Vec<String>,
+    /// The one of them that is shown first: of the tier that decides, in the order of the files.
+    pub decided_by: Option<String>,
     /// One line for people.
     pub reason: String,
     /// Gates that approvals must open, or, where it is approved, did open.
@@ -134,8 +137,11 @@ pub fn decide(requests: &Requests<'_>, moment: &Moment) -> Result<DecisionTable,
     let mut rows = Vec::new();
     let mut deferred = BTreeSet::new();
     for action in &requests.plan().actions {
-        match judge.row(action, &mut deferred) {
-            Ok(row) => rows.push(row),
+        match judge.row(action) {
+            Ok((row, gaps)) => {
+                rows.push(row);
+                deferred.extend(gaps);
+            }
             Err(problem) => problems.push(problem),
         }
     }
@@ -171,25 +177,36 @@ struct Judge<'a, 'm> {
     moment: &'m Moment,
     authorizer: Authorizer,
     slices: HashMap<EntityUid, Slice>,
+    /// Rows that ask the same get the same answer; long plans repeat themselves.
+    judged: HashMap<(EntityUid, EntityUid, EntityUid, String), (DecisionRow, Vec<String>)>,
 }
 
 impl<'a, 'm> Judge<'a, 'm> {
     fn new(requests: &'a Requests<'a>, moment: &'m Moment) -> Self {
-        Self { requests, moment, authorizer: Authorizer::new(), slices: HashMap::new() }
+        Self { requests, moment, authorizer: Authorizer::new(), slices: HashMap::new(), judged: HashMap::new() }
     }
 
-    fn row(
-        &mut self,
-        action: &crate::plan::IntendedAction,
-        deferred: &mut BTreeSet<String>,
-    ) -> Result<DecisionRow, crate::problem::Problem> {
+    /// The row, and the gaps that will be asked for at the moment of use.
+    fn row(&mut self, action: &IntendedAction) -> Result<(DecisionRow, Vec<String>), Problem> {
+        let parameters = action.parameters_text();
+        let key = (action.principal.clone(), action.action.clone(), action.resource.clone(), parameters);
+        if let Some(known) = self.judged.get(&key) {
+            return Ok(known.clone());
+        }
+        let judged = self.judge(action)?;
+        self.judged.insert(key, judged.clone());
+        Ok(judged)
+    }
+
+    fn judge(&mut self, action: &IntendedAction) -> Result<(DecisionRow, Vec<String>), Problem> {
+        let mut deferred = Vec::new();
         let bundle = self.requests.bundle();
         let facts = self.requests.facts().entities();
         let slice = self
             .slices
             .entry(action.action.clone())
             .or_insert_with(|| Slice::of(bundle, &action.action, self.requests.facts().entities()));
-        let ask = |moment: &Moment, policies: &PolicySet| -> Result<(Answer, Context), crate::problem::Problem> {
+        let ask = |moment: &Moment, policies: &PolicySet| -> Result<(Answer, Context), Problem> {
             let context = self.requests.context(action, moment)?;
             let request = self.requests.request(action, context.clone())?;
             Ok((ask(&self.authorizer, &request, policies, facts), context))
@@ -199,6 +216,7 @@ impl<'a, 'm> Judge<'a, 'm> {
             basis: Basis::Indeterminate,
             context,
             policies: full.policies,
+            decided_by: None,
             reason: String::new(),
             needs: Vec::new(),
             gaps: Vec::new(),
@@ -207,7 +225,7 @@ impl<'a, 'm> Judge<'a, 'm> {
         };
         if !row.errors.is_empty() {
             row.reason = "a policy could not be evaluated".to_owned();
-            return Ok(row);
+            return Ok((row, deferred));
         }
         if full.allow {
             row.basis = Basis::Permitted;
@@ -242,7 +260,7 @@ impl<'a, 'm> Judge<'a, 'm> {
         if self.moment.stage == Stage::Plan && !matches!(row.basis, Basis::Forbidden | Basis::NotPermitted) {
             let (at_use, _) = ask(&Moment { stage: Stage::Use, ..self.moment.clone() }, &slice.full)?;
             row.errors.extend(at_use.errors);
-            deferred.extend(gaps(bundle, &at_use.policies));
+            deferred = gaps(bundle, &at_use.policies);
         }
         if !row.errors.is_empty() {
             row.errors.sort();
@@ -251,8 +269,15 @@ impl<'a, 'm> Judge<'a, 'm> {
             row.needs.clear();
             row.gaps.clear();
         }
-        row.reason = reason(bundle, &row);
-        Ok(row)
+        let deciding = deciding(bundle, &row);
+        row.decided_by = deciding.map(|policy| policy.id().to_owned());
+        row.reason = match (row.basis, deciding) {
+            (Basis::Indeterminate, _) => "it could not be judged".to_owned(),
+            (Basis::NotPermitted, _) | (_, None) => "no permit covers it".to_owned(),
+            (basis, Some(policy)) if basis.allows() => format!("allowed by `{}`", policy.id()),
+            (_, Some(policy)) => policy.title().to_owned(),
+        };
+        Ok((row, deferred))
     }
 }
 
@@ -264,7 +289,9 @@ impl Slice {
             .filter(|policy| match policy.policy.action_constraint() {
                 ActionConstraint::Any => true,
                 ActionConstraint::Eq(uid) => uid == *action,
-                ActionConstraint::In(uids) => uids.iter().any(|uid| entities.is_ancestor_of(uid, action)),
+                ActionConstraint::In(uids) => {
+                    uids.iter().any(|uid| uid == action || entities.is_ancestor_of(uid, action))
+                }
             })
             .collect();
         let set = |keep: &dyn Fn(Option<&Tier>) -> bool| {
@@ -347,25 +374,17 @@ fn block(requests: &Requests<'_>, rows: &mut [DecisionRow]) {
     }
 }
 
-/// One line that says why: the title of the first deciding policy of the tier that decides.
-fn reason(bundle: &PolicyBundle, row: &DecisionRow) -> String {
-    let first = |wanted: &dyn Fn(Option<&Tier>) -> bool| {
-        bundle
-            .policies()
-            .iter()
-            .find(|policy| {
-                row.policies.binary_search(&policy.annotations.id).is_ok() && wanted(bundle.tier(policy.id()))
-            })
-            .map(|policy| policy.title().to_owned())
-            .unwrap_or_default()
-    };
-    match row.basis {
-        Basis::Forbidden => first(&bars_for_good),
-        Basis::ApprovalRequired => first(&|tier| matches!(tier, Some(Tier::Approval(_)))),
-        Basis::Precondition => first(&|tier| matches!(tier, Some(Tier::Precondition(_)))),
-        Basis::Permitted | Basis::Approved => format!("allowed by {}", crate::json::in_backticks(&row.policies)),
-        Basis::NotPermitted => "no permit covers it".to_owned(),
-        Basis::Indeterminate => "it could not be judged".to_owned(),
-        Basis::BlockedBy => String::new(),
-    }
+/// The first policy, in the order of the files, of the tier that decided the row.
+fn deciding<'a>(bundle: &'a PolicyBundle, row: &DecisionRow) -> Option<&'a BundlePolicy> {
+    bundle.policies().iter().find(|policy| {
+        let tier = bundle.tier(policy.id());
+        row.policies.binary_search(&policy.annotations.id).is_ok()
+            && match row.basis {
+                Basis::Forbidden => bars_for_good(tier),
+                Basis::ApprovalRequired => matches!(tier, Some(Tier::Approval(_))),
+                Basis::Precondition => matches!(tier, Some(Tier::Precondition(_))),
+                Basis::Permitted | Basis::Approved | Basis::BlockedBy => tier.is_none(),
+                Basis::NotPermitted | Basis::Indeterminate => false,
+            }
+    })
 }

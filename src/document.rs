@@ -107,6 +107,9 @@ pub struct Row {
     pub basis: Basis,
     /// The policies that decided, sorted.
     pub policies: Vec<String>,
+    /// The one of them that is shown first, whose title is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
     /// The title of the deciding policy, or one line that says why.
     pub reason: String,
     /// What approvals must open; where it is approved, what they did open.
@@ -158,6 +161,7 @@ impl Decisions {
                 decision: if row.basis.allows() { RowDecision::Allow } else { RowDecision::Deny },
                 basis: row.basis,
                 policies: row.policies.clone(),
+                decided_by: row.decided_by.clone(),
                 reason: row.reason.clone(),
                 needs: row.needs.iter().map(|gate| Need { gate: gate.clone() }).collect(),
                 gaps: row.gaps.clone(),

@@ -249,7 +249,7 @@ fn refuse_repeated_keys(value: &Value<'_>, source: &Source, problems: &mut Probl
             let mut seen = std::collections::HashMap::new();
             for property in &object.properties {
                 let at = property.name.range().start..property.name.range().end;
-                if let Some(first) = seen.insert(name(property), at.start) {
+                if let Some(first) = seen.insert(name(property), at.start).filter(|_| !problems.is_full()) {
                     let (line, column) = source.position(first);
                     let message = format!("the key `{}` stands twice in one object", name(property));
                     let help = format!("it stands first at line {line}, column {column}; keep one of the two");

@@ -177,24 +177,25 @@ impl RunPlan {
         std::iter::once(&self.author).chain(self.actions.iter().map(|action| &action.principal)).collect()
     }
 
-    /// Whether a `finally` row does the same action on the same resource with other parameters.
-    pub fn has_finally_counterpart(&self, action: &IntendedAction) -> bool {
-        self.actions.iter().any(|other| {
-            other.finally
-                && other.action == action.action
-                && other.resource == action.resource
-                && text(&other.parameters) != text(&action.parameters)
-        })
+    /// What the `finally` rows do: the parameters each is done with, by action and resource.
+    pub fn finally_rows(&self) -> HashMap<(&EntityUid, &EntityUid), Vec<String>> {
+        let mut rows: HashMap<(&EntityUid, &EntityUid), Vec<String>> = HashMap::new();
+        for action in self.actions.iter().filter(|action| action.finally) {
+            rows.entry((&action.action, &action.resource)).or_default().push(action.parameters_text());
+        }
+        rows
     }
 }
 
-/// Parameters in a form that can be compared.
-pub(crate) fn text(parameters: &BTreeMap<String, RestrictedExpression>) -> String {
-    Context::from_pairs(parameters.clone())
-        .ok()
-        .and_then(|context| context.to_json_value().ok())
-        .map(|json| json.to_string())
-        .unwrap_or_default()
+impl IntendedAction {
+    /// The row's own parameters in a form that can be compared.
+    pub fn parameters_text(&self) -> String {
+        Context::from_pairs(self.parameters.clone())
+            .ok()
+            .and_then(|context| context.to_json_value().ok())
+            .map(|json| json.to_string())
+            .unwrap_or_default()
+    }
 }
 
 /// What rows are read against, looked up once.
@@ -294,7 +295,7 @@ fn connect(source: &Source, rows: Vec<Row>, problems: &mut Problems) -> Vec<Inte
     let mut by_id: HashMap<&str, usize> = HashMap::new();
     for (index, row) in rows.iter().enumerate() {
         let Some((id, at)) = &row.id else { continue };
-        if let Some(first) = by_id.insert(id, index) {
+        if let Some(first) = by_id.insert(id, index).filter(|_| !problems.is_full()) {
             let first = rows.get(first).and_then(|row| row.id.as_ref()).map_or(0, |(_, at)| at.start);
             let (line, column) = source.position(first);
             let help = format!("it stands first at line {line}, column {column}; every row needs a name of its own");
@@ -360,8 +361,8 @@ fn cycle(after: &[Vec<usize>]) -> Option<Vec<usize>> {
     }
     let mut at = (0..after.len()).find(|index| waiting.get(*index).is_some_and(|count| *count > 0))?;
     // Every waiting row has a waiting row before it, so that walking back must come round.
-    let mut walk = Vec::new();
-    while !walk.contains(&at) {
+    let (mut walk, mut walked) = (Vec::new(), BTreeSet::new());
+    while walked.insert(at) {
         walk.push(at);
         at = *after.get(at)?.iter().find(|before| waiting.get(**before).is_some_and(|count| *count > 0))?;
     }

@@ -97,9 +97,12 @@ impl Problem {
     }
 }
 
-/// All problems of one piece of work, in the order they were found.
+/// All problems of one piece of work, in the order they were found; after the first thousand they are only counted.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    kept: Vec<Problem>,
+    more: usize,
+}
 
 impl Problems {
     /// No problem so far.
@@ -109,7 +112,16 @@ impl Problems {
 
     /// Adds one.
     pub fn push(&mut self, problem: Problem) {
-        self.0.push(problem);
+        if self.kept.len() < MOST_KEPT {
+            self.kept.push(problem);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Whether further problems are only counted, so that describing them would be work for nothing.
+    pub fn is_full(&self) -> bool {
+        self.kept.len() >= MOST_KEPT
     }
 
     /// Adds all of another piece of work, and gives its result if it had one.
@@ -117,7 +129,8 @@ impl Problems {
         match result {
             Ok(value) => Some(value),
             Err(problems) => {
-                self.0.extend(problems.0);
+                self.more += problems.more;
+                problems.kept.into_iter().for_each(|problem| self.push(problem));
                 None
             }
         }
@@ -130,23 +143,28 @@ impl Problems {
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.kept.is_empty()
     }
 
-    /// The problems, in the order they were found.
+    /// The problems that were kept, in the order they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
-        self.0.iter()
+        self.kept.iter()
+    }
+
+    /// How many there are, those that were only counted included.
+    pub fn count(&self) -> usize {
+        self.kept.len() + self.more
     }
 
     /// The gravest fault: work that could not be done outranks input that is not right.
     pub fn fault(&self) -> Fault {
-        self.0.iter().map(|problem| problem.fault).max().unwrap_or(Fault::Failure)
+        self.kept.iter().map(|problem| problem.fault).max().unwrap_or(Fault::Failure)
     }
 }
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
-        Self(vec![problem])
+        Self { kept: vec![problem], more: 0 }
     }
 }
 
@@ -159,6 +177,9 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, name)| name)
 }
+
+/// A file with more faults than this is mended from its first ones on.
+const MOST_KEPT: usize = 1_000;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use crate::problem::{Problem, Problems};
 use crate::schema::RunFact;
 use crate::time::Timestamp;
 use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// When a request is asked: before anything ran, or at the moment of use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,7 @@ pub struct Requests<'a> {
     facts: &'a Facts,
     run_facts: Option<RestrictedExpression>,
     parties: BTreeMap<String, BTreeSet<EntityUid>>,
+    finally_rows: HashMap<(&'a EntityUid, &'a EntityUid), Vec<String>>,
 }
 
 impl<'a> Requests<'a> {
@@ -99,7 +100,7 @@ impl<'a> Requests<'a> {
                 _ => {}
             }
         }
-        problems.or(Self { plan, bundle, facts, run_facts, parties })
+        problems.or(Self { plan, bundle, facts, run_facts, parties, finally_rows: plan.finally_rows() })
     }
 
     /// The plan asked about.
@@ -119,7 +120,12 @@ impl<'a> Requests<'a> {
 
     /// The whole context of a row at a moment.
     pub fn context(&self, action: &IntendedAction, moment: &Moment) -> Result<Context, Problem> {
-        let run = self.run_record(self.plan.has_finally_counterpart(action), moment)?;
+        // A counterpart does the same action on the same resource with other parameters.
+        let counterpart = self
+            .finally_rows
+            .get(&(&action.action, &action.resource))
+            .is_some_and(|others| others.iter().any(|other| *other != action.parameters_text()));
+        let run = self.run_record(counterpart, moment)?;
         let pairs = action.parameters.clone().into_iter().chain([("run".to_owned(), run)]);
         Context::from_pairs(pairs).map_err(|error| self.refused(action, &error.to_string()))
     }

@@ -62,11 +62,12 @@ pub fn plain(problems: &Problems) -> String {
     text
 }
 
-/// `{"version": 1, "errors": [{message, file, line, column, help}]}`, with every problem.
+/// `{"version": 1, "count", "errors": [{message, file, line, column, help}]}`; `count` tells of those not kept, too.
 pub fn json(problems: &Problems) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
         version: u32,
+        count: usize,
         errors: Vec<Error<'a>>,
     }
     #[derive(Serialize)]
@@ -76,12 +77,12 @@ pub fn json(problems: &Problems) -> String {
         place: Option<Place>,
         help: Option<&'a str>,
     }
-    let errors = problems.iter().take(SHOWN_JSON).map(|problem| Error {
+    let errors = problems.iter().map(|problem| Error {
         message: &problem.message,
         place: Place::of(problem),
         help: problem.help.as_deref(),
     });
-    let document = Document { version: 1, errors: errors.collect() };
+    let document = Document { version: 1, count: problems.count(), errors: errors.collect() };
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
@@ -101,7 +102,7 @@ impl Place {
 }
 
 fn rest(problems: &Problems) -> String {
-    match problems.iter().count() {
+    match problems.count() {
         count if count > SHOWN => format!("error: and {} more; mend these first\n", count - SHOWN),
         _ => String::new(),
     }
@@ -121,5 +122,3 @@ fn line_is_short(text: &str, at: usize) -> bool {
 
 /// More problems than this help nobody; the number of the rest is said.
 const SHOWN: usize = 50;
-
-const SHOWN_JSON: usize = 1_000;

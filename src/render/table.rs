@@ -15,39 +15,50 @@ pub fn decisions(decisions: &Decisions, style: Style) -> String {
     } else {
         table.force_no_tty();
     }
-    table.set_header(["row", "action on resource", "decision", "because"]);
+    table.set_header(["row", "decision", "because"]);
     for row in &decisions.decisions {
-        let allowed = row.decision == RowDecision::Allow;
-        let decision = if allowed { "allow" } else { "DENY" };
-        let basis = row.basis.words();
-        let because = match row.basis {
-            Basis::BlockedBy => row.reason.clone(),
-            _ => row.because(),
-        };
-        let decision = Cell::new(format!("{decision}\n{basis}"));
+        let decision = if row.decision == RowDecision::Allow { "allow" } else { "DENY" };
+        let decision = Cell::new(format!("{decision}\n{}", row.basis.words()));
+        let mut because = printable(&row.because());
+        if let (RowDecision::Deny, Some(id)) =
+            (row.decision, row.decided_by.as_ref().filter(|_| !row.policies.is_empty()))
+        {
+            let more = match row.policies.len() - 1 {
+                _ if row.basis == Basis::BlockedBy => String::new(),
+                0 => format!("\nby {}", printable(id)),
+                more => format!("\nby {} and {more} more", printable(id)),
+            };
+            because.push_str(&more);
+        }
         table.add_row([
-            Cell::new(printable(&row.id)),
-            Cell::new(format!("{}\n{}", printable(short(&row.action)), printable(short(&row.resource)))),
+            Cell::new(format!(
+                "{}\n{} {}",
+                printable(&row.id),
+                printable(short(&row.action)),
+                printable(short(&row.resource))
+            )),
             if style.color { decision.fg(color(row.basis)) } else { decision },
-            Cell::new(printable(&because)),
+            Cell::new(because),
         ]);
     }
-    if let Some(column) = table.column_mut(2) {
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(11)));
-    }
+    // The reasons are what is read; the names before them may break.
+    table.set_constraints([
+        ColumnConstraint::UpperBoundary(Width::Percentage(40)),
+        ColumnConstraint::LowerBoundary(Width::Fixed(12)),
+    ]);
     let plan = &decisions.plan;
     let clock = match decisions.clock {
         Clock::System => "",
         Clock::Given => " (given)",
     };
     let mut text = format!(
-        "plan      {} ({})\nrun       {}\ntime      {}{clock}\nplan      sha256 {}\npolicies  sha256 {} (bundle: unsigned)\n\
-         facts     sha256 {} ({})\n{table}\n",
+        "plan     {} ({})\nsha256   {}\nrun      {}\ntime     {}{clock}\npolicies sha256 {}\nfacts    sha256 {}\n\
+         sources  bundle: unsigned; facts: {}\n{table}\n",
         printable(&plan.name),
         plan.mode,
+        plan.sha256,
         printable(&plan.run),
         decisions.time,
-        plan.sha256,
         decisions.policies.sha256,
         decisions.facts.sha256,
         decisions.facts.source,

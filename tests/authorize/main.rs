@@ -1,0 +1,10 @@
+//! `cutter authorize` and `explain` as a user runs them, on real files, and what must hold for all inputs.
+#![cfg(test)]
+
+mod cases;
+mod cedar;
+mod errors;
+mod faces;
+mod properties;
+mod shipped;
+mod world;

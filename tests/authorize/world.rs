@@ -1,0 +1,94 @@
+//! A scratch copy of the shipped project that a test may spoil, and the program run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+pub struct World {
+    folder: tempfile::TempDir,
+}
+
+pub struct Ran {
+    pub exit: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl World {
+    /// The shipped policies, facts, plans and configuration.
+    pub fn shipped() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["policies", "entities", "plans"] {
+            copy(&root().join(name), &folder.path().join(name));
+        }
+        std::fs::copy(root().join("cutter.toml"), folder.path().join("cutter.toml")).unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        std::fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// Replaces text that must be there.
+    pub fn replace(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "`{name}` has no `{from}`");
+        self.write(name, text.replacen(from, to, 1));
+    }
+
+    pub fn remove(&self, name: &str) {
+        let path = self.path(name);
+        if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+    }
+
+    /// Runs `cutter` here with a scrubbed environment; arguments are split at spaces.
+    pub fn cutter(&self, arguments: &str) -> Ran {
+        self.cutter_with(arguments, &[])
+    }
+
+    pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
+        let output: Output = Command::new(env!("CARGO_BIN_EXE_cutter"))
+            .args(arguments.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        Ran {
+            exit: output.status.code().expect("cutter ended by a signal"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
+    }
+}
+
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
