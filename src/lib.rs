@@ -3,4 +3,5 @@
 pub mod digest;
 pub mod json;
 pub mod problem;
+pub mod signature;
 pub mod time;
