@@ -1,6 +1,7 @@
 //! SSH signatures, verified in process: who may sign what, who has lost the right, and whose signature this is.
 //!
-//! Nothing here reads the clock or decides what a signature is good for.
+//! Nothing here reads the clock or decides what a signature is good for. Only [`sign`] touches files and starts
+//! `ssh-keygen`.
 //!
 //! ```
 //! use cutter::problem::Source;
@@ -20,6 +21,7 @@ mod lines;
 mod options;
 mod rejection;
 mod revocation;
+pub mod sign;
 mod ssh;
 mod wire;
 
