@@ -20,6 +20,16 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// A digest that was made elsewhere, from its 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 32 bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Reads 64 lower-case hexadecimal digits; anything else is `None`, since digests are never normalised.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.as_bytes();

@@ -1,7 +1,7 @@
 //! `cutter` decides by Cedar policies what an automated run may do to a production database, and proves what it did.
 //!
 //! The rooms, lowest first; imports go down only:
-//! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`]); nouns ([`schema`], [`policy`], [`config`],
+//! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
 //! [`explain`]); files ([`files`]); faces ([`render`]); the door ([`cli`]).
 
@@ -21,4 +21,5 @@ pub mod problem;
 pub mod render;
 pub mod request;
 pub mod schema;
+pub mod signature;
 pub mod time;

@@ -1,0 +1,45 @@
+//! SSH signatures, verified in process: who may sign what, who has lost the right, and whose signature this is.
+//!
+//! Nothing here reads the clock or decides what a signature is good for. Only [`sign`] touches files and starts
+//! `ssh-keygen`.
+//!
+//! ```
+//! use cutter::problem::Source;
+//! use cutter::signature::{AllowedSigners, Code, Revocations, verify};
+//! use cutter::time::Timestamp;
+//!
+//! let source = Source::new("allowed_signers", "# nobody yet\n");
+//! let (signers, revocations) = (AllowedSigners::parse(&source).unwrap(), Revocations::none());
+//! let now = Timestamp::parse("2026-05-21T08:15:00Z").unwrap();
+//! let rejection = verify("cutter-approval", b"{}", b"no signature", &signers, &revocations, now).unwrap_err();
+//! assert_eq!(rejection.code(), Code::BadSignature);
+//! ```
+
+mod allowed_signers;
+mod key;
+mod lines;
+mod options;
+mod rejection;
+mod revocation;
+pub mod sign;
+mod ssh;
+mod wire;
+
+pub use allowed_signers::{AllowedSigner, AllowedSigners};
+pub use key::{Fingerprint, KeyError, KeyKind};
+pub use rejection::{Code, Fault, Rejection};
+pub use revocation::Revocations;
+pub use ssh::{Presence, Signer, verify, verify_one_of};
+
+/// The namespace of a yes to an approval document.
+pub const APPROVAL: &str = "cutter-approval";
+/// The namespace of a no to an approval document.
+pub const REJECT: &str = "cutter-reject";
+/// The namespace of policy bundles.
+pub const BUNDLE: &str = "cutter-bundle";
+/// The namespace of plans.
+pub const PLAN: &str = "cutter-plan";
+/// The namespace of evidence.
+pub const EVIDENCE: &str = "cutter-evidence";
+/// The namespace of attestations.
+pub const ATTESTATION: &str = "cutter-attestation";
