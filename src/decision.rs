@@ -388,3 +388,24 @@ fn deciding<'a>(bundle: &'a PolicyBundle, row: &DecisionRow) -> Option<&'a Bundl
             }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cedar_policy::{Context, Schema};
+
+    #[test]
+    fn a_ban_that_reads_a_missing_attribute_is_an_error_and_no_silence() {
+        let schema =
+            Schema::from_cedarschema_str("entity A; action a appliesTo { principal: A, resource: A };").unwrap().0;
+        let policies: PolicySet =
+            "permit (principal, action, resource); forbid (principal, action, resource) when { context.nothing };"
+                .parse()
+                .unwrap();
+        let (a, action) = ("A::\"a\"".parse::<EntityUid>().unwrap(), "Action::\"a\"".parse::<EntityUid>().unwrap());
+        let request = Request::new(a.clone(), action, a, Context::empty(), Some(&schema)).unwrap();
+        let answer = ask(&Authorizer::new(), &request, &policies, &Entities::empty());
+        // Cedar allows; the error is what makes such a row indeterminate.
+        assert!(answer.allow && answer.errors.len() == 1, "{:?}", answer.errors);
+    }
+}
