@@ -11,6 +11,17 @@ pub struct Config {
     /// What a plan's rows can bring about, by the name a row gives in `effect`.
     #[serde(default)]
     pub effects: BTreeMap<String, Effect>,
+    /// What is particular about single gates.
+    #[serde(default)]
+    pub gates: BTreeMap<String, Gate>,
+}
+
+/// What is particular about one gate.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// What every output says loudly while an approval of this gate is in force.
+    pub mark: Option<String>,
 }
 
 /// One thing that a row can bring about.
@@ -19,6 +30,9 @@ pub struct Config {
 pub struct Effect {
     /// What happens, in one sentence for people.
     pub does: String,
+    /// Exactly the command that brings it about: program and arguments, run without a shell.
+    #[serde(default)]
+    pub argv: Vec<String>,
 }
 
 impl Config {

@@ -80,7 +80,8 @@ impl Verdict {
         }
     }
 
-    fn of(basis: Basis) -> Self {
+    /// What a plan of one row of this basis is worth.
+    pub fn of(basis: Basis) -> Self {
         match basis {
             // What a blocked row is worth is counted at its blocker.
             Basis::Permitted | Basis::Approved | Basis::BlockedBy => Self::Authorized,
@@ -155,17 +156,24 @@ pub fn decide(requests: &Requests<'_>, moment: &Moment) -> Result<DecisionTable,
     Ok(DecisionTable { rows, verdict, open_gaps: open.into_iter().collect(), deferred_gaps })
 }
 
+/// Judges one row by itself, whatever comes before it in the plan.
+///
+/// The problem is a fault of the inputs: the row makes no request of the schema.
+pub fn decide_one(requests: &Requests<'_>, action: &IntendedAction, moment: &Moment) -> Result<DecisionRow, Problem> {
+    Ok(Judge::new(requests, moment).row(action)?.0)
+}
+
 /// What one asking of Cedar answered.
-struct Answer {
-    allow: bool,
+pub(crate) struct Answer {
+    pub(crate) allow: bool,
     /// Policies that decided, sorted.
-    policies: Vec<String>,
-    errors: Vec<String>,
+    pub(crate) policies: Vec<String>,
+    pub(crate) errors: Vec<String>,
 }
 
 /// The policies that can match one action: all of them, and with tiers set aside.
-struct Slice {
-    full: PolicySet,
+pub(crate) struct Slice {
+    pub(crate) full: PolicySet,
     /// Without the approval and the precondition tier.
     bare: PolicySet,
     /// Without the precondition tier.
@@ -189,7 +197,9 @@ impl<'a, 'm> Judge<'a, 'm> {
     /// The row, and the gaps that will be asked for at the moment of use.
     fn row(&mut self, action: &IntendedAction) -> Result<(DecisionRow, Vec<String>), Problem> {
         let parameters = action.parameters_text();
-        let key = (action.principal.clone(), action.action.clone(), action.resource.clone(), parameters);
+        let gates = self.moment.gates_for(&action.id);
+        let asked = format!("{parameters}{gates:?}");
+        let key = (action.principal.clone(), action.action.clone(), action.resource.clone(), asked);
         if let Some(known) = self.judged.get(&key) {
             return Ok(known.clone());
         }
@@ -230,7 +240,7 @@ impl<'a, 'm> Judge<'a, 'm> {
         if full.allow {
             row.basis = Basis::Permitted;
             if !self.moment.gates.is_empty() {
-                let (closed, _) = ask(&Moment { gates: BTreeSet::new(), ..self.moment.clone() }, &slice.full)?;
+                let (closed, _) = ask(&Moment::closed(self.moment.now, self.moment.stage), &slice.full)?;
                 row.errors = closed.errors;
                 if !closed.allow {
                     row.basis = Basis::Approved;
@@ -240,7 +250,10 @@ impl<'a, 'm> Judge<'a, 'm> {
         } else {
             let every_gate = bundle.schema().gates().iter().cloned().collect();
             let (bare, _) = ask(self.moment, &slice.bare)?;
-            let (opened, _) = ask(&Moment { gates: every_gate, ..self.moment.clone() }, &slice.approvals)?;
+            let (opened, _) = ask(
+                &Moment { gates: every_gate, ..Moment::closed(self.moment.now, self.moment.stage) },
+                &slice.approvals,
+            )?;
             row.errors = [bare.errors, opened.errors].concat();
             if bare.allow != opened.allow {
                 row.errors.push(
@@ -282,7 +295,7 @@ impl<'a, 'm> Judge<'a, 'm> {
 }
 
 impl Slice {
-    fn of(bundle: &PolicyBundle, action: &EntityUid, entities: &Entities) -> Self {
+    pub(crate) fn of(bundle: &PolicyBundle, action: &EntityUid, entities: &Entities) -> Self {
         let matching: Vec<&BundlePolicy> = bundle
             .policies()
             .iter()
@@ -307,7 +320,7 @@ impl Slice {
     }
 }
 
-fn ask(authorizer: &Authorizer, request: &Request, policies: &PolicySet, entities: &Entities) -> Answer {
+pub(crate) fn ask(authorizer: &Authorizer, request: &Request, policies: &PolicySet, entities: &Entities) -> Answer {
     let response = authorizer.is_authorized(request, policies, entities);
     let mut deciding: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
     let mut errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();

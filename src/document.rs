@@ -1,6 +1,9 @@
 //! The decisions as a versioned document: what every face shows and what is signed. A copy of our types, not the types.
 
+use crate::approval::{Approvals, JudgedApproval};
+use crate::config::Config;
 use crate::decision::{Basis, DecisionTable, Verdict};
+use crate::policy::annotations::RejectCode;
 use crate::problem::Problem;
 use crate::request::{Moment, Requests};
 use serde::{Deserialize, Serialize};
@@ -25,6 +28,11 @@ pub struct Decisions {
     pub policies: Hashed,
     /// The facts it was judged by.
     pub facts: FactsSummary,
+    /// Every approval document, and every needed gate without one.
+    pub approvals: Vec<ApprovalRow>,
+    /// What must not be overlooked: an emergency gate that is open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<String>,
     /// Gaps that are open now, sorted.
     pub open_gaps: Vec<String>,
     /// Gaps that will be asked for at the moment of use, sorted.
@@ -88,6 +96,62 @@ pub struct FactsSummary {
     pub sha256: String,
 }
 
+/// What became of one approval document.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ApprovalRow {
+    /// Its id; empty where it has none.
+    pub id: String,
+    /// The gate it is for.
+    pub gate: String,
+    /// Whether it opens the gate.
+    pub status: ApprovalStatus,
+    /// The first reason why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<RejectCode>,
+    /// Every reason why not, in the order of the codes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<RejectCode>,
+    /// The reasons, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    /// The people whose yes was counted, sorted.
+    pub signers: Vec<String>,
+    /// The file it stands in; empty where a gate has none.
+    pub file: String,
+    /// Sha-256 of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// Whether an approval opens its gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalStatus {
+    /// It does.
+    Accepted,
+    /// It does not.
+    Rejected,
+}
+
+impl ApprovalRow {
+    /// Writes down one judged document.
+    pub fn new(judged: &JudgedApproval) -> Self {
+        let mut codes: Vec<RejectCode> = judged.faults.iter().map(|fault| fault.code).collect();
+        codes.dedup();
+        Self {
+            id: judged.id.clone(),
+            gate: judged.gate.clone(),
+            status: if judged.is_accepted() { ApprovalStatus::Accepted } else { ApprovalStatus::Rejected },
+            code: codes.first().copied(),
+            codes,
+            details: judged.faults.iter().map(|fault| fault.detail.clone()).collect(),
+            signers: judged.signers.clone(),
+            file: judged.file.clone(),
+            sha256: judged.digest.map(|digest| digest.to_string()),
+        }
+    }
+}
+
 /// One decision; its request can be handed to `cedar authorize --request-json` as it stands.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Row {
@@ -144,7 +208,14 @@ pub struct Need {
 
 impl Decisions {
     /// Writes down a table of decisions.
-    pub fn new(requests: &Requests<'_>, table: &DecisionTable, moment: &Moment, clock: Clock) -> Result<Self, Problem> {
+    pub fn new(
+        requests: &Requests<'_>,
+        table: &DecisionTable,
+        moment: &Moment,
+        clock: Clock,
+        approvals: &Approvals,
+        config: &Config,
+    ) -> Result<Self, Problem> {
         let (plan, facts) = (requests.plan(), requests.facts());
         let name = |index: &usize| plan.actions.get(*index).map(|action| action.id.clone());
         let mut decisions = Vec::new();
@@ -187,11 +258,20 @@ impl Decisions {
             },
             policies: Hashed { sha256: requests.bundle().digest().to_string() },
             facts: FactsSummary { source: facts.origin().to_owned(), sha256: facts.digest().to_string() },
+            approvals: approvals.judged.iter().map(ApprovalRow::new).collect(),
+            marks: marks(approvals, config),
             open_gaps: table.open_gaps.clone(),
             deferred_gaps: table.deferred_gaps.clone(),
             decisions,
         })
     }
+}
+
+/// The marks of open gates that the configuration gives one, with who opened them.
+fn marks(approvals: &Approvals, config: &Config) -> Vec<String> {
+    let accepted = approvals.judged.iter().filter(|judged| judged.is_accepted());
+    let marked = accepted.filter_map(|judged| Some((judged, config.gates.get(&judged.gate)?.mark.as_ref()?)));
+    marked.map(|(judged, mark)| format!("{mark}: {} opened by {}", judged.gate, judged.signers.join(", "))).collect()
 }
 
 impl Row {

@@ -1,5 +1,6 @@
 //! Reading and writing files: the bundle, facts and plans from disk, with bounds; results written beside, synced, renamed.
 
+use crate::approval::ApprovalFile;
 use crate::digest::Digest;
 use crate::facts::RawFacts;
 use crate::policy::BundleSources;
@@ -63,7 +64,7 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
 pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources, Problems> {
     let name = folder.display().to_string();
     let mut problems = Problems::new();
-    let (mut schemas, mut policies, mut listing) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut schemas, mut policies, mut listing, mut signers) = (Vec::new(), Vec::new(), Vec::new(), None);
     for path in below(folder)? {
         let relative = path.strip_prefix(folder).unwrap_or(&path).to_path_buf();
         let shown = relative.display().to_string();
@@ -81,6 +82,7 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
         match (extension, top) {
             ("cedar", true) => policies.extend(problems.absorb(read(&path))),
             ("cedarschema", true) => schemas.extend(problems.absorb(read(&path))),
+            ("", true) if shown == "allowed_signers" => signers = problems.absorb(read(&path)),
             ("cedar" | "cedarschema", false) if !relative.starts_with("invariants") => problems.push(
                 Problem::invalid(format!("`{}` would not be loaded", path.display()))
                     .help("policies lie directly in the bundle's folder; move it up, or into `invariants/` if it is a property"),
@@ -94,7 +96,7 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
         }
     }
     let digest = Digest::of_listing(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
-    problems.or(BundleSources { schemas, policies, digest, name })
+    problems.or(BundleSources { schemas, policies, signers, digest, name })
 }
 
 /// Reads every `*.json` file of a folder as Cedar entities.
@@ -112,6 +114,44 @@ pub fn read_entities(folder: &Path) -> Result<RawFacts, Problems> {
     }
     let digest = Digest::of_listing(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
     problems.or(RawFacts { sources, origin: "entities", digest, name })
+}
+
+/// Reads every `*.json` file of a folder as an approval, with the signatures beside it.
+///
+/// A document that cannot be read is a rejected approval, not a problem; so is one with an unreadable signature.
+pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
+    let entries = fs::read_dir(folder).map_err(|error| {
+        Problem::failure(format!("the folder `{}` cannot be read: {}", folder.display(), cause(&error)))
+            .help("name the folder of approvals with --approvals")
+    })?;
+    let mut names: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    names.sort();
+    if names.len() > MOST_FILES {
+        return Err(Problem::invalid(format!("`{}` has more than {MOST_FILES} files", folder.display())).into());
+    }
+    let text = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let documents = names.iter().filter(|path| text(path).ends_with(".json"));
+    let read_one = |document: &PathBuf| {
+        let name = text(document);
+        let is_signature = |path: &&PathBuf| {
+            let found = text(path);
+            found.strip_prefix(&name).is_some_and(|rest| rest == ".sig" || (rest.starts_with('.') && rest.ends_with(".sig")))
+        };
+        let mut unreadable = None;
+        let source = read(document).unwrap_or_else(|problems| {
+            unreadable = problems.iter().next().map(|problem| problem.message.clone());
+            Source::new(document.display().to_string(), "")
+        });
+        let mut signatures = Vec::new();
+        for path in names.iter().filter(is_signature) {
+            match read_bytes(path) {
+                Ok(bytes) => signatures.push((text(path), bytes)),
+                Err(problem) => unreadable = Some(problem.message),
+            }
+        }
+        ApprovalFile { source, signatures, unreadable }
+    };
+    Ok(documents.map(read_one).collect())
 }
 
 /// Writes a file so that it is there whole or not at all: beside, synced, renamed.

@@ -5,6 +5,7 @@
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
 //! [`explain`]); files ([`files`]); faces ([`render`]); the door ([`cli`]).
 
+pub mod approval;
 pub mod attestation;
 pub mod cli;
 pub mod config;

@@ -8,6 +8,7 @@ use crate::problem::{Problem, Problems, Source, nearest};
 use crate::schema::RunSchema;
 use cedar_policy::{Context, EntityTypeName, EntityUid, RestrictedExpression};
 use jsonc_parser::ast::Value;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::str::FromStr as _;
@@ -59,12 +60,27 @@ impl Mode {
 }
 
 /// What a plan is aimed at.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize)]
 pub struct Target {
     /// The system identifier of the PostgreSQL cluster, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// The document, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+}
+
+impl Target {
+    /// Reads the object of `target`, which messages call `what`.
+    pub fn parse(value: &Value<'_>, source: &Source, what: &str, problems: &mut Problems) -> Self {
+        let Some(mut reader) = ObjectReader::new(source, value, what, problems) else {
+            return Self::default();
+        };
+        let mut field = |name| reader.optional_string(name).map(|(text, _)| text.to_owned());
+        let target = Self { database: field("database"), document: field("document") };
+        reader.finish();
+        target
+    }
 }
 
 /// One intended action; it becomes exactly one Cedar request.
@@ -125,7 +141,8 @@ impl RunPlan {
         let labels = labels(&mut reader);
         let rows = reader.required("actions");
         reader.finish();
-        let target = parse_target(target, source, &mut problems);
+        let target =
+            target.map(|value| Target::parse(value, source, "the plan's target", &mut problems)).unwrap_or_default();
         let elements = match rows {
             Some(Value::Array(array)) if !array.elements.is_empty() => array.elements.as_slice(),
             Some(Value::Array(array)) => {
@@ -390,17 +407,6 @@ fn parse_mode(reader: &mut ObjectReader<'_, '_>) -> Option<Mode> {
         );
     }
     mode
-}
-
-fn parse_target(value: Option<&Value<'_>>, source: &Source, problems: &mut Problems) -> Target {
-    let Some(value) = value else { return Target::default() };
-    let Some(mut reader) = ObjectReader::new(source, value, "the plan's target", problems) else {
-        return Target::default();
-    };
-    let mut field = |name| reader.optional_string(name).map(|(text, _)| text.to_owned());
-    let target = Target { database: field("database"), document: field("document") };
-    reader.finish();
-    target
 }
 
 fn inputs(reader: &mut ObjectReader<'_, '_>) -> BTreeMap<String, Digest> {

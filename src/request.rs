@@ -27,6 +27,23 @@ pub struct Moment {
     pub stage: Stage,
     /// The gates opened by approvals.
     pub gates: BTreeSet<String>,
+    /// Gates that are not open for single rows, by row: their approval was used for it.
+    pub spent: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Moment {
+    /// A moment at which no gate is open.
+    pub fn closed(now: Timestamp, stage: Stage) -> Self {
+        Self { now, stage, gates: BTreeSet::new(), spent: BTreeMap::new() }
+    }
+
+    /// The gates open for one row.
+    pub fn gates_for(&self, row: &str) -> BTreeSet<String> {
+        match self.spent.get(row) {
+            Some(spent) => self.gates.difference(spent).cloned().collect(),
+            None => self.gates.clone(),
+        }
+    }
 }
 
 /// A plan whose every entity is among the facts, ready to be asked about.
@@ -125,7 +142,7 @@ impl<'a> Requests<'a> {
             .finally_rows
             .get(&(&action.action, &action.resource))
             .is_some_and(|others| others.iter().any(|other| *other != action.parameters_text()));
-        let run = self.run_record(counterpart, moment)?;
+        let run = self.run_record(counterpart, moment, &moment.gates_for(&action.id))?;
         let pairs = action.parameters.clone().into_iter().chain([("run".to_owned(), run)]);
         Context::from_pairs(pairs).map_err(|error| self.refused(action, &error.to_string()))
     }
@@ -137,13 +154,23 @@ impl<'a> Requests<'a> {
             .map_err(|error| self.refused(action, &error.to_string()))
     }
 
+    /// `context.run` where no row is judged but an approval: no gate is open, and nothing has a counterpart.
+    pub fn run_for_approvals(&self, moment: &Moment) -> Result<RestrictedExpression, Problem> {
+        self.run_record(false, moment, &BTreeSet::new())
+    }
+
     fn refused(&self, action: &IntendedAction, cause: &str) -> Problem {
         Problem::invalid(format!("plan action `{}` makes no request of the schema: {cause}", action.id))
             .at(&self.plan.source, action.span.start..action.span.start + 1)
     }
 
     /// `context.run`, filled with what the schema declares and nothing else.
-    fn run_record(&self, finally_counterpart: bool, moment: &Moment) -> Result<RestrictedExpression, Problem> {
+    fn run_record(
+        &self,
+        finally_counterpart: bool,
+        moment: &Moment,
+        gates: &BTreeSet<String>,
+    ) -> Result<RestrictedExpression, Problem> {
         let enumerated = |name: &EntityTypeName, id: &str| {
             RestrictedExpression::new_entity_uid(EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id)))
         };
@@ -157,9 +184,7 @@ impl<'a> Requests<'a> {
                 RunFact::Now => RestrictedExpression::new_datetime(moment.now.to_cedar()),
                 RunFact::Mode(name) => enumerated(name, self.plan.mode.name()),
                 RunFact::Stage(name) => enumerated(name, stage),
-                RunFact::Gates(name) => {
-                    RestrictedExpression::new_set(moment.gates.iter().map(|gate| enumerated(name, gate)))
-                }
+                RunFact::Gates(name) => RestrictedExpression::new_set(gates.iter().map(|gate| enumerated(name, gate))),
                 RunFact::Id => RestrictedExpression::new_string(self.plan.run.clone()),
                 RunFact::FinallyCounterpart => RestrictedExpression::new_bool(finally_counterpart),
                 RunFact::Parties(sets) => record_of(sets.keys().map(|key| {

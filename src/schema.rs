@@ -15,6 +15,7 @@ pub struct RunSchema {
     namespace: String,
     common_types: BTreeMap<String, Value>,
     enumerations: BTreeMap<String, Vec<String>>,
+    contexts: BTreeMap<String, Value>,
     run: BTreeMap<String, RunFact>,
     run_type: Value,
 }
@@ -66,6 +67,7 @@ impl RunSchema {
             namespace: view.namespace,
             common_types: view.common_types,
             enumerations: view.enumerations,
+            contexts: view.contexts,
             run: view.run,
             run_type: view.run_type,
         })
@@ -97,13 +99,43 @@ impl RunSchema {
         self.schema.actions().any(|action| *action == uid).then_some(uid)
     }
 
+    /// The principal types an action applies to.
+    pub fn principal_types(&self, action: &EntityUid) -> BTreeSet<EntityTypeName> {
+        self.schema.principals_for_action(action).into_iter().flatten().cloned().collect()
+    }
+
+    /// The entity of a gate; `None` for a gate that the schema does not know.
+    pub fn gate(&self, name: &str) -> Option<EntityUid> {
+        let gate = self.gate_type().filter(|_| self.gates().iter().any(|gate| gate == name))?;
+        Some(EntityUid::from_type_name_and_id(gate.clone(), cedar_policy::EntityId::new(name)))
+    }
+
+    /// The members of `value` that an action's context declares, level by level; all others are left out.
+    pub fn declared(&self, action: &str, value: &Value) -> Value {
+        let context = self.contexts.get(action).unwrap_or(&Value::Null);
+        prune(value, context, &self.common_types)
+    }
+
+    /// The names of a record's attributes, found by walking an action's context: `["approval", "votes"]`.
+    pub fn context_attributes(&self, action: &str, path: &[&str]) -> Vec<String> {
+        let mut shape = self.contexts.get(action).unwrap_or(&Value::Null);
+        for step in path {
+            let next = attributes(shape).find(|(key, _)| key == step).map(|(_, value)| value);
+            shape = next.map_or(&Value::Null, |value| resolve(value, &self.common_types));
+        }
+        attributes(shape).map(|(key, _)| key.to_owned()).collect()
+    }
+
     /// The gates that approvals can open.
     pub fn gates(&self) -> &[String] {
-        let gate = self.run.values().find_map(|fact| match fact {
+        self.gate_type().and_then(|name| self.enumerations.get(&name.to_string())).map_or(&[], Vec::as_slice)
+    }
+
+    fn gate_type(&self) -> Option<&EntityTypeName> {
+        self.run.values().find_map(|fact| match fact {
             RunFact::Gates(name) => Some(name),
             _ => None,
-        });
-        gate.and_then(|name| self.enumerations.get(&name.to_string())).map_or(&[], Vec::as_slice)
+        })
     }
 
     /// Whether all ids of a type are listed in the schema, so that its entities need no facts.
@@ -153,6 +185,7 @@ struct View {
     namespace: String,
     common_types: BTreeMap<String, Value>,
     enumerations: BTreeMap<String, Vec<String>>,
+    contexts: BTreeMap<String, Value>,
     run: BTreeMap<String, RunFact>,
     run_type: Value,
 }
@@ -180,13 +213,14 @@ impl View {
                 enumerations.insert(format!("{namespace}::{name}"), ids);
             }
         }
-        let mut shapes = BTreeSet::new();
+        let (mut shapes, mut contexts) = (BTreeSet::new(), BTreeMap::new());
         let mut run_type = None;
         for (name, action) in members(body, "actions") {
             let Some(applies) = action.get("appliesTo").filter(|applies| applies_to_something(applies)) else {
                 continue;
             };
             let context = applies.get("context").map_or(&Value::Null, |context| resolve(context, &common_types));
+            contexts.insert(name.clone(), context.clone());
             match attributes(context).find(|(key, _)| *key == "run") {
                 Some((_, run)) if run.get("required") != Some(&Value::Bool(false)) => {
                     let run = resolve(run, &common_types);
@@ -223,7 +257,7 @@ impl View {
                 problems.push(bad(format!("`context.run` has no `{key}`")).help("declare it in the type of `run`"));
             }
         }
-        problems.or(Self { namespace: (*namespace).clone(), common_types, enumerations, run, run_type })
+        problems.or(Self { namespace: (*namespace).clone(), common_types, enumerations, contexts, run, run_type })
     }
 }
 
@@ -281,6 +315,17 @@ fn attributes(record: &Value) -> impl Iterator<Item = (&str, &Value)> {
 fn applies_to_something(applies: &Value) -> bool {
     let some = |key| applies.get(key).and_then(Value::as_array).is_some_and(|types| !types.is_empty());
     some("principalTypes") && some("resourceTypes")
+}
+
+fn prune(value: &Value, shape: &Value, common_types: &BTreeMap<String, Value>) -> Value {
+    match value {
+        Value::Object(members) if shape.get("attributes").is_some() => attributes(shape)
+            .filter_map(|(key, attribute)| {
+                Some((key.to_owned(), prune(members.get(key)?, resolve(attribute, common_types), common_types)))
+            })
+            .collect(),
+        other => other.clone(),
+    }
 }
 
 /// Follows the names of common types to what they stand for.

@@ -1,21 +1,24 @@
 //! `cutter authorize`: decisions for every intended action of a plan. It only looks.
 
-use super::common::{Format, InputArguments, OutputArguments};
+use super::common::{ClockArguments, Format, InputArguments, OutputArguments};
+use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;
-use crate::decision::{Verdict, decide};
-use crate::document::Decisions;
+use crate::decision::Verdict;
 use crate::problem::Problem;
-use crate::request::{Moment, Requests, Stage};
+use crate::request::Stage;
 use crate::{files, render};
 use clap::Args;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
     inputs: InputArguments,
+    #[command(flatten)]
+    clock: ClockArguments,
+    #[command(flatten)]
+    authority: AuthorityArguments,
     /// Also write the unsigned in-toto statement over the decisions
     #[arg(long, value_name = "FILE")]
     attest: Option<PathBuf>,
@@ -23,11 +26,9 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
-        let inputs = self.inputs.load()?;
-        let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts)?;
-        let moment = Moment { now: inputs.now, stage: Stage::Plan, gates: BTreeSet::new() };
-        let table = decide(&requests, &moment)?;
-        let statement = Statement::new(Decisions::new(&requests, &table, &moment, inputs.clock)?);
+        let inputs = self.inputs.load(self.clock.now)?;
+        let walk = walk(&inputs, &self.authority, Stage::Plan)?;
+        let statement = Statement::new(walk.document(&inputs)?);
         if let Some(path) = &self.attest {
             files::write(path, &render::json::document(&statement).map_err(no_json)?)?;
         }

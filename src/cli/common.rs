@@ -24,9 +24,20 @@ pub struct InputArguments {
     /// The folder of facts: Cedar entities in `*.json`
     #[arg(long, value_name = "DIR", default_value = "entities")]
     entities: PathBuf,
+}
+
+/// A time in place of the clock's, for commands that only look.
+#[derive(Args, Debug)]
+pub struct ClockArguments {
     /// Decide as if it were this time (recorded as given)
     #[arg(long, value_name = "RFC3339", value_parser = parse_time)]
-    now: Option<Timestamp>,
+    pub now: Option<Timestamp>,
+}
+
+/// The system's clock.
+pub fn system_time() -> Result<Timestamp, Problem> {
+    Timestamp::from_system(std::time::SystemTime::now())
+        .ok_or_else(|| Problem::failure("the system's clock shows no time between the years 1 and 9999"))
 }
 
 /// Where the policy bundle and the configuration lie.
@@ -49,6 +60,8 @@ pub struct Inputs {
     pub facts: Facts,
     /// What is judged.
     pub plan: RunPlan,
+    /// What the domain tells the runtime.
+    pub config: Config,
     /// When.
     pub now: Timestamp,
     /// Where the time comes from.
@@ -57,7 +70,9 @@ pub struct Inputs {
 
 impl InputArguments {
     /// Reads everything and reports all that is wrong together.
-    pub fn load(&self) -> Result<Inputs, Problems> {
+    ///
+    /// Without a given time it is the system's.
+    pub fn load(&self, given: Option<Timestamp>) -> Result<Inputs, Problems> {
         let mut problems = Problems::new();
         let bundle = problems.absorb(self.bundle.load());
         let entities = problems.absorb(files::read_entities(&self.entities));
@@ -70,16 +85,13 @@ impl InputArguments {
             // Without a schema the plan can still be told apart from what is no JSON at all.
             problems.absorb(crate::json::parse(source).map(|_| ()));
         }
-        let (now, clock) = match self.now {
+        let (now, clock) = match given {
             Some(now) => (Some(now), Clock::Given),
-            None => (Timestamp::from_system(std::time::SystemTime::now()), Clock::System),
+            None => (problems.absorb(system_time().map_err(Problems::from)), Clock::System),
         };
-        if now.is_none() {
-            problems.push(Problem::failure("the system's clock shows no time between the years 1 and 9999"));
-        }
         match (bundle, facts, plan, now) {
-            (Some((bundle, _)), Some(facts), Some(plan), Some(now)) if problems.is_empty() => {
-                Ok(Inputs { bundle, facts, plan, now, clock })
+            (Some((bundle, config)), Some(facts), Some(plan), Some(now)) if problems.is_empty() => {
+                Ok(Inputs { bundle, facts, plan, config: config.unwrap_or_default(), now, clock })
             }
             _ => Err(problems),
         }
@@ -110,8 +122,8 @@ pub struct OutputArguments {
     /// The form of results
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub format: Format,
-    /// Write results to this file instead of standard output
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Write results to this file instead of standard output; where several are written, their folder
+    #[arg(long, global = true, value_name = "PATH")]
     output: Option<PathBuf>,
     /// When to use colour; `NO_COLOR` turns `auto` off
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
@@ -166,9 +178,14 @@ impl OutputArguments {
         }
     }
 
-    /// Prints a result where it belongs.
-    pub fn print(&self, text: &str) -> Result<(), Problem> {
-        if let Some(path) = &self.output {
+    /// The folder of a command that writes several files.
+    pub fn folder(&self, default: &str) -> PathBuf {
+        self.output.clone().unwrap_or_else(|| PathBuf::from(default))
+    }
+
+    /// Prints a result where it belongs; a command that writes a folder prints to standard output.
+    pub fn print(&self, text: &str, writes_folder: bool) -> Result<(), Problem> {
+        if let Some(path) = self.output.as_ref().filter(|_| !writes_folder) {
             return files::write(path, text);
         }
         let mut stdout = std::io::stdout().lock();

@@ -1,9 +1,12 @@
 //! The command line: arguments become inputs, results become text and an exit code. One file a subcommand.
 
+mod approval;
 mod authorize;
 mod common;
+mod exec;
 mod explain;
 mod schema;
+mod walk;
 
 use crate::problem::{Fault, Problem, Problems};
 use clap::{Parser, Subcommand};
@@ -28,6 +31,8 @@ pub enum Exit {
     Unmeasured = 7,
     /// Approvals are there, but a named gap is open.
     Blocked = 9,
+    /// An allowed command ran and failed.
+    Effect = 10,
     /// Wrong command line.
     Usage = 64,
 }
@@ -52,6 +57,10 @@ struct Arguments {
 enum Command {
     /// Decide every intended action of a plan; it only looks
     Authorize(authorize::Arguments),
+    /// Request, sign, verify and list approvals
+    Approval(approval::Arguments),
+    /// Decide one action again at the moment of use, use its approvals up, and run it
+    Exec(exec::Arguments),
     /// Say why one row of a plan is what it is, and what would change it
     Explain(explain::Arguments),
     /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
@@ -70,10 +79,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let output = &arguments.output;
     let result = match &arguments.command {
         Command::Authorize(arguments) => arguments.run(output),
+        Command::Approval(arguments) => arguments.run(output),
+        Command::Exec(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };
-    match result.and_then(|(text, exit)| output.print(&text).map(|()| exit).map_err(Problems::from)) {
+    let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
+    match result.and_then(|(text, exit)| output.print(&text, folder).map(|()| exit).map_err(Problems::from)) {
         Ok(exit) => exit,
         Err(problems) => {
             let _ = std::io::stderr().write_all(output.problems(&problems).as_bytes());
@@ -101,5 +113,7 @@ Exit codes:
   3 invalid      policy, schema, plan or facts are malformed or do not validate
   5 ready        READY_FOR_SOVEREIGN_APPROVAL: approvals are missing, nothing is final
   7 unmeasured   something could not be judged
+  8 untrusted    a signature, a digest or the clock does not verify
   9 blocked      approvals are there, but a named gap is open
+  10 effect      an allowed command ran and failed
   64 usage       wrong command line";

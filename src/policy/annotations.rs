@@ -2,7 +2,7 @@
 
 use crate::json::in_backticks;
 use crate::problem::nearest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What can lift a `forbid`, from its `@tier`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,7 +18,7 @@ pub enum Tier {
 }
 
 /// Why an approval is no approval; in the order in which one is shown when several apply.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the codes are the contract's own words; its README table explains each")]
 pub enum RejectCode {

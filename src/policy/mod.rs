@@ -6,6 +6,7 @@ pub mod diagnostics;
 use crate::digest::Digest;
 use crate::problem::{Problem, Problems, Source};
 use crate::schema::RunSchema;
+use crate::signature::AllowedSigners;
 use annotations::{Annotations, Tier};
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub struct BundleSources {
     pub schemas: Vec<Source>,
     /// Every `*.cedar` file, in the order of their names.
     pub policies: Vec<Source>,
+    /// `allowed_signers`, where there is one.
+    pub signers: Option<Source>,
     /// Sha-256 over the sorted `sha256sum` listing of everything in the bundle and `cutter.toml`.
     pub digest: Digest,
     /// What messages call the folder.
@@ -31,6 +34,7 @@ pub struct PolicyBundle {
     schema: RunSchema,
     policies: Vec<BundlePolicy>,
     by_id: BTreeMap<String, usize>,
+    signers: AllowedSigners,
     digest: Digest,
 }
 
@@ -104,10 +108,14 @@ impl PolicyBundle {
                 );
             }
         }
+        let signers = match &sources.signers {
+            Some(source) => problems.absorb(AllowedSigners::parse(source)),
+            None => Some(AllowedSigners::nobody()),
+        };
         // Ids must be unique before policies can be joined, and only named policies can be validated.
-        let Some(schema) = schema.filter(|_| problems.is_empty()) else { return Err(problems) };
+        let (Some(schema), Some(signers), true) = (schema, signers, problems.is_empty()) else { return Err(problems) };
         validate(&schema, &policies, &by_id, &mut problems);
-        problems.or(Self { schema, policies, by_id, digest: sources.digest })
+        problems.or(Self { schema, policies, by_id, signers, digest: sources.digest })
     }
 
     /// The schema, and what the runtime knows of it.
@@ -128,6 +136,11 @@ impl PolicyBundle {
     /// The tier of the `forbid` with this `@id`.
     pub fn tier(&self, id: &str) -> Option<&Tier> {
         self.policy(id)?.annotations.tier.as_ref()
+    }
+
+    /// Whose signatures approvals may carry.
+    pub fn signers(&self) -> &AllowedSigners {
+        &self.signers
     }
 
     /// Sha-256 over the sorted `sha256sum` listing of everything in the bundle and `cutter.toml`.

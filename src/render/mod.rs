@@ -1,5 +1,6 @@
 //! The faces of a record. They translate; they never decide and never drop a row.
 
+pub mod approvals;
 pub mod explanation;
 pub mod json;
 pub mod markdown;

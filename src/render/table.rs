@@ -51,8 +51,9 @@ pub fn decisions(decisions: &Decisions, style: Style) -> String {
         Clock::System => "",
         Clock::Given => " (given)",
     };
+    let marks: String = decisions.marks.iter().map(|mark| format!("!!! {} !!!\n", printable(mark))).collect();
     let mut text = format!(
-        "plan     {} ({})\nsha256   {}\nrun      {}\ntime     {}{clock}\npolicies sha256 {}\nfacts    sha256 {}\n\
+        "{marks}plan     {} ({})\nsha256   {}\nrun      {}\ntime     {}{clock}\npolicies sha256 {}\nfacts    sha256 {}\n\
          sources  bundle: unsigned; facts: {}\n{table}\n",
         printable(&plan.name),
         plan.mode,
@@ -87,6 +88,14 @@ pub fn summary(decisions: &Decisions) -> Vec<String> {
         format!("verdict   {}", decisions.verdict.name()),
         format!("rows      {total}: {allowed} allowed, {} denied", total - allowed),
     ];
+    lines.extend(decisions.marks.iter().map(|mark| format!("!!!       {}", printable(mark))));
+    for row in &decisions.approvals {
+        let state = match row.code {
+            None => format!("accepted, signed by {}", row.signers.join(", ")),
+            Some(code) => format!("rejected: {}", code.name()),
+        };
+        lines.push(format!("approval  {} {} {state}", printable(&row.gate), printable(&row.id)));
+    }
     let mut gates: Vec<&str> = decisions
         .decisions
         .iter()
@@ -101,7 +110,7 @@ pub fn summary(decisions: &Decisions) -> Vec<String> {
                 .push(format!("{name:<10}{}", items.iter().map(|item| printable(item)).collect::<Vec<_>>().join(", ")));
         }
     };
-    list("approvals", &gates);
+    list("needs", &gates);
     list("open gaps", &decisions.open_gaps.iter().map(String::as_str).collect::<Vec<_>>());
     list("at use", &decisions.deferred_gaps.iter().map(String::as_str).collect::<Vec<_>>());
     lines

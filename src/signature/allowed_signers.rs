@@ -36,6 +36,11 @@ impl AllowedSigners {
         problems.or(Self { name: source.name().to_owned(), signers })
     }
 
+    /// A file without signers: nobody may sign.
+    pub fn nobody() -> Self {
+        Self { name: "allowed_signers".to_owned(), signers: Vec::new() }
+    }
+
     /// The name of the file, for messages.
     pub fn name(&self) -> &str {
         &self.name

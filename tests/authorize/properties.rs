@@ -42,6 +42,7 @@ impl Texts {
         let sources = BundleSources {
             schemas: vec![Source::new("schema", self.schema.clone())],
             policies: vec![Source::new("policies", self.policies.join("\n"))],
+            signers: None,
             digest: Digest::of(b""),
             name: "policies".to_owned(),
         };
@@ -56,7 +57,7 @@ impl Texts {
         let plan = RunPlan::parse(&Source::new("plan", self.plan.to_string()), bundle.schema(), None).unwrap();
         let requests = Requests::new(&plan, &bundle, &facts).unwrap();
         let now = Timestamp::parse("2026-05-21T08:15:00Z").unwrap();
-        let moment = Moment { now, stage: Stage::Plan, gates: gates.clone() };
+        let moment = Moment { gates: gates.clone(), ..Moment::closed(now, Stage::Plan) };
         let table = decide(&requests, &moment).unwrap();
         Some((plan.clone(), table))
     }

@@ -1,0 +1,159 @@
+//! The approval document: what a person signs. Nothing in it is normalised or completed.
+
+use crate::digest::Digest;
+use crate::json::{self, ObjectReader};
+use crate::plan::Target;
+use crate::problem::{Problems, Source};
+use crate::time::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// A well-formed approval document, version 1.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ApprovalDocument {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// The approval's id.
+    pub id: String,
+    /// The gate it opens.
+    pub gate: String,
+    /// The run it is for.
+    pub run: String,
+    /// The ledger it may be used with.
+    pub ledger: String,
+    /// What the run is aimed at.
+    pub target: Target,
+    /// Sha-256 of the plan file.
+    pub plan_sha256: String,
+    /// Sha-256 of the policy bundle.
+    pub policies_sha256: String,
+    /// Exactly the rows of the plan that this gate bars.
+    pub actions: BTreeSet<String>,
+    /// `explicit`, which a person writes.
+    pub allowance: String,
+    /// Why, which a person writes.
+    pub reason: String,
+    /// From when, RFC 3339.
+    pub issued_at: String,
+    /// Until when, RFC 3339; at that moment it has expired.
+    pub expires_at: String,
+    /// The decision of a review, for gates whose policies demand one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_decision: Option<String>,
+    /// Sha-256 of the evidence that it was given on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_sha256: Option<String>,
+}
+
+impl ApprovalDocument {
+    /// Reads a document; all that is malformed is reported together.
+    pub fn parse(source: &Source) -> Result<Self, Problems> {
+        let value = json::parse(source)?;
+        let mut problems = Problems::new();
+        let document = Self::read(source, &value, &mut problems);
+        match document {
+            Some(document) => problems.or(document),
+            None => Err(problems),
+        }
+    }
+
+    fn read(source: &Source, value: &jsonc_parser::ast::Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let mut reader = ObjectReader::new(source, value, "the approval", problems)?;
+        reader.version_one();
+        let mut text = |field| reader.string(field).map(|(text, _)| text.to_owned());
+        let (id, gate, run, ledger) = (text("id"), text("gate"), text("run"), text("ledger"));
+        let (allowance, reason) = (text("allowance"), text("reason"));
+        let plan_sha256 = digest(&mut reader, "plan_sha256", true);
+        let policies_sha256 = digest(&mut reader, "policies_sha256", true);
+        let baseline_sha256 = digest(&mut reader, "baseline_sha256", false);
+        let issued_at = time(&mut reader, "issued_at");
+        let expires_at = time(&mut reader, "expires_at");
+        let review_decision = reader.optional_string("review_decision").map(|(text, _)| text.to_owned());
+        let target = reader.required("target");
+        if reader.optional("actions").is_none() {
+            reader.required("actions");
+        }
+        let names = reader.strings("actions");
+        let mut actions = BTreeSet::new();
+        for (name, at) in names {
+            if !actions.insert(name.to_owned()) {
+                reader.problem(format!("the approval names the action `{name}` twice"), at, None);
+            }
+        }
+        reader.finish();
+        let target = target.map(|value| Target::parse(value, source, "the approval's target", problems));
+        Some(Self {
+            version: 1,
+            id: id?,
+            gate: gate?,
+            run: run?,
+            ledger: ledger?,
+            target: target?,
+            plan_sha256: plan_sha256?,
+            policies_sha256: policies_sha256?,
+            actions,
+            allowance: allowance?,
+            reason: reason?,
+            issued_at: issued_at?,
+            expires_at: expires_at?,
+            review_decision,
+            baseline_sha256,
+        })
+    }
+
+    /// The first field that still holds a placeholder, where a person or a tool should have written a value.
+    pub fn placeholder(&self) -> Option<&'static str> {
+        let fields = [
+            ("id", Some(&self.id)),
+            ("run", Some(&self.run)),
+            ("ledger", Some(&self.ledger)),
+            ("reason", Some(&self.reason)),
+            ("review_decision", self.review_decision.as_ref()),
+            ("plan_sha256", Some(&self.plan_sha256)),
+            ("policies_sha256", Some(&self.policies_sha256)),
+        ];
+        fields.into_iter().find(|(_, text)| text.is_some_and(|text| is_placeholder(text))).map(|(field, _)| field)
+    }
+
+    /// Whether its scope is a wildcard or nothing.
+    pub fn is_generic(&self) -> bool {
+        self.actions.is_empty() || self.actions.iter().any(|action| action.is_empty() || action.contains(['*', '?']))
+    }
+}
+
+fn digest(reader: &mut ObjectReader<'_, '_>, field: &'static str, required: bool) -> Option<String> {
+    let (text, at) = if required { reader.string(field)? } else { reader.optional_string(field)? };
+    if Digest::parse(text).is_none() {
+        let help = Some("write 64 lower-case hexadecimal digits");
+        reader.problem(format!("`{field}` of the approval is no sha-256 digest"), at, help);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn time(reader: &mut ObjectReader<'_, '_>, field: &'static str) -> Option<String> {
+    let (text, at): (&str, Range<usize>) = reader.string(field)?;
+    // Times with other offsets mean the same moment; they are compared as moments and kept as written.
+    if Timestamp::parse(text).is_none() {
+        let help = Some("write an RFC 3339 time with an offset, such as 2026-05-21T08:15:00Z");
+        reader.problem(format!("`{field}` of the approval is no time: `{text}`"), at, help);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// What drafts, packages and stubs hold in place of a value.
+fn is_placeholder(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let words = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let same = |text: &str| text.len() >= 8 && text.bytes().all(|byte| Some(byte) == text.bytes().next());
+    text.trim().is_empty()
+        || text.contains(['<', '>', '{', '}', '\u{2026}'])
+        || text.contains("...")
+        || same(text)
+        || words.into_iter().any(|word| PLACEHOLDERS.contains(&word))
+}
+
+const PLACEHOLDERS: [&str; 12] =
+    ["placeholder", "todo", "tbd", "fixme", "stub", "dummy", "draft", "sample", "changeme", "xxx", "xxxx", "pending"];

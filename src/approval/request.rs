@@ -1,0 +1,88 @@
+//! Approval requests: the smallest set of unsigned documents that would turn a plan's approval-tier denials into allows.
+
+use super::document::ApprovalDocument;
+use super::judge::{barred, would_reject};
+use crate::decision::{Basis, DecisionTable};
+use crate::policy::annotations::RejectCode;
+use crate::request::{Moment, Requests};
+use crate::time::Timestamp;
+
+/// What is asked for, and what no approval can give.
+#[derive(Clone, Debug)]
+pub struct ApprovalRequest {
+    /// One unsigned document for each gate, in the order of the gates' names.
+    pub documents: Vec<ApprovalDocument>,
+    /// Each remaining denial, and that no approval lifts it.
+    pub remaining: Vec<String>,
+}
+
+/// Writes the request for a plan, from a table that was decided with every gate closed.
+///
+/// `allowance` and `reason` are left empty for a person to write, and so is `review_decision` where policies demand one;
+/// `nonce` makes the ids unique.
+pub fn request(
+    requests: &Requests<'_>,
+    closed: &DecisionTable,
+    ledger: &str,
+    nonce: &str,
+    moment: &Moment,
+) -> ApprovalRequest {
+    let plan = requests.plan();
+    let barred = barred(requests, closed);
+    let issued_at = moment.now;
+    let documents = barred
+        .iter()
+        .map(|(gate, actions)| {
+            let mut document = ApprovalDocument {
+                version: 1,
+                id: format!("{}-{}-{nonce}", gate.to_ascii_lowercase().replace('_', "-"), plan.run),
+                run: plan.run.clone(),
+                ledger: ledger.to_owned(),
+                target: plan.target.clone(),
+                plan_sha256: plan.digest.to_string(),
+                policies_sha256: requests.bundle().digest().to_string(),
+                actions: actions.clone(),
+                allowance: String::new(),
+                reason: String::new(),
+                issued_at: issued_at.to_string(),
+                expires_at: issued_at.to_string(),
+                review_decision: None,
+                baseline_sha256: None,
+                gate: gate.clone(),
+            };
+            let rejects = |document: &ApprovalDocument, code| would_reject(document, code, requests, &barred, moment);
+            // Policies say how long it may live and whether it needs a decision; the longest life they accept is proposed.
+            for hours in LIVES_IN_HOURS {
+                let end = issued_at.milliseconds().saturating_add(hours * 3_600_000);
+                document.expires_at = Timestamp::from_milliseconds(end).unwrap_or(issued_at).to_string();
+                if !rejects(&document, RejectCode::TtlTooLong) {
+                    break;
+                }
+            }
+            if rejects(&document, RejectCode::WrongDecision) {
+                document.review_decision = Some(String::new());
+            }
+            document
+        })
+        .collect();
+    let remaining = plan
+        .actions
+        .iter()
+        .zip(&closed.rows)
+        .filter_map(|(action, row)| match row.basis {
+            Basis::Forbidden | Basis::NotPermitted => {
+                Some(format!("`{}` is {}: no approval can ever lift it ({})", action.id, row.basis.words(), row.reason))
+            }
+            Basis::Indeterminate => Some(format!("`{}` could not be judged: no approval can lift it", action.id)),
+            Basis::ApprovalRequired | Basis::Precondition if !row.gaps.is_empty() => {
+                let gaps = row.gaps.join(", ");
+                Some(format!("`{}` also needs {gaps} closed: no approval can lift a gap", action.id))
+            }
+            _ => None,
+        })
+        .collect();
+    ApprovalRequest { documents, remaining }
+}
+
+/// The lives that are proposed, longest first.
+const LIVES_IN_HOURS: [i64; 8] = [24, 12, 8, 6, 4, 2, 1, 0];

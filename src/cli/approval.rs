@@ -1,0 +1,187 @@
+//! `cutter approval`: request, sign, verify and list the documents that open gates for one plan.
+
+use super::common::{ClockArguments, Format, InputArguments, OutputArguments, unsupported};
+use super::walk::{AuthorityArguments, walk};
+use super::{Exit, Outcome, no_json};
+use crate::approval::request::request;
+use crate::digest::Digest;
+use crate::document::{ApprovalRow, ApprovalStatus};
+use crate::problem::{Problem, Problems};
+use crate::request::Stage;
+use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
+use crate::signature::{APPROVAL, REJECT};
+use crate::{files, render};
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    of: Of,
+}
+
+#[derive(Subcommand, Debug)]
+enum Of {
+    /// Write the smallest set of unsigned documents that would lift the plan's approval-tier bans
+    Request(RequestArguments),
+    /// Sign one document as it stands, with an SSH key, an agent or a FIDO key
+    Sign(SignArguments),
+    /// Judge every document for a plan: 0 if every needed gate opens, else 5
+    Verify(JudgeArguments),
+    /// Show every document for a plan with its status and reject code
+    List(JudgeArguments),
+}
+
+#[derive(Args, Debug)]
+struct RequestArguments {
+    #[command(flatten)]
+    inputs: InputArguments,
+    #[command(flatten)]
+    clock: ClockArguments,
+    #[command(flatten)]
+    authority: AuthorityArguments,
+}
+
+#[derive(Args, Debug)]
+struct SignArguments {
+    /// The document
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The SSH key: a private key, or a public key whose private half an agent holds
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    /// Sign a no
+    #[arg(long)]
+    reject: bool,
+    /// Name the signature `FILE.<NAME>.sig`, for documents that several people sign
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct JudgeArguments {
+    #[command(flatten)]
+    inputs: InputArguments,
+    #[command(flatten)]
+    clock: ClockArguments,
+    #[command(flatten)]
+    authority: AuthorityArguments,
+}
+
+impl Arguments {
+    /// Whether `--output` names a folder for documents, and the result goes to standard output.
+    pub fn writes_folder(&self) -> bool {
+        matches!(self.of, Of::Request(_))
+    }
+
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        match &self.of {
+            Of::Request(arguments) => arguments.run(output),
+            Of::Sign(arguments) => arguments.run(),
+            Of::Verify(arguments) => arguments.run(output, true),
+            Of::List(arguments) => arguments.run(output, false),
+        }
+    }
+}
+
+impl RequestArguments {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        let inputs = self.inputs.load(self.clock.now)?;
+        let walk = walk(&inputs, &self.authority, Stage::Plan)?;
+        let ledger = self.authority.ledger.open(&inputs.config)?;
+        let Some(id) = ledger.id()? else {
+            let problem = Problem::failure("there is no ledger that an approval could name");
+            return Err(problem.help("make one with `cutter ledger init`").into());
+        };
+        let nonce = Digest::of(format!("{}{}{id}", walk.moment.now, inputs.plan.digest).as_bytes()).to_string();
+        let nonce = nonce.get(..12).unwrap_or(&nonce);
+        let request = request(&walk.requests, &walk.closed, &id.to_string(), nonce, &walk.moment);
+        let folder = output.folder("approvals");
+        let path = |gate: &str| folder.join(format!("{gate}.json"));
+        let mut problems = Problems::new();
+        for document in request.documents.iter().filter(|document| path(&document.gate).exists()) {
+            problems.push(
+                Problem::failure(format!("`{}` exists already", path(&document.gate).display()))
+                    .help("name another folder with --output; a document that was signed is not overwritten"),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Problem::failure(format!("`{}` cannot be made: {error}", folder.display())))?;
+        let mut text = String::new();
+        for document in &request.documents {
+            files::write(&path(&document.gate), &render::json::document(document).map_err(no_json)?)?;
+            let rows = document.actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            text.push_str(&format!("wrote {} for {rows}\n", path(&document.gate).display()));
+        }
+        match request.documents.is_empty() {
+            true => text.push_str("no approval is needed\n"),
+            false => text.push_str(
+                "In each a person writes `\"allowance\": \"explicit\"` and a reason, checks the times, and signs it:\n  \
+                 cutter approval sign FILE --key KEY   (or: ssh-keygen -Y sign -n cutter-approval -f KEY FILE)\n",
+            ),
+        }
+        for line in &request.remaining {
+            text.push_str(&format!("not lifted: {}\n", render::printable(line)));
+        }
+        match output.format {
+            Format::Table => Ok((text, Exit::Authorized)),
+            Format::Json => Ok((
+                render::json::document(&serde_json::json!({
+                    "version": 1, "documents": request.documents, "not_lifted": request.remaining,
+                }))
+                .map_err(no_json)?,
+                Exit::Authorized,
+            )),
+            other => Err(unsupported(other, "approval request").into()),
+        }
+    }
+}
+
+impl SignArguments {
+    fn run(&self) -> Outcome {
+        // The very bytes that are signed are read once and named, so that a person can compare them.
+        let message = files::read(&self.file)?;
+        let name = self.name.as_ref().map(|name| format!("{name}.")).unwrap_or_default();
+        let mut signature = self.file.clone().into_os_string();
+        signature.push(format!(".{name}sig"));
+        let signature = PathBuf::from(signature);
+        let namespace = if self.reject { REJECT } else { APPROVAL };
+        let fingerprint = sign(
+            &Signing {
+                program: Path::new(SSH_KEYGEN),
+                key: &self.key,
+                namespace,
+                output: &signature,
+                prompts: Prompts::Person,
+            },
+            message.text().as_bytes(),
+        )?;
+        let digest = Digest::of(message.text().as_bytes());
+        let text = format!(
+            "signed {} (sha256 {digest})\nin {namespace} with {fingerprint}\nsignature {}\n",
+            self.file.display(),
+            signature.display()
+        );
+        Ok((text, Exit::Authorized))
+    }
+}
+
+impl JudgeArguments {
+    fn run(&self, output: &OutputArguments, verify: bool) -> Outcome {
+        let inputs = self.inputs.load(self.clock.now)?;
+        let walk = walk(&inputs, &self.authority, Stage::Plan)?;
+        let rows: Vec<ApprovalRow> = walk.approvals.judged.iter().map(ApprovalRow::new).collect();
+        let needed = crate::approval::judge::barred(&walk.requests, &walk.closed);
+        let open = needed.keys().all(|gate| walk.approvals.gates.contains(gate));
+        let accepted = rows.iter().filter(|row| row.status == ApprovalStatus::Accepted).count();
+        let text = match output.format {
+            Format::Table => render::approvals::table(&rows, accepted, output.style()),
+            Format::Json => render::json::document(&serde_json::json!({ "version": 1, "approvals": rows })).map_err(no_json)?,
+            other => return Err(unsupported(other, "approval").into()),
+        };
+        Ok((text, if verify && !open { Exit::Ready } else { Exit::Authorized }))
+    }
+}

@@ -1,0 +1,132 @@
+//! `cutter exec`: decides one action again at the moment of use, uses its approvals up, and runs what was declared.
+
+use super::authorize::exit;
+use super::common::{InputArguments, OutputArguments, system_time};
+use super::walk::{AuthorityArguments, walk};
+use super::{Exit, Outcome};
+use crate::decision::{Basis, DecisionRow, Verdict, decide_one};
+use crate::ledger::{Event, Ledger};
+use crate::plan::{IntendedAction, Mode, RunPlan, Work};
+use crate::problem::{Problem, Problems};
+use crate::request::Stage;
+use crate::runtime::{self, Permission};
+use clap::Args;
+use std::fmt::Write as _;
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    inputs: InputArguments,
+    #[command(flatten)]
+    authority: AuthorityArguments,
+    /// The row, by its id in the plan
+    #[arg(value_name = "ACTION")]
+    action: String,
+    /// The command; where given it must be exactly the declared one
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+impl Arguments {
+    pub fn run(&self, _output: &OutputArguments) -> Outcome {
+        let inputs = self.inputs.load(None)?;
+        let plan = &inputs.plan;
+        let (_, action) = plan.action(&self.action).ok_or_else(|| unknown(plan, &self.action))?;
+        let argv = self.argv(action, &inputs.config)?;
+        let walk = walk(&inputs, &self.authority, Stage::Use)?;
+        let row = decide_one(&walk.requests, action, &walk.moment)?;
+        let mut text = format!("{}: {} ({})\n", action.id, if row.basis.allows() { "allow" } else { "DENY" }, row.basis.words());
+        let Some(permission) = Permission::of(plan, action, &row, &walk.approvals, walk.moment.now) else {
+            let _ = writeln!(text, "{}", denied(&row));
+            return Ok((text, exit(Verdict::of(row.basis))));
+        };
+        if plan.mode == Mode::DryRun {
+            let _ = writeln!(text, "the plan is a dry run: nothing was run");
+            return Ok((text, Exit::Authorized));
+        }
+        let ledger = self.authority.ledger.open(&inputs.config)?;
+        if let Some(last) = ledger.last_time()?.filter(|last| *last > walk.moment.now) {
+            let _ = writeln!(text, "refused: the clock shows {}, before the last record of the journal at {last}", walk.moment.now);
+            return Ok((text, Exit::Untrusted));
+        }
+        let waiting = unfinished(plan, action, &*ledger)?;
+        if !waiting.is_empty() {
+            let _ = writeln!(text, "blocked: it comes after {}, not finished in this run", waiting.join(", "));
+            return Ok((text, Exit::Blocked));
+        }
+        match permission.run(&argv, &*ledger, &system_time)? {
+            runtime::Outcome::Ran(Some(0)) => Ok((text + "done\n", Exit::Authorized)),
+            runtime::Outcome::Ran(status) => {
+                let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
+                let _ = writeln!(text, "the command ended {status}; its approvals stay used");
+                Ok((text, Exit::Effect))
+            }
+            runtime::Outcome::AlreadyConsumed(used) => {
+                let _ = writeln!(text, "refused: approval `{}` was used for `{}` at {}", used.approval_id, used.action, used.time);
+                Ok((text, Exit::Ready))
+            }
+            runtime::Outcome::RunOfAnotherPlan(start) => {
+                let _ = writeln!(text, "refused: the run began at {} under another plan, sha256 {}", start.time, start.plan);
+                Ok((text, Exit::Denied))
+            }
+        }
+    }
+
+    /// The declared command; what was typed after `--` must be the same.
+    fn argv(&self, action: &IntendedAction, config: &crate::config::Config) -> Result<Vec<String>, Problem> {
+        let declared = match &action.work {
+            Some(Work::Argv(argv)) => argv.clone(),
+            Some(Work::Effect(name)) => config.effects.get(name).map(|effect| effect.argv.clone()).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        if declared.is_empty() {
+            return Err(Problem::invalid(format!("plan action `{}` declares nothing to run", action.id))
+                .help("give the row `argv`, or the effect it names in cutter.toml"));
+        }
+        if !self.command.is_empty() && self.command != declared {
+            return Err(Problem::invalid(format!("the command differs from what plan action `{}` declares", action.id))
+                .help("leave the command out, or write it exactly as the plan has it"));
+        }
+        Ok(declared)
+    }
+}
+
+/// The rows before this one that have not ended well in this run.
+fn unfinished(plan: &RunPlan, action: &IntendedAction, ledger: &dyn Ledger) -> Result<Vec<String>, Problems> {
+    if action.finally || action.after.is_empty() {
+        return Ok(Vec::new());
+    }
+    let journal = ledger.journal(Some(&plan.run))?;
+    if !journal.damages.is_empty() {
+        let problem = Problem::failure(format!("the journal of {} is damaged in {} places", ledger.name(), journal.damages.len()));
+        return Err(problem.help("what ran before cannot be known; a person must look at it").into());
+    }
+    let ended_well = |id: &str| {
+        let mut ends = journal.records.iter().filter(|record| {
+            record.entry.action == id && record.entry.event == Event::Finished && record.entry.plan == plan.digest
+        });
+        ends.next_back().is_some_and(|record| record.entry.exit_status == Some(0))
+    };
+    let before = action.after.iter().filter_map(|index| plan.actions.get(*index));
+    Ok(before.filter(|before| !ended_well(&before.id)).map(|before| format!("`{}`", before.id)).collect())
+}
+
+fn denied(row: &DecisionRow) -> String {
+    let mut parts = vec![row.reason.clone()];
+    if row.basis != Basis::Approved && !row.needs.is_empty() {
+        parts.push(format!("needs {}", row.needs.join(", ")));
+    }
+    if !row.gaps.is_empty() {
+        parts.push(format!("gaps {}", row.gaps.join(", ")));
+    }
+    parts.extend(row.errors.iter().cloned());
+    parts.join("; ")
+}
+
+fn unknown(plan: &RunPlan, id: &str) -> Problems {
+    let problem = Problem::invalid(format!("the plan has no action `{id}`")).of(&plan.source);
+    match crate::problem::nearest(id, plan.actions.iter().map(|action| action.id.as_str())) {
+        Some(meant) => problem.help(format!("did you mean `{meant}`?")).into(),
+        None => problem.into(),
+    }
+}

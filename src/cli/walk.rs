@@ -1,0 +1,109 @@
+//! The walk from inputs to decisions that several subcommands share: closed table, approvals judged, decided again.
+
+use super::common::Inputs;
+use super::ledger::LedgerArguments;
+use crate::approval::judge::{Authority, barred, judge};
+use crate::approval::Approvals;
+use crate::decision::{DecisionTable, decide};
+use crate::digest::Digest;
+use crate::document::Decisions;
+use crate::files;
+use crate::problem::Problems;
+use crate::request::{Moment, Requests, Stage};
+use crate::signature::Revocations;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Where approvals lie, and what they are judged against.
+#[derive(Args, Debug)]
+pub struct AuthorityArguments {
+    /// The folder of approvals: `X.json` with `X.json.sig` or `X.json.<name>.sig` beside it
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_APPROVALS)]
+    approvals: PathBuf,
+    #[command(flatten)]
+    pub ledger: LedgerArguments,
+    /// Keys that lost the right to sign [default: /etc/cutter/revoked_keys, where it exists]
+    #[arg(long, value_name = "FILE")]
+    revoked: Option<PathBuf>,
+    /// The evidence that approvals may be bound to
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+}
+
+/// A plan decided with every gate closed, its approvals judged, and decided again with what they open.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    /// The plan, ready to be asked about.
+    pub requests: Requests<'a>,
+    /// The decisions with every gate closed, before anything ran.
+    pub closed: DecisionTable,
+    /// The approvals.
+    pub approvals: Approvals,
+    /// When, and what is open then.
+    pub moment: Moment,
+    /// The decisions with the opened gates.
+    pub table: DecisionTable,
+}
+
+/// Walks from inputs to decisions; it only looks.
+pub fn walk<'a>(inputs: &'a Inputs, authority: &AuthorityArguments, stage: Stage) -> Result<Walk<'a>, Problems> {
+    let mut problems = Problems::new();
+    let revocations = problems.absorb(authority.revocations());
+    let found = problems.absorb(authority.files());
+    let baseline = match &authority.baseline {
+        Some(path) => problems.absorb(files::read_bytes(path).map(|bytes| Some(Digest::of(&bytes))).map_err(Into::into)),
+        None => Some(None),
+    };
+    let requests = problems.absorb(Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts));
+    let (Some(revocations), Some(found), Some(baseline), Some(requests), true) =
+        (revocations, found, baseline, requests, problems.is_empty())
+    else {
+        return Err(problems);
+    };
+    let ledger = authority.ledger.open(&inputs.config)?;
+    let id = ledger.id()?.map(|id| id.to_string());
+    let closed = decide(&requests, &Moment::closed(inputs.now, Stage::Plan))?;
+    let barred = barred(&requests, &closed);
+    let mut moment = Moment::closed(inputs.now, stage);
+    let authority = Authority {
+        signers: inputs.bundle.signers(),
+        revocations: &revocations,
+        ledger: id.as_deref(),
+        baseline,
+        is_used: &|approval, row| ledger.is_consumed(approval, row),
+    };
+    let approvals = judge(&found, &requests, &barred, &authority, &moment)?;
+    moment.gates.clone_from(&approvals.gates);
+    moment.spent.clone_from(&approvals.spent);
+    let table = decide(&requests, &moment)?;
+    Ok(Walk { requests, closed, approvals, moment, table })
+}
+
+impl Walk<'_> {
+    /// The decisions as a document.
+    pub fn document(&self, inputs: &Inputs) -> Result<Decisions, Problems> {
+        let (requests, table, moment) = (&self.requests, &self.table, &self.moment);
+        Ok(Decisions::new(requests, table, moment, inputs.clock, &self.approvals, &inputs.config)?)
+    }
+}
+
+impl AuthorityArguments {
+    fn revocations(&self) -> Result<Revocations, Problems> {
+        let default = PathBuf::from(DEFAULT_REVOKED);
+        match self.revoked.clone().or_else(|| default.exists().then_some(default)) {
+            Some(path) => Revocations::parse(&files::read(&path)?),
+            None => Ok(Revocations::none()),
+        }
+    }
+
+    /// The documents; without the default folder there are none.
+    fn files(&self) -> Result<Vec<crate::approval::ApprovalFile>, Problems> {
+        if self.approvals.as_os_str() == DEFAULT_APPROVALS && !self.approvals.exists() {
+            return Ok(Vec::new());
+        }
+        files::read_approvals(&self.approvals)
+    }
+}
+
+const DEFAULT_APPROVALS: &str = "approvals";
+const DEFAULT_REVOKED: &str = "/etc/cutter/revoked_keys";
