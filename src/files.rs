@@ -135,7 +135,9 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
         let name = text(document);
         let is_signature = |path: &&PathBuf| {
             let found = text(path);
-            found.strip_prefix(&name).is_some_and(|rest| rest == ".sig" || (rest.starts_with('.') && rest.ends_with(".sig")))
+            found
+                .strip_prefix(&name)
+                .is_some_and(|rest| rest == ".sig" || (rest.starts_with('.') && rest.ends_with(".sig")))
         };
         let mut unreadable = None;
         let source = read(document).unwrap_or_else(|problems| {
@@ -217,7 +219,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
 }
 
 /// The system's words without its number.
-fn cause(error: &std::io::Error) -> String {
+pub(crate) fn cause(error: &std::io::Error) -> String {
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
     text.get(..end).unwrap_or(&text).to_lowercase()

@@ -47,7 +47,12 @@ impl<'a> Permission<'a> {
     /// Uses the approvals up, then runs exactly this command.
     ///
     /// What was used up stays so, whatever becomes of the command.
-    pub fn run(&self, argv: &[String], ledger: &dyn Ledger, clock: &dyn Fn() -> Result<Timestamp, Problem>) -> Result<Outcome, Problem> {
+    pub fn run(
+        &self,
+        argv: &[String],
+        ledger: &dyn Ledger,
+        clock: &dyn Fn() -> Result<Timestamp, Problem>,
+    ) -> Result<Outcome, Problem> {
         let start = RunStart { run: self.plan.run.clone(), plan: self.plan.digest, time: self.now };
         if let RunStarted::AlreadyStarted(earlier) = ledger.start_run(&start)? {
             if earlier.plan != start.plan {
@@ -94,7 +99,14 @@ impl<'a> Permission<'a> {
             .collect()
     }
 
-    fn entry(&self, event: Event, exit_status: Option<i32>, argv: &[String], uses: &[Use], time: Timestamp) -> JournalEntry {
+    fn entry(
+        &self,
+        event: Event,
+        exit_status: Option<i32>,
+        argv: &[String],
+        uses: &[Use],
+        time: Timestamp,
+    ) -> JournalEntry {
         JournalEntry {
             time,
             clock: Clock::System,

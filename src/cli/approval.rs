@@ -179,7 +179,9 @@ impl JudgeArguments {
         let accepted = rows.iter().filter(|row| row.status == ApprovalStatus::Accepted).count();
         let text = match output.format {
             Format::Table => render::approvals::table(&rows, accepted, output.style()),
-            Format::Json => render::json::document(&serde_json::json!({ "version": 1, "approvals": rows })).map_err(no_json)?,
+            Format::Json => {
+                render::json::document(&serde_json::json!({ "version": 1, "approvals": rows })).map_err(no_json)?
+            }
             other => return Err(unsupported(other, "approval").into()),
         };
         Ok((text, if verify && !open { Exit::Ready } else { Exit::Authorized }))

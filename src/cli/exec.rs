@@ -35,7 +35,8 @@ impl Arguments {
         let argv = self.argv(action, &inputs.config)?;
         let walk = walk(&inputs, &self.authority, Stage::Use)?;
         let row = decide_one(&walk.requests, action, &walk.moment)?;
-        let mut text = format!("{}: {} ({})\n", action.id, if row.basis.allows() { "allow" } else { "DENY" }, row.basis.words());
+        let mut text =
+            format!("{}: {} ({})\n", action.id, if row.basis.allows() { "allow" } else { "DENY" }, row.basis.words());
         let Some(permission) = Permission::of(plan, action, &row, &walk.approvals, walk.moment.now) else {
             let _ = writeln!(text, "{}", denied(&row));
             return Ok((text, exit(Verdict::of(row.basis))));
@@ -46,7 +47,11 @@ impl Arguments {
         }
         let ledger = self.authority.ledger.open(&inputs.config)?;
         if let Some(last) = ledger.last_time()?.filter(|last| *last > walk.moment.now) {
-            let _ = writeln!(text, "refused: the clock shows {}, before the last record of the journal at {last}", walk.moment.now);
+            let _ = writeln!(
+                text,
+                "refused: the clock shows {}, before the last record of the journal at {last}",
+                walk.moment.now
+            );
             return Ok((text, Exit::Untrusted));
         }
         let waiting = unfinished(plan, action, &*ledger)?;
@@ -62,11 +67,19 @@ impl Arguments {
                 Ok((text, Exit::Effect))
             }
             runtime::Outcome::AlreadyConsumed(used) => {
-                let _ = writeln!(text, "refused: approval `{}` was used for `{}` at {}", used.approval_id, used.action, used.time);
+                let _ = writeln!(
+                    text,
+                    "refused: approval `{}` was used for `{}` at {}",
+                    used.approval_id, used.action, used.time
+                );
                 Ok((text, Exit::Ready))
             }
             runtime::Outcome::RunOfAnotherPlan(start) => {
-                let _ = writeln!(text, "refused: the run began at {} under another plan, sha256 {}", start.time, start.plan);
+                let _ = writeln!(
+                    text,
+                    "refused: the run began at {} under another plan, sha256 {}",
+                    start.time, start.plan
+                );
                 Ok((text, Exit::Denied))
             }
         }
@@ -84,8 +97,11 @@ impl Arguments {
                 .help("give the row `argv`, or the effect it names in cutter.toml"));
         }
         if !self.command.is_empty() && self.command != declared {
-            return Err(Problem::invalid(format!("the command differs from what plan action `{}` declares", action.id))
-                .help("leave the command out, or write it exactly as the plan has it"));
+            return Err(Problem::invalid(format!(
+                "the command differs from what plan action `{}` declares",
+                action.id
+            ))
+            .help("leave the command out, or write it exactly as the plan has it"));
         }
         Ok(declared)
     }
@@ -98,7 +114,11 @@ fn unfinished(plan: &RunPlan, action: &IntendedAction, ledger: &dyn Ledger) -> R
     }
     let journal = ledger.journal(Some(&plan.run))?;
     if !journal.damages.is_empty() {
-        let problem = Problem::failure(format!("the journal of {} is damaged in {} places", ledger.name(), journal.damages.len()));
+        let problem = Problem::failure(format!(
+            "the journal of {} is damaged in {} places",
+            ledger.name(),
+            journal.damages.len()
+        ));
         return Err(problem.help("what ran before cannot be known; a person must look at it").into());
     }
     let ended_well = |id: &str| {

@@ -5,6 +5,7 @@ mod authorize;
 mod common;
 mod exec;
 mod explain;
+mod ledger;
 mod schema;
 mod walk;
 
@@ -29,6 +30,8 @@ pub enum Exit {
     Ready = 5,
     /// Something could not be judged or observed.
     Unmeasured = 7,
+    /// A signature, a digest or the clock does not verify.
+    Untrusted = 8,
     /// Approvals are there, but a named gap is open.
     Blocked = 9,
     /// An allowed command ran and failed.

@@ -2,8 +2,8 @@
 
 use super::common::Inputs;
 use super::ledger::LedgerArguments;
-use crate::approval::judge::{Authority, barred, judge};
 use crate::approval::Approvals;
+use crate::approval::judge::{Authority, barred, judge};
 use crate::decision::{DecisionTable, decide};
 use crate::digest::Digest;
 use crate::document::Decisions;
@@ -51,7 +51,9 @@ pub fn walk<'a>(inputs: &'a Inputs, authority: &AuthorityArguments, stage: Stage
     let revocations = problems.absorb(authority.revocations());
     let found = problems.absorb(authority.files());
     let baseline = match &authority.baseline {
-        Some(path) => problems.absorb(files::read_bytes(path).map(|bytes| Some(Digest::of(&bytes))).map_err(Into::into)),
+        Some(path) => {
+            problems.absorb(files::read_bytes(path).map(|bytes| Some(Digest::of(&bytes))).map_err(Into::into))
+        }
         None => Some(None),
     };
     let requests = problems.absorb(Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts));

@@ -14,7 +14,9 @@ pub fn table(rows: &[ApprovalRow], accepted: usize, style: Style) -> String {
         let name = if row.file.is_empty() { "(none)" } else { row.file.as_str() };
         let status = match (row.status, row.code) {
             (ApprovalStatus::Accepted, _) => "accepted".to_owned(),
-            (ApprovalStatus::Rejected, code) => code.map_or("rejected".to_owned(), |code| format!("REJECTED {}", code.name())),
+            (ApprovalStatus::Rejected, code) => {
+                code.map_or("rejected".to_owned(), |code| format!("REJECTED {}", code.name()))
+            }
         };
         let why = match row.status {
             ApprovalStatus::Accepted => format!("signed by {}", row.signers.join(", ")),

@@ -3,6 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+// Each test binary uses a part of this.
+const _: [fn(&World, &str); 2] = [World::remove_if_there, World::remove];
+const _: fn(&World) -> Vec<(PathBuf, u64)> = World::listing;
+
 pub struct World {
     folder: tempfile::TempDir,
 }
@@ -47,6 +51,29 @@ impl World {
     pub fn remove(&self, name: &str) {
         let path = self.path(name);
         if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+    }
+
+    pub fn remove_if_there(&self, name: &str) {
+        if self.path(name).exists() {
+            self.remove(name);
+        }
+    }
+
+    /// Every file below, with its size.
+    pub fn listing(&self) -> Vec<(PathBuf, u64)> {
+        let (mut folders, mut files) = (vec![self.path("")], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    files.push((entry.path(), entry.metadata().unwrap().len()));
+                }
+            }
+        }
+        files.sort();
+        files
     }
 
     /// Runs `cutter` here with a scrubbed environment; arguments are split at spaces.

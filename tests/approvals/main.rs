@@ -1,0 +1,10 @@
+//! Approvals as a person makes them, with real keys, and every way in which one is none.
+#![cfg(test)]
+
+mod codes;
+mod exec;
+mod office;
+mod properties;
+mod scenarios;
+#[path = "../authorize/world.rs"]
+mod world;
