@@ -1,6 +1,5 @@
 //! `cutter.toml`: what a domain tells the runtime that is neither policy nor fact.
 
-use crate::ledger::LedgerSettings;
 use crate::problem::{Problem, Problems, Source};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -12,8 +11,6 @@ pub struct Config {
     /// What a plan's rows can bring about, by the name a row gives in `effect`.
     #[serde(default)]
     pub effects: BTreeMap<String, Effect>,
-    /// Where the shared ledger lies.
-    pub ledger: Option<LedgerSettings>,
     /// What is particular about single gates.
     #[serde(default)]
     pub gates: BTreeMap<String, Gate>,

@@ -5,7 +5,6 @@ mod authorize;
 mod common;
 mod exec;
 mod explain;
-mod ledger;
 mod schema;
 mod walk;
 
