@@ -1,5 +1,9 @@
 //! `cutter.toml`: what a domain tells the runtime that is neither policy nor fact.
 
+use crate::db::DatabaseSettings;
+use crate::evidence::EvidenceSettings;
+use crate::facts::postgres::FactsSettings;
+use crate::ledger::LedgerSettings;
 use crate::problem::{Problem, Problems, Source};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -14,6 +18,14 @@ pub struct Config {
     /// What is particular about single gates.
     #[serde(default)]
     pub gates: BTreeMap<String, Gate>,
+    /// Where the parts of the connection to PostgreSQL stand.
+    pub database: Option<DatabaseSettings>,
+    /// Which queries give facts.
+    #[serde(default)]
+    pub facts: FactsSettings,
+    /// What is to be observed.
+    #[serde(default)]
+    pub evidence: EvidenceSettings,
 }
 
 /// What is particular about one gate.
@@ -39,6 +51,13 @@ impl Config {
     /// Reads `cutter.toml`; an unknown key is an error.
     pub fn parse(source: &Source) -> Result<Self, Problems> {
         toml::from_str(source.text()).map_err(|error| {
+            if let Some(line) = error.span().and_then(|span| connection_line(source, span.start)) {
+                // Somebody may have written a password there; nothing of it is repeated.
+                let message = format!("`{}` cannot be read: line {line}, where a connection is described", source.name());
+                return Problems::from(Problem::invalid(message).help(
+                    "it may have `url_env`, or `host`, `port`, `user`, `dbname` (each also with `_env`), `password_env`, `passfile`, `service`, `service_file`, and `ca_file`, `statement_timeout_seconds`, `lock_timeout_seconds`; a password never stands here",
+                ));
+            }
             let message = format!("`{}` cannot be read: {}", source.name(), error.message().trim());
             let problem = Problem::invalid(message);
             Problems::from(match error.span() {
@@ -47,4 +66,13 @@ impl Config {
             })
         })
     }
+}
+
+/// The line of an offset, if it belongs to what describes a connection.
+fn connection_line(source: &Source, offset: usize) -> Option<usize> {
+    let (line, _) = source.position(offset);
+    let lines: Vec<&str> = source.text().lines().take(line).map(str::trim).collect();
+    let own = lines.last().is_some_and(|own| own.contains("database") || own.contains("password"));
+    let header = lines.iter().rev().find(|line| line.starts_with('['));
+    (own || header.is_some_and(|header| header.contains("database") || header.contains("ledger"))).then_some(line)
 }

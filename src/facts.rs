@@ -1,5 +1,7 @@
 //! Facts: Cedar entities that conform to the schema and lack nothing they refer to. `Facts::admit` is the one door.
 
+pub mod postgres;
+
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::policy::{PolicyBundle, diagnostics};

@@ -3,7 +3,7 @@
 //! The rooms, lowest first; imports go down only:
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
-//! [`explain`]); files ([`files`]); faces ([`render`]); the door ([`cli`]).
+//! [`explain`]); files ([`files`]); the database ([`db`]) and what is observed in it and beside it ([`evidence`]); faces ([`render`]); the door ([`cli`]).
 
 pub mod approval;
 pub mod attestation;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod decision;
 pub mod digest;
 pub mod document;
+pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod files;

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::document::Clock;
-use crate::facts::Facts;
+use crate::facts::{self, Facts, RawFacts};
 use crate::files;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
@@ -24,6 +24,9 @@ pub struct InputArguments {
     /// The folder of facts: Cedar entities in `*.json`
     #[arg(long, value_name = "DIR", default_value = "entities")]
     entities: PathBuf,
+    /// Where facts come from: files, or files with what the database says laid over them
+    #[arg(long, value_enum, default_value_t = FactsSource::Entities)]
+    facts: FactsSource,
 }
 
 /// A time in place of the clock's, for commands that only look.
@@ -38,6 +41,15 @@ pub struct ClockArguments {
 pub fn system_time() -> Result<Timestamp, Problem> {
     Timestamp::from_system(std::time::SystemTime::now())
         .ok_or_else(|| Problem::failure("the system's clock shows no time between the years 1 and 9999"))
+}
+
+/// Where facts come from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum FactsSource {
+    /// Files only
+    Entities,
+    /// The queries of `cutter.toml` as well
+    Postgres,
 }
 
 /// Where the policy bundle and the configuration lie.
@@ -79,8 +91,15 @@ impl InputArguments {
         let source = problems.absorb(files::read(&self.plan));
         let (mut facts, mut plan) = (None, None);
         if let Some((bundle, config)) = &bundle {
-            facts = entities.and_then(|raw| problems.absorb(Facts::admit(&raw, bundle)));
             plan = source.and_then(|source| problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref())));
+            let raw = match (self.facts, entities, &plan) {
+                (FactsSource::Entities, raw, _) => raw,
+                (FactsSource::Postgres, Some(recorded), Some(plan)) => {
+                    problems.absorb(live(config.as_ref(), bundle, &plan.run, recorded))
+                }
+                (FactsSource::Postgres, _, _) => None,
+            };
+            facts = raw.and_then(|raw| problems.absorb(Facts::admit(&raw, bundle)));
         } else if let Some(source) = &source {
             // Without a schema the plan can still be told apart from what is no JSON at all.
             problems.absorb(crate::json::parse(source).map(|_| ()));
@@ -209,6 +228,15 @@ impl OutputArguments {
         let measured = || terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| width.0);
         Style { width: columns().or_else(measured).unwrap_or(100).clamp(40, 400), color }
     }
+}
+
+/// What the database says, laid over what was recorded.
+fn live(config: Option<&Config>, bundle: &PolicyBundle, run: &str, recorded: RawFacts) -> Result<RawFacts, Problems> {
+    let config = config.ok_or_else(|| {
+        Problem::invalid("`--facts postgres` needs a `cutter.toml`").help("it names the connection and the queries")
+    })?;
+    let access = super::evidence::access(config)?;
+    facts::postgres::fetch(&config.facts, &access, bundle.schema(), run, recorded)
 }
 
 /// A subcommand that has no such form says so as a usage problem.

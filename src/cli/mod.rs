@@ -3,6 +3,7 @@
 mod approval;
 mod authorize;
 mod common;
+mod evidence;
 mod exec;
 mod explain;
 mod schema;
@@ -27,6 +28,8 @@ pub enum Exit {
     Invalid = 3,
     /// Approvals are missing and nothing is final.
     Ready = 5,
+    /// Evidence contradicts: a mutation was seen.
+    Contradicted = 6,
     /// Something could not be judged or observed.
     Unmeasured = 7,
     /// A signature, a digest or the clock does not verify.
@@ -65,6 +68,8 @@ enum Command {
     Exec(exec::Arguments),
     /// Say why one row of a plan is what it is, and what would change it
     Explain(explain::Arguments),
+    /// Observe PostgreSQL and its host; compare two observations
+    Evidence(evidence::Arguments),
     /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
 }
@@ -84,6 +89,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Approval(arguments) => arguments.run(output),
         Command::Exec(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
+        Command::Evidence(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };
     let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
@@ -114,7 +120,8 @@ Exit codes:
   2 denied       an action is denied for good
   3 invalid      policy, schema, plan or facts are malformed or do not validate
   5 ready        READY_FOR_SOVEREIGN_APPROVAL: approvals are missing, nothing is final
-  7 unmeasured   something could not be judged
+  6 contradicted a mutation was seen
+  7 unmeasured   something could not be judged or observed
   8 untrusted    a signature, a digest or the clock does not verify
   9 blocked      approvals are there, but a named gap is open
   10 effect      an allowed command ran and failed

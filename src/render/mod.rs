@@ -1,6 +1,7 @@
 //! The faces of a record. They translate; they never decide and never drop a row.
 
 pub mod approvals;
+pub mod evidence;
 pub mod explanation;
 pub mod json;
 pub mod markdown;

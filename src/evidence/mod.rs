@@ -1,0 +1,236 @@
+//! What was observed, and how far that reaches. An observation that could not be made is recorded as unknown, never left out.
+
+mod capture;
+mod catalog;
+mod compare;
+mod counters;
+mod database;
+mod flag;
+mod host;
+mod relation;
+mod service;
+mod settings;
+mod tree;
+
+pub use capture::{Observer, Task, capture};
+pub use compare::{Comparison, Limits, Row, RowStatus, compare};
+pub use settings::{EvidenceSettings, Level};
+
+use crate::db::DatabaseError;
+use crate::json;
+use crate::problem::{Problem, Problems, Source};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything that was observed at one time, version 1.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capture {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// When the observer began, RFC 3339.
+    pub started_at: String,
+    /// When it ended, RFC 3339.
+    pub finished_at: String,
+    /// Sha-256 over the configuration that says what to observe.
+    pub config_sha256: String,
+    /// What was asked for and what was reached.
+    pub level: LevelRecord,
+    /// The database that was observed.
+    pub database: DatabaseRecord,
+    /// What was observed, sorted by id.
+    pub observations: Vec<Observation>,
+}
+
+/// The level that was asked for, and the highest one whose observations were all made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelRecord {
+    /// What the configuration or the command line asks for.
+    pub requested: Level,
+    /// What was reached; none where not even the counts were.
+    pub reached: Option<Level>,
+    /// The observations for want of which it is not higher, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+/// Which database it was, and where it stood.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseRecord {
+    /// The cluster's own number.
+    pub system_identifier: String,
+    /// The database's name.
+    pub name: String,
+    /// The database's number in its cluster.
+    pub oid: String,
+    /// The role that observed.
+    pub role: String,
+    /// When the server was started.
+    pub server_started_at: String,
+    /// The timeline of the last checkpoint.
+    pub timeline: String,
+    /// The server's version.
+    pub server_version: String,
+    /// `pg_current_snapshot()` in which everything was read: the whole text, not its ends alone.
+    pub snapshot: String,
+    /// The same when the observer was done.
+    pub closing_snapshot: String,
+    /// The position in the log; it moves for many reasons and proves nothing.
+    pub wal_position: Option<String>,
+    /// Whether counters had time to arrive, and who may still hold some back.
+    pub counters: Option<CounterRecord>,
+}
+
+/// How far the tuple counters can be believed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CounterRecord {
+    /// Whether every other session was gone, or the lag of the counters was waited out.
+    pub settled: bool,
+    /// Transactions that ran when the observer began.
+    pub running: Vec<String>,
+    /// Transactions that ran from the snapshot until the end; their sessions may hold counters back.
+    pub held: Vec<String>,
+}
+
+/// Whether an observation was made in full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It was.
+    Observed,
+    /// Something of it could not be read.
+    Unknown,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observation {
+    /// Its kind and name, as `@evidence` names it: `relation:public.information_unit`.
+    pub id: String,
+    /// Whether all of it could be read.
+    pub status: Status,
+    /// What is there, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+    /// Marks that every write leaves, also one that was put back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub traces: BTreeMap<String, String>,
+    /// Counters that only grow, read before the snapshot and at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<Counters>,
+    /// What could not be read, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<Unknown>,
+}
+
+/// Counters at both ends of a capture.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counters {
+    /// Before the snapshot.
+    pub opening: BTreeMap<String, i64>,
+    /// At the end.
+    pub closing: BTreeMap<String, i64>,
+}
+
+/// One value that could not be read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unknown {
+    /// Which value.
+    pub value: String,
+    /// Why, in a phrase.
+    pub reason: String,
+    /// The server's SQLSTATE, where it was the server that refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
+}
+
+impl Observation {
+    /// Nothing seen yet.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            status: Status::Observed,
+            values: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            counters: None,
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Adds what is there.
+    pub fn value(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.values.insert(name.into(), value.into());
+    }
+
+    /// Adds a mark that every write leaves.
+    pub fn trace(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.traces.insert(name.into(), value.into());
+    }
+
+    /// Adds what could not be read.
+    pub fn unknown(&mut self, value: impl Into<String>, reason: impl Into<String>) {
+        self.status = Status::Unknown;
+        self.unknown.push(Unknown { value: value.into(), reason: reason.into(), sqlstate: None });
+    }
+
+    /// Adds what the database did not let us read.
+    pub fn refused(&mut self, value: impl Into<String>, error: &DatabaseError) {
+        self.unknown(value, error.reason.clone());
+        if let Some(last) = self.unknown.last_mut() {
+            last.sqlstate = error.sqlstate.clone();
+        }
+    }
+
+    /// What it comes to, for one cell of a table.
+    pub fn summary(&self) -> String {
+        let scopes: Vec<String> = self
+            .values
+            .iter()
+            .filter_map(|(name, value)| Some(format!("{value} {}", name.strip_prefix("rows ")?)))
+            .collect();
+        match (self.values.get("rows"), self.values.get("value"), self.values.len()) {
+            (Some(rows), _, _) if scopes.is_empty() => format!("{rows} rows"),
+            (Some(rows), _, _) => format!("{rows} rows ({})", scopes.join(", ")),
+            (None, Some(value), _) => value.clone(),
+            (None, None, 0) => "nothing".to_owned(),
+            (None, None, 1) => self.values.values().next().cloned().unwrap_or_default(),
+            (None, None, several) => format!("{several} values"),
+        }
+    }
+}
+
+impl Capture {
+    /// Reads a capture as it was written; any other form is an error.
+    pub fn parse(source: &Source) -> Result<Self, Problems> {
+        let value = json::to_serde(&json::parse(source)?);
+        let invalid = |cause: String| {
+            Problem::invalid(format!("`{}` is no capture: {cause}", source.name()))
+                .help("`cutter evidence capture` writes captures")
+        };
+        let capture: Self = serde_json::from_value(value).map_err(|error| invalid(error.to_string().to_lowercase()))?;
+        if capture.version != 1 {
+            return Err(invalid(format!("version {} is not 1", capture.version)).into());
+        }
+        if !capture.observations.is_sorted_by(|a, b| a.id < b.id) {
+            return Err(invalid("its observations are not sorted, or one stands twice".to_owned()).into());
+        }
+        let inconsistent =
+            |observation: &&Observation| (observation.status == Status::Observed) != observation.unknown.is_empty();
+        if let Some(observation) = capture.observations.iter().find(inconsistent) {
+            return Err(invalid(format!("the status of `{}` does not fit what it says", observation.id)).into());
+        }
+        Ok(capture)
+    }
+
+    /// The observation of this id.
+    pub fn observation(&self, id: &str) -> Option<&Observation> {
+        let at = self.observations.binary_search_by(|observation| observation.id.as_str().cmp(id)).ok()?;
+        self.observations.get(at)
+    }
+}

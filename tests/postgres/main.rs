@@ -1,0 +1,18 @@
+//! What needs a real PostgreSQL: each test starts its own, on a Unix socket, and leaves nothing.
+
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod evidence;
+#[cfg(test)]
+mod facts;
+#[cfg(test)]
+mod mutations;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod secrets;
