@@ -4,9 +4,11 @@
 mod fault;
 mod passfile;
 mod settings;
+mod writing;
 
 pub use fault::DatabaseError;
 pub use settings::DatabaseSettings;
+pub use writing::{WritingSession, WritingTransaction};
 
 use crate::problem::Problem;
 use postgres::{Client, Config, IsolationLevel, NoTls, Row, Transaction, types::ToSql};
@@ -64,6 +66,11 @@ impl Access {
 
     /// Opens a session that can only read.
     pub fn open(&self) -> Result<Session, Problem> {
+        Ok(Session { client: self.connect(&pinned(&self.limits))?, secret: self.secret.clone() })
+    }
+
+    /// Opens a connection and tells it `settings` before anything else.
+    fn connect(&self, settings: &str) -> Result<Client, Problem> {
         let connected = match &self.encryption {
             Encryption::Local => self.config.connect(NoTls),
             Encryption::Verified(file) => {
@@ -73,9 +80,9 @@ impl Access {
         };
         let mut client =
             connected.map_err(|error| fault::not_connected(&error, self.encryption != Encryption::Local))?;
-        let prepared = client.batch_execute(&pinned(&self.limits));
+        let prepared = client.batch_execute(settings);
         prepared.map_err(|error| self.fault(&error).problem("the session cannot be prepared"))?;
-        Ok(Session { client, secret: self.secret.clone() })
+        Ok(client)
     }
 
     fn fault(&self, error: &postgres::Error) -> DatabaseError {
