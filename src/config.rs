@@ -1,5 +1,6 @@
 //! `cutter.toml`: what a domain tells the runtime that is neither policy nor fact.
 
+use crate::ledger::LedgerSettings;
 use crate::problem::{Problem, Problems, Source};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ pub struct Config {
     /// What a plan's rows can bring about, by the name a row gives in `effect`.
     #[serde(default)]
     pub effects: BTreeMap<String, Effect>,
+    /// Where the shared ledger lies.
+    pub ledger: Option<LedgerSettings>,
 }
 
 /// One thing that a row can bring about.
@@ -25,6 +28,13 @@ impl Config {
     /// Reads `cutter.toml`; an unknown key is an error.
     pub fn parse(source: &Source) -> Result<Self, Problems> {
         toml::from_str(source.text()).map_err(|error| {
+            if let Some(line) = error.span().and_then(|span| connection_line(source, span.start)) {
+                // Somebody may have written a password there; nothing of it is repeated.
+                let message = format!("`{}` cannot be read: line {line}, in a section of a database", source.name());
+                return Problems::from(Problem::invalid(message).help(
+                    "`[ledger]` has `role`; `[ledger.database]` may have `url_env`, or `host`, `port`, `user`, `dbname` (each also with `_env`), `password_env`, `passfile`, `service`, `service_file`, and `ca_file`, `statement_timeout_seconds`, `lock_timeout_seconds`; a password never stands here",
+                ));
+            }
             let message = format!("`{}` cannot be read: {}", source.name(), error.message().trim());
             let problem = Problem::invalid(message);
             Problems::from(match error.span() {
@@ -33,4 +43,13 @@ impl Config {
             })
         })
     }
+}
+
+/// The line of an offset, if it belongs to `[database]`.
+fn connection_line(source: &Source, offset: usize) -> Option<usize> {
+    let (line, _) = source.position(offset);
+    let lines: Vec<&str> = source.text().lines().take(line).map(str::trim).collect();
+    let own = lines.last().is_some_and(|own| own.contains("database") || own.contains("password"));
+    let header = lines.iter().rev().find(|line| line.starts_with('['));
+    (own || header.is_some_and(|header| header.contains("database"))).then_some(line)
 }

@@ -3,11 +3,12 @@
 //! The rooms, lowest first; imports go down only:
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
-//! [`explain`]); files ([`files`]); faces ([`render`]); the door ([`cli`]).
+//! [`explain`]); files ([`files`]), databases ([`db`]) and what was used and done ([`ledger`]); faces ([`render`]); the door ([`cli`]).
 
 pub mod attestation;
 pub mod cli;
 pub mod config;
+pub mod db;
 pub mod decision;
 pub mod digest;
 pub mod document;
@@ -15,6 +16,7 @@ pub mod explain;
 pub mod facts;
 pub mod files;
 pub mod json;
+pub mod ledger;
 pub mod plan;
 pub mod policy;
 pub mod problem;
