@@ -3,6 +3,8 @@
 mod authorize;
 mod common;
 mod explain;
+mod ledger;
+mod log;
 mod schema;
 
 use crate::problem::{Fault, Problem, Problems};
@@ -54,6 +56,10 @@ enum Command {
     Authorize(authorize::Arguments),
     /// Say why one row of a plan is what it is, and what would change it
     Explain(explain::Arguments),
+    /// Make the ledger, where approvals are used up and runs recorded
+    Ledger(ledger::Arguments),
+    /// Show the journal: what was done
+    Log(log::Arguments),
     /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
 }
@@ -71,6 +77,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match &arguments.command {
         Command::Authorize(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
+        Command::Ledger(arguments) => arguments.run(output),
+        Command::Log(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };
     match result.and_then(|(text, exit)| output.print(&text).map(|()| exit).map_err(Problems::from)) {
@@ -100,6 +108,6 @@ Exit codes:
   2 denied       an action is denied for good
   3 invalid      policy, schema, plan or facts are malformed or do not validate
   5 ready        READY_FOR_SOVEREIGN_APPROVAL: approvals are missing, nothing is final
-  7 unmeasured   something could not be judged
+  7 unmeasured   something could not be judged or read
   9 blocked      approvals are there, but a named gap is open
   64 usage       wrong command line";

@@ -1,6 +1,7 @@
 //! The faces of a record. They translate; they never decide and never drop a row.
 
 pub mod explanation;
+pub mod journal;
 pub mod json;
 pub mod markdown;
 pub mod problems;
