@@ -20,6 +20,8 @@ pub struct Config {
     pub gates: BTreeMap<String, Gate>,
     /// Where the parts of the connection to PostgreSQL stand.
     pub database: Option<DatabaseSettings>,
+    /// Where the shared ledger lies.
+    pub ledger: Option<LedgerSettings>,
     /// Which queries give facts.
     #[serde(default)]
     pub facts: FactsSettings,

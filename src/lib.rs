@@ -3,12 +3,14 @@
 //! The rooms, lowest first; imports go down only:
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
-//! [`explain`]); files ([`files`]); the database ([`db`]) and what is observed in it and beside it ([`evidence`]); faces ([`render`]); the door ([`cli`]).
+//! [`explain`]); files ([`files`]), databases ([`db`]), what is observed ([`evidence`]), what was used and done
+//! ([`ledger`], [`runtime`]); faces ([`render`]); the door ([`cli`]).
 
 pub mod approval;
 pub mod attestation;
 pub mod cli;
 pub mod config;
+pub mod db;
 pub mod decision;
 pub mod digest;
 pub mod document;
@@ -17,6 +19,7 @@ pub mod explain;
 pub mod facts;
 pub mod files;
 pub mod json;
+pub mod ledger;
 pub mod plan;
 pub mod policy;
 pub mod problem;

@@ -88,8 +88,8 @@ impl RequestArguments {
     fn run(&self, output: &OutputArguments) -> Outcome {
         let inputs = self.inputs.load(self.clock.now)?;
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
-        let ledger = self.authority.ledger.open(&inputs.config)?;
-        let Some(id) = ledger.id()? else {
+        let ledger = self.authority.ledger.locate(&inputs.config)?;
+        let Some(id) = ledger.store().id()? else {
             let problem = Problem::failure("there is no ledger that an approval could name");
             return Err(problem.help("make one with `cutter ledger init`").into());
         };

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::document::Clock;
 use crate::facts::{self, Facts, RawFacts};
 use crate::files;
+use crate::ledger::{DirectoryLedger, Ledger, PostgresLedger};
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems};
@@ -131,6 +132,70 @@ impl BundleArguments {
         match bundle {
             Some(bundle) => problems.or((bundle, config)),
             None => Err(problems),
+        }
+    }
+}
+
+/// Where the ledger lies.
+#[derive(Args, Debug)]
+pub struct LedgerArguments {
+    /// The ledger: a folder, or `postgres` for the one that `[ledger]` of the configuration names
+    #[arg(long, value_name = "DIR|postgres", default_value = ".cutter")]
+    ledger: PathBuf,
+}
+
+/// Where the ledger lies, for commands that read nothing else of a project.
+#[derive(Args, Debug)]
+pub struct LoneLedgerArguments {
+    #[command(flatten)]
+    ledger: LedgerArguments,
+    /// The configuration [default: cutter.toml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The ledger that a command line names.
+#[derive(Debug)]
+pub enum NamedLedger {
+    /// In a folder.
+    Directory(DirectoryLedger),
+    /// In PostgreSQL.
+    Postgres(Box<PostgresLedger>),
+}
+
+impl LedgerArguments {
+    /// Finds where the ledger would be; nothing is opened or made.
+    pub fn locate(&self, config: &Config) -> Result<NamedLedger, Problems> {
+        if self.ledger.as_os_str() != "postgres" {
+            return Ok(NamedLedger::Directory(DirectoryLedger::new(&self.ledger)));
+        }
+        let settings = config.ledger.as_ref().ok_or_else(|| {
+            Problem::invalid("the configuration does not say where the shared ledger lies").help(
+                "add `[ledger.database]` with `url_env = \"NAME\"`, the variable that holds its connection string",
+            )
+        })?;
+        let ledger = PostgresLedger::resolve(settings, &|name| std::env::var_os(name))?;
+        Ok(NamedLedger::Postgres(Box::new(ledger)))
+    }
+}
+
+impl LoneLedgerArguments {
+    /// Finds where the ledger would be; the configuration is read only for a shared one.
+    pub fn locate(&self) -> Result<NamedLedger, Problems> {
+        if self.ledger.ledger.as_os_str() != "postgres" {
+            return self.ledger.locate(&Config::default());
+        }
+        let path = self.config.clone().unwrap_or_else(|| PathBuf::from("cutter.toml"));
+        self.ledger.locate(&Config::parse(&files::read(&path)?)?)
+    }
+}
+
+impl NamedLedger {
+    /// What every store can do.
+    pub fn store(&self) -> &dyn Ledger {
+        match self {
+            Self::Directory(ledger) => ledger,
+            Self::Postgres(ledger) => &**ledger,
         }
     }
 }

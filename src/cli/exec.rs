@@ -45,7 +45,8 @@ impl Arguments {
             let _ = writeln!(text, "the plan is a dry run: nothing was run");
             return Ok((text, Exit::Authorized));
         }
-        let ledger = self.authority.ledger.open(&inputs.config)?;
+        let ledger = self.authority.ledger.locate(&inputs.config)?;
+        let ledger = ledger.store();
         if let Some(last) = ledger.last_time()?.filter(|last| *last > walk.moment.now) {
             let _ = writeln!(
                 text,
@@ -54,12 +55,12 @@ impl Arguments {
             );
             return Ok((text, Exit::Untrusted));
         }
-        let waiting = unfinished(plan, action, &*ledger)?;
+        let waiting = unfinished(plan, action, ledger)?;
         if !waiting.is_empty() {
             let _ = writeln!(text, "blocked: it comes after {}, not finished in this run", waiting.join(", "));
             return Ok((text, Exit::Blocked));
         }
-        match permission.run(&argv, &*ledger, &system_time)? {
+        match permission.run(&argv, ledger, &system_time)? {
             runtime::Outcome::Ran(Some(0)) => Ok((text + "done\n", Exit::Authorized)),
             runtime::Outcome::Ran(status) => {
                 let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));

@@ -6,6 +6,8 @@ mod common;
 mod evidence;
 mod exec;
 mod explain;
+mod ledger;
+mod log;
 mod schema;
 mod walk;
 
@@ -70,6 +72,10 @@ enum Command {
     Explain(explain::Arguments),
     /// Observe PostgreSQL and its host; compare two observations
     Evidence(evidence::Arguments),
+    /// Make the ledger, where approvals are used up and runs recorded
+    Ledger(ledger::Arguments),
+    /// Show the journal: what was done
+    Log(log::Arguments),
     /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
 }
@@ -90,6 +96,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Exec(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
         Command::Evidence(arguments) => arguments.run(output),
+        Command::Ledger(arguments) => arguments.run(output),
+        Command::Log(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };
     let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
@@ -121,7 +129,7 @@ Exit codes:
   3 invalid      policy, schema, plan or facts are malformed or do not validate
   5 ready        READY_FOR_SOVEREIGN_APPROVAL: approvals are missing, nothing is final
   6 contradicted a mutation was seen
-  7 unmeasured   something could not be judged or observed
+  7 unmeasured   something could not be judged, observed or read
   8 untrusted    a signature, a digest or the clock does not verify
   9 blocked      approvals are there, but a named gap is open
   10 effect      an allowed command ran and failed

@@ -1,7 +1,6 @@
 //! The walk from inputs to decisions that several subcommands share: closed table, approvals judged, decided again.
 
-use super::common::Inputs;
-use super::ledger::LedgerArguments;
+use super::common::{Inputs, LedgerArguments};
 use crate::approval::Approvals;
 use crate::approval::judge::{Authority, barred, judge};
 use crate::decision::{DecisionTable, decide};
@@ -62,7 +61,8 @@ pub fn walk<'a>(inputs: &'a Inputs, authority: &AuthorityArguments, stage: Stage
     else {
         return Err(problems);
     };
-    let ledger = authority.ledger.open(&inputs.config)?;
+    let ledger = authority.ledger.locate(&inputs.config)?;
+    let ledger = ledger.store();
     let id = ledger.id()?.map(|id| id.to_string());
     let closed = decide(&requests, &Moment::closed(inputs.now, Stage::Plan))?;
     let barred = barred(&requests, &closed);

@@ -3,7 +3,8 @@
 use crate::office::{AGENT, Office, PLANNER, plan};
 use serde_json::json;
 
-const FILE: &str = r#""action":"Cutter::Action::\"author_file\"","resource":"Cutter::File::\"/var/lib/cutter/backup_runner.py\"""#;
+const FILE: &str =
+    r#""action":"Cutter::Action::\"author_file\"","resource":"Cutter::File::\"/var/lib/cutter/backup_runner.py\"""#;
 
 /// A row that anybody of the lane may do, and that writes a line into a file.
 fn free_row(id: &str, more: &str) -> String {

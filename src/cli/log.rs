@@ -1,0 +1,35 @@
+//! `cutter log`: the journal of what was done.
+
+use super::common::{Format, LoneLedgerArguments, OutputArguments, unsupported};
+use super::{Exit, Outcome, no_json};
+use crate::problem::Problem;
+use crate::render;
+use clap::Args;
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    ledger: LoneLedgerArguments,
+    /// Only the records of this run
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        let named = self.ledger.locate()?;
+        let ledger = named.store();
+        let id = ledger.id()?.ok_or_else(|| {
+            Problem::failure(format!("there is no ledger at `{}`", ledger.name()))
+                .help("name the ledger of the run with `--ledger`; nothing is recorded before `cutter ledger init`")
+        })?;
+        let journal = ledger.journal(self.run.as_deref())?;
+        let text = match output.format {
+            Format::Table => render::journal::table(&journal, output.style()),
+            Format::Json => render::journal::json(&id, &journal).map_err(no_json)?,
+            Format::Ndjson => render::journal::lines(&journal).map_err(no_json)?,
+            other => return Err(unsupported(other, "log").into()),
+        };
+        Ok((text, if journal.damages.is_empty() { Exit::Authorized } else { Exit::Unmeasured }))
+    }
+}

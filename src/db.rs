@@ -1,0 +1,259 @@
+//! The sole opener of a PostgreSQL connection: read-only sessions with pinned settings, and one snapshot to read in.
+//! What goes wrong is told in fixed texts, by SQLSTATE; what a client library says may hold a password.
+
+mod fault;
+mod passfile;
+mod settings;
+mod writing;
+
+pub use fault::DatabaseError;
+pub use settings::DatabaseSettings;
+pub use writing::{WritingSession, WritingTransaction};
+
+use crate::problem::Problem;
+use postgres::{Client, Config, IsolationLevel, NoTls, Row, Transaction, types::ToSql};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use std::io::BufRead as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How to reach the database; made from settings that name where the parts stand, never shown.
+#[derive(Clone)]
+pub struct Access {
+    config: Config,
+    secret: Option<String>,
+    encryption: Encryption,
+    limits: Limits,
+}
+
+/// How long a session may take before the server ends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// For one statement.
+    pub statement: Duration,
+    /// For a lock that somebody else holds.
+    pub lock: Duration,
+    /// Between two statements of a transaction.
+    pub idle: Duration,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Encryption {
+    /// The server is on this machine.
+    Local,
+    /// Verified against the certificates in this file, the server's name included.
+    Verified(PathBuf),
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Access")
+    }
+}
+
+impl Access {
+    /// Finds the parts where the settings say they are; `variable` reads the environment.
+    pub fn resolve(
+        settings: &DatabaseSettings,
+        variable: &dyn Fn(&str) -> Option<std::ffi::OsString>,
+    ) -> Result<Self, Problem> {
+        settings::resolve(settings, variable)
+    }
+
+    /// Opens a session that can only read.
+    pub fn open(&self) -> Result<Session, Problem> {
+        Ok(Session { client: self.connect(&pinned(&self.limits))?, secret: self.secret.clone() })
+    }
+
+    /// Opens a connection and tells it `settings` before anything else.
+    fn connect(&self, settings: &str) -> Result<Client, Problem> {
+        let connected = match &self.encryption {
+            Encryption::Local => self.config.connect(NoTls),
+            Encryption::Verified(file) => {
+                let connector = MakeRustlsConnect::new(client_config(file)?);
+                self.config.connect(connector)
+            }
+        };
+        let mut client =
+            connected.map_err(|error| fault::not_connected(&error, self.encryption != Encryption::Local))?;
+        let prepared = client.batch_execute(settings);
+        prepared.map_err(|error| self.fault(&error).problem("the session cannot be prepared"))?;
+        Ok(client)
+    }
+
+    fn fault(&self, error: &postgres::Error) -> DatabaseError {
+        DatabaseError::new(error, self.secret.as_deref())
+    }
+}
+
+/// A connection whose transactions can only read.
+pub struct Session {
+    client: Client,
+    secret: Option<String>,
+}
+
+impl Session {
+    /// Begins a transaction in which every statement sees the same rows.
+    pub fn begin(&mut self) -> Result<Snapshot<'_>, DatabaseError> {
+        let secret = self.secret.clone();
+        let transaction = self
+            .client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true)
+            .start()
+            .map_err(|error| DatabaseError::new(&error, secret.as_deref()))?;
+        Ok(Snapshot { transaction, secret })
+    }
+
+    /// Begins a transaction that sees what an exporting one sees, as long as that one lasts.
+    pub fn begin_at(&mut self, exported: &str) -> Result<Snapshot<'_>, DatabaseError> {
+        let mut snapshot = self.begin()?;
+        let sql = format!("SET TRANSACTION SNAPSHOT {}", literal(exported));
+        let imported = snapshot.transaction.batch_execute(&sql);
+        imported.map_err(|error| snapshot.fault(&error))?;
+        Ok(snapshot)
+    }
+}
+
+/// One transaction: repeatable read, read only. A statement that fails does not end it.
+pub struct Snapshot<'a> {
+    transaction: Transaction<'a>,
+    secret: Option<String>,
+}
+
+impl Snapshot<'_> {
+    /// The rows of one statement.
+    pub fn query(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DatabaseError> {
+        self.guarded(|transaction| transaction.query(sql, parameters))
+    }
+
+    /// The first column of the only row, as text.
+    pub fn text(&mut self, sql: &str) -> Result<Option<String>, DatabaseError> {
+        let rows = self.query(sql, &[])?;
+        match rows.first() {
+            Some(row) => row.try_get(0).map_err(|error| self.fault(&error)),
+            None => Ok(None),
+        }
+    }
+
+    /// Rows of text, at most `most`; one more is an error.
+    pub fn texts(&mut self, sql: &str, most: usize) -> Result<Vec<Vec<Option<String>>>, DatabaseError> {
+        let rows = self.query(sql, &[])?;
+        if rows.len() > most {
+            return Err(DatabaseError::too_many(most));
+        }
+        rows.iter()
+            .map(|row| (0..row.len()).map(|index| row.try_get(index).map_err(|error| self.fault(&error))).collect())
+            .collect()
+    }
+
+    /// Streams `COPY ... TO STDOUT` into a reader of its bytes.
+    pub fn copy(&mut self, sql: &str, mut take: impl FnMut(&[u8])) -> Result<(), DatabaseError> {
+        let mut broken = None;
+        self.guarded(|transaction| {
+            let mut reader = transaction.copy_out(sql)?;
+            loop {
+                let buffer = match reader.fill_buf() {
+                    Ok([]) => return Ok(()),
+                    Ok(buffer) => buffer,
+                    Err(error) => {
+                        broken = Some(error);
+                        return Ok(());
+                    }
+                };
+                take(buffer);
+                let length = buffer.len();
+                reader.consume(length);
+            }
+        })?;
+        match broken {
+            None => Ok(()),
+            Some(error) => {
+                let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<postgres::Error>());
+                Err(inner.map_or_else(DatabaseError::lost, |error| self.fault(error)))
+            }
+        }
+    }
+
+    /// Does work that may fail without ending the transaction. A savepoint takes no transaction id while nothing is written.
+    fn guarded<T>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, postgres::Error>,
+    ) -> Result<T, DatabaseError> {
+        self.transaction.batch_execute("SAVEPOINT guard").map_err(|error| self.fault(&error))?;
+        let result = work(&mut self.transaction).map_err(|error| self.fault(&error));
+        // A savepoint that is only rolled back to would still be open.
+        let end = if result.is_ok() { "RELEASE guard" } else { "ROLLBACK TO guard; RELEASE guard" };
+        match (self.transaction.batch_execute(end), result) {
+            (Ok(()), result) => result,
+            (Err(_), Err(error)) => Err(error),
+            (Err(error), Ok(_)) => Err(self.fault(&error)),
+        }
+    }
+
+    /// Lets other sessions see what this transaction sees, until it ends.
+    pub fn export(&mut self) -> Result<String, DatabaseError> {
+        // A savepoint could not: what it sees may end before the transaction does.
+        let rows = self.transaction.query("SELECT pg_export_snapshot()", &[]).map_err(|error| self.fault(&error))?;
+        rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(DatabaseError::lost)
+    }
+
+    fn fault(&self, error: &postgres::Error) -> DatabaseError {
+        DatabaseError::new(error, self.secret.as_deref())
+    }
+}
+
+/// A name as SQL takes it, whatever it holds.
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as SQL takes it, whatever it holds.
+pub fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+/// What every session of ours is told first.
+fn pinned(limits: &Limits) -> String {
+    format!(
+        "SET default_transaction_read_only = on; SET statement_timeout = {}; SET lock_timeout = {}; \
+         SET idle_in_transaction_session_timeout = {}; SET row_security = off; SET search_path = pg_catalog; \
+         SET bytea_output = hex; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; \
+         SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; \
+         SET quote_all_identifiers = off; SET xmlbinary = hex; SET lc_monetary = 'C'; SET jit = off; \
+         SET max_parallel_workers_per_gather = 0; SET application_name = 'cutter-observe'",
+        limits.statement.as_millis(),
+        limits.lock.as_millis(),
+        limits.idle.as_millis(),
+    )
+}
+
+/// TLS that knows only these certificates and insists on the server's name.
+fn client_config(file: &std::path::Path) -> Result<ClientConfig, Problem> {
+    let name = file.display();
+    let unreadable = || {
+        Problem::failure(format!("the certificates in `{name}` cannot be read"))
+            .help("`ca_file` names a PEM file with the certificate that signed the server's")
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|_| unreadable())? {
+        roots.add(certificate.map_err(|_| unreadable())?).map_err(|_| unreadable())?;
+    }
+    if roots.is_empty() {
+        return Err(unreadable());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder.map_err(|_| unreadable())?.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Whether a certificate could name this host.
+fn can_be_verified(host: &str) -> bool {
+    ServerName::try_from(host).is_ok()
+}

@@ -1,0 +1,192 @@
+//! `[database]` of `cutter.toml`: where the parts of a connection stand, by name. A password never stands there itself.
+
+use super::passfile::{self, Target};
+use super::{Access, Encryption, Limits, can_be_verified};
+use crate::problem::Problem;
+use postgres::Config;
+use postgres::config::{Host, SslMode};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+/// Where the parts of a connection stand; each `_env` names an environment variable.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// The variable that holds a whole connection string.
+    pub url_env: Option<String>,
+    /// A host name, or the folder of a Unix socket.
+    pub host: Option<String>,
+    /// The variable that holds the host.
+    pub host_env: Option<String>,
+    /// The port; 5432 where nothing is said.
+    pub port: Option<u16>,
+    /// The variable that holds the port.
+    pub port_env: Option<String>,
+    /// The login role.
+    pub user: Option<String>,
+    /// The variable that holds the login role.
+    pub user_env: Option<String>,
+    /// The database.
+    pub dbname: Option<String>,
+    /// The variable that holds the database's name.
+    pub dbname_env: Option<String>,
+    /// The variable that holds the password.
+    pub password_env: Option<String>,
+    /// A password file in libpq's form.
+    pub passfile: Option<PathBuf>,
+    /// A service of `service_file`.
+    pub service: Option<String>,
+    /// A service file in libpq's form.
+    pub service_file: Option<PathBuf>,
+    /// The certificates, in PEM, that may have signed the server's; needed where the server is not local.
+    pub ca_file: Option<PathBuf>,
+    /// For one statement; 300 where nothing is said.
+    pub statement_timeout_seconds: Option<u32>,
+    /// For a lock that somebody else holds; 1 where nothing is said.
+    pub lock_timeout_seconds: Option<u32>,
+}
+
+/// Makes an access of settings, or says by name what is missing.
+pub(super) fn resolve(
+    settings: &DatabaseSettings,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Access, Problem> {
+    let parts = Parts { settings, variable };
+    let mut config = match &settings.url_env {
+        Some(name) => parts.whole(name)?,
+        None => parts.assemble()?,
+    };
+    // What a connection string would pin is pinned by the session instead.
+    config.options("").application_name("cutter-observe").connect_timeout(Duration::from_secs(10));
+    let encryption = encryption(&mut config, settings)?;
+    let secret = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
+    let seconds = |value: Option<u32>, default| Duration::from_secs(u64::from(value.unwrap_or(default).max(1)));
+    let statement = seconds(settings.statement_timeout_seconds, 300);
+    let limits = Limits {
+        statement,
+        lock: seconds(settings.lock_timeout_seconds, 1),
+        idle: statement + Duration::from_secs(60),
+    };
+    Ok(Access { config, secret, encryption, limits })
+}
+
+struct Parts<'a> {
+    settings: &'a DatabaseSettings,
+    variable: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+impl Parts<'_> {
+    /// A connection string from a variable; what is wrong with it is never repeated.
+    fn whole(&self, name: &str) -> Result<Config, Problem> {
+        let text = self.read(name)?;
+        let refused = |what: &str| {
+            Problem::failure(format!("the connection string in `{name}` {what}"))
+                .help("write postgres://user:password@host:port/database, with every other sign than letters and digits of the password percent-encoded")
+        };
+        let config = Config::from_str(&text).map_err(|_| refused("cannot be read"))?;
+        let [host] = config.get_hosts() else { return Err(refused("must name one host")) };
+        if let Host::Tcp(host) = host {
+            // A stray sign in a password moves part of it into the host.
+            if !can_be_verified(host) {
+                return Err(refused("has a host that is no host name"));
+            }
+        }
+        if config.get_user().is_none() || config.get_dbname().is_none() {
+            return Err(refused("must name a user and a database"));
+        }
+        if config.get_dbname().is_some_and(|name| name.contains(['/', '@', ':', '?', '#'])) {
+            return Err(refused("has a database that is no plain name"));
+        }
+        Ok(config)
+    }
+
+    /// A connection from single parts.
+    fn assemble(&self) -> Result<Config, Problem> {
+        let settings = self.settings;
+        let service = match (&settings.service, &settings.service_file) {
+            (Some(name), Some(file)) => passfile::service(file, name)?,
+            (None, None) => BTreeMap::new(),
+            _ => {
+                return Err(Problem::failure("`[database]` has one of `service` and `service_file` without the other"));
+            }
+        };
+        let host = self.part("host", &settings.host, &settings.host_env, &service)?;
+        let user = self.part("user", &settings.user, &settings.user_env, &service)?;
+        let dbname = self.part("dbname", &settings.dbname, &settings.dbname_env, &service)?;
+        let named = settings.port.map(|port| port.to_string()).or_else(|| Some("5432".to_owned()));
+        let default = if settings.port_env.is_some() || service.contains_key("port") { None } else { named };
+        let port = self.part("port", &default, &settings.port_env, &service)?;
+        let port: u16 = port.parse().map_err(|_| Problem::failure("the port of `[database]` is no port number"))?;
+        let mut config = Config::new();
+        config.host(&host).port(port).user(&user).dbname(&dbname);
+        let target = Target { host: &host, port, dbname: &dbname, user: &user };
+        let passfile = settings.passfile.clone().or_else(|| service.get("passfile").map(PathBuf::from));
+        let password = match (&settings.password_env, passfile, service.get("password")) {
+            (Some(name), _, _) => Some(self.read(name)?),
+            (None, Some(file), _) => passfile::password(&file, &target)?,
+            (None, None, password) => password.cloned(),
+        };
+        if let Some(password) = password {
+            config.password(password);
+        }
+        Ok(config)
+    }
+
+    /// One part: from its variable, from the settings, or from the service.
+    fn part(
+        &self,
+        what: &str,
+        plain: &Option<String>,
+        variable: &Option<String>,
+        service: &BTreeMap<String, String>,
+    ) -> Result<String, Problem> {
+        if let Some(name) = variable {
+            return self.read(name);
+        }
+        plain.clone().or_else(|| service.get(what).cloned()).ok_or_else(|| {
+            Problem::failure(format!("`[database]` does not say where the {what} stands"))
+                .help(format!("add `{what}` or `{what}_env`, or `url_env`"))
+        })
+    }
+
+    fn read(&self, name: &str) -> Result<String, Problem> {
+        let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        if !plain || name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
+            // Somebody may have written the value where its name belongs.
+            return Err(Problem::failure("an `_env` of `[database]` holds no name of an environment variable")
+                .help("write the variable's name, never its value"));
+        }
+        let value = (self.variable)(name).ok_or_else(|| {
+            Problem::failure(format!("the environment variable `{name}` is not set")).help("`[database]` names it")
+        })?;
+        value.into_string().map_err(|_| Problem::failure(format!("the environment variable `{name}` is not UTF-8")))
+    }
+}
+
+/// None for a local server; else verified TLS, or nothing at all.
+fn encryption(config: &mut Config, settings: &DatabaseSettings) -> Result<Encryption, Problem> {
+    let is_local = config.get_hosts().iter().all(|host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(host) => host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    });
+    // An address given beside a host name is where the connection really goes.
+    let is_local = is_local && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+    match &settings.ca_file {
+        Some(file) if config.get_hosts().iter().all(|host| matches!(host, Host::Tcp(_))) => {
+            config.ssl_mode(SslMode::Require);
+            Ok(Encryption::Verified(file.clone()))
+        }
+        _ if is_local => {
+            config.ssl_mode(SslMode::Disable);
+            Ok(Encryption::Local)
+        }
+        _ => Err(Problem::failure("the database is not on this machine, and `[database]` names no `ca_file`").help(
+            "`ca_file` is a PEM file with the certificate that signed the server's; cutter connects to no other server",
+        )),
+    }
+}
