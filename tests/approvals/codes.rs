@@ -55,7 +55,7 @@ const CASES: &[Case] = &[
         spoil: |o| resign(o, |d| d["ledger"] = json!("00112233445566778899aabbccddeeff")),
         more: "",
     },
-    Case { code: "wrong_ledger", gate: "SG_1", spoil: |o| o.world.remove(".cutter"), more: "" },
+    Case { code: "wrong_ledger", gate: "SG_1", spoil: |_| {}, more: "--ledger nowhere" },
     Case {
         code: "wrong_target",
         gate: "SG_1",
@@ -172,7 +172,7 @@ const CASES: &[Case] = &[
 fn every_fault_of_an_approval_gets_its_own_code_and_opens_nothing() {
     let office = Office::new();
     office.approve_o9();
-    let keep = ["approvals", "policies", ".cutter"].map(|name| (name, tar(&office, name)));
+    let keep = ["approvals", "policies"].map(|name| (name, tar(&office, name)));
     let plan = office.world.read(PLAN);
     let config = office.world.read("cutter.toml");
     let mut failures = Vec::new();
