@@ -92,11 +92,10 @@ impl BundleArguments {
         let default = PathBuf::from("cutter.toml");
         let config = self.config.clone().or_else(|| default.exists().then_some(default));
         let mut problems = Problems::new();
-        let bundle = problems.absorb(files::read_bundle(&self.policies, config.as_deref()));
-        let bundle = bundle.and_then(|sources| problems.absorb(PolicyBundle::parse(&sources)));
-        let config = config
-            .and_then(|path| problems.absorb(files::read(&path)))
-            .and_then(|source| problems.absorb(Config::parse(&source)));
+        let sources = problems.absorb(files::read_bundle(&self.policies, config.as_deref()));
+        let bundle = sources.as_ref().and_then(|sources| problems.absorb(PolicyBundle::parse(sources)));
+        let config = sources.and_then(|sources| sources.config);
+        let config = config.and_then(|source| problems.absorb(Config::parse(&source)));
         match bundle {
             Some(bundle) => problems.or((bundle, config)),
             None => Err(problems),

@@ -3,7 +3,7 @@
 pub mod annotations;
 pub mod diagnostics;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Listing};
 use crate::problem::{Problem, Problems, Source};
 use crate::schema::RunSchema;
 use annotations::{Annotations, Tier};
@@ -19,8 +19,10 @@ pub struct BundleSources {
     pub schemas: Vec<Source>,
     /// Every `*.cedar` file, in the order of their names.
     pub policies: Vec<Source>,
-    /// Sha-256 over the sorted `sha256sum` listing of everything in the bundle and `cutter.toml`.
-    pub digest: Digest,
+    /// The configuration, where there is one.
+    pub config: Option<Source>,
+    /// The `sha256sum` listing of everything in the bundle and `cutter.toml`, made from the same bytes.
+    pub listing: Listing,
     /// What messages call the folder.
     pub name: String,
 }
@@ -31,7 +33,7 @@ pub struct PolicyBundle {
     schema: RunSchema,
     policies: Vec<BundlePolicy>,
     by_id: BTreeMap<String, usize>,
-    digest: Digest,
+    listing: Listing,
 }
 
 /// One policy and where it stands.
@@ -107,7 +109,7 @@ impl PolicyBundle {
         // Ids must be unique before policies can be joined, and only named policies can be validated.
         let Some(schema) = schema.filter(|_| problems.is_empty()) else { return Err(problems) };
         validate(&schema, &policies, &by_id, &mut problems);
-        problems.or(Self { schema, policies, by_id, digest: sources.digest })
+        problems.or(Self { schema, policies, by_id, listing: sources.listing.clone() })
     }
 
     /// The schema, and what the runtime knows of it.
@@ -130,9 +132,14 @@ impl PolicyBundle {
         self.policy(id)?.annotations.tier.as_ref()
     }
 
-    /// Sha-256 over the sorted `sha256sum` listing of everything in the bundle and `cutter.toml`.
+    /// The sorted `sha256sum` listing of everything in the bundle and `cutter.toml`: what is signed.
+    pub fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    /// Sha-256 over the listing.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.listing.digest()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::world::root;
 use cutter::decision::{Basis, DecisionTable, decide};
-use cutter::digest::Digest;
+use cutter::digest::{Digest, Listing};
 use cutter::facts::{Facts, RawFacts};
 use cutter::plan::RunPlan;
 use cutter::policy::{BundleSources, PolicyBundle};
@@ -42,7 +42,8 @@ impl Texts {
         let sources = BundleSources {
             schemas: vec![Source::new("schema", self.schema.clone())],
             policies: vec![Source::new("policies", self.policies.join("\n"))],
-            digest: Digest::of(b""),
+            config: None,
+            listing: Listing::new([]),
             name: "policies".to_owned(),
         };
         let bundle = PolicyBundle::parse(&sources).ok()?;
