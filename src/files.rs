@@ -180,7 +180,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
 }
 
 /// The system's words without its number.
-fn cause(error: &std::io::Error) -> String {
+pub(crate) fn cause(error: &std::io::Error) -> String {
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
     text.get(..end).unwrap_or(&text).to_lowercase()

@@ -3,7 +3,7 @@
 //! The rooms, lowest first; imports go down only:
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
-//! [`explain`]); files ([`files`]); faces ([`render`]); the door ([`cli`]).
+//! [`explain`]); files ([`files`]); who is trusted ([`trust`]); faces ([`render`]); the door ([`cli`]).
 
 pub mod attestation;
 pub mod cli;
@@ -23,3 +23,4 @@ pub mod request;
 pub mod schema;
 pub mod signature;
 pub mod time;
+pub mod trust;

@@ -26,6 +26,8 @@ pub enum Exit {
     Ready = 5,
     /// Something could not be judged or observed.
     Unmeasured = 7,
+    /// A signature is missing or does not verify.
+    Untrusted = 8,
     /// Approvals are there, but a named gap is open.
     Blocked = 9,
     /// Wrong command line.
@@ -80,6 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             match problems.fault() {
                 Fault::Failure => Exit::Failure,
                 Fault::Invalid => Exit::Invalid,
+                Fault::Untrusted => Exit::Untrusted,
             }
         }
     }
@@ -101,5 +104,6 @@ Exit codes:
   3 invalid      policy, schema, plan or facts are malformed or do not validate
   5 ready        READY_FOR_SOVEREIGN_APPROVAL: approvals are missing, nothing is final
   7 unmeasured   something could not be judged
+  8 untrusted    a signature is missing or does not verify
   9 blocked      approvals are there, but a named gap is open
   64 usage       wrong command line";
