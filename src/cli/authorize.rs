@@ -5,7 +5,6 @@ use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;
 use crate::decision::{Verdict, decide};
 use crate::document::Decisions;
-use crate::problem::Problem;
 use crate::request::{Moment, Requests, Stage};
 use crate::{files, render};
 use clap::Args;
@@ -23,11 +22,12 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
-        let inputs = self.inputs.load()?;
+        let inputs = self.inputs.load(output)?;
         let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts)?;
         let moment = Moment { now: inputs.now, stage: Stage::Plan, gates: BTreeSet::new() };
         let table = decide(&requests, &moment)?;
-        let statement = Statement::new(Decisions::new(&requests, &table, &moment, inputs.clock)?);
+        let decisions = Decisions::new(&requests, &table, &moment, inputs.clock)?.under(inputs.trust);
+        let statement = Statement::new(decisions);
         if let Some(path) = &self.attest {
             files::write(path, &render::json::document(&statement).map_err(no_json)?)?;
         }
@@ -38,7 +38,7 @@ impl Arguments {
             Format::Json => render::json::document(decisions),
             Format::Ndjson => render::json::lines(decisions),
         };
-        Ok((text.map_err(|error| Problem::from(no_json(error)))?, exit(decisions.verdict)))
+        Ok((text.map_err(no_json)?, exit(decisions.verdict)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Arguments that several subcommands share, each of which knows how to become one domain value.
 
+use super::trust::TrustArguments;
 use crate::config::Config;
-use crate::document::Clock;
+use crate::document::{BundleTrust, Clock};
 use crate::facts::Facts;
 use crate::files;
 use crate::plan::RunPlan;
@@ -11,7 +12,7 @@ use crate::render::{self, Style};
 use crate::time::Timestamp;
 use clap::{Args, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where policies, facts and configuration lie.
 #[derive(Args, Debug)]
@@ -24,6 +25,8 @@ pub struct InputArguments {
     /// The folder of facts: Cedar entities in `*.json`
     #[arg(long, value_name = "DIR", default_value = "entities")]
     entities: PathBuf,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// Decide as if it were this time (recorded as given)
     #[arg(long, value_name = "RFC3339", value_parser = parse_time)]
     now: Option<Timestamp>,
@@ -53,11 +56,13 @@ pub struct Inputs {
     pub now: Timestamp,
     /// Where the time comes from.
     pub clock: Clock,
+    /// How the bundle stands under the trust root; it judges in any case.
+    pub trust: BundleTrust,
 }
 
 impl InputArguments {
-    /// Reads everything and reports all that is wrong together.
-    pub fn load(&self) -> Result<Inputs, Problems> {
+    /// Reads everything and reports all that is wrong together; a signature that is not accepted is only said.
+    pub fn load(&self, output: &OutputArguments) -> Result<Inputs, Problems> {
         let mut problems = Problems::new();
         let bundle = problems.absorb(self.bundle.load());
         let entities = problems.absorb(files::read_entities(&self.entities));
@@ -72,14 +77,13 @@ impl InputArguments {
         }
         let (now, clock) = match self.now {
             Some(now) => (Some(now), Clock::Given),
-            None => (Timestamp::from_system(std::time::SystemTime::now()), Clock::System),
+            None => (problems.absorb(now().map_err(Problems::from)), Clock::System),
         };
-        if now.is_none() {
-            problems.push(Problem::failure("the system's clock shows no time between the years 1 and 9999"));
-        }
         match (bundle, facts, plan, now) {
             (Some((bundle, _)), Some(facts), Some(plan), Some(now)) if problems.is_empty() => {
-                Ok(Inputs { bundle, facts, plan, now, clock })
+                let (trust, distrust) = self.trust.look(&self.bundle, &bundle, now);
+                output.warn(&distrust);
+                Ok(Inputs { bundle, facts, plan, now, clock, trust })
             }
             _ => Err(problems),
         }
@@ -87,6 +91,11 @@ impl InputArguments {
 }
 
 impl BundleArguments {
+    /// The folder of the bundle.
+    pub fn folder(&self) -> &Path {
+        &self.policies
+    }
+
     /// Reads the bundle and, where there is one, the configuration.
     pub fn load(&self) -> Result<(PolicyBundle, Option<Config>), Problems> {
         let default = PathBuf::from("cutter.toml");
@@ -165,6 +174,13 @@ impl OutputArguments {
         }
     }
 
+    /// Says on standard error what does not stop the work.
+    pub fn warn(&self, problems: &Problems) {
+        if !problems.is_empty() {
+            let _ = std::io::stderr().write_all(self.problems(problems).as_bytes());
+        }
+    }
+
     /// Prints a result where it belongs.
     pub fn print(&self, text: &str) -> Result<(), Problem> {
         if let Some(path) = &self.output {
@@ -191,6 +207,12 @@ impl OutputArguments {
         let measured = || terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| width.0);
         Style { width: columns().or_else(measured).unwrap_or(100).clamp(40, 400), color }
     }
+}
+
+/// The system's clock.
+pub fn now() -> Result<Timestamp, Problem> {
+    Timestamp::from_system(std::time::SystemTime::now())
+        .ok_or_else(|| Problem::failure("the system's clock shows no time between the years 1 and 9999"))
 }
 
 /// A subcommand that has no such form says so as a usage problem.

@@ -21,11 +21,11 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
-        let inputs = self.inputs.load()?;
+        let inputs = self.inputs.load(output)?;
         let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts)?;
         let moment = Moment { now: inputs.now, stage: Stage::Plan, gates: BTreeSet::new() };
         let table = decide(&requests, &moment)?;
-        let decisions = Decisions::new(&requests, &table, &moment, inputs.clock)?;
+        let decisions = Decisions::new(&requests, &table, &moment, inputs.clock)?.under(inputs.trust);
         let explanation = explain(&requests, &decisions, &self.action)?;
         let text = match output.format {
             Format::Table => render::explanation::explanation(&explanation, output.style()),

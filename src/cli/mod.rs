@@ -1,9 +1,12 @@
 //! The command line: arguments become inputs, results become text and an exit code. One file a subcommand.
 
 mod authorize;
+mod bundle;
 mod common;
 mod explain;
+mod plan;
 mod schema;
+mod trust;
 
 use crate::problem::{Fault, Problem, Problems};
 use clap::{Parser, Subcommand};
@@ -56,6 +59,10 @@ enum Command {
     Authorize(authorize::Arguments),
     /// Say why one row of a plan is what it is, and what would change it
     Explain(explain::Arguments),
+    /// Sign the policy bundle, or check its signature under the trust root
+    Bundle(bundle::Arguments),
+    /// Sign a plan, or check everything that a live run asks of the trust root
+    Plan(plan::Arguments),
     /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
 }
@@ -73,6 +80,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match &arguments.command {
         Command::Authorize(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
+        Command::Bundle(arguments) => arguments.run(output),
+        Command::Plan(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };
     match result.and_then(|(text, exit)| output.print(&text).map(|()| exit).map_err(Problems::from)) {
