@@ -186,8 +186,11 @@ struct Judge<'a, 'm> {
     authorizer: Authorizer,
     slices: HashMap<EntityUid, Slice>,
     /// Rows that ask the same get the same answer; long plans repeat themselves.
-    judged: HashMap<(EntityUid, EntityUid, EntityUid, String), (DecisionRow, Vec<String>)>,
+    judged: HashMap<Question, (DecisionRow, Vec<String>)>,
 }
+
+/// Principal, action, resource and the row's own parameters.
+type Question = (EntityUid, EntityUid, EntityUid, String);
 
 impl<'a, 'm> Judge<'a, 'm> {
     fn new(requests: &'a Requests<'a>, moment: &'m Moment) -> Self {

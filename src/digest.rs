@@ -44,14 +44,43 @@ impl Digest {
         Some(Self(bytes))
     }
 
-    /// The digest of a `sha256sum` listing: one `<digest>  <name>` line an entry, sorted by bytes.
-    ///
-    /// `sha256sum NAME... | LC_ALL=C sort | sha256sum` gives the same. Names must not hold a newline or a backslash,
-    /// which `sha256sum` would escape.
+    /// The digest of a [`Listing`] of these entries.
     pub fn of_listing<'a>(entries: impl IntoIterator<Item = (&'a str, Digest)>) -> Self {
-        let mut lines: Vec<String> = entries.into_iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect();
+        Listing::new(entries).digest()
+    }
+}
+
+/// A `sha256sum` listing: one `<digest>  <name>` line an entry, sorted by bytes.
+///
+/// `sha256sum NAME... | LC_ALL=C sort` gives the same. Names must not hold a backslash or a control character, which
+/// `sha256sum` would escape.
+///
+/// ```
+/// use cutter::digest::{Digest, Listing};
+/// let listing = Listing::new([("b", Digest::of(b"")), ("a", Digest::of(b""))]);
+/// let empty = Digest::of(b"");
+/// assert_eq!(listing.text(), format!("{empty}  a\n{empty}  b\n"));
+/// assert_eq!(listing.digest(), Digest::of(listing.text().as_bytes()));
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listing(String);
+
+impl Listing {
+    /// The listing of these entries, in whatever order they come.
+    pub fn new<'a>(entries: impl IntoIterator<Item = (&'a str, Digest)>) -> Self {
+        let mut lines: Vec<String> = entries.into_iter().map(|(name, digest)| format!("{digest}  {name}")).collect();
         lines.sort();
-        Self::of(lines.concat().as_bytes())
+        Self(lines.into_iter().map(|line| line + "\n").collect())
+    }
+
+    /// The exact text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The digest of the text: what `sha256sum` says of it.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.0.as_bytes())
     }
 }
 

@@ -20,7 +20,8 @@ pub struct Decisions {
     pub clock: Clock,
     /// The time of the decision, RFC 3339.
     pub time: String,
-    /// Whether the bundle is signed under a trust root.
+    /// Whether the bundle is signed under a trust root; it decides the same in any case.
+    #[serde(flatten)]
     pub bundle: BundleTrust,
     /// The plan that was judged.
     pub plan: PlanSummary,
@@ -51,12 +52,32 @@ pub enum Clock {
     Given,
 }
 
+/// Whether the bundle is signed, by whom, and if the signature is not accepted, why.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BundleTrust {
+    /// Whether it is signed.
+    #[serde(rename = "bundle")]
+    pub state: BundleState,
+    /// The signer's name in the trust root.
+    #[serde(rename = "bundle_signer", default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// Why its signature is not accepted.
+    #[serde(rename = "bundle_faults", default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+}
+
 /// Whether the bundle is signed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum BundleTrust {
-    /// It is not.
+pub enum BundleState {
+    /// There is no signature.
     Unsigned,
+    /// There is a signature, and no trust root to check it by.
+    Unverified,
+    /// The trust root vouches for it.
+    Signed,
+    /// There is a signature that is not accepted.
+    Untrusted,
 }
 
 /// Something identified by the sha-256 of its bytes.
@@ -246,7 +267,7 @@ impl Decisions {
             verdict: table.verdict,
             clock,
             time: moment.now.to_string(),
-            bundle: BundleTrust::Unsigned,
+            bundle: BundleTrust::unsigned(),
             plan: PlanSummary {
                 name: plan.name.clone(),
                 macro_name: plan.macro_name.clone(),
@@ -264,6 +285,45 @@ impl Decisions {
             deferred_gaps: table.deferred_gaps.clone(),
             decisions,
         })
+    }
+
+    /// The same decisions, by a bundle that stands like this under the trust root.
+    #[must_use]
+    pub fn under(self, bundle: BundleTrust) -> Self {
+        Self { bundle, ..self }
+    }
+}
+
+impl BundleTrust {
+    /// There is no signature.
+    pub fn unsigned() -> Self {
+        Self { state: BundleState::Unsigned, signer: None, faults: Vec::new() }
+    }
+
+    /// There is a signature, and no trust root to check it by.
+    pub fn unverified() -> Self {
+        Self { state: BundleState::Unverified, ..Self::unsigned() }
+    }
+
+    /// This signer of the trust root vouches for it.
+    pub fn signed(signer: &str) -> Self {
+        Self { state: BundleState::Signed, signer: Some(signer.to_owned()), ..Self::unsigned() }
+    }
+
+    /// There is a signature that is not accepted, and why.
+    pub fn untrusted(faults: impl IntoIterator<Item = String>) -> Self {
+        Self { state: BundleState::Untrusted, faults: faults.into_iter().collect(), ..Self::unsigned() }
+    }
+
+    /// It in words, for people.
+    pub fn words(&self) -> String {
+        match (self.state, &self.signer) {
+            (BundleState::Unsigned, _) => "unsigned".to_owned(),
+            (BundleState::Unverified, _) => "unverified (there is no trust root here)".to_owned(),
+            (BundleState::Signed, Some(signer)) => format!("signed by {signer}"),
+            (BundleState::Signed, None) => "signed".to_owned(),
+            (BundleState::Untrusted, _) => "UNTRUSTED".to_owned(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why one row is what it is: the deciding policies, the facts they looked at, and what would change it.
 
-use crate::document::{Decisions, Row};
+use crate::document::{BundleTrust, Decisions, Row};
 use crate::plan::IntendedAction;
 use crate::policy::BundlePolicy;
 use crate::policy::annotations::Tier;
@@ -18,6 +18,9 @@ use std::str::FromStr as _;
 pub struct Explanation {
     /// The version of this form, 1.
     pub version: u32,
+    /// Whether the bundle is signed under a trust root.
+    #[serde(flatten)]
+    pub bundle: BundleTrust,
     /// The row.
     pub row: Row,
     /// The policies that decided it, in the order of the files.
@@ -58,20 +61,14 @@ pub struct Fact {
 
 /// Explains the row of this name.
 pub fn explain(requests: &Requests<'_>, decisions: &Decisions, id: &str) -> Result<Explanation, Problems> {
-    let unknown = || {
-        let names = requests.plan().actions.iter().map(|action| action.id.as_str());
-        let problem = Problem::invalid(format!("the plan has no action `{id}`")).of(&requests.plan().source);
-        match crate::problem::nearest(id, names.clone()) {
-            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-            None => problem.help(format!("it has {}", crate::json::in_backticks(&names.take(20).collect::<Vec<_>>()))),
-        }
-    };
-    let (_, action) = requests.plan().action(id).ok_or_else(unknown)?;
-    let row = decisions.decisions.iter().find(|row| row.id == id).ok_or_else(unknown)?;
+    let action = requests.plan().named(id)?;
+    let undecided = || Problem::failure(format!("the plan action `{id}` was not decided"));
+    let row = decisions.decisions.iter().find(|row| row.id == id).ok_or_else(undecided)?;
     let policies: Vec<&BundlePolicy> =
         requests.bundle().policies().iter().filter(|policy| row.policies.iter().any(|id| id == policy.id())).collect();
     let explained = policies.iter().map(|policy| explain_policy(requests, action, row, policy)).collect();
-    Ok(Explanation { version: 1, row: row.clone(), policies: explained, changes: changes(decisions, row, &policies) })
+    let changes = changes(decisions, row, &policies);
+    Ok(Explanation { version: 1, bundle: decisions.bundle.clone(), row: row.clone(), policies: explained, changes })
 }
 
 fn explain_policy(
@@ -119,13 +116,12 @@ fn collect_paths(expression: &Value, paths: &mut BTreeSet<String>) {
     match expression {
         Value::Object(members) => {
             // `a has b` looks at `a.b`, whether it is there or not.
-            if let Some(has) = members.get("has") {
-                if let (Some(path), Some(attribute)) =
-                    (has.get("left").and_then(path), has.get("attr").and_then(Value::as_str))
-                {
-                    paths.insert(format!("{path}.{attribute}"));
-                    return;
-                }
+            if let Some(has) = members.get("has")
+                && let Some(path) = has.get("left").and_then(path)
+                && let Some(attribute) = has.get("attr").and_then(Value::as_str)
+            {
+                paths.insert(format!("{path}.{attribute}"));
+                return;
             }
             members.values().for_each(|member| collect_paths(member, paths));
         }

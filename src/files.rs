@@ -1,7 +1,7 @@
 //! Reading and writing files: the bundle, facts and plans from disk, with bounds; results written beside, synced, renamed.
 
 use crate::approval::ApprovalFile;
-use crate::digest::Digest;
+use crate::digest::{Digest, Listing};
 use crate::facts::RawFacts;
 use crate::policy::BundleSources;
 use crate::problem::{Problem, Problems, Source};
@@ -17,8 +17,12 @@ pub const MOST_FILES: usize = 10_000;
 
 /// Reads one text file, reported under its path.
 pub fn read(path: &Path) -> Result<Source, Problems> {
+    Ok(text(path, read_bytes(path)?)?)
+}
+
+/// Bytes that were read from a file, as text.
+fn text(path: &Path, bytes: Vec<u8>) -> Result<Source, Problem> {
     let name = path.display().to_string();
-    let bytes = read_bytes(path)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source::new(name, text)),
         Err(error) => {
@@ -28,8 +32,7 @@ pub fn read(path: &Path) -> Result<Source, Problems> {
             let source = Source::new(name.clone(), valid);
             Err(Problem::invalid(format!("`{name}` is not UTF-8: byte {} begins no character", at + 1))
                 .at(&source, end..end)
-                .help("save it as UTF-8")
-                .into())
+                .help("save it as UTF-8"))
         }
     }
 }
@@ -60,7 +63,8 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
 
 /// Reads a policy bundle: one schema, the policies beside it, and the digest of everything below the folder.
 ///
-/// `config` is `cutter.toml`, part of the digest where it exists. What lies in `invariants/` is never loaded.
+/// `config` is `cutter.toml`, part of the digest where it exists. What lies in `invariants/` is never loaded. Every file
+/// is read once, so that what is loaded is what the digest, and a signature, covers whoever writes meanwhile.
 pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources, Problems> {
     let name = folder.display().to_string();
     let mut problems = Problems::new();
@@ -68,7 +72,7 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
     for path in below(folder)? {
         let relative = path.strip_prefix(folder).unwrap_or(&path).to_path_buf();
         let shown = relative.display().to_string();
-        if shown.contains(['\n', '\\']) || relative.to_str().is_none() {
+        if shown.contains(|letter: char| letter == '\\' || letter.is_control()) || relative.to_str().is_none() {
             problems.push(
                 Problem::invalid(format!("`{}` has a name that cannot be listed", path.display()))
                     .help("rename the file"),
@@ -80,9 +84,11 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
         let extension = relative.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let top = relative.components().count() == 1;
         match (extension, top) {
-            ("cedar", true) => policies.extend(problems.absorb(read(&path))),
-            ("cedarschema", true) => schemas.extend(problems.absorb(read(&path))),
-            ("", true) if shown == "allowed_signers" => signers = problems.absorb(read(&path)),
+            ("cedar", true) => policies.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
+            ("cedarschema", true) => schemas.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
+            ("", true) if shown == "allowed_signers" => {
+                signers = problems.absorb(text(&path, bytes).map_err(Problems::from));
+            }
             ("cedar" | "cedarschema", false) if !relative.starts_with("invariants") => problems.push(
                 Problem::invalid(format!("`{}` would not be loaded", path.display()))
                     .help("policies lie directly in the bundle's folder; move it up, or into `invariants/` if it is a property"),
@@ -90,13 +96,12 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
             _ => {}
         }
     }
-    if let Some(config) = config {
-        if let Some(bytes) = problems.absorb(read_bytes(config).map_err(Problems::from)) {
-            listing.push(("cutter.toml".to_owned(), Digest::of(&bytes)));
-        }
+    let config = config.and_then(|config| problems.absorb(read(config)));
+    if let Some(config) = &config {
+        listing.push(("cutter.toml".to_owned(), Digest::of(config.text().as_bytes())));
     }
-    let digest = Digest::of_listing(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
-    problems.or(BundleSources { schemas, policies, signers, digest, name })
+    let listing = Listing::new(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
+    problems.or(BundleSources { schemas, policies, signers, config, listing, name })
 }
 
 /// Reads every `*.json` file of a folder as Cedar entities.

@@ -4,7 +4,7 @@
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
 //! [`explain`]); files ([`files`]), databases ([`db`]), what is observed ([`evidence`]), what was used and done
-//! ([`ledger`], [`runtime`]); faces ([`render`]); the door ([`cli`]).
+//! ([`ledger`], [`runtime`]), who is trusted ([`trust`]); faces ([`render`]); the door ([`cli`]).
 
 pub mod approval;
 pub mod attestation;
@@ -29,3 +29,4 @@ pub mod runtime;
 pub mod schema;
 pub mod signature;
 pub mod time;
+pub mod trust;

@@ -189,6 +189,18 @@ impl RunPlan {
         self.actions.iter().enumerate().find(|(_, action)| action.id == id)
     }
 
+    /// The row of this name, which somebody asked for.
+    pub fn named(&self, id: &str) -> Result<&IntendedAction, Problem> {
+        let names = || self.actions.iter().map(|action| action.id.as_str());
+        self.action(id).map(|(_, action)| action).ok_or_else(|| {
+            let problem = Problem::invalid(format!("the plan has no action `{id}`")).of(&self.source);
+            match nearest(id, names()) {
+                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+                None => problem.help(format!("it has {}", json::in_backticks(&names().take(20).collect::<Vec<_>>()))),
+            }
+        })
+    }
+
     /// The author and every principal, each once.
     pub fn parties(&self) -> BTreeSet<&EntityUid> {
         std::iter::once(&self.author).chain(self.actions.iter().map(|action| &action.principal)).collect()

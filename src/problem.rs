@@ -39,11 +39,13 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Whether the work could not be done or the input is not right.
+/// Whether the work could not be done, a signature does not vouch, or the input is not right.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Fault {
     /// A policy, schema, plan or fact is malformed or does not validate.
     Invalid,
+    /// A signature is missing or does not verify, or who may sign cannot be trusted.
+    Untrusted,
     /// A file could not be read or written, or a service not reached.
     Failure,
 }
@@ -67,6 +69,11 @@ impl Problem {
     /// An input that is not right.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self { fault: Fault::Invalid, message: message.into(), source: None, span: None, help: None }
+    }
+
+    /// Something that no signature vouches for.
+    pub fn untrusted(message: impl Into<String>) -> Self {
+        Self { fault: Fault::Untrusted, ..Self::invalid(message) }
     }
 
     /// Work that could not be done.
@@ -141,6 +148,13 @@ impl Problems {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
+    /// The same problems, each a reason not to trust.
+    #[must_use]
+    pub fn as_untrusted(mut self) -> Self {
+        self.kept.iter_mut().for_each(|problem| problem.fault = Fault::Untrusted);
+        self
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
@@ -156,7 +170,7 @@ impl Problems {
         self.kept.len() + self.more
     }
 
-    /// The gravest fault: work that could not be done outranks input that is not right.
+    /// The gravest fault: work that could not be done outranks what is not trusted, and that input that is not right.
     pub fn fault(&self) -> Fault {
         self.kept.iter().map(|problem| problem.fault).max().unwrap_or(Fault::Failure)
     }

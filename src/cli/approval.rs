@@ -86,7 +86,7 @@ impl Arguments {
 
 impl RequestArguments {
     fn run(&self, output: &OutputArguments) -> Outcome {
-        let inputs = self.inputs.load(self.clock.now)?;
+        let inputs = self.inputs.load(self.clock.now, output)?;
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let ledger = self.authority.ledger.locate(&inputs.config)?;
         let Some(id) = ledger.store().id()? else {
@@ -171,7 +171,7 @@ impl SignArguments {
 
 impl JudgeArguments {
     fn run(&self, output: &OutputArguments, verify: bool) -> Outcome {
-        let inputs = self.inputs.load(self.clock.now)?;
+        let inputs = self.inputs.load(self.clock.now, output)?;
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let rows: Vec<ApprovalRow> = walk.approvals.judged.iter().map(ApprovalRow::new).collect();
         let needed = crate::approval::judge::barred(&walk.requests, &walk.closed);

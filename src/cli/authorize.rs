@@ -5,7 +5,6 @@ use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;
 use crate::decision::Verdict;
-use crate::problem::Problem;
 use crate::request::Stage;
 use crate::{files, render};
 use clap::Args;
@@ -26,7 +25,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
-        let inputs = self.inputs.load(self.clock.now)?;
+        let inputs = self.inputs.load(self.clock.now, output)?;
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let statement = Statement::new(walk.document(&inputs)?);
         if let Some(path) = &self.attest {
@@ -39,7 +38,7 @@ impl Arguments {
             Format::Json => render::json::document(decisions),
             Format::Ndjson => render::json::lines(decisions),
         };
-        Ok((text.map_err(|error| Problem::from(no_json(error)))?, exit(decisions.verdict)))
+        Ok((text.map_err(no_json)?, exit(decisions.verdict)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Arguments that several subcommands share, each of which knows how to become one domain value.
 
+use super::trust::TrustArguments;
 use crate::config::Config;
-use crate::document::Clock;
+use crate::document::{BundleTrust, Clock};
 use crate::facts::{self, Facts, RawFacts};
 use crate::files;
 use crate::ledger::{DirectoryLedger, Ledger, PostgresLedger};
@@ -12,22 +13,24 @@ use crate::render::{self, Style};
 use crate::time::Timestamp;
 use clap::{Args, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where policies, facts and configuration lie.
 #[derive(Args, Debug)]
 pub struct InputArguments {
     /// The plan: a JSON file
     #[arg(value_name = "PLAN")]
-    plan: PathBuf,
+    pub plan: PathBuf,
     #[command(flatten)]
-    bundle: BundleArguments,
+    pub bundle: BundleArguments,
     /// The folder of facts: Cedar entities in `*.json`
     #[arg(long, value_name = "DIR", default_value = "entities")]
     entities: PathBuf,
     /// Where facts come from: files, or files with what the database says laid over them
     #[arg(long, value_enum, default_value_t = FactsSource::Entities)]
     facts: FactsSource,
+    #[command(flatten)]
+    pub trust: TrustArguments,
 }
 
 /// A time in place of the clock's, for commands that only look.
@@ -79,13 +82,15 @@ pub struct Inputs {
     pub now: Timestamp,
     /// Where the time comes from.
     pub clock: Clock,
+    /// How the bundle stands under the trust root; it judges in any case.
+    pub trust: BundleTrust,
 }
 
 impl InputArguments {
-    /// Reads everything and reports all that is wrong together.
+    /// Reads everything and reports all that is wrong together; a signature that is not accepted is only said.
     ///
     /// Without a given time it is the system's.
-    pub fn load(&self, given: Option<Timestamp>) -> Result<Inputs, Problems> {
+    pub fn load(&self, given: Option<Timestamp>, output: &OutputArguments) -> Result<Inputs, Problems> {
         let mut problems = Problems::new();
         let bundle = problems.absorb(self.bundle.load());
         let entities = problems.absorb(files::read_entities(&self.entities));
@@ -111,7 +116,9 @@ impl InputArguments {
         };
         match (bundle, facts, plan, now) {
             (Some((bundle, config)), Some(facts), Some(plan), Some(now)) if problems.is_empty() => {
-                Ok(Inputs { bundle, facts, plan, config: config.unwrap_or_default(), now, clock })
+                let (trust, distrust) = self.trust.look(&self.bundle, &bundle, now);
+                output.warn(&distrust);
+                Ok(Inputs { bundle, facts, plan, config: config.unwrap_or_default(), now, clock, trust })
             }
             _ => Err(problems),
         }
@@ -119,16 +126,20 @@ impl InputArguments {
 }
 
 impl BundleArguments {
+    /// The folder of the bundle.
+    pub fn folder(&self) -> &Path {
+        &self.policies
+    }
+
     /// Reads the bundle and, where there is one, the configuration.
     pub fn load(&self) -> Result<(PolicyBundle, Option<Config>), Problems> {
         let default = PathBuf::from("cutter.toml");
         let config = self.config.clone().or_else(|| default.exists().then_some(default));
         let mut problems = Problems::new();
-        let bundle = problems.absorb(files::read_bundle(&self.policies, config.as_deref()));
-        let bundle = bundle.and_then(|sources| problems.absorb(PolicyBundle::parse(&sources)));
-        let config = config
-            .and_then(|path| problems.absorb(files::read(&path)))
-            .and_then(|source| problems.absorb(Config::parse(&source)));
+        let sources = problems.absorb(files::read_bundle(&self.policies, config.as_deref()));
+        let bundle = sources.as_ref().and_then(|sources| problems.absorb(PolicyBundle::parse(sources)));
+        let config = sources.and_then(|sources| sources.config);
+        let config = config.and_then(|source| problems.absorb(Config::parse(&source)));
         match bundle {
             Some(bundle) => problems.or((bundle, config)),
             None => Err(problems),
@@ -265,6 +276,13 @@ impl OutputArguments {
     /// The folder of a command that writes several files.
     pub fn folder(&self, default: &str) -> PathBuf {
         self.output.clone().unwrap_or_else(|| PathBuf::from(default))
+    }
+
+    /// Says on standard error what does not stop the work.
+    pub fn warn(&self, problems: &Problems) {
+        if !problems.is_empty() {
+            let _ = std::io::stderr().write_all(self.problems(problems).as_bytes());
+        }
     }
 
     /// Prints a result where it belongs; a command that writes a folder prints to standard output.

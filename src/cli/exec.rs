@@ -1,7 +1,7 @@
 //! `cutter exec`: decides one action again at the moment of use, uses its approvals up, and runs what was declared.
 
 use super::authorize::exit;
-use super::common::{InputArguments, OutputArguments, system_time};
+use super::common::{InputArguments, Inputs, OutputArguments, system_time};
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome};
 use crate::decision::{Basis, DecisionRow, Verdict, decide_one};
@@ -10,6 +10,7 @@ use crate::plan::{IntendedAction, Mode, RunPlan, Work};
 use crate::problem::{Problem, Problems};
 use crate::request::Stage;
 use crate::runtime::{self, Permission};
+use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::Args;
 use std::fmt::Write as _;
 
@@ -28,11 +29,15 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn run(&self, _output: &OutputArguments) -> Outcome {
-        let inputs = self.inputs.load(None)?;
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        let inputs = self.inputs.load(None, output)?;
         let plan = &inputs.plan;
         let (_, action) = plan.action(&self.action).ok_or_else(|| unknown(plan, &self.action))?;
         let argv = self.argv(action, &inputs.config)?;
+        // A dry run reaches no effect, and needs nobody's word.
+        if plan.mode == Mode::Live {
+            self.trusted(&inputs, action)?;
+        }
         let walk = walk(&inputs, &self.authority, Stage::Use)?;
         let row = decide_one(&walk.requests, action, &walk.moment)?;
         let mut text =
@@ -84,6 +89,19 @@ impl Arguments {
                 Ok((text, Exit::Denied))
             }
         }
+    }
+
+    /// Proof that the trust root vouches for bundle, plan, author and the running user; the problems say why not.
+    fn trusted(&self, inputs: &Inputs, action: &IntendedAction) -> Result<Trusted, Problems> {
+        let claims = Claims {
+            bundle: &inputs.bundle,
+            bundle_signature: &SignatureFile::beside(self.inputs.bundle.folder())?,
+            plan: &inputs.plan,
+            plan_signature: &SignatureFile::beside(&self.inputs.plan)?,
+            user: &RunningUser::of_this_process()?,
+            acting: &[&action.principal],
+        };
+        judge(&self.inputs.trust.load()?, &claims, &self.authority.revocations()?, inputs.now)
     }
 
     /// The declared command; what was typed after `--` must be the same.

@@ -23,7 +23,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
-        let inputs = self.inputs.load(self.clock.now)?;
+        let inputs = self.inputs.load(self.clock.now, output)?;
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let decisions = walk.document(&inputs)?;
         let explanation = explain(&walk.requests, &decisions, &self.action)?;

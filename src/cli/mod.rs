@@ -2,13 +2,16 @@
 
 mod approval;
 mod authorize;
+mod bundle;
 mod common;
 mod evidence;
 mod exec;
 mod explain;
 mod ledger;
 mod log;
+mod plan;
 mod schema;
+mod trust;
 mod walk;
 
 use crate::problem::{Fault, Problem, Problems};
@@ -76,6 +79,10 @@ enum Command {
     Ledger(ledger::Arguments),
     /// Show the journal: what was done
     Log(log::Arguments),
+    /// Sign the policy bundle, or check its signature under the trust root
+    Bundle(bundle::Arguments),
+    /// Sign a plan, or check everything that a live run asks of the trust root
+    Plan(plan::Arguments),
     /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
 }
@@ -98,6 +105,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Evidence(arguments) => arguments.run(output),
         Command::Ledger(arguments) => arguments.run(output),
         Command::Log(arguments) => arguments.run(output),
+        Command::Bundle(arguments) => arguments.run(output),
+        Command::Plan(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };
     let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
@@ -108,6 +117,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             match problems.fault() {
                 Fault::Failure => Exit::Failure,
                 Fault::Invalid => Exit::Invalid,
+                Fault::Untrusted => Exit::Untrusted,
             }
         }
     }

@@ -85,12 +85,14 @@ impl Walk<'_> {
     /// The decisions as a document.
     pub fn document(&self, inputs: &Inputs) -> Result<Decisions, Problems> {
         let (requests, table, moment) = (&self.requests, &self.table, &self.moment);
-        Ok(Decisions::new(requests, table, moment, inputs.clock, &self.approvals, &inputs.config)?)
+        Ok(Decisions::new(requests, table, moment, inputs.clock, &self.approvals, &inputs.config)?
+            .under(inputs.trust.clone()))
     }
 }
 
 impl AuthorityArguments {
-    fn revocations(&self) -> Result<Revocations, Problems> {
+    /// The keys that lost the right to sign.
+    pub fn revocations(&self) -> Result<Revocations, Problems> {
         let default = PathBuf::from(DEFAULT_REVOKED);
         match self.revoked.clone().or_else(|| default.exists().then_some(default)) {
             Some(path) => Revocations::parse(&files::read(&path)?),

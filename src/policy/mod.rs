@@ -3,7 +3,7 @@
 pub mod annotations;
 pub mod diagnostics;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Listing};
 use crate::problem::{Problem, Problems, Source};
 use crate::schema::RunSchema;
 use crate::signature::AllowedSigners;
@@ -22,8 +22,10 @@ pub struct BundleSources {
     pub policies: Vec<Source>,
     /// `allowed_signers`, where there is one.
     pub signers: Option<Source>,
-    /// Sha-256 over the sorted `sha256sum` listing of everything in the bundle and `cutter.toml`.
-    pub digest: Digest,
+    /// The configuration, where there is one.
+    pub config: Option<Source>,
+    /// The `sha256sum` listing of everything in the bundle and `cutter.toml`, made from the same bytes.
+    pub listing: Listing,
     /// What messages call the folder.
     pub name: String,
 }
@@ -35,7 +37,7 @@ pub struct PolicyBundle {
     policies: Vec<BundlePolicy>,
     by_id: BTreeMap<String, usize>,
     signers: AllowedSigners,
-    digest: Digest,
+    listing: Listing,
 }
 
 /// One policy and where it stands.
@@ -115,7 +117,7 @@ impl PolicyBundle {
         // Ids must be unique before policies can be joined, and only named policies can be validated.
         let (Some(schema), Some(signers), true) = (schema, signers, problems.is_empty()) else { return Err(problems) };
         validate(&schema, &policies, &by_id, &mut problems);
-        problems.or(Self { schema, policies, by_id, signers, digest: sources.digest })
+        problems.or(Self { schema, policies, by_id, signers, listing: sources.listing.clone() })
     }
 
     /// The schema, and what the runtime knows of it.
@@ -143,9 +145,14 @@ impl PolicyBundle {
         &self.signers
     }
 
-    /// Sha-256 over the sorted `sha256sum` listing of everything in the bundle and `cutter.toml`.
+    /// The sorted `sha256sum` listing of everything in the bundle and `cutter.toml`: what is signed.
+    pub fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    /// Sha-256 over the listing.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.listing.digest()
     }
 }
 

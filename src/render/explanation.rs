@@ -13,13 +13,15 @@ pub fn explanation(explanation: &Explanation, style: Style) -> String {
     let row = &explanation.row;
     let decision = if row.decision == RowDecision::Allow { "allow" } else { "DENY" };
     let mut text = format!(
-        "row        {}\nprincipal  {}\naction     {}\nresource   {}\ndecision   {decision}: {}\nbecause    {}\n",
+        "row        {}\nprincipal  {}\naction     {}\nresource   {}\ndecision   {decision}: {}\nbecause    {}\n\
+         bundle     {}\n",
         printable(&row.id),
         printable(&row.principal),
         printable(short(&row.action)),
         printable(&row.resource),
         row.basis.words(),
         printable(&row.because()),
+        printable(&explanation.bundle.words()),
     );
     for policy in &explanation.policies {
         let title = printable(&format!("decided by `{}` ({})", policy.id, policy.tier));

@@ -15,7 +15,8 @@ pub fn decisions(decisions: &Decisions) -> String {
     let _ = writeln!(text, "- run: `{}` ({})", escape(&plan.run), plan.mode);
     let _ = writeln!(text, "- time: {}", decisions.time);
     let _ = writeln!(text, "- plan sha256: `{}`", plan.sha256);
-    let _ = writeln!(text, "- policies sha256: `{}` (bundle: unsigned)", decisions.policies.sha256);
+    let bundle = escape(&decisions.bundle.words());
+    let _ = writeln!(text, "- policies sha256: `{}` (bundle: {bundle})", decisions.policies.sha256);
     let _ = writeln!(text, "- facts sha256: `{}` ({})\n", decisions.facts.sha256, decisions.facts.source);
     let _ = writeln!(text, "| Row | Action | Resource | Decision | Basis | Because | Policies |");
     let _ = writeln!(text, "|---|---|---|---|---|---|---|");

@@ -54,7 +54,7 @@ pub fn decisions(decisions: &Decisions, style: Style) -> String {
     let marks: String = decisions.marks.iter().map(|mark| format!("!!! {} !!!\n", printable(mark))).collect();
     let mut text = format!(
         "{marks}plan     {} ({})\nsha256   {}\nrun      {}\ntime     {}{clock}\npolicies sha256 {}\nfacts    sha256 {}\n\
-         sources  bundle: unsigned; facts: {}\n{table}\n",
+         sources  bundle: {}; facts: {}\n{table}\n",
         printable(&plan.name),
         plan.mode,
         plan.sha256,
@@ -62,6 +62,7 @@ pub fn decisions(decisions: &Decisions, style: Style) -> String {
         decisions.time,
         decisions.policies.sha256,
         decisions.facts.sha256,
+        printable(&decisions.bundle.words()),
         decisions.facts.source,
     );
     for line in summary(decisions) {
@@ -113,6 +114,8 @@ pub fn summary(decisions: &Decisions) -> Vec<String> {
     list("needs", &gates);
     list("open gaps", &decisions.open_gaps.iter().map(String::as_str).collect::<Vec<_>>());
     list("at use", &decisions.deferred_gaps.iter().map(String::as_str).collect::<Vec<_>>());
+    let faults = decisions.bundle.faults.iter();
+    lines.extend(faults.map(|fault| format!("UNTRUSTED {}", printable(fault))));
     lines
 }
 

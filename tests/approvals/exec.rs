@@ -108,6 +108,53 @@ fn a_run_id_begins_once_and_not_under_another_plan() {
     assert!(other.stdout.contains("under another plan"));
 }
 
+/// The attack: the author edits the run's own tree and signs with an own key; one file after the other.
+#[test]
+fn an_edited_bundle_signed_by_its_editor_runs_nothing() {
+    for file in ["policies/gates.cedar", "policies/allowed_signers", "cutter.toml"] {
+        let office = office(&free_row("write", ""));
+        let comment = if file.ends_with(".cedar") { "// edited\n" } else { "# edited\n" };
+        office.world.write(file, office.world.read(file) + comment);
+        let stale = office.exec("write");
+        assert_eq!((stale.exit, ran(&office).as_str()), (8, ""), "{file}: {}", stale.stderr);
+        office.sign_by("bundle sign --key keys/stranger", "policies.sig");
+        let own = office.exec("write");
+        assert_eq!((own.exit, ran(&office).as_str()), (8, ""), "{file}: {}", own.stderr);
+    }
+}
+
+#[test]
+fn an_unsigned_bundle_or_plan_or_a_plan_of_another_author_runs_nothing() {
+    for signature in ["policies.sig", "plan.json.sig"] {
+        let office = office(&free_row("write", ""));
+        office.world.remove(signature);
+        assert_eq!((office.exec("write").exit, ran(&office).as_str()), (8, ""), "{signature}");
+    }
+    let office = office(&free_row("write", ""));
+    office.sign_by("plan sign plan.json --key keys/reviewer", "plan.json.sig");
+    assert_eq!((office.exec("write").exit, ran(&office).as_str()), (8, ""));
+}
+
+#[test]
+fn a_principal_other_than_the_one_of_the_running_user_runs_nothing() {
+    let office = office(&free_row("write", ""));
+    let verifier = r#"Cutter::Agent::\"verify-agent\""#;
+    office.world.write("plan.json", plan(PLANNER, verifier, &free_row("write", "")));
+    office.trust();
+    assert_eq!((office.exec("write").exit, ran(&office).as_str()), (8, ""));
+}
+
+#[test]
+fn a_clock_before_the_last_record_runs_nothing() {
+    let office = office(&free_row("write", ""));
+    assert_eq!(office.exec("write").exit, 0);
+    let journal = office.world.read(".cutter/journal.ndjson");
+    let year = &journal[journal.find("\"time\":\"").unwrap() + 8..][..4];
+    office.world.write(".cutter/journal.ndjson", journal.replace(&format!("\"{year}-"), "\"2999-"));
+    let back = office.exec("write");
+    assert_eq!((back.exit, ran(&office).as_str()), (8, "write\n"), "{}{}", back.stdout, back.stderr);
+}
+
 #[test]
 fn exec_takes_no_time_but_the_clocks() {
     let office = office(&free_row("write", ""));

@@ -12,13 +12,17 @@ pub const PEOPLE: [&str; 8] =
 
 pub struct Office {
     pub world: World,
+    /// Below folders that only root can change, which is not so of `/tmp`.
+    safe: tempfile::TempDir,
 }
 
 impl Office {
     pub fn new() -> Self {
         let world = World::shipped();
         close_preconditions(&world);
-        let office = Self { world };
+        let safe =
+            tempfile::Builder::new().prefix("cutter-test-").tempdir_in("/var/lib").expect("these tests need root");
+        let office = Self { world, safe };
         let lines: Vec<String> = PEOPLE.iter().map(|name| office.signer(name, "")).collect();
         office.key("stranger", "ed25519");
         office.world.write("policies/allowed_signers", lines.concat());
@@ -104,12 +108,39 @@ impl Office {
         row["code"].as_str().map_or("accepted".to_owned(), str::to_owned)
     }
 
-    /// Signs bundle and plan under the office's trust root.
-    pub fn trust(&self) {}
+    /// Signs bundle and plan under a trust root of the office's own.
+    pub fn trust(&self) {
+        if !self.key_path("reviewer").exists() {
+            self.key("reviewer", "ed25519");
+            self.key("author", "ed25519");
+        }
+        let root = format!(
+            "reviewer namespaces=\"cutter-bundle\" {}planner namespaces=\"cutter-plan\" {}\
+             # cutter-signer: planner = Cutter::Agent::\"planner\"\n\
+             # cutter-user: root = Cutter::Agent::\"run-agent\"\n",
+            self.world.read("keys/reviewer.pub"),
+            self.world.read("keys/author.pub"),
+        );
+        std::fs::write(self.trust_path(), root).unwrap();
+        self.sign_by("bundle sign --key keys/reviewer", "policies.sig");
+        self.sign_by("plan sign plan.json --key keys/author", "plan.json.sig");
+    }
 
-    /// Runs one action of `plan.json`; the words after it may hold `--` and a command.
+    pub fn trust_path(&self) -> PathBuf {
+        self.safe.path().join("trusted_signers")
+    }
+
+    pub fn sign_by(&self, command: &str, signature: &str) {
+        self.world.remove_if_there(signature);
+        let ran = self.world.cutter_with(command, &[("PATH", "/usr/bin:/bin")]);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    }
+
+    /// Runs one action of `plan.json` under the trust root; the words after it may hold `--` and a command.
     pub fn exec(&self, action: &str) -> Ran {
-        self.world.cutter_with(&format!("exec plan.json {action}"), &[("PATH", "/usr/bin:/bin")])
+        let trust = self.trust_path();
+        let arguments = format!("exec --trust {} plan.json {action}", trust.display());
+        self.world.cutter_with(&arguments, &[("PATH", "/usr/bin:/bin")])
     }
 
     /// Requests and signs FLIP, SG_1 and SG_2 for the O9 plan.

@@ -2,7 +2,7 @@
 
 use crate::world::root;
 use cutter::decision::{Basis, DecisionTable, decide};
-use cutter::digest::Digest;
+use cutter::digest::{Digest, Listing};
 use cutter::facts::{Facts, RawFacts};
 use cutter::plan::RunPlan;
 use cutter::policy::{BundleSources, PolicyBundle};
@@ -43,7 +43,8 @@ impl Texts {
             schemas: vec![Source::new("schema", self.schema.clone())],
             policies: vec![Source::new("policies", self.policies.join("\n"))],
             signers: None,
-            digest: Digest::of(b""),
+            config: None,
+            listing: Listing::new([]),
             name: "policies".to_owned(),
         };
         let bundle = PolicyBundle::parse(&sources).ok()?;

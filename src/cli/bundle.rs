@@ -1,0 +1,125 @@
+//! `cutter bundle`: the signature of the policy bundle under the trust root.
+
+use super::common::{BundleArguments, Format, OutputArguments, unsupported};
+use super::trust::TrustArguments;
+use super::{Exit, Outcome, common, no_json};
+use crate::problem::Problems;
+use crate::render;
+use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
+use crate::signature::{BUNDLE, Revocations};
+use crate::trust::{SignatureFile, judge_bundle};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Subcommand, Debug)]
+enum Work {
+    /// Sign the listing of the bundle and `cutter.toml` into `<policies folder>.sig`
+    Sign(SignArguments),
+    /// Check the signature of the bundle under the trust root
+    Verify(VerifyArguments),
+}
+
+#[derive(Args, Debug)]
+struct SignArguments {
+    #[command(flatten)]
+    bundle: BundleArguments,
+    /// The private key, or a public key whose private half an agent holds
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct VerifyArguments {
+    #[command(flatten)]
+    bundle: BundleArguments,
+    #[command(flatten)]
+    trust: TrustArguments,
+}
+
+/// A signature that was made or accepted, version 1.
+#[derive(Serialize)]
+pub struct Signature {
+    version: u32,
+    /// What was signed: `bundle` or `plan`.
+    signed: &'static str,
+    /// The digest of the bytes that were signed.
+    sha256: String,
+    /// Where the signature lies.
+    signature: String,
+    /// The fingerprint of the key.
+    key: String,
+    /// The name of the signer; absent where nobody asked the trust root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        match &self.work {
+            Work::Sign(arguments) => arguments.run(output),
+            Work::Verify(arguments) => arguments.run(output),
+        }
+    }
+}
+
+impl SignArguments {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        // A bundle that does not load is not worth a signature.
+        let (bundle, _) = self.bundle.load()?;
+        let path = SignatureFile::path_beside(self.bundle.folder())?;
+        let signing = Signing {
+            program: Path::new(SSH_KEYGEN),
+            key: &self.key,
+            namespace: BUNDLE,
+            output: &path,
+            prompts: Prompts::Person,
+        };
+        let key = sign(&signing, bundle.listing().text().as_bytes())?;
+        Signature::new("bundle", bundle.digest().to_string(), &path, key.to_string(), None).show(output)
+    }
+}
+
+impl VerifyArguments {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        let mut problems = Problems::new();
+        let loaded = problems.absorb(self.bundle.load());
+        let signature = problems.absorb(SignatureFile::beside(self.bundle.folder()).map_err(Problems::from));
+        let trust = problems.absorb(self.trust.load());
+        let (Some((bundle, _)), Some(signature), Some(trust)) = (loaded, signature, trust) else {
+            return Err(problems);
+        };
+        let signer = judge_bundle(&trust, bundle.listing(), &signature, &Revocations::none(), common::system_time()?)?;
+        let (digest, key) = (bundle.digest().to_string(), signer.key.to_string());
+        Signature::new("bundle", digest, signature.path(), key, Some(signer.principal)).show(output)
+    }
+}
+
+impl Signature {
+    /// The record of a signature over the bytes of this digest.
+    pub fn new(signed: &'static str, sha256: String, path: &Path, key: String, signer: Option<String>) -> Self {
+        Self { version: 1, signed, sha256, signature: path.display().to_string(), key, signer }
+    }
+
+    /// The record as a result.
+    pub fn show(&self, output: &OutputArguments) -> Outcome {
+        let text = match output.format {
+            Format::Table => self.text(),
+            Format::Json => render::json::document(self).map_err(no_json)?,
+            other => return Err(unsupported(other, self.signed).into()),
+        };
+        Ok((text, Exit::Authorized))
+    }
+
+    fn text(&self) -> String {
+        let signer = self.signer.as_ref().map(|name| format!("signer     {name}\n")).unwrap_or_default();
+        let signature = render::printable(&self.signature);
+        format!("{:<10} sha256 {}\nsignature  {signature}\n{signer}key        {}\n", self.signed, self.sha256, self.key)
+    }
+}

@@ -1,0 +1,162 @@
+//! `cutter plan`: the signature of a plan by its author, and all that a live run asks of the trust root.
+
+use super::bundle::Signature;
+use super::common::{self, BundleArguments, Format, OutputArguments, unsupported};
+use super::trust::TrustArguments;
+use super::{Exit, Outcome, no_json};
+use crate::files;
+use crate::plan::RunPlan;
+use crate::policy::PolicyBundle;
+use crate::problem::Problems;
+use crate::render;
+use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
+use crate::signature::{PLAN, Revocations};
+use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Subcommand, Debug)]
+enum Work {
+    /// Sign the exact bytes of the plan into `PLAN.sig`; the author does
+    Sign(SignArguments),
+    /// Check everything that a live run asks of the trust root: bundle, plan, author and the running user
+    Verify(VerifyArguments),
+}
+
+/// A plan and what it is read against.
+#[derive(Args, Debug)]
+struct PlanArguments {
+    /// The plan: a JSON file
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArguments,
+}
+
+#[derive(Args, Debug)]
+struct SignArguments {
+    #[command(flatten)]
+    plan: PlanArguments,
+    /// The private key, or a public key whose private half an agent holds
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct VerifyArguments {
+    #[command(flatten)]
+    plan: PlanArguments,
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// The row that the running user would run
+    #[arg(value_name = "ACTION")]
+    action: Option<String>,
+}
+
+/// What the trust root vouches for, version 1.
+#[derive(Serialize)]
+struct Vouched {
+    version: u32,
+    plan_sha256: String,
+    plan_signer: String,
+    policies_sha256: String,
+    bundle_signer: String,
+    user: String,
+    principal: String,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        match &self.work {
+            Work::Sign(arguments) => arguments.run(output),
+            Work::Verify(arguments) => arguments.run(output),
+        }
+    }
+}
+
+impl PlanArguments {
+    fn load(&self) -> Result<(PolicyBundle, RunPlan), Problems> {
+        let (bundle, config) = self.bundle.load()?;
+        let plan = RunPlan::parse(&files::read(&self.plan)?, bundle.schema(), config.as_ref())?;
+        Ok((bundle, plan))
+    }
+}
+
+impl SignArguments {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        // A plan that does not load is not worth a signature.
+        let (_, plan) = self.plan.load()?;
+        let path = SignatureFile::path_beside(&self.plan.plan)?;
+        let signing = Signing {
+            program: Path::new(SSH_KEYGEN),
+            key: &self.key,
+            namespace: PLAN,
+            output: &path,
+            prompts: Prompts::Person,
+        };
+        let key = sign(&signing, plan.source.text().as_bytes())?;
+        Signature::new("plan", plan.digest.to_string(), &path, key.to_string(), None).show(output)
+    }
+}
+
+impl VerifyArguments {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        let mut problems = Problems::new();
+        let loaded = problems.absorb(self.plan.load());
+        let trust = problems.absorb(self.trust.load());
+        let user = problems.absorb(RunningUser::of_this_process());
+        let (Some((bundle, plan)), Some(trust), Some(user)) = (loaded, trust, user) else { return Err(problems) };
+        let acting = match &self.action {
+            Some(id) => vec![&plan.named(id)?.principal],
+            None => Vec::new(),
+        };
+        let claims = Claims {
+            bundle: &bundle,
+            bundle_signature: &SignatureFile::beside(self.plan.bundle.folder())?,
+            plan: &plan,
+            plan_signature: &SignatureFile::beside(&self.plan.plan)?,
+            user: &user,
+            acting: &acting,
+        };
+        let vouched = Vouched::new(&judge(&trust, &claims, &Revocations::none(), common::system_time()?)?, &user);
+        let text = match output.format {
+            Format::Table => vouched.text(),
+            Format::Json => render::json::document(&vouched).map_err(no_json)?,
+            other => return Err(unsupported(other, "plan verify").into()),
+        };
+        Ok((text, Exit::Authorized))
+    }
+}
+
+impl Vouched {
+    fn new(trusted: &Trusted, user: &RunningUser) -> Self {
+        Self {
+            version: 1,
+            plan_sha256: trusted.plan().to_string(),
+            plan_signer: trusted.plan_signer().principal.clone(),
+            policies_sha256: trusted.policies().to_string(),
+            bundle_signer: trusted.bundle_signer().principal.clone(),
+            user: user.name().to_owned(),
+            principal: trusted.principal().to_string(),
+        }
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "plan     sha256 {}\nsigned   by {}\npolicies sha256 {}\nsigned   by {}\nuser     {} is {}\n",
+            self.plan_sha256,
+            self.plan_signer,
+            self.policies_sha256,
+            self.bundle_signer,
+            self.user,
+            render::printable(&self.principal),
+        )
+    }
+}

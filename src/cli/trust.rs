@@ -1,0 +1,50 @@
+//! `--trust`: the trust root that a command asks, and how the bundle stands under it.
+
+use super::common::BundleArguments;
+use crate::document::BundleTrust;
+use crate::policy::PolicyBundle;
+use crate::problem::Problems;
+use crate::signature::Revocations;
+use crate::time::Timestamp;
+use crate::trust::{self, SignatureFile, TrustRoot};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Where the trust root lies.
+#[derive(Args, Debug)]
+pub struct TrustArguments {
+    /// Who may sign bundles and plans, and which user is which principal; only root may be able to write to it
+    /// [default: /etc/cutter/trusted_signers]
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+}
+
+impl TrustArguments {
+    /// Reads the trust root, which must be there.
+    pub fn load(&self) -> Result<TrustRoot, Problems> {
+        TrustRoot::read(self.path())
+    }
+
+    /// How the bundle stands, for commands that only look: a signature that does not verify is said and stops nothing.
+    pub fn look(&self, arguments: &BundleArguments, bundle: &PolicyBundle, now: Timestamp) -> (BundleTrust, Problems) {
+        let signature = SignatureFile::beside(arguments.folder()).map_err(Problems::from);
+        let unsigned = signature.as_ref().is_ok_and(|signature| signature.bytes().is_none());
+        if unsigned {
+            return (BundleTrust::unsigned(), Problems::new());
+        }
+        if self.trust.is_none() && !self.path().exists() {
+            return (BundleTrust::unverified(), Problems::new());
+        }
+        let judged = signature.and_then(|signature| {
+            trust::judge_bundle(&self.load()?, bundle.listing(), &signature, &Revocations::none(), now)
+        });
+        match judged {
+            Ok(signer) => (BundleTrust::signed(&signer.principal), Problems::new()),
+            Err(problems) => (BundleTrust::untrusted(problems.iter().map(|problem| problem.message.clone())), problems),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.trust.as_deref().unwrap_or(Path::new(trust::DEFAULT_PATH))
+    }
+}
