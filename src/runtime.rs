@@ -54,10 +54,10 @@ impl<'a> Permission<'a> {
         clock: &dyn Fn() -> Result<Timestamp, Problem>,
     ) -> Result<Outcome, Problem> {
         let start = RunStart { run: self.plan.run.clone(), plan: self.plan.digest, time: self.now };
-        if let RunStarted::AlreadyStarted(earlier) = ledger.start_run(&start)? {
-            if earlier.plan != start.plan {
-                return Ok(Outcome::RunOfAnotherPlan(earlier));
-            }
+        if let RunStarted::AlreadyStarted(earlier) = ledger.start_run(&start)?
+            && earlier.plan != start.plan
+        {
+            return Ok(Outcome::RunOfAnotherPlan(earlier));
         }
         let uses = self.uses();
         if let Consumption::AlreadyConsumed(earlier) = ledger.consume(&uses)? {
