@@ -5,8 +5,8 @@ use super::trust::TrustArguments;
 use super::{Exit, Outcome, common, no_json};
 use crate::problem::Problems;
 use crate::render;
+use crate::signature::BUNDLE;
 use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
-use crate::signature::{BUNDLE, Revocations};
 use crate::trust::{SignatureFile, judge_bundle};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -92,10 +92,13 @@ impl VerifyArguments {
         let loaded = problems.absorb(self.bundle.load());
         let signature = problems.absorb(SignatureFile::beside(self.bundle.folder()).map_err(Problems::from));
         let trust = problems.absorb(self.trust.load());
-        let (Some((bundle, _)), Some(signature), Some(trust)) = (loaded, signature, trust) else {
+        let revocations = problems.absorb(self.trust.revocations());
+        let (Some((bundle, _)), Some(signature), Some(trust), Some(revocations)) =
+            (loaded, signature, trust, revocations)
+        else {
             return Err(problems);
         };
-        let signer = judge_bundle(&trust, bundle.listing(), &signature, &Revocations::none(), common::system_time()?)?;
+        let signer = judge_bundle(&trust, bundle.listing(), &signature, &revocations, common::system_time()?)?;
         let (digest, key) = (bundle.digest().to_string(), signer.key.to_string());
         Signature::new("bundle", digest, signature.path(), key, Some(signer.principal)).show(output)
     }

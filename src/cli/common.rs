@@ -10,6 +10,7 @@ use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems};
 use crate::render::{self, Style};
+use crate::signature::Revocations;
 use crate::time::Timestamp;
 use clap::{Args, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
@@ -84,6 +85,8 @@ pub struct Inputs {
     pub clock: Clock,
     /// How the bundle stands under the trust root; it judges in any case.
     pub trust: BundleTrust,
+    /// Keys that lost the right to sign.
+    pub revocations: Revocations,
 }
 
 impl InputArguments {
@@ -114,11 +117,13 @@ impl InputArguments {
             Some(now) => (Some(now), Clock::Given),
             None => (problems.absorb(system_time().map_err(Problems::from)), Clock::System),
         };
-        match (bundle, facts, plan, now) {
-            (Some((bundle, config)), Some(facts), Some(plan), Some(now)) if problems.is_empty() => {
-                let (trust, distrust) = self.trust.look(&self.bundle, &bundle, now);
+        let revocations = problems.absorb(self.trust.revocations());
+        match (bundle, facts, plan, now, revocations) {
+            (Some((bundle, config)), Some(facts), Some(plan), Some(now), Some(revocations)) if problems.is_empty() => {
+                let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
                 output.warn(&distrust);
-                Ok(Inputs { bundle, facts, plan, config: config.unwrap_or_default(), now, clock, trust })
+                let config = config.unwrap_or_default();
+                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations })
             }
             _ => Err(problems),
         }

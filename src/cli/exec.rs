@@ -101,7 +101,7 @@ impl Arguments {
             user: &RunningUser::of_this_process()?,
             acting: &[&action.principal],
         };
-        judge(&self.inputs.trust.load()?, &claims, &self.authority.revocations()?, inputs.now)
+        judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now)
     }
 
     /// The declared command; what was typed after `--` must be the same.

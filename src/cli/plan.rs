@@ -9,8 +9,8 @@ use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::Problems;
 use crate::render;
+use crate::signature::PLAN;
 use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
-use crate::signature::{PLAN, Revocations};
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -112,7 +112,11 @@ impl VerifyArguments {
         let loaded = problems.absorb(self.plan.load());
         let trust = problems.absorb(self.trust.load());
         let user = problems.absorb(RunningUser::of_this_process());
-        let (Some((bundle, plan)), Some(trust), Some(user)) = (loaded, trust, user) else { return Err(problems) };
+        let revocations = problems.absorb(self.trust.revocations());
+        let (Some((bundle, plan)), Some(trust), Some(user), Some(revocations)) = (loaded, trust, user, revocations)
+        else {
+            return Err(problems);
+        };
         let acting = match &self.action {
             Some(id) => vec![&plan.named(id)?.principal],
             None => Vec::new(),
@@ -125,7 +129,7 @@ impl VerifyArguments {
             user: &user,
             acting: &acting,
         };
-        let vouched = Vouched::new(&judge(&trust, &claims, &Revocations::none(), common::system_time()?)?, &user);
+        let vouched = Vouched::new(&judge(&trust, &claims, &revocations, common::system_time()?)?, &user);
         let text = match output.format {
             Format::Table => vouched.text(),
             Format::Json => render::json::document(&vouched).map_err(no_json)?,

@@ -2,6 +2,7 @@
 
 use super::common::BundleArguments;
 use crate::document::BundleTrust;
+use crate::files;
 use crate::policy::PolicyBundle;
 use crate::problem::Problems;
 use crate::signature::Revocations;
@@ -17,6 +18,9 @@ pub struct TrustArguments {
     /// [default: /etc/cutter/trusted_signers]
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    /// Keys that lost the right to sign [default: /etc/cutter/revoked_keys, where it exists]
+    #[arg(long, value_name = "FILE")]
+    revoked: Option<PathBuf>,
 }
 
 impl TrustArguments {
@@ -26,7 +30,13 @@ impl TrustArguments {
     }
 
     /// How the bundle stands, for commands that only look: a signature that does not verify is said and stops nothing.
-    pub fn look(&self, arguments: &BundleArguments, bundle: &PolicyBundle, now: Timestamp) -> (BundleTrust, Problems) {
+    pub fn look(
+        &self,
+        arguments: &BundleArguments,
+        bundle: &PolicyBundle,
+        revocations: &Revocations,
+        now: Timestamp,
+    ) -> (BundleTrust, Problems) {
         let signature = SignatureFile::beside(arguments.folder()).map_err(Problems::from);
         let unsigned = signature.as_ref().is_ok_and(|signature| signature.bytes().is_none());
         if unsigned {
@@ -35,12 +45,20 @@ impl TrustArguments {
         if self.trust.is_none() && !self.path().exists() {
             return (BundleTrust::unverified(), Problems::new());
         }
-        let judged = signature.and_then(|signature| {
-            trust::judge_bundle(&self.load()?, bundle.listing(), &signature, &Revocations::none(), now)
-        });
+        let judged = signature
+            .and_then(|signature| trust::judge_bundle(&self.load()?, bundle.listing(), &signature, revocations, now));
         match judged {
             Ok(signer) => (BundleTrust::signed(&signer.principal), Problems::new()),
             Err(problems) => (BundleTrust::untrusted(problems.iter().map(|problem| problem.message.clone())), problems),
+        }
+    }
+
+    /// The keys that lost the right to sign.
+    pub fn revocations(&self) -> Result<Revocations, Problems> {
+        let default = PathBuf::from(DEFAULT_REVOKED);
+        match self.revoked.clone().or_else(|| default.exists().then_some(default)) {
+            Some(path) => Revocations::parse(&files::read(&path)?),
+            None => Ok(Revocations::none()),
         }
     }
 
@@ -48,3 +66,5 @@ impl TrustArguments {
         self.trust.as_deref().unwrap_or(Path::new(trust::DEFAULT_PATH))
     }
 }
+
+const DEFAULT_REVOKED: &str = "/etc/cutter/revoked_keys";

@@ -9,7 +9,6 @@ use crate::document::Decisions;
 use crate::files;
 use crate::problem::Problems;
 use crate::request::{Moment, Requests, Stage};
-use crate::signature::Revocations;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -21,9 +20,6 @@ pub struct AuthorityArguments {
     approvals: PathBuf,
     #[command(flatten)]
     pub ledger: LedgerArguments,
-    /// Keys that lost the right to sign [default: /etc/cutter/revoked_keys, where it exists]
-    #[arg(long, value_name = "FILE")]
-    revoked: Option<PathBuf>,
     /// The evidence that approvals may be bound to
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -47,7 +43,6 @@ pub struct Walk<'a> {
 /// Walks from inputs to decisions; it only looks.
 pub fn walk<'a>(inputs: &'a Inputs, authority: &AuthorityArguments, stage: Stage) -> Result<Walk<'a>, Problems> {
     let mut problems = Problems::new();
-    let revocations = problems.absorb(authority.revocations());
     let found = problems.absorb(authority.files());
     let baseline = match &authority.baseline {
         Some(path) => {
@@ -56,9 +51,7 @@ pub fn walk<'a>(inputs: &'a Inputs, authority: &AuthorityArguments, stage: Stage
         None => Some(None),
     };
     let requests = problems.absorb(Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts));
-    let (Some(revocations), Some(found), Some(baseline), Some(requests), true) =
-        (revocations, found, baseline, requests, problems.is_empty())
-    else {
+    let (Some(found), Some(baseline), Some(requests), true) = (found, baseline, requests, problems.is_empty()) else {
         return Err(problems);
     };
     let ledger = authority.ledger.locate(&inputs.config)?;
@@ -69,7 +62,7 @@ pub fn walk<'a>(inputs: &'a Inputs, authority: &AuthorityArguments, stage: Stage
     let mut moment = Moment::closed(inputs.now, stage);
     let authority = Authority {
         signers: inputs.bundle.signers(),
-        revocations: &revocations,
+        revocations: &inputs.revocations,
         ledger: id.as_deref(),
         baseline,
         is_used: &|approval, row| ledger.is_consumed(approval, row),
@@ -91,15 +84,6 @@ impl Walk<'_> {
 }
 
 impl AuthorityArguments {
-    /// The keys that lost the right to sign.
-    pub fn revocations(&self) -> Result<Revocations, Problems> {
-        let default = PathBuf::from(DEFAULT_REVOKED);
-        match self.revoked.clone().or_else(|| default.exists().then_some(default)) {
-            Some(path) => Revocations::parse(&files::read(&path)?),
-            None => Ok(Revocations::none()),
-        }
-    }
-
     /// The documents; without the default folder there are none.
     fn files(&self) -> Result<Vec<crate::approval::ApprovalFile>, Problems> {
         if self.approvals.as_os_str() == DEFAULT_APPROVALS && !self.approvals.exists() {
@@ -110,4 +94,3 @@ impl AuthorityArguments {
 }
 
 const DEFAULT_APPROVALS: &str = "approvals";
-const DEFAULT_REVOKED: &str = "/etc/cutter/revoked_keys";

@@ -1,6 +1,6 @@
 //! Attacks on the policy bundle: every way to have other policies judge a run than those that were signed.
 
-use crate::scene::Scene;
+use crate::scene::{PLAN, Scene};
 
 const PIPELINE: &str = "{ find policies -type f -exec sha256sum {} + ; sha256sum cutter.toml; } | LC_ALL=C sort";
 
@@ -93,6 +93,14 @@ fn a_key_outside_its_time_is_untrusted() {
         );
         scene.verify_bundle().is_untrusted("is not valid at");
     }
+}
+
+#[test]
+fn a_revoked_key_is_untrusted_for_the_bundle_and_the_plan() {
+    let scene = Scene::signed();
+    let trust = format!("--trust {} --revoked sovereign.pub", scene.trust_path().display());
+    scene.cutter(&format!("bundle verify {trust}")).is_untrusted("was revoked");
+    scene.cutter(&format!("plan verify {PLAN} {trust}")).is_untrusted("was revoked");
 }
 
 #[test]
