@@ -30,6 +30,7 @@ pub struct RawFacts {
 #[derive(Clone, Debug)]
 pub struct Facts {
     entities: Entities,
+    people: BTreeSet<EntityUid>,
     origin: &'static str,
     digest: Digest,
 }
@@ -41,8 +42,9 @@ impl Facts {
     pub fn admit(raw: &RawFacts, bundle: &PolicyBundle) -> Result<Self, Problems> {
         let mut problems = Problems::new();
         let schema = bundle.schema();
+        let mut people = BTreeSet::new();
         let mut admitted: HashMap<EntityUid, (Entity, Source, Range<usize>)> = HashMap::new();
-        for source in &raw.sources {
+        for source in bundle.people().iter().chain(&raw.sources) {
             for (entity, span) in problems.absorb(read(source, schema)).unwrap_or_default() {
                 let uid = entity.uid();
                 if let Some((_, first, at)) = admitted.get(&uid) {
@@ -53,6 +55,9 @@ impl Facts {
                             .help(format!("it stands first at {}:{line}; keep one of the two", first.name())),
                     );
                 } else {
+                    if bundle.people().contains(source) {
+                        people.insert(uid.clone());
+                    }
                     admitted.insert(uid, (entity, source.clone(), span));
                 }
             }
@@ -99,7 +104,7 @@ impl Facts {
             diagnostics::problems(&error, "the facts do not fit together", &Source::new(raw.name.clone(), ""))
         }));
         match entities {
-            Some(entities) => problems.or(Self { entities, origin: raw.origin, digest: raw.digest }),
+            Some(entities) => problems.or(Self { entities, people, origin: raw.origin, digest: raw.digest }),
             None => Err(problems),
         }
     }
@@ -117,6 +122,11 @@ impl Facts {
     /// Sha-256 over what was read.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Whether the entity belongs to the bundle, so that its group membership is signed with the policies.
+    pub fn is_of_bundle(&self, uid: &EntityUid) -> bool {
+        self.people.contains(uid)
     }
 
     /// Whether the entity is there.

@@ -69,6 +69,7 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
     let name = folder.display().to_string();
     let mut problems = Problems::new();
     let (mut schemas, mut policies, mut listing, mut signers) = (Vec::new(), Vec::new(), Vec::new(), None);
+    let mut people = Vec::new();
     for path in below(folder)? {
         let relative = path.strip_prefix(folder).unwrap_or(&path).to_path_buf();
         let shown = relative.display().to_string();
@@ -86,6 +87,7 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
         match (extension, top) {
             ("cedar", true) => policies.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
             ("cedarschema", true) => schemas.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
+            ("json", true) => people.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
             ("", true) if shown == "allowed_signers" => {
                 signers = problems.absorb(text(&path, bytes).map_err(Problems::from));
             }
@@ -101,7 +103,7 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
         listing.push(("cutter.toml".to_owned(), Digest::of(config.text().as_bytes())));
     }
     let listing = Listing::new(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
-    problems.or(BundleSources { schemas, policies, signers, config, listing, name })
+    problems.or(BundleSources { schemas, policies, people, signers, config, listing, name })
 }
 
 /// Reads every `*.json` file of a folder as Cedar entities.

@@ -226,12 +226,12 @@ impl Bench<'_> {
         let mut found: Vec<EntityUid> = types
             .into_iter()
             .map(|name_of_type| EntityUid::from_type_name_and_id(name_of_type, EntityId::new(name)))
-            .filter(|uid| self.requests.facts().has(uid))
+            .filter(|uid| self.requests.facts().is_of_bundle(uid))
             .collect();
         match (found.pop(), found.is_empty()) {
             (Some(person), true) => Ok(person),
-            (None, _) => Err(format!("the signer `{name}` is nobody among the facts")),
-            (Some(_), false) => Err(format!("the signer `{name}` is several entities among the facts")),
+            (None, _) => Err(format!("the signer `{name}` is nobody among the bundle's people")),
+            (Some(_), false) => Err(format!("the signer `{name}` is several of the bundle's people")),
         }
     }
 

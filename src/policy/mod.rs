@@ -22,6 +22,8 @@ pub struct BundleSources {
     pub policies: Vec<Source>,
     /// `allowed_signers`, where there is one.
     pub signers: Option<Source>,
+    /// Every `*.json` file: entities whose group membership is authority, and is signed with the bundle.
+    pub people: Vec<Source>,
     /// The configuration, where there is one.
     pub config: Option<Source>,
     /// The `sha256sum` listing of everything in the bundle and `cutter.toml`, made from the same bytes.
@@ -37,6 +39,7 @@ pub struct PolicyBundle {
     policies: Vec<BundlePolicy>,
     by_id: BTreeMap<String, usize>,
     signers: AllowedSigners,
+    people: Vec<Source>,
     listing: Listing,
 }
 
@@ -117,7 +120,14 @@ impl PolicyBundle {
         // Ids must be unique before policies can be joined, and only named policies can be validated.
         let (Some(schema), Some(signers), true) = (schema, signers, problems.is_empty()) else { return Err(problems) };
         validate(&schema, &policies, &by_id, &mut problems);
-        problems.or(Self { schema, policies, by_id, signers, listing: sources.listing.clone() })
+        problems.or(Self {
+            schema,
+            policies,
+            by_id,
+            signers,
+            people: sources.people.clone(),
+            listing: sources.listing.clone(),
+        })
     }
 
     /// The schema, and what the runtime knows of it.
@@ -138,6 +148,11 @@ impl PolicyBundle {
     /// The tier of the `forbid` with this `@id`.
     pub fn tier(&self, id: &str) -> Option<&Tier> {
         self.policy(id)?.annotations.tier.as_ref()
+    }
+
+    /// Entities that belong to the bundle: who is in which group.
+    pub fn people(&self) -> &[Source] {
+        &self.people
     }
 
     /// Whose signatures approvals may carry.

@@ -43,6 +43,18 @@ const CASES: &[Case] = &[
     },
     Case { code: "wrong_namespace", gate: "SG_1", spoil: |o| o.sign_as("SG_1", "sovereign", "file", "sig"), more: "" },
     Case { code: "unknown_signer", gate: "SG_1", spoil: |o| o.sign("SG_1", "stranger"), more: "" },
+    // A person that only the run's own facts know is nobody, however the key is listed.
+    Case {
+        code: "unknown_signer",
+        gate: "SG_1",
+        spoil: |o| {
+            let line = format!("stranger namespaces=\"cutter-approval\" {}", o.world.read("keys/stranger.pub"));
+            o.world.write("policies/allowed_signers", line);
+            o.world.write("entities/more.json", r#"[{"uid": {"type": "Cutter::Person", "id": "stranger"}, "attrs": {}, "parents": [{"type": "Cutter::Group", "id": "sovereign"}]}]"#);
+            o.sign("SG_1", "stranger");
+        },
+        more: "",
+    },
     Case {
         code: "revoked",
         gate: "SG_1",
@@ -187,6 +199,7 @@ fn every_fault_of_an_approval_gets_its_own_code_and_opens_nothing() {
             office.world.remove_if_there(name);
             files.iter().for_each(|(path, bytes)| office.world.write(path, bytes));
         }
+        office.world.remove_if_there("entities/more.json");
         office.world.write(PLAN, &plan);
         office.world.write("cutter.toml", &config);
     }

@@ -24,8 +24,13 @@ fn every_row_of_every_shipped_plan_gets_cedars_own_decision() {
     let world = World::shipped();
     let schema = Schema::from_cedarschema_str(&world.read("policies/cutter.cedarschema")).unwrap().0;
     let mut facts = Vec::new();
-    for entry in std::fs::read_dir(root().join("entities")).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    let files = ["entities", "policies"].map(|folder| std::fs::read_dir(root().join(folder)).unwrap());
+    for entry in files.into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
         facts.extend(serde_json::from_str::<Vec<Value>>(&text).unwrap());
     }
     let entities = Entities::from_json_value(Value::Array(facts), Some(&schema)).unwrap();

@@ -172,6 +172,14 @@ const CASES: &[Case] = &[
         stderr: &["the entity `Cutter::Log::\"run.log\"` stands twice", "it stands first at entities/host.json:"],
     },
     Case {
+        says: "a group membership of the run's own making, which would be authority without a signature",
+        spoil: |w| {
+            w.write("entities/more.json", r#"[{"uid": {"type": "Cutter::Person", "id": "sovereign"}, "attrs": {}, "parents": [{"type": "Cutter::Group", "id": "on-call"}]}]"#)
+        },
+        exit: 3,
+        stderr: &["the entity `Cutter::Person::\"sovereign\"` stands twice", "policies/people-and-agents.json:"],
+    },
+    Case {
         says: "an attribute of the wrong type",
         spoil: |w| w.replace("entities/documents.json", "\"units\": 60", "\"units\": \"sixty\""),
         exit: 3,

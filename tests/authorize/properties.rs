@@ -25,8 +25,10 @@ impl Texts {
         let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
         let policies = ["approvals", "forbidden", "gates", "permits", "preconditions"];
         let mut entities = Vec::new();
-        for name in ["database", "documents", "host", "people-and-agents", "runs"] {
-            let text = read(&format!("entities/{name}.json"));
+        for name in
+            ["entities/database", "entities/documents", "entities/host", "policies/people-and-agents", "entities/runs"]
+        {
+            let text = read(&format!("{name}.json"));
             entities.extend(serde_json::from_str::<Vec<serde_json::Value>>(&text).unwrap());
         }
         Self {
@@ -43,6 +45,7 @@ impl Texts {
             schemas: vec![Source::new("schema", self.schema.clone())],
             policies: vec![Source::new("policies", self.policies.join("\n"))],
             signers: None,
+            people: Vec::new(),
             config: None,
             listing: Listing::new([]),
             name: "policies".to_owned(),

@@ -38,7 +38,6 @@ impl Scene {
             .unwrap();
         let scene = Self { tree, safe };
         scene.write("policies/allowed_signers", "# nobody yet\n");
-        scene.write("policies/signer_groups.json", "{\"SG_1\": [\"sovereign\"]}\n");
         for name in ["sovereign", "planner", "mallory"] {
             let status = Command::new("ssh-keygen")
                 .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"])
