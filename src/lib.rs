@@ -3,8 +3,9 @@
 //! The rooms, lowest first; imports go down only:
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
-//! [`explain`]); files ([`files`]), databases ([`db`]), what is observed ([`evidence`]), what was used and done
-//! ([`ledger`], [`runtime`]), who is trusted ([`trust`]); faces ([`render`]); the door ([`cli`]).
+//! [`explain`]); the review of policies ([`review`]); files ([`files`]), databases ([`db`]), what is observed
+//! ([`evidence`]), what was used and done ([`ledger`], [`runtime`]), who is trusted ([`trust`]); faces ([`render`]);
+//! the door ([`cli`]).
 
 pub mod approval;
 pub mod attestation;
@@ -25,6 +26,7 @@ pub mod policy;
 pub mod problem;
 pub mod render;
 pub mod request;
+pub mod review;
 pub mod runtime;
 pub mod schema;
 pub mod signature;

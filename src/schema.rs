@@ -10,6 +10,7 @@ use std::str::FromStr as _;
 /// A schema whose actions all carry the same `context.run`, the one key that belongs to the runtime.
 #[derive(Debug)]
 pub struct RunSchema {
+    source: Source,
     schema: Schema,
     parameters: Schema,
     namespace: String,
@@ -62,6 +63,7 @@ impl RunSchema {
         let view = problems.absorb(View::find(&json, source));
         let Some(view) = view else { return Err(problems) };
         problems.or(Self {
+            source: source.clone(),
             schema,
             parameters: without_run,
             namespace: view.namespace,
@@ -71,6 +73,11 @@ impl RunSchema {
             run: view.run,
             run_type: view.run_type,
         })
+    }
+
+    /// The file it was read from.
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Cedar's own schema.
