@@ -11,7 +11,7 @@ use crate::render::{self, review as face};
 use crate::review::prove::solver::SolverOptions;
 use crate::review::prove::{self, ProveOptions};
 use crate::review::subject::Subject;
-use crate::review::{Part, Review, Verdict, invariant, rules, validate};
+use crate::review::{Part, Review, Verdict, coverage, invariant, rules, validate};
 use crate::{files, json};
 use clap::{Args, Subcommand};
 use std::num::NonZeroUsize;
@@ -110,10 +110,17 @@ impl Arguments {
                     arguments.proof.prove(&subject, &mut review)?;
                 }
             }
-            Some(Command::Coverage(arguments)) => if let Some(_subject) = arguments.scope.load(&mut review, false)? {},
+            Some(Command::Coverage(arguments)) => {
+                if let Some(subject) = arguments.scope.load(&mut review, false)? {
+                    arguments.proof.cover(&subject, &mut review)?;
+                }
+            }
             None => {
                 if let Some(subject) = self.scope.load(&mut review, true)? {
                     self.proof.prove(&subject, &mut review)?;
+                    if review.verdict() == Verdict::Clean {
+                        self.proof.cover(&subject, &mut review)?;
+                    }
                 }
             }
         }
@@ -195,6 +202,11 @@ impl ProofArguments {
 
     fn prove(&self, subject: &Subject, review: &mut Review) -> Result<(), Problems> {
         part(prove::prove(subject, &self.options()?), "prove", review);
+        Ok(())
+    }
+
+    fn cover(&self, subject: &Subject, review: &mut Review) -> Result<(), Problems> {
+        part(coverage::coverage(subject, &self.options()?), "coverage", review);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The security review of a bundle: findings with rules, places and help. It reads and judges; it prints nothing.
 
 pub mod counterexample;
+pub mod coverage;
 pub mod invariant;
 pub mod likeness;
 pub mod lint;
@@ -192,7 +193,8 @@ impl Review {
             Severity::Note => Verdict::Clean,
             Severity::Warning | Severity::Error => Verdict::Findings,
         });
-        let open = self.undecided().next().is_some() || !self.skipped.is_empty();
+        // A review in which nothing ran is no clean one.
+        let open = self.undecided().next().is_some() || !self.skipped.is_empty() || self.parts.is_empty();
         worst.max().unwrap_or(Verdict::Clean).max(if open { Verdict::Undecided } else { Verdict::Clean })
     }
 

@@ -98,6 +98,17 @@ impl Subject {
         scored.into_iter().map(|(_, at)| at).collect()
     }
 
+    /// The invariants among these, those first that speak most of what the policy speaks of.
+    pub fn closest_invariants(&self, policy: usize, among: &[usize]) -> Vec<usize> {
+        let likeness_to = |at: &usize| match (self.words.get(policy), self.invariant_words.get(*at)) {
+            (Some(words), Some((all, _))) => likeness(words, all),
+            _ => 0,
+        };
+        let mut sorted = among.to_vec();
+        sorted.sort_by_cached_key(|at| std::cmp::Reverse(likeness_to(at)));
+        sorted
+    }
+
     /// The places of the policies whose scope leaves room for requests of this type.
     pub fn matching(&self, request_type: &RequestEnv) -> Vec<usize> {
         let policies = self.bundle.policies().iter().enumerate();

@@ -26,8 +26,8 @@ pub enum Side {
     Bundle(Which, Option<usize>),
     /// One invariant; a `forbid` stands beside a permit-all.
     Invariant(usize),
-    /// Several ceilings beside one permit-all.
-    Ceilings(Vec<usize>),
+    /// Several ceilings beside one permit-all, or several floors.
+    Invariants(Vec<usize>),
 }
 
 /// Which of the bundle's policies.
@@ -77,7 +77,7 @@ impl Side {
                 return join(shipped, matches!(which, Which::Bans | Which::Approvals(_)));
             }
             Self::Invariant(index) => std::slice::from_ref(index),
-            Self::Ceilings(indices) => indices,
+            Self::Invariants(indices) => indices,
         };
         let policies: Vec<Policy> =
             invariants.iter().filter_map(|at| Some(subject.invariants.get(*at)?.policy.clone())).collect();
