@@ -11,7 +11,7 @@ use crate::render::{self, review as face};
 use crate::review::prove::solver::SolverOptions;
 use crate::review::prove::{self, ProveOptions};
 use crate::review::subject::Subject;
-use crate::review::{Part, Review, Verdict, coverage, invariant, rules, validate};
+use crate::review::{Part, Review, Verdict, coverage, invariant, lint, rules, validate};
 use crate::{files, json};
 use clap::{Args, Subcommand};
 use std::num::NonZeroUsize;
@@ -103,7 +103,9 @@ impl Arguments {
                 scope.load(&mut review, true)?;
             }
             Some(Command::Lint(scope)) => {
-                scope.load(&mut review, false)?;
+                if let Some(subject) = scope.load(&mut review, false)? {
+                    review.parts.push(lint::lint(&subject));
+                }
             }
             Some(Command::Prove(arguments)) => {
                 if let Some(subject) = arguments.scope.load(&mut review, false)? {
@@ -117,6 +119,7 @@ impl Arguments {
             }
             None => {
                 if let Some(subject) = self.scope.load(&mut review, true)? {
+                    review.parts.push(lint::lint(&subject));
                     self.proof.prove(&subject, &mut review)?;
                     if review.verdict() == Verdict::Clean {
                         self.proof.cover(&subject, &mut review)?;
