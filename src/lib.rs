@@ -3,7 +3,7 @@
 //! The rooms, lowest first; imports go down only:
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
-//! [`explain`]); the review of policies ([`review`]); files ([`files`]), databases ([`db`]), what is observed
+//! [`explain`]); the review of policies ([`review`]); files and revisions ([`files`], [`git`]), databases ([`db`]), what is observed
 //! ([`evidence`]), what was used and done ([`ledger`], [`runtime`]), who is trusted ([`trust`]); faces ([`render`]);
 //! the door ([`cli`]).
 
@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod files;
+pub mod git;
 pub mod json;
 pub mod ledger;
 pub mod plan;

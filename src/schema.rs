@@ -135,14 +135,20 @@ impl RunSchema {
 
     /// The gates that approvals can open.
     pub fn gates(&self) -> &[String] {
-        self.gate_type().and_then(|name| self.enumerations.get(&name.to_string())).map_or(&[], Vec::as_slice)
+        self.gate_type().and_then(|name| self.members(name)).unwrap_or_default()
     }
 
-    fn gate_type(&self) -> Option<&EntityTypeName> {
+    /// The type of the gates.
+    pub fn gate_type(&self) -> Option<&EntityTypeName> {
         self.run.values().find_map(|fact| match fact {
             RunFact::Gates(name) => Some(name),
             _ => None,
         })
+    }
+
+    /// The ids of an enumerated type.
+    pub fn members(&self, name: &EntityTypeName) -> Option<&[String]> {
+        self.enumerations.get(&name.to_string()).map(Vec::as_slice)
     }
 
     /// Whether all ids of a type are listed in the schema, so that its entities need no facts.

@@ -11,8 +11,10 @@ use crate::render::{self, review as face};
 use crate::review::prove::solver::SolverOptions;
 use crate::review::prove::{self, ProveOptions};
 use crate::review::subject::Subject;
-use crate::review::{Part, Review, Verdict, coverage, invariant, lint, rules, validate};
-use crate::{files, json};
+use crate::review::{
+    Check, Finding, Part, Place, Review, Verdict, coverage, diff, invariant, lint, matrix, rules, validate,
+};
+use crate::{files, git, json};
 use clap::{Args, Subcommand};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,10 @@ enum Command {
     Prove(ProveArguments),
     /// Drop each policy in turn: which of them would no invariant miss?
     Coverage(ProveArguments),
+    /// What does NEW allow that OLD denies, and the other way round?
+    Diff(DiffArguments),
+    /// Who may do what: a table to commit, and to check against
+    Matrix(MatrixArguments),
     /// List the rules, or explain one
     Rules(RulesArguments),
 }
@@ -88,6 +94,33 @@ struct ProofArguments {
 }
 
 #[derive(Args, Debug)]
+struct DiffArguments {
+    /// The bundle before: a folder, or a git revision
+    #[arg(value_name = "OLD")]
+    old: String,
+    /// The bundle after: a folder, or a git revision [default: the folder of --policies]
+    #[arg(value_name = "NEW")]
+    new: Option<String>,
+    /// The folder of the bundle in a git revision, and NEW where it is not given
+    #[arg(long, value_name = "DIR", default_value = "policies")]
+    policies: PathBuf,
+    /// Widening of mutating actions is meant
+    #[arg(long)]
+    allow_widening: bool,
+    #[command(flatten)]
+    proof: ProofArguments,
+}
+
+#[derive(Args, Debug)]
+struct MatrixArguments {
+    #[command(flatten)]
+    scope: Scope,
+    /// Compare with this file instead of printing
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 struct RulesArguments {
     /// The number or name of one rule
     #[arg(value_name = "RULE")]
@@ -107,6 +140,17 @@ impl Arguments {
                     review.parts.push(lint::lint(&subject));
                 }
             }
+            Some(Command::Matrix(arguments)) => {
+                let Some(subject) = arguments.scope.load(&mut review, false)? else {
+                    return Ok((show(&review, output)?, exit(review.verdict())));
+                };
+                let text = arguments.scope.matrix(&subject)?;
+                match &arguments.check {
+                    None => return Ok((text, Exit::Authorized)),
+                    Some(path) => review.parts.push(check_matrix(&text, &files::read(path)?)),
+                }
+            }
+            Some(Command::Diff(arguments)) => arguments.run(&mut review)?,
             Some(Command::Prove(arguments)) => {
                 if let Some(subject) = arguments.scope.load(&mut review, false)? {
                     arguments.proof.prove(&subject, &mut review)?;
@@ -120,6 +164,10 @@ impl Arguments {
             None => {
                 if let Some(subject) = self.scope.load(&mut review, true)? {
                     review.parts.push(lint::lint(&subject));
+                    let golden = Path::new(GOLDEN);
+                    if golden.exists() {
+                        review.parts.push(check_matrix(&self.scope.matrix(&subject)?, &files::read(golden)?));
+                    }
                     self.proof.prove(&subject, &mut review)?;
                     if review.verdict() == Verdict::Clean {
                         self.proof.cover(&subject, &mut review)?;
@@ -128,6 +176,9 @@ impl Arguments {
             }
         }
         self.proof.write_counterexamples(&review)?;
+        if let Some(Command::Diff(arguments)) = &self.command {
+            arguments.proof.write_counterexamples(&review)?;
+        }
         if let Some(Command::Prove(arguments) | Command::Coverage(arguments)) = &self.command {
             arguments.proof.write_counterexamples(&review)?;
         }
@@ -157,6 +208,12 @@ impl Scope {
             (Some(bundle), Some(invariants)) => Ok(Some(Subject::new(bundle, invariants)?)),
             _ => Ok(None),
         }
+    }
+
+    /// The table of decisions over the facts of this scope.
+    fn matrix(&self, subject: &Subject) -> Result<String, Problems> {
+        let facts = Facts::admit(&files::read_entities(&self.entities)?, &subject.bundle)?;
+        matrix::matrix(subject, &facts)
     }
 
     /// Checks facts, plans and configuration against the bundle.
@@ -232,6 +289,27 @@ impl ProofArguments {
     }
 }
 
+impl DiffArguments {
+    fn run(&self, review: &mut Review) -> Result<(), Problems> {
+        let here = self.policies.display().to_string();
+        let mut problems = Problems::new();
+        let old = problems.absorb(self.read(&self.old));
+        let new = problems.absorb(self.read(self.new.as_deref().unwrap_or(&here)));
+        let (Some(old), Some(new)) = (old, new) else { return Err(problems) };
+        part(diff::diff(&old, &new, &self.proof.options()?, self.allow_widening), "diff", review);
+        Ok(())
+    }
+
+    fn read(&self, name: &str) -> Result<Subject, Problems> {
+        let folder = Path::new(name);
+        let sources = match folder.is_dir() {
+            true => files::read_bundle(folder, None)?,
+            false => git::read_bundle_at(name, &self.policies)?,
+        };
+        Ok(Subject::new(PolicyBundle::parse(&sources)?, Vec::new())?)
+    }
+}
+
 impl RulesArguments {
     fn run(&self) -> Outcome {
         let all = rules::all();
@@ -252,6 +330,33 @@ impl RulesArguments {
         Ok((text, Exit::Authorized))
     }
 }
+
+/// The table against the committed one.
+fn check_matrix(text: &str, golden: &Source) -> Part {
+    let same = text.split_inclusive('\n').zip(golden.text().split_inclusive('\n')).take_while(|(a, b)| a == b);
+    let start: usize = same.map(|(line, _)| line.len()).sum();
+    let mut part = Part { name: "matrix", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
+    let equal = text == golden.text();
+    if !equal {
+        let line =
+            |text: &str| text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("nothing more").to_owned();
+        let end = start + golden.text().get(start..).map_or(0, |rest| rest.find('\n').unwrap_or(rest.len()));
+        let message = format!("the table has `{}` where the policies now give `{}`", line(golden.text()), line(text));
+        part.findings.push(
+            Finding::new(&rules::MATRIX_DIFFERS, golden.name(), message).at(Place::new(golden, start..end)).help(
+                format!("read the difference; if it is meant, run `cutter review matrix --output {}`", golden.name()),
+            ),
+        );
+    }
+    let outcome = if equal { crate::review::Outcome::Held } else { crate::review::Outcome::Failed };
+    part.checks.push(Check { name: golden.name().to_owned(), outcome });
+    part.summary =
+        format!("{} lines, {}", text.lines().count(), if equal { "as committed" } else { "not as committed" });
+    part
+}
+
+/// Where the table is committed: outside the bundle, whose digest approvals name.
+const GOLDEN: &str = "review/matrix.txt";
 
 /// Adds a part; one that could not be done leaves the review undecided, with what to do about it.
 fn part(result: Result<Part, Problem>, name: &str, review: &mut Review) {

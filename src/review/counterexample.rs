@@ -3,7 +3,6 @@
 use super::subject::Subject;
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
 use serde_json::{Value, json};
-use std::str::FromStr as _;
 
 /// What shows a finding, in the form that `cedar authorize` takes.
 #[derive(Clone, PartialEq, Debug)]
@@ -18,7 +17,7 @@ pub struct Counterexample {
     pub expected: &'static str,
     /// The policies that decide, sorted.
     pub policies: Vec<String>,
-    /// What is not as in an empty request: `context.to = true`.
+    /// The facts that matter: `context.to = true`.
     pub essentials: Vec<String>,
 }
 
@@ -58,7 +57,12 @@ impl Case {
     }
 
     /// The counterexample that this case is, with the whole bundle's decision.
-    pub fn into_counterexample(self, subject: &Subject, expected: &'static str) -> Option<Counterexample> {
+    pub fn into_counterexample(
+        self,
+        subject: &Subject,
+        expected: &'static str,
+        essentials: Vec<String>,
+    ) -> Option<Counterexample> {
         let (request, entities) = self.build(subject)?;
         let all = subject.bundle.policies().iter().map(|policy| policy.policy.clone());
         let response = Authorizer::new().is_authorized(&request, &PolicySet::from_policies(all).ok()?, &entities);
@@ -68,7 +72,6 @@ impl Case {
         // With `__entity` and `__extn` written out, it needs no schema to be read.
         let context = request.context()?.to_json_value().ok()?;
         let [principal, action, resource] = self.uids.each_ref().map(ToString::to_string);
-        let essentials = essentials(&context, &self.entities);
         let request = json!({
             "principal": principal, "action": action, "resource": resource, "context": context,
         });
@@ -92,66 +95,18 @@ impl Counterexample {
     }
 }
 
-/// Every leaf of the context that is not empty, false, zero or an arbitrary time, and every membership.
-fn essentials(context: &Value, entities: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    leaves("context", context, &mut found);
-    for entity in entities.as_array().into_iter().flatten() {
-        let uid = entity.get("uid").and_then(uid).unwrap_or_default();
-        for parent in entity.get("parents").and_then(Value::as_array).into_iter().flatten().filter_map(uid_of) {
-            found.push(format!("{uid} in {parent}"));
-        }
-        if let Some(attributes) = entity.get("attrs") {
-            leaves(&uid, attributes, &mut found);
-        }
-    }
-    found
-}
-
-fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => match (uid(value), extension(value)) {
-            (Some(uid), _) => found.push(format!("{path} = {uid}")),
-            (None, Some(text)) if text != ARBITRARY_TIME => found.push(format!("{path} = {text}")),
-            (None, Some(_)) => {}
-            (None, None) => map.iter().for_each(|(key, value)| leaves(&format!("{path}.{key}"), value, found)),
-        },
-        Value::Array(elements) => {
-            let words: Vec<String> =
-                elements.iter().map(|element| uid(element).unwrap_or_else(|| element.to_string())).collect();
-            found.push(format!("{path} = [{}]", words.join(", ")));
-        }
-        Value::Bool(false) | Value::Null => {}
-        Value::String(text) if text.is_empty() => {}
-        Value::Number(number) if number.as_i64() == Some(0) => {}
-        other => found.push(format!("{path} = {other}")),
-    }
-}
-
-fn uid_of(value: &Value) -> Option<String> {
-    uid(value)
-}
-
 /// An entity in either of Cedar's two JSON forms.
-fn uid(value: &Value) -> Option<String> {
+pub fn uid(value: &Value) -> Option<String> {
     let inner = value.get("__entity").unwrap_or(value);
     let (name, id) = (inner.get("type")?.as_str()?, inner.get("id")?.as_str()?);
     (inner.as_object()?.len() == 2).then(|| format!("{name}::{id:?}"))
 }
 
 /// The text of an extension value that is made from one argument.
-fn extension(value: &Value) -> Option<String> {
+pub fn extension(value: &Value) -> Option<String> {
     let call = value.get("__extn")?;
     match call.get("arg").and_then(Value::as_str) {
         Some(argument) => Some(argument.to_owned()),
         None => Some(call.to_string()),
     }
 }
-
-/// Reads an entity's name as Cedar writes it.
-pub fn parse_uid(text: &str) -> Option<EntityUid> {
-    EntityUid::from_str(text).ok()
-}
-
-/// What every time is set to that does not matter.
-pub const ARBITRARY_TIME: &str = "2026-01-01T00:00:00.000Z";

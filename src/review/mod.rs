@@ -2,12 +2,16 @@
 
 pub mod counterexample;
 pub mod coverage;
+pub mod diff;
+pub mod essentials;
 pub mod invariant;
 pub mod likeness;
 pub mod lint;
+pub mod matrix;
 pub mod prove;
 pub mod rule;
 pub mod rules;
+pub mod sample;
 pub mod shrink;
 pub mod subject;
 pub mod validate;

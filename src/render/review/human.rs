@@ -57,10 +57,14 @@ fn one(finding: &Finding, renderer: &Renderer) -> String {
     }
     let mut lines = Vec::new();
     if let Some(shown) = &finding.counterexample {
-        let policies = if shown.policies.is_empty() { "no policy".to_owned() } else { shown.policies.join(", ") };
         lines.push(format!("shown by {}", shown.request_line()));
         lines.extend(shown.essentials.iter().map(|essential| format!("    {essential}")));
-        lines.push(format!("the bundle answers {} ({policies}); {} is meant", shown.decision, shown.expected));
+        let by = match (shown.policies.as_slice(), shown.decision) {
+            ([], "deny") => "no permit matches".to_owned(),
+            (policies, _) => format!("by {}", policies.join(", ")),
+        };
+        let meant = if shown.decision == shown.expected { "" } else { ", which is not meant" };
+        lines.push(format!("the whole bundle answers {} ({by}){meant}", shown.decision));
     }
     let shown = lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n");
     if !shown.is_empty() {

@@ -11,7 +11,7 @@ mod mutating_permit_without_ban;
 mod one_sided_bound;
 mod open_time_window;
 mod permit_tests_runtime;
-mod reading;
+pub mod reading;
 mod redundant_policy;
 mod secret_in_policy;
 mod stale_allowance;

@@ -48,3 +48,13 @@ pub fn visit(expression: &Value, see: &mut dyn FnMut(&Value)) {
         _ => {}
     }
 }
+
+/// Calls `change` with everything below the expression and then with itself.
+pub fn visit_mut(expression: &mut Value, change: &mut dyn FnMut(&mut Value)) {
+    match expression {
+        Value::Object(map) => map.values_mut().for_each(|value| visit_mut(value, change)),
+        Value::Array(elements) => elements.iter_mut().for_each(|value| visit_mut(value, change)),
+        _ => {}
+    }
+    change(expression);
+}

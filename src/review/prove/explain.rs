@@ -8,8 +8,8 @@ use crate::review::counterexample::{Case, Counterexample};
 use crate::review::invariant::Asked;
 use crate::review::rule::Severity;
 use crate::review::subject::{Subject, request_type_name};
-use crate::review::{Finding, Place, rules, shrink};
-use cedar_policy::{Effect, RequestEnv};
+use crate::review::{Finding, Place, essentials, rules, shrink};
+use cedar_policy::{ActionConstraint, Effect, Entities, Request, RequestEnv};
 
 /// The finding of a property that has refutations.
 pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]) -> Finding {
@@ -44,7 +44,7 @@ pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]
     };
     finding.places = places(subject, property, shown, counterexample.as_ref());
     let help = match finding.places.first() {
-        Some(Place { label: Some(label), .. }) => {
+        Some(Place { label: Some(label), .. }) if label != OWN => {
             format!("look at the {label}, or change the invariant if it is meant")
         }
         _ => help(property.asked(subject)),
@@ -92,12 +92,25 @@ pub fn partly_dead(subject: &Subject, property: Property, alive: &[usize]) -> Op
 fn example(subject: &Subject, refutation: &Refutation, expected: &'static str) -> (Option<Counterexample>, bool) {
     let Some(example) = &refutation.example else { return (None, true) };
     let Some(case) = Case::of(&example.request, &example.entities) else { return (None, true) };
-    let shows = |request: &_, entities: &_| refutation.claim.is_refuted_by(subject, request, entities);
+    let shows = |request: &Request, entities: &Entities| refutation.claim.is_refuted_by(subject, request, entities);
     let confirmed = case.build(subject).is_some_and(|(request, entities)| shows(&request, &entities));
     if !confirmed {
-        return (case.into_counterexample(subject, expected), false);
+        return (case.into_counterexample(subject, expected, Vec::new()), false);
     }
-    (shrink::shrink(case, subject, shows).into_counterexample(subject, expected), true)
+    (shrunk(case, subject, expected, shows), true)
+}
+
+/// The smallest case that still shows it, with the facts that matter.
+pub fn shrunk(
+    case: Case,
+    subject: &Subject,
+    expected: &'static str,
+    shows: impl Fn(&Request, &Entities) -> bool,
+) -> Option<Counterexample> {
+    let holds = |case: &Case| case.build(subject).is_some_and(|(request, entities)| shows(&request, &entities));
+    let small = shrink::shrink(case, subject, &shows);
+    let facts = essentials::essentials(&small, subject, &holds);
+    small.into_counterexample(subject, expected, facts)
 }
 
 /// Where to look: first what decides wrongly, then the invariant.
@@ -134,15 +147,24 @@ fn places(
         }
         _ => {}
     }
-    let label = own.map(|place| place.label("invariant"));
+    let label = own.map(|place| place.label(OWN));
     places.into_iter().chain(label).collect()
 }
 
 /// The ban of the same request type that speaks most of what the invariant speaks of.
 fn closest<'a>(subject: &'a Subject, request_type: &RequestEnv, invariant: usize) -> Option<&'a BundlePolicy> {
-    let (ban, _) =
-        subject.closest_ban(&subject.matching(request_type), invariant).filter(|(_, score)| *score >= ALIKE)?;
-    subject.bundle.policies().get(ban)
+    let matching = subject.matching(request_type);
+    let alike = subject.closest_ban(&matching, invariant).filter(|(_, score)| *score >= ALIKE);
+    let by_name = || {
+        let policy = |at: &usize| subject.bundle.policies().get(*at);
+        matching.iter().copied().find(|at| {
+            policy(at).is_some_and(|policy| {
+                policy.policy.effect() == Effect::Forbid
+                    && policy.policy.action_constraint() == ActionConstraint::Eq(request_type.action().clone())
+            })
+        })
+    };
+    subject.bundle.policies().get(alike.map(|(ban, _)| ban).or_else(by_name)?)
 }
 
 fn own_place(subject: &Subject, property: Property) -> Option<Place> {
@@ -195,3 +217,6 @@ fn shortened(types: &[String]) -> String {
 
 /// How alike a ban and an invariant must be, of 1000, to be named together.
 const ALIKE: usize = 250;
+
+/// The label of the invariant itself.
+const OWN: &str = "invariant";
