@@ -1,6 +1,6 @@
 //! Bundles of another git revision, through git's own executable; nothing in the working tree is touched.
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Listing};
 use crate::policy::BundleSources;
 use crate::problem::{Problem, Problems, Source};
 use std::path::Path;
@@ -30,8 +30,9 @@ pub fn read_bundle_at(revision: &str, folder: &Path) -> Result<BundleSources, Pr
         let source = Source::new(format!("{revision}:{name}"), text);
         if of("cedar") { policies.push(source) } else { schemas.push(source) }
     }
-    let digest = Digest::of(listed.as_bytes());
-    Ok(BundleSources { schemas, policies, digest, name: format!("{revision}:{path}") })
+    let listing = schemas.iter().chain(&policies).map(|source| (source.name(), Digest::of(source.text().as_bytes())));
+    let listing = Listing::new(listing);
+    Ok(BundleSources { schemas, policies, signers: None, config: None, listing, name: format!("{revision}:{path}") })
 }
 
 fn git(arguments: &[&str]) -> Result<String, String> {

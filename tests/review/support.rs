@@ -1,6 +1,6 @@
 //! The shipped bundle in memory, ready to be spoilt.
 
-use cutter::digest::Digest;
+use cutter::digest::{Digest, Listing};
 use cutter::policy::{BundleSources, PolicyBundle};
 use cutter::problem::{Problems, Source};
 use cutter::review::invariant;
@@ -78,7 +78,9 @@ impl Fixture {
         let sources = BundleSources {
             schemas: self.sources(|name| name.ends_with(".cedarschema")),
             policies: self.sources(|name| name.ends_with(".cedar") && !name.starts_with("invariants")),
-            digest: Digest::of(b""),
+            signers: None,
+            config: None,
+            listing: Listing::new([("policies", Digest::of(b""))]),
             name: "policies".to_owned(),
         };
         let bundle = PolicyBundle::parse(&sources)?;

@@ -91,18 +91,23 @@ impl<'a> Asker<'a> {
         if !self.compiler.solver().reached {
             self.answers.counts.folded.fetch_add(1, Ordering::Relaxed);
         }
-        answer.unwrap_or_else(|| Err(err::Error::SolverUnknown)).map_err(|error| self.why(&error))
+        self.settle(answer)
     }
 
     /// A request and entities that satisfy the assertions; `Err` says why none is known.
     pub fn example(&mut self, asserts: &WellFormedAsserts<'_>) -> Result<Option<Env>, String> {
         self.compiler.solver_mut().begin();
         let answer = at_once(self.compiler.check_sat(asserts));
-        answer.unwrap_or_else(|| Err(err::Error::SolverUnknown)).map_err(|error| self.why(&error))
+        self.settle(answer)
     }
 
-    fn why(&mut self, error: &err::Error) -> String {
-        self.compiler.solver_mut().why.take().unwrap_or_else(|| error.to_string())
+    /// The answer, or in the solver's own words why there is none.
+    fn settle<T>(&mut self, answer: Option<Result<T, err::Error>>) -> Result<T, String> {
+        match answer {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => Err(self.compiler.solver_mut().why.take().unwrap_or_else(|| error.to_string())),
+            None => Err("the question waits for something other than the solver".to_owned()),
+        }
     }
 }
 

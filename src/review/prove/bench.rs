@@ -56,7 +56,7 @@ impl<'a> Bench<'a> {
         if !self.sets.contains_key(side) {
             let (subject, request_type) = (self.subject, self.request_type);
             // What cannot match requests of this type need not be typed and compiled for it.
-            let policies = side.policies(subject, |policy| subject.can_match(policy, request_type));
+            let policies = side.policies(subject, |policy| subject.can_match(policy, request_type))?;
             let schema = subject.bundle.schema().schema();
             let compiled =
                 CompiledPolicySet::compile_with_custom_symenv(&policies, request_type, schema, self.symbols.clone());

@@ -67,7 +67,7 @@ impl One {
 
 impl Side {
     /// The policies of this side that `keep`, in the order of the files.
-    pub fn policies(&self, subject: &Subject, keep: impl Fn(&Policy) -> bool) -> PolicySet {
+    pub fn policies(&self, subject: &Subject, keep: impl Fn(&Policy) -> bool) -> Result<PolicySet, String> {
         let invariants: &[usize] = match self {
             Self::Bundle(which, dropped) => {
                 let shipped = subject.bundle.policies().iter().enumerate().filter(|(index, policy)| {
@@ -103,12 +103,12 @@ impl Claim {
     pub fn is_refuted_by(&self, subject: &Subject, request: &Request, entities: &Entities) -> bool {
         let ask = |policies: PolicySet| Authorizer::new().is_authorized(request, &policies, entities);
         let allows = |side: &Side| {
-            let response = ask(side.policies(subject, |_| true));
+            let response = ask(side.policies(subject, |_| true).ok()?);
             (response.diagnostics().errors().next().is_none()).then_some(response.decision() == Decision::Allow)
         };
         let matches = |one: One| {
             let policy = one.policy(subject)?.clone();
-            let response = ask(join(std::iter::once(policy), false));
+            let response = ask(join(std::iter::once(policy), false).ok()?);
             let erred = response.diagnostics().errors().next().is_some();
             (!erred).then_some(response.diagnostics().reason().next().is_some())
         };
@@ -117,19 +117,22 @@ impl Claim {
             Self::Disjoint(a, b) => matches(*a) == Some(true) && matches(*b) == Some(true),
             Self::Within(a, b) => matches(*a) == Some(true) && matches(*b) == Some(false),
             Self::NeverMatches(one) => matches(*one) == Some(true),
-            Self::NeverErrs(one) => one.policy(subject).is_some_and(|policy| {
-                ask(join(std::iter::once(policy.clone()), false)).diagnostics().errors().next().is_some()
-            }),
+            Self::NeverErrs(one) => {
+                let alone = one.policy(subject).and_then(|policy| join(std::iter::once(policy.clone()), false).ok());
+                alone.is_some_and(|policy| ask(policy).diagnostics().errors().next().is_some())
+            }
         }
     }
 }
 
 /// A set of these; with the permit that allows whatever no `forbid` matches.
-fn join(policies: impl Iterator<Item = Policy>, permit_all: bool) -> PolicySet {
-    let all =
-        permit_all.then(|| Policy::parse(Some(PolicyId::new(PERMIT_ALL)), "permit (principal, action, resource);"));
-    // The ids are unique in the bundle and among the invariants, and none holds a space.
-    PolicySet::from_policies(policies.chain(all.and_then(Result::ok))).unwrap_or_default()
+fn join(policies: impl Iterator<Item = Policy>, permit_all: bool) -> Result<PolicySet, String> {
+    let mut set = PolicySet::from_policies(policies).map_err(|error| error.to_string())?;
+    if permit_all {
+        let all = Policy::parse(Some(PolicyId::new(PERMIT_ALL)), "permit (principal, action, resource);");
+        set.add(all.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    }
+    Ok(set)
 }
 
 /// No `@id` can be this.

@@ -159,9 +159,8 @@ pub(super) fn each_request_type(
         for mut asker in askers? {
             let (next, order, schema, work) = (&next, &order, &schema, &work);
             scope.spawn(move || {
-                loop {
-                    let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { break };
-                    let Some(request_type) = subject.request_types.get(at) else { break };
+                let taken = || order.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+                while let Some((at, request_type)) = taken().and_then(|at| Some((at, subject.request_types.get(at)?))) {
                     work(at, &mut Bench::new(subject, schema, request_type), &mut asker);
                 }
             });
