@@ -106,6 +106,19 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
     problems.or(BundleSources { schemas, policies, people, signers, config, listing, name })
 }
 
+/// Reads the invariants of a bundle: every `*.cedar` file under its `invariants/`, for review and never for a decision.
+pub fn read_invariants(folder: &Path) -> Result<Vec<Source>, Problems> {
+    let folder = folder.join("invariants");
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut problems = Problems::new();
+    let of_cedar = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "cedar");
+    let sources = below(&folder)?.into_iter().filter(of_cedar).filter_map(|path| problems.absorb(read(&path)));
+    let sources = sources.collect();
+    problems.or(sources)
+}
+
 /// Reads every `*.json` file of a folder as Cedar entities.
 pub fn read_entities(folder: &Path) -> Result<RawFacts, Problems> {
     let name = folder.display().to_string();
@@ -161,6 +174,18 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
         ApprovalFile { source, signatures, unreadable }
     };
     Ok(documents.map(read_one).collect())
+}
+
+/// Reads every `*.json` file of a folder; none, where there is no such folder.
+pub fn read_json_files(folder: &Path) -> Result<Vec<Source>, Problems> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut problems = Problems::new();
+    let of_json = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    let sources = below(folder)?.into_iter().filter(of_json).filter_map(|path| problems.absorb(read(&path)));
+    let sources = sources.collect();
+    problems.or(sources)
 }
 
 /// Writes a file so that it is there whole or not at all: beside, synced, renamed.

@@ -3,8 +3,9 @@
 //! The rooms, lowest first; imports go down only:
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
-//! [`explain`]); files ([`files`]), databases ([`db`]), what is observed ([`evidence`]), what was used and done
-//! ([`ledger`], [`runtime`]), who is trusted ([`trust`]); faces ([`render`]); the door ([`cli`]).
+//! [`explain`]); the review of policies ([`review`]); files and revisions ([`files`], [`git`]), databases ([`db`]), what is observed
+//! ([`evidence`]), what was used and done ([`ledger`], [`runtime`]), who is trusted ([`trust`]); faces ([`render`]);
+//! the door ([`cli`]).
 
 pub mod approval;
 pub mod attestation;
@@ -18,6 +19,7 @@ pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod files;
+pub mod git;
 pub mod json;
 pub mod ledger;
 pub mod plan;
@@ -25,6 +27,7 @@ pub mod policy;
 pub mod problem;
 pub mod render;
 pub mod request;
+pub mod review;
 pub mod runtime;
 pub mod schema;
 pub mod signature;

@@ -10,6 +10,7 @@ use std::str::FromStr as _;
 /// A schema whose actions all carry the same `context.run`, the one key that belongs to the runtime.
 #[derive(Debug)]
 pub struct RunSchema {
+    source: Source,
     schema: Schema,
     parameters: Schema,
     namespace: String,
@@ -62,6 +63,7 @@ impl RunSchema {
         let view = problems.absorb(View::find(&json, source));
         let Some(view) = view else { return Err(problems) };
         problems.or(Self {
+            source: source.clone(),
             schema,
             parameters: without_run,
             namespace: view.namespace,
@@ -71,6 +73,11 @@ impl RunSchema {
             run: view.run,
             run_type: view.run_type,
         })
+    }
+
+    /// The file it was read from.
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Cedar's own schema.
@@ -128,14 +135,20 @@ impl RunSchema {
 
     /// The gates that approvals can open.
     pub fn gates(&self) -> &[String] {
-        self.gate_type().and_then(|name| self.enumerations.get(&name.to_string())).map_or(&[], Vec::as_slice)
+        self.gate_type().and_then(|name| self.members(name)).unwrap_or_default()
     }
 
-    fn gate_type(&self) -> Option<&EntityTypeName> {
+    /// The type of the gates.
+    pub fn gate_type(&self) -> Option<&EntityTypeName> {
         self.run.values().find_map(|fact| match fact {
             RunFact::Gates(name) => Some(name),
             _ => None,
         })
+    }
+
+    /// The ids of an enumerated type.
+    pub fn members(&self, name: &EntityTypeName) -> Option<&[String]> {
+        self.enumerations.get(&name.to_string()).map(Vec::as_slice)
     }
 
     /// Whether all ids of a type are listed in the schema, so that its entities need no facts.

@@ -1,6 +1,6 @@
 //! `cutter authorize`: decisions for every intended action of a plan. It only looks.
 
-use super::common::{ClockArguments, Format, InputArguments, OutputArguments};
+use super::common::{ClockArguments, Format, InputArguments, OutputArguments, unsupported};
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;
@@ -37,6 +37,7 @@ impl Arguments {
             Format::Markdown => Ok(render::markdown::decisions(decisions)),
             Format::Json => render::json::document(decisions),
             Format::Ndjson => render::json::lines(decisions),
+            other => return Err(unsupported(other, "authorize").into()),
         };
         Ok((text.map_err(no_json)?, exit(decisions.verdict)))
     }

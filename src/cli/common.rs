@@ -136,12 +136,16 @@ impl BundleArguments {
         &self.policies
     }
 
+    /// The file of the configuration, where there is one.
+    pub fn config_path(&self) -> Option<PathBuf> {
+        let default = PathBuf::from("cutter.toml");
+        self.config.clone().or_else(|| default.exists().then_some(default))
+    }
+
     /// Reads the bundle and, where there is one, the configuration.
     pub fn load(&self) -> Result<(PolicyBundle, Option<Config>), Problems> {
-        let default = PathBuf::from("cutter.toml");
-        let config = self.config.clone().or_else(|| default.exists().then_some(default));
         let mut problems = Problems::new();
-        let sources = problems.absorb(files::read_bundle(&self.policies, config.as_deref()));
+        let sources = problems.absorb(files::read_bundle(&self.policies, self.config_path().as_deref()));
         let bundle = sources.as_ref().and_then(|sources| problems.absorb(PolicyBundle::parse(sources)));
         let config = sources.and_then(|sources| sources.config);
         let config = config.and_then(|source| problems.absorb(Config::parse(&source)));
@@ -244,6 +248,12 @@ pub enum Format {
     Markdown,
     /// One row a line
     Ndjson,
+    /// For code scanning (SARIF 2.1.0)
+    Sarif,
+    /// For test reports
+    Junit,
+    /// Annotations of a GitHub workflow
+    Github,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]

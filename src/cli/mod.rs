@@ -10,6 +10,7 @@ mod explain;
 mod ledger;
 mod log;
 mod plan;
+mod review;
 mod schema;
 mod trust;
 mod walk;
@@ -31,6 +32,8 @@ pub enum Exit {
     Denied = 2,
     /// An input is malformed or does not validate.
     Invalid = 3,
+    /// A proof has a counterexample, or a finding or difference exceeds what was asked.
+    Refuted = 4,
     /// Approvals are missing and nothing is final.
     Ready = 5,
     /// Evidence contradicts: a mutation was seen.
@@ -83,6 +86,8 @@ enum Command {
     Bundle(bundle::Arguments),
     /// Sign a plan, or check everything that a live run asks of the trust root
     Plan(plan::Arguments),
+    /// Review policy files: validate, lint, prove; bare, it does all that applies
+    Review(Box<review::Arguments>),
     /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
 }
@@ -107,6 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Log(arguments) => arguments.run(output),
         Command::Bundle(arguments) => arguments.run(output),
         Command::Plan(arguments) => arguments.run(output),
+        Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };
     let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
@@ -137,6 +143,7 @@ Exit codes:
   1 failure      cutter itself could not do its work
   2 denied       an action is denied for good
   3 invalid      policy, schema, plan or facts are malformed or do not validate
+  4 refuted      a proof has a counterexample, or a finding exceeds what was asked
   5 ready        READY_FOR_SOVEREIGN_APPROVAL: approvals are missing, nothing is final
   6 contradicted a mutation was seen
   7 unmeasured   something could not be judged, observed or read

@@ -171,8 +171,8 @@ impl PolicyBundle {
     }
 }
 
-/// The policies of one file, named by their `@id`; without `gates` the annotations' gates are not checked.
-fn parse_file(source: &Source, gates: Option<&[String]>) -> Result<Vec<BundlePolicy>, Problems> {
+/// The policies of one file in the order of its text, with the bytes of each; a template is refused.
+pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>)>, Problems> {
     let set = match PolicySet::from_str(source.text()) {
         Ok(set) => set,
         Err(errors) => {
@@ -197,13 +197,23 @@ fn parse_file(source: &Source, gates: Option<&[String]>) -> Result<Vec<BundlePol
         .filter_map(|policy| Some((policy.id().to_string().strip_prefix("policy")?.parse().ok()?, policy)))
         .collect();
     in_order.sort_by_key(|(number, _)| *number);
-    let mut policies = Vec::new();
     let mut end = 0;
-    for (_, policy) in in_order {
+    let policies = in_order.into_iter().map(|(_, policy)| {
         let text = policy.to_cedar().unwrap_or_default();
         let start = source.text().get(end..).and_then(|rest| rest.find(&text)).map_or(end, |at| end + at);
         end = start + text.len();
-        let (span, is_forbid) = (start..end, policy.effect() == Effect::Forbid);
+        (policy.clone(), start..end)
+    });
+    let policies = policies.collect();
+    problems.or(policies)
+}
+
+/// The policies of one file, named by their `@id`; without `gates` the annotations' gates are not checked.
+fn parse_file(source: &Source, gates: Option<&[String]>) -> Result<Vec<BundlePolicy>, Problems> {
+    let mut problems = Problems::new();
+    let mut policies = Vec::new();
+    for (policy, span) in in_text_order(source)? {
+        let is_forbid = policy.effect() == Effect::Forbid;
         let all_gates: Vec<String>;
         let gates = match gates {
             Some(gates) => gates,

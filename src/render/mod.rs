@@ -7,6 +7,7 @@ pub mod journal;
 pub mod json;
 pub mod markdown;
 pub mod problems;
+pub mod review;
 pub mod table;
 
 /// How the terminal wants it.

@@ -1,0 +1,49 @@
+//! `cutter review diff`: two bundles, from folders or git revisions.
+
+use super::proof::{ProofArguments, part};
+use crate::policy::PolicyBundle;
+use crate::problem::Problems;
+use crate::review::subject::Subject;
+use crate::review::{Review, diff};
+use crate::{files, git};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct DiffArguments {
+    /// The bundle before: a folder, or a git revision
+    #[arg(value_name = "OLD")]
+    old: String,
+    /// The bundle after: a folder, or a git revision [default: the folder of --policies]
+    #[arg(value_name = "NEW")]
+    new: Option<String>,
+    /// The folder of the bundle in a git revision, and NEW where it is not given
+    #[arg(long, value_name = "DIR", default_value = "policies")]
+    policies: PathBuf,
+    /// Widening of mutating actions is meant
+    #[arg(long)]
+    allow_widening: bool,
+    #[command(flatten)]
+    pub proof: ProofArguments,
+}
+
+impl DiffArguments {
+    pub fn run(&self, review: &mut Review) -> Result<(), Problems> {
+        let here = self.policies.display().to_string();
+        let mut problems = Problems::new();
+        let old = problems.absorb(self.read(&self.old));
+        let new = problems.absorb(self.read(self.new.as_deref().unwrap_or(&here)));
+        let (Some(old), Some(new)) = (old, new) else { return Err(problems) };
+        part(diff::diff(&old, &new, &self.proof.options()?, self.allow_widening), "diff", review);
+        Ok(())
+    }
+
+    pub fn read(&self, name: &str) -> Result<Subject, Problems> {
+        let folder = Path::new(name);
+        let sources = match folder.is_dir() {
+            true => files::read_bundle(folder, None)?,
+            false => git::read_bundle_at(name, &self.policies)?,
+        };
+        Ok(Subject::new(PolicyBundle::parse(&sources)?, Vec::new())?)
+    }
+}

@@ -1,0 +1,40 @@
+//! `cutter review matrix`: the table of decisions, and the committed one.
+
+use super::scope::Scope;
+use crate::problem::Source;
+use crate::review::{Check, Finding, Outcome, Part, Place, rules};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+pub struct MatrixArguments {
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Compare with this file instead of printing
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+}
+
+/// The table against the committed one.
+pub fn check_matrix(text: &str, golden: &Source) -> Part {
+    let same = text.split_inclusive('\n').zip(golden.text().split_inclusive('\n')).take_while(|(a, b)| a == b);
+    let start: usize = same.map(|(line, _)| line.len()).sum();
+    let mut part = Part { name: "matrix", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
+    let equal = text == golden.text();
+    if !equal {
+        let line =
+            |text: &str| text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("nothing more").to_owned();
+        let end = start + golden.text().get(start..).map_or(0, |rest| rest.find('\n').unwrap_or(rest.len()));
+        let message = format!("the table has `{}` where the policies now give `{}`", line(golden.text()), line(text));
+        part.findings.push(
+            Finding::new(&rules::MATRIX_DIFFERS, golden.name(), message).at(Place::new(golden, start..end)).help(
+                format!("read the difference; if it is meant, run `cutter review matrix --output {}`", golden.name()),
+            ),
+        );
+    }
+    let outcome = if equal { Outcome::Held } else { Outcome::Failed };
+    part.checks.push(Check { name: golden.name().to_owned(), outcome });
+    part.summary =
+        format!("{} lines, {}", text.lines().count(), if equal { "as committed" } else { "not as committed" });
+    part
+}

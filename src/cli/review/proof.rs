@@ -1,0 +1,98 @@
+//! How proofs are made: the solver, its limits, the cache, and where counterexamples are written.
+
+use crate::cli::no_json;
+use crate::problem::{Problem, Problems};
+use crate::review::prove::solver::SolverOptions;
+use crate::review::prove::{self, ProveOptions};
+use crate::review::subject::Subject;
+use crate::review::{Part, Review, coverage};
+use crate::{files, render};
+use clap::Args;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How proofs are made.
+#[derive(Args, Debug)]
+pub struct ProofArguments {
+    /// The solver, cvc5 1.0.3 or newer [default: the variable CVC5, or `cvc5`]
+    #[arg(long, value_name = "PROGRAM")]
+    solver: Option<PathBuf>,
+    /// The longest that the solver may think about one query
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    limit: f64,
+    /// How many solvers work side by side [default: the number of processors, at most 4]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Where answers are kept; whoever can write there can claim any proof [default: below the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Recall and keep nothing
+    #[arg(long, conflicts_with = "cache")]
+    no_cache: bool,
+    /// Write each counterexample here: a request for `cedar authorize`, its entities, and a test case
+    #[arg(long, value_name = "DIR")]
+    counterexamples: Option<PathBuf>,
+}
+
+impl ProofArguments {
+    pub fn options(&self) -> Result<ProveOptions, Problem> {
+        let limit = Duration::try_from_secs_f64(self.limit).ok().filter(|limit| !limit.is_zero());
+        let limit = limit.ok_or_else(|| Problem::invalid("`--limit` is not a number of seconds above zero"))?;
+        let from_environment = || std::env::var_os("CVC5").filter(|value| !value.is_empty());
+        let program = self.solver.clone().map(PathBuf::into_os_string).or_else(from_environment);
+        let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let most = NonZeroUsize::MIN.saturating_add(3);
+        Ok(ProveOptions {
+            solver: SolverOptions { program: program.unwrap_or_else(|| "cvc5".into()), limit },
+            jobs: self.jobs.unwrap_or(processors.min(most)),
+            cache: if self.no_cache { None } else { self.cache.clone().or_else(default_cache) },
+        })
+    }
+
+    pub fn prove(&self, subject: &Subject, review: &mut Review) -> Result<(), Problems> {
+        part(prove::prove(subject, &self.options()?), "prove", review);
+        Ok(())
+    }
+
+    pub fn cover(&self, subject: &Subject, review: &mut Review) -> Result<(), Problems> {
+        part(coverage::coverage(subject, &self.options()?), "coverage", review);
+        Ok(())
+    }
+
+    pub fn write_counterexamples(&self, review: &Review) -> Result<(), Problems> {
+        let Some(folder) = &self.counterexamples else { return Ok(()) };
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Problem::failure(format!("`{}` cannot be made: {error}", folder.display())))?;
+        for finding in review.findings() {
+            let Some(shown) = &finding.counterexample else { continue };
+            let name = format!("{}-{}", finding.rule.name, finding.about);
+            let write = |kind: &str, value: &serde_json::Value| {
+                let text = render::json::document(value).map_err(no_json)?;
+                files::write(&folder.join(format!("{name}.{kind}.json")), &text)
+            };
+            write("request", &shown.request)?;
+            write("entities", &shown.entities)?;
+            write("test", &shown.test_case(&name))?;
+        }
+        Ok(())
+    }
+}
+
+/// `cutter/review` below the user's cache folder: never below the project, where a change under review could fill it.
+fn default_cache() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(base.join(Path::new("cutter/review")))
+}
+
+/// Adds a part; one that could not be done leaves the review undecided, with what to do about it.
+pub fn part(result: Result<Part, Problem>, name: &str, review: &mut Review) {
+    match result {
+        Ok(part) => review.parts.push(part),
+        Err(problem) => {
+            let help = problem.help.map(|help| format!("; {help}")).unwrap_or_default();
+            review.skipped.push(format!("{name}: {}{help}", problem.message));
+        }
+    }
+}

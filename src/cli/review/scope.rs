@@ -1,0 +1,85 @@
+//! What a review reads: bundle, invariants, facts and plans, with all that is wrong as findings.
+
+use crate::cli::common::BundleArguments;
+use crate::config::Config;
+use crate::facts::Facts;
+use crate::plan::RunPlan;
+use crate::policy::PolicyBundle;
+use crate::problem::{Problems, Source};
+use crate::review::subject::Subject;
+use crate::review::{Review, invariant, matrix, validate};
+use crate::{files, json};
+use clap::Args;
+use std::path::PathBuf;
+
+/// What is reviewed.
+#[derive(Args, Debug)]
+pub struct Scope {
+    #[command(flatten)]
+    bundle: BundleArguments,
+    /// The folder of facts, checked where it exists
+    #[arg(long, value_name = "DIR", default_value = "entities")]
+    entities: PathBuf,
+    /// The folder of plans, checked where it exists
+    #[arg(long, value_name = "DIR", default_value = "plans")]
+    plans: PathBuf,
+}
+
+impl Scope {
+    /// Reads everything; `None` if the bundle cannot be reviewed further, which a finding then says.
+    pub fn load(&self, review: &mut Review, with_inputs: bool) -> Result<Option<Subject>, Problems> {
+        let mut problems = Problems::new();
+        let (folder, config_path) = (self.bundle.folder(), self.bundle.config_path());
+        let sources = files::read_bundle(folder, config_path.as_deref())?;
+        let invariant_sources = files::read_invariants(folder)?;
+        let bundle = problems.absorb(PolicyBundle::parse(&sources));
+        let invariants =
+            bundle.as_ref().and_then(|bundle| problems.absorb(invariant::parse(&invariant_sources, bundle.schema())));
+        let cedar: Vec<Source> = sources.policies.iter().chain(&invariant_sources).cloned().collect();
+        let mut read = sources.schemas.clone();
+        if with_inputs {
+            self.check_inputs(bundle.as_ref(), sources.config.as_ref(), &mut read, &mut problems)?;
+        }
+        if with_inputs || !problems.is_empty() {
+            review.parts.push(validate::validate(&cedar, &read, &problems));
+        }
+        match (bundle, invariants) {
+            (Some(bundle), Some(invariants)) => Ok(Some(Subject::new(bundle, invariants)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The table of decisions over the facts of this scope.
+    pub fn matrix(&self, subject: &Subject) -> Result<String, Problems> {
+        let facts = Facts::admit(&files::read_entities(&self.entities)?, &subject.bundle)?;
+        matrix::matrix(subject, &facts)
+    }
+
+    /// Checks facts, plans and configuration against the bundle.
+    pub fn check_inputs(
+        &self,
+        bundle: Option<&PolicyBundle>,
+        config: Option<&Source>,
+        read: &mut Vec<Source>,
+        problems: &mut Problems,
+    ) -> Result<(), Problems> {
+        let config = config.and_then(|source| problems.absorb(Config::parse(source)));
+        if self.entities.exists() {
+            let raw = files::read_entities(&self.entities)?;
+            read.extend(raw.sources.iter().cloned());
+            if let Some(bundle) = bundle {
+                problems.absorb(Facts::admit(&raw, bundle).map(drop));
+            }
+        }
+        for source in files::read_json_files(&self.plans)? {
+            match bundle {
+                Some(bundle) => {
+                    problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref()).map(drop));
+                }
+                None => drop(problems.absorb(json::parse(&source).map(drop))),
+            }
+            read.push(source);
+        }
+        Ok(())
+    }
+}

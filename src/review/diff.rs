@@ -1,0 +1,215 @@
+//! `review diff`: what a new bundle allows that the old one denies, and the other way round, per request type.
+
+use super::counterexample::Case;
+use super::lint::reading::visit_mut;
+use super::prove::asking::{Answers, Asker};
+use super::prove::explain::shrunk;
+use super::prove::{ProveOptions, solver};
+use super::rule::Severity;
+use super::subject::{Subject, groups, request_type_name};
+use super::{Check, Finding, Outcome, Part, Place, rules};
+use crate::policy::BundlePolicy;
+use crate::problem::Problem;
+use cedar_policy::{Authorizer, Decision, Entities, EntityUid, Policy, PolicySet, Request, RequestEnv};
+use cedar_policy_symcc::{CompiledPolicySet, CompiledSchema, implies_asserts};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Compares two bundles; both are read in the new schema, each with the groups of its own.
+pub fn diff(old: &Subject, new: &Subject, options: &ProveOptions, allow_widening: bool) -> Result<Part, Problem> {
+    solver::tried(&options.solver)?;
+    let answers = Answers::default();
+    let mut asker = Asker::new(&answers, &options.solver)?;
+    let schema = CompiledSchema::new(new.bundle.schema().schema())
+        .map_err(|error| Problem::invalid(format!("the schema cannot be compiled: {error}")))?;
+    let mut part = Part { name: "diff", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
+    let mut effects: BTreeMap<&str, usize> = BTreeMap::new();
+    let changed = changed(old, new);
+    for request_type in &new.request_types {
+        let name = request_type_name(request_type);
+        if !old.request_types.contains(request_type) {
+            part.findings.push(appeared(new, &name, request_type, "only the new bundle has this request type"));
+            continue;
+        }
+        let sides = [old, new].map(|side| specialised(side, request_type));
+        let [before, after] = &sides;
+        if before == after {
+            *effects.entry("unchanged").or_default() += 1;
+            continue;
+        }
+        let mut answer = |from: &[Policy], to: &[Policy]| compare(from, to, request_type, &schema, &mut asker);
+        let result = answer(after, before).and_then(|widened| Ok((widened, answer(before, after)?)));
+        let (widened, narrowed) = match result {
+            Ok(effect) => effect,
+            Err(why) => {
+                part.checks.push(Check { name, outcome: Outcome::Undecided(why) });
+                continue;
+            }
+        };
+        let effect = match (&widened, &narrowed) {
+            (None, None) => "unchanged",
+            (Some(_), None) => "widened",
+            (None, Some(_)) => "narrowed",
+            (Some(_), Some(_)) => "both",
+        };
+        *effects.entry(effect).or_default() += 1;
+        let concerned: Vec<&Change<'_>> =
+            changed.iter().filter(|change| change.concerns(old, new, request_type)).collect();
+        let harmful =
+            [groups::MUTATING, groups::NEVER, groups::JUDGING].iter().any(|g| new.in_group(request_type.action(), g));
+        for (example, expected, rule, what, from, to) in [
+            (
+                widened,
+                if allow_widening { "allow" } else { "deny" },
+                if harmful { &rules::WIDENED } else { &rules::WIDENED_HARMLESS },
+                "it allows what was denied",
+                after,
+                before,
+            ),
+            (narrowed, "deny", &rules::NARROWED, "it denies what was allowed", before, after),
+        ] {
+            let Some(case) = example else { continue };
+            let shows = |request: &Request, entities: &Entities| {
+                decision(from, request, entities) == Some(Decision::Allow)
+                    && decision(to, request, entities) == Some(Decision::Deny)
+            };
+            let mut finding = Finding::new(rule, name.clone(), what);
+            finding.places = concerned.iter().map(|change| change.place()).collect();
+            if allow_widening && finding.severity == Severity::Error {
+                finding.severity = Severity::Note;
+            }
+            finding = finding.shown_by(shrunk(case, new, expected, shows));
+            if *rule == rules::WIDENED && !allow_widening {
+                finding = finding.help("if this is meant, say so with --allow-widening");
+            }
+            part.findings.push(finding);
+        }
+        part.checks.push(Check { name, outcome: Outcome::Held });
+    }
+    for request_type in old.request_types.iter().filter(|gone| !new.request_types.contains(gone)) {
+        let name = request_type_name(request_type);
+        part.findings.push(appeared(old, &name, request_type, "only the old bundle has this request type"));
+    }
+    let counts: Vec<String> = effects.iter().map(|(effect, count)| format!("{count} {effect}")).collect();
+    part.summary = format!("request types: {}; {} policies changed", counts.join(", "), changed.len());
+    Ok(part)
+}
+
+/// What a policy of one side means for one request type, free of the schema's groups of actions.
+fn specialised(side: &Subject, request_type: &RequestEnv) -> Vec<Policy> {
+    let policies = side.matching(request_type).into_iter().filter_map(|at| side.bundle.policies().get(at));
+    policies
+        .filter_map(|policy| {
+            let mut json = policy.policy.to_json().ok()?;
+            *json.get_mut("action")? = json!({ "op": "All" });
+            // Titles and advice decide nothing.
+            json.as_object_mut()?.remove("annotations");
+            visit_mut(json.get_mut("conditions")?, &mut |value| {
+                if let Some(answer) = membership(side, request_type.action(), value) {
+                    *value = json!({ "Value": answer });
+                }
+            });
+            Policy::from_json(Some(policy.policy.id().clone()), json).ok()
+        })
+        .collect()
+}
+
+/// `action == A` or `action in G`, answered for this action.
+fn membership(side: &Subject, action: &EntityUid, value: &Value) -> Option<bool> {
+    let (operator, both) = value.as_object().filter(|map| map.len() == 1)?.iter().next()?;
+    let variable = both.pointer("/left/Var").and_then(Value::as_str) == Some("action");
+    let literal = both.pointer("/right/Value/__entity").filter(|_| variable)?;
+    let (name, id) = (literal.get("type")?.as_str()?, literal.get("id")?.as_str()?);
+    let uid: EntityUid = format!("{name}::{id:?}").parse().ok()?;
+    match operator.as_str() {
+        "==" => Some(*action == uid),
+        "in" => Some(side.is_in(action, &uid)),
+        _ => None,
+    }
+}
+
+/// A request that `from` allows and `to` denies.
+fn compare(
+    from: &[Policy],
+    to: &[Policy],
+    request_type: &RequestEnv,
+    schema: &CompiledSchema,
+    asker: &mut Asker<'_>,
+) -> Result<Option<Case>, String> {
+    let symbols = schema.sym_env(request_type).map_err(|error| error.to_string())?;
+    let compile = |policies: &[Policy]| {
+        let set = PolicySet::from_policies(policies.iter().cloned()).map_err(|error| error.to_string())?;
+        CompiledPolicySet::compile_with_custom_symenv(&set, request_type, schema.schema(), symbols.clone())
+            .map_err(|error| format!("the policies of one side do not fit the new schema: {error}"))
+    };
+    let (from, to) = (compile(from)?, compile(to)?);
+    let asserts = implies_asserts(&from, &to);
+    if asker.unsatisfiable(&asserts)? {
+        return Ok(None);
+    }
+    let example = asker.example(&asserts)?.ok_or("the solver gave no example")?;
+    Ok(Some(Case::of(&example.request, &example.entities).ok_or("the solver's example is not concrete")?))
+}
+
+fn decision(policies: &[Policy], request: &Request, entities: &Entities) -> Option<Decision> {
+    let set = PolicySet::from_policies(policies.iter().cloned()).ok()?;
+    let response = Authorizer::new().is_authorized(request, &set, entities);
+    response.diagnostics().errors().next().is_none().then(|| response.decision())
+}
+
+/// A policy that is not the same in both bundles.
+struct Change<'a> {
+    before: Option<&'a BundlePolicy>,
+    after: Option<&'a BundlePolicy>,
+}
+
+impl Change<'_> {
+    fn concerns(&self, old: &Subject, new: &Subject, request_type: &RequestEnv) -> bool {
+        let matches = |side: &Subject, policy: Option<&BundlePolicy>| {
+            policy.is_some_and(|policy| side.can_match(&policy.policy, request_type))
+        };
+        matches(old, self.before) || matches(new, self.after)
+    }
+
+    /// The lines that differ, in the new text where there is one.
+    fn place(&self) -> Place {
+        match (self.before, self.after) {
+            (Some(before), Some(after)) => {
+                let (was, is) = (text(before), text(after));
+                let same = was.split_inclusive('\n').zip(is.split_inclusive('\n')).take_while(|(a, b)| a == b);
+                let start = after.span.start + same.map(|(line, _)| line.len()).sum::<usize>();
+                let start = start.min(after.span.end);
+                Place::new(&after.source, start..after.span.end).label(format!("changed policy `{}`", after.id()))
+            }
+            (_, Some(only)) => Place::new(&only.source, only.span.clone()).label(format!("new policy `{}`", only.id())),
+            (Some(only), None) => {
+                Place::new(&only.source, only.span.clone()).label(format!("dropped policy `{}`", only.id()))
+            }
+            (None, None) => Place::new(&crate::problem::Source::new("", ""), 0..0),
+        }
+    }
+}
+
+fn changed<'a>(old: &'a Subject, new: &'a Subject) -> Vec<Change<'a>> {
+    let mut changes = Vec::new();
+    for after in new.bundle.policies() {
+        let before = old.bundle.policy(after.id());
+        if before.is_none_or(|before| text(before) != text(after)) {
+            changes.push(Change { before, after: Some(after) });
+        }
+    }
+    let gone = old.bundle.policies().iter().filter(|policy| new.bundle.policy(policy.id()).is_none());
+    changes.extend(gone.map(|before| Change { before: Some(before), after: None }));
+    changes
+}
+
+fn text(policy: &BundlePolicy) -> &str {
+    policy.source.text().get(policy.span.clone()).unwrap_or_default()
+}
+
+fn appeared(side: &Subject, name: &str, request_type: &RequestEnv, message: &str) -> Finding {
+    let source = side.bundle.schema().source();
+    let action: &str = request_type.action().id().as_ref();
+    let start = source.text().find(action).unwrap_or_default();
+    Finding::new(&rules::REQUEST_TYPE_CHANGED, name, message).at(Place::new(source, start..start + action.len()))
+}

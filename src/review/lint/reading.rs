@@ -1,0 +1,60 @@
+//! Reading conditions in Cedar's JSON form: attribute paths, operators, and everything below an expression.
+
+use cedar_policy::Policy;
+use serde_json::Value;
+
+/// The conditions of a policy: `when` or `unless`, and its body.
+pub fn conditions(policy: &Policy) -> Vec<(String, Value)> {
+    let json = policy.to_json().unwrap_or_default();
+    let conditions = json.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let pair = |condition: Value| Some((condition.get("kind")?.as_str()?.to_owned(), condition.get("body")?.clone()));
+    conditions.into_iter().filter_map(pair).collect()
+}
+
+/// `context.run.gates` for an expression that reads just that.
+pub fn path(expression: &Value) -> Option<String> {
+    if let Some(variable) = expression.get("Var").and_then(Value::as_str) {
+        return Some(variable.to_owned());
+    }
+    let access = expression.get(".")?;
+    Some(format!("{}.{}", path(access.get("left")?)?, access.get("attr")?.as_str()?))
+}
+
+/// Every path that an expression reads or asks for, longest forms only.
+pub fn paths(expression: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    gather(expression, &mut found);
+    found
+}
+
+fn gather(expression: &Value, found: &mut Vec<String>) {
+    if let Some(path) = path(expression) {
+        found.push(path);
+        return;
+    }
+    match expression {
+        Value::Object(map) => map.values().for_each(|value| gather(value, found)),
+        Value::Array(elements) => elements.iter().for_each(|value| gather(value, found)),
+        _ => {}
+    }
+}
+
+/// Calls `see` with the expression and everything below it.
+pub fn visit(expression: &Value, see: &mut dyn FnMut(&Value)) {
+    see(expression);
+    match expression {
+        Value::Object(map) => map.values().for_each(|value| visit(value, see)),
+        Value::Array(elements) => elements.iter().for_each(|value| visit(value, see)),
+        _ => {}
+    }
+}
+
+/// Calls `change` with everything below the expression and then with itself.
+pub fn visit_mut(expression: &mut Value, change: &mut dyn FnMut(&mut Value)) {
+    match expression {
+        Value::Object(map) => map.values_mut().for_each(|value| visit_mut(value, change)),
+        Value::Array(elements) => elements.iter_mut().for_each(|value| visit_mut(value, change)),
+        _ => {}
+    }
+    change(expression);
+}

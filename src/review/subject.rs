@@ -1,0 +1,155 @@
+//! What is reviewed: a bundle that could be read, its invariants, and which request types each policy can match.
+
+use super::invariant::Invariant;
+use super::likeness::{self, Words, likeness};
+use crate::policy::PolicyBundle;
+use crate::problem::Problem;
+use cedar_policy::{
+    ActionConstraint, Effect, Entities, EntityTypeName, EntityUid, Policy, PrincipalConstraint, RequestEnv,
+    ResourceConstraint,
+};
+
+/// A bundle and everything that the parts of the review ask of it.
+#[derive(Debug)]
+pub struct Subject {
+    /// The validated policies and their schema.
+    pub bundle: PolicyBundle,
+    /// The properties to prove.
+    pub invariants: Vec<Invariant>,
+    /// Every request type of the schema, sorted by its name.
+    pub request_types: Vec<RequestEnv>,
+    actions: Entities,
+    /// Per policy of the bundle.
+    words: Vec<Words>,
+    /// Per invariant: all of it, and each clause.
+    invariant_words: Vec<(Words, Vec<Words>)>,
+}
+
+impl Subject {
+    /// Sorts the schema's request types.
+    pub fn new(bundle: PolicyBundle, invariants: Vec<Invariant>) -> Result<Self, Problem> {
+        let schema = bundle.schema().schema();
+        let actions = schema
+            .action_entities()
+            .map_err(|error| Problem::invalid(format!("the schema's actions cannot be read: {error}")))?;
+        let mut request_types: Vec<RequestEnv> = schema.request_envs().collect();
+        request_types.sort_by_cached_key(request_type_name);
+        let words = bundle.policies().iter().map(|policy| likeness::words(&policy.policy)).collect();
+        let of = |invariant: &Invariant| {
+            (likeness::words(&invariant.policy), invariant.clauses.iter().map(likeness::words).collect())
+        };
+        let invariant_words = invariants.iter().map(of).collect();
+        Ok(Self { bundle, invariants, request_types, actions, words, invariant_words })
+    }
+
+    /// Whether the policy's scope leaves room for requests of this type.
+    pub fn can_match(&self, policy: &Policy, request_type: &RequestEnv) -> bool {
+        let principal = match policy.principal_constraint() {
+            PrincipalConstraint::Any | PrincipalConstraint::In(_) => true,
+            PrincipalConstraint::Eq(uid) => uid.type_name() == request_type.principal(),
+            PrincipalConstraint::Is(name) | PrincipalConstraint::IsIn(name, _) => name == *request_type.principal(),
+        };
+        let resource = match policy.resource_constraint() {
+            ResourceConstraint::Any | ResourceConstraint::In(_) => true,
+            ResourceConstraint::Eq(uid) => uid.type_name() == request_type.resource(),
+            ResourceConstraint::Is(name) | ResourceConstraint::IsIn(name, _) => name == *request_type.resource(),
+        };
+        principal && resource && self.covers_action(policy, request_type.action())
+    }
+
+    /// Whether the policy's scope names the action, one of its groups, or every action.
+    pub fn covers_action(&self, policy: &Policy, action: &EntityUid) -> bool {
+        match policy.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(uid) => uid == *action,
+            ActionConstraint::In(uids) => uids.iter().any(|uid| self.is_in(action, uid)),
+        }
+    }
+
+    /// Whether the action is this one or in this group.
+    pub fn is_in(&self, action: &EntityUid, group: &EntityUid) -> bool {
+        action == group || self.actions.is_ancestor_of(group, action)
+    }
+
+    /// Whether the action is in the group of this name, where the schema has it.
+    pub fn in_group(&self, action: &EntityUid, group: &str) -> bool {
+        self.bundle.schema().action(group).is_some_and(|group| self.is_in(action, &group))
+    }
+
+    /// The ban among these that speaks most of what the invariant speaks of, and how much.
+    pub fn closest_ban(&self, among: &[usize], invariant: usize) -> Option<(usize, usize)> {
+        let (wanted, _) = self.invariant_words.get(invariant)?;
+        let bans = among.iter().filter(|at| {
+            self.bundle.policies().get(**at).is_some_and(|policy| policy.policy.effect() == Effect::Forbid)
+        });
+        let scored = bans.filter_map(|at| Some((likeness(wanted, self.words.get(*at)?), *at)));
+        scored.max_by_key(|(score, _)| *score).map(|(score, at)| (at, score))
+    }
+
+    /// The clauses of the invariant that speak of what the policy speaks of, most first.
+    pub fn closest_clauses(&self, policy: usize, invariant: usize) -> Vec<usize> {
+        let Some((words, (_, clauses))) = self.words.get(policy).zip(self.invariant_words.get(invariant)) else {
+            return Vec::new();
+        };
+        let mut scored: Vec<(usize, usize)> =
+            clauses.iter().enumerate().map(|(at, clause)| (likeness(words, clause), at)).collect();
+        scored.retain(|(score, _)| *score > 0);
+        scored.sort_by(|(a, x), (b, y)| b.cmp(a).then(x.cmp(y)));
+        scored.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// The invariants among these, those first that speak most of what the policy speaks of.
+    pub fn closest_invariants(&self, policy: usize, among: &[usize]) -> Vec<usize> {
+        let likeness_to = |at: &usize| match (self.words.get(policy), self.invariant_words.get(*at)) {
+            (Some(words), Some((all, _))) => likeness(words, all),
+            _ => 0,
+        };
+        let mut sorted = among.to_vec();
+        sorted.sort_by_cached_key(|at| std::cmp::Reverse(likeness_to(at)));
+        sorted
+    }
+
+    /// The places of the policies whose scope leaves room for requests of this type.
+    pub fn matching(&self, request_type: &RequestEnv) -> Vec<usize> {
+        let policies = self.bundle.policies().iter().enumerate();
+        policies.filter(|(_, policy)| self.can_match(&policy.policy, request_type)).map(|(at, _)| at).collect()
+    }
+
+    /// Every action that can be asked for, sorted.
+    pub fn actions(&self) -> Vec<&EntityUid> {
+        let mut actions: Vec<&EntityUid> = self.request_types.iter().map(RequestEnv::action).collect();
+        actions.sort();
+        actions.dedup();
+        actions
+    }
+
+    /// How many of the bundle's policies have this effect.
+    pub fn count(&self, effect: Effect) -> usize {
+        self.bundle.policies().iter().filter(|policy| policy.policy.effect() == effect).count()
+    }
+}
+
+/// A request type as people read it: `Agent cut_leg_a Relation`.
+pub fn request_type_name(request_type: &RequestEnv) -> String {
+    let name = |name: &EntityTypeName| name.basename().to_owned();
+    format!(
+        "{} {} {}",
+        name(request_type.principal()),
+        request_type.action().id().escaped(),
+        name(request_type.resource())
+    )
+}
+
+/// The groups of actions that the product itself knows, by the names that a schema gives them.
+pub mod groups {
+    /// Work that changes nothing.
+    pub const NON_MUTATING: &str = "non_mutating";
+    /// What no approval lifts.
+    pub const NEVER: &str = "never";
+    /// What changes something.
+    pub const MUTATING: &str = "mutating";
+    /// Judging approvals.
+    pub const JUDGING: &str = "judging";
+    /// Each action that can be asked for is in exactly one of these.
+    pub const ALL: [&str; 4] = [NON_MUTATING, NEVER, MUTATING, JUDGING];
+}

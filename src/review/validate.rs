@@ -1,0 +1,62 @@
+//! `review validate`: everything can be read, fits the schema without warnings, and is laid out as Cedar's formatter does.
+
+use super::rules;
+use super::{Check, Finding, Outcome, Part, Place};
+use crate::problem::{Problem, Problems, Source};
+use cedar_policy_formatter::{Config, policies_str_to_pretty};
+
+/// Checks the layout of every file and turns problems of reading into findings.
+///
+/// `read` is everything that was read, facts and plans among it; `problems` is all that was wrong with it.
+pub fn validate(cedar: &[Source], read: &[Source], problems: &Problems) -> Part {
+    let mut findings: Vec<Finding> = problems.iter().map(finding).collect();
+    findings.extend(cedar.iter().filter_map(layout));
+    let mut checks: Vec<Check> = cedar
+        .iter()
+        .chain(read)
+        .map(|source| {
+            let found = findings.iter().any(|finding| finding.about == source.name() || stands_in(finding, source));
+            let outcome = if found { Outcome::Failed } else { Outcome::Held };
+            Check { name: source.name().to_owned(), outcome }
+        })
+        .collect();
+    checks.sort_by(|a, b| a.name.cmp(&b.name));
+    checks.dedup_by(|a, b| a.name == b.name);
+    let summary = format!("{} files read, {} findings", checks.len(), findings.len());
+    Part { name: "validate", summary, checks, findings }
+}
+
+/// A problem of reading, as a finding.
+pub fn finding(problem: &Problem) -> Finding {
+    let about = problem.source.as_ref().map_or("bundle", Source::name);
+    let mut finding = Finding::new(&rules::INVALID, about, problem.message.clone());
+    if let Some(source) = &problem.source {
+        finding = finding.at(Place::new(source, problem.span.clone().unwrap_or(0..0)));
+    }
+    finding.help = problem.help.clone();
+    finding
+}
+
+/// Where a file's text first differs from what the formatter gives.
+fn layout(source: &Source) -> Option<Finding> {
+    let config = Config { line_width: 100, indent_width: 2 };
+    // A file that does not parse has a finding already.
+    let pretty = policies_str_to_pretty(source.text(), &config).ok()?;
+    if pretty == source.text() {
+        return None;
+    }
+    let same = pretty.split_inclusive('\n').zip(source.text().split_inclusive('\n')).take_while(|(a, b)| a == b);
+    let start: usize = same.map(|(line, _)| line.len()).sum();
+    let wanted = pretty.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("nothing more").trim();
+    let rest = source.text().get(start..).unwrap_or_default();
+    let end = start + rest.find('\n').unwrap_or(rest.len());
+    Some(
+        Finding::new(&rules::NOT_FORMATTED, source.name(), format!("the formatter would write `{wanted}` here"))
+            .at(Place::new(source, start..end))
+            .help("run `cedar format -w -l 100 -i 2` on the file, or lay it out as shown"),
+    )
+}
+
+fn stands_in(finding: &Finding, source: &Source) -> bool {
+    finding.place().is_some_and(|place| place.source.name() == source.name())
+}

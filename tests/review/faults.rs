@@ -1,0 +1,143 @@
+//! Seeded faults: each is one edit of the shipped bundle, and the review must name it, its place, and show an opening.
+
+use crate::support::{Fixture, options};
+use cedar_policy::{Authorizer, Context, Decision, Effect, Entities, EntityUid, Policy, PolicyId, PolicySet, Request};
+use cutter::problem::Problems;
+use cutter::review::counterexample::Counterexample;
+use cutter::review::subject::Subject;
+use cutter::review::{Finding, lint, prove, validate};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Faults {
+    fault: Vec<Fault>,
+}
+
+/// One edit, and what must be found.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fault {
+    name: String,
+    file: String,
+    /// The policy that is edited; without it, the only place where `replace` stands.
+    policy: Option<String>,
+    /// The policy that is dropped.
+    drop: Option<String>,
+    #[serde(default)]
+    replace: String,
+    #[serde(default)]
+    with: String,
+    rule: String,
+    about: String,
+    /// What stands at a place of the finding: the `@id` of a policy or invariant, or a name in the schema.
+    at: String,
+    /// Whether a counterexample must show it.
+    opening: bool,
+}
+
+#[test]
+fn every_seeded_fault_is_found_at_its_place() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut failures = Vec::new();
+    let mut count = 0;
+    let mut files: Vec<_> =
+        std::fs::read_dir("tests/review/faults").unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for path in files {
+        let faults: Faults = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        for fault in faults.fault {
+            count += 1;
+            if let Err(why) = try_fault(&fault, cache.path()) {
+                println!("{}: {why}", fault.name);
+                failures.push(format!("{}: {why}", fault.name));
+            }
+        }
+    }
+    assert!(count >= 40, "{count} faults");
+    assert!(failures.is_empty(), "{} of {count}:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn try_fault(fault: &Fault, cache: &std::path::Path) -> Result<(), String> {
+    let mut fixture = Fixture::shipped();
+    match (&fault.drop, &fault.policy) {
+        (Some(id), _) => fixture.drop_policy(&fault.file, id),
+        (None, policy) => {
+            let span = policy.as_ref().map(|id| fixture.span(&fault.file, id));
+            let text = fixture.text(&fault.file);
+            let span = span.unwrap_or(0..text.len());
+            let within = &text[span.clone()];
+            if within.matches(&fault.replace).count() == 0 {
+                return Err(format!("`{}` does not stand there:\n{within}", fault.replace));
+            }
+            let edited = within.replacen(&fault.replace, &fault.with, 1);
+            text.replace_range(span, &edited);
+        }
+    }
+    let (findings, subject) = review(&fixture, &fault.rule, cache);
+    let of_rule = |finding: &&Finding| finding.rule.number == fault.rule && finding.about.ends_with(&fault.about);
+    let Some(finding) = findings.iter().find(of_rule) else {
+        let found: Vec<String> = findings.iter().map(|f| format!("{} {}", f.rule.number, f.about)).collect();
+        return Err(format!("found {found:?}"));
+    };
+    let stands = finding.places.iter().any(|place| {
+        let start = place.source.text()[..place.span.start].rfind("@id(").unwrap_or(0);
+        let own = place.source.text()[place.span.clone()].contains(&fault.at);
+        own || place.source.text()[start..place.span.end].contains(&format!("@id(\"{}\")", fault.at))
+    });
+    if !stands {
+        let places: Vec<String> = finding.places.iter().map(|place| format!("{:?}", place.label)).collect();
+        return Err(format!("not at its place: {places:?}"));
+    }
+    match (&finding.counterexample, &subject) {
+        (Some(shown), Some(subject)) => reproduces(shown, finding, subject),
+        (None, _) if fault.opening => Err("no counterexample".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// What the parts find that can find this rule.
+fn review(fixture: &Fixture, rule: &str, cache: &std::path::Path) -> (Vec<Finding>, Option<Subject>) {
+    let cedar = fixture.sources(|name| name.ends_with(".cedar"));
+    match fixture.subject() {
+        Err(problems) => (validate::validate(&cedar, &[], &problems).findings, None),
+        Ok(subject) => {
+            let mut findings = validate::validate(&cedar, &[], &Problems::new()).findings;
+            findings.extend(lint::lint(&subject).findings);
+            if rule.starts_with('P') {
+                findings.extend(prove::prove(&subject, &options(cache)).unwrap().findings);
+            }
+            (findings, Some(subject))
+        }
+    }
+}
+
+/// Asks the authorizer, from the JSON alone, whether the counterexample shows what it is said to show.
+fn reproduces(shown: &Counterexample, finding: &Finding, subject: &Subject) -> Result<(), String> {
+    let schema = subject.bundle.schema().schema();
+    let text = |key: &str| shown.request[key].as_str().unwrap().parse::<EntityUid>().unwrap();
+    let action = text("action");
+    let context = Context::from_json_value(shown.request["context"].clone(), Some((schema, &action))).unwrap();
+    let request = Request::new(text("principal"), action, text("resource"), context, Some(schema)).unwrap();
+    let entities = Entities::from_json_value(shown.entities.clone(), Some(schema)).unwrap();
+    let ask = |policies: Vec<Policy>| {
+        Authorizer::new().is_authorized(&request, &PolicySet::from_policies(policies).unwrap(), &entities)
+    };
+    let all = || subject.bundle.policies().iter().map(|policy| policy.policy.clone());
+    let of = |effect: Effect| all().filter(move |policy| policy.effect() == effect);
+    let permit_all =
+        || Policy::parse(Some(PolicyId::new("all of it")), "permit (principal, action, resource);").unwrap();
+    let by_bans = ask(of(Effect::Forbid).chain([permit_all()]).collect()).decision() == Decision::Allow;
+    let by_permits = ask(of(Effect::Permit).collect()).decision() == Decision::Allow;
+    let whole = ask(all().collect());
+    let invariant = subject.invariants.iter().find(|invariant| invariant.id == finding.about);
+    let matches = invariant.is_none_or(|i| ask(vec![i.policy.clone()]).diagnostics().reason().next().is_some());
+    let shows = match finding.rule.number {
+        "P01" => whole.diagnostics().errors().next().is_some(),
+        "P02" => by_bans || by_permits,
+        "P03" => whole.decision() == Decision::Deny,
+        // An approval ban of the gate matches though it should not, or none does though it should.
+        "P04" => !by_bans,
+        _ => true,
+    };
+    if shows && matches { Ok(()) } else { Err(format!("the counterexample does not reproduce: {shown:?}")) }
+}
