@@ -32,7 +32,15 @@ pub fn read_bundle_at(revision: &str, folder: &Path) -> Result<BundleSources, Pr
     }
     let listing = schemas.iter().chain(&policies).map(|source| (source.name(), Digest::of(source.text().as_bytes())));
     let listing = Listing::new(listing);
-    Ok(BundleSources { schemas, policies, signers: None, config: None, listing, name: format!("{revision}:{path}") })
+    Ok(BundleSources {
+        schemas,
+        policies,
+        people: Vec::new(),
+        signers: None,
+        config: None,
+        listing,
+        name: format!("{revision}:{path}"),
+    })
 }
 
 fn git(arguments: &[&str]) -> Result<String, String> {
