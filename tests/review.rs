@@ -1,4 +1,5 @@
 //! The review finds what was seeded, agrees with random requests, and is never loaded for a decision.
+#![cfg(test)]
 
 #[path = "review/differential.rs"]
 mod differential;

@@ -79,6 +79,7 @@ impl Fixture {
             schemas: self.sources(|name| name.ends_with(".cedarschema")),
             policies: self.sources(|name| name.ends_with(".cedar") && !name.starts_with("invariants")),
             signers: None,
+            people: Vec::new(),
             config: None,
             listing: Listing::new([("policies", Digest::of(b""))]),
             name: "policies".to_owned(),
