@@ -154,7 +154,7 @@ impl Generator {
         for parent in declared["memberOfTypes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             let parent = parent.rsplit("::").next().unwrap().to_owned();
             for other in self.ids.get(&parent).cloned().unwrap_or_default() {
-                if self.below(3) == 0 && (parent.as_str(), other.as_str()) != (name, id) && !(name == parent) {
+                if self.below(3) == 0 && (parent.as_str(), other.as_str()) != (name, id) && name != parent {
                     parents.push(json!({ "type": format!("Cutter::{parent}"), "id": other }));
                 }
             }
