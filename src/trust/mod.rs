@@ -1,6 +1,6 @@
 //! The trust root: who may sign bundles and plans, and which operating-system user is which principal.
 //!
-//! It lies outside the reach of whoever writes or runs a plan: [`guarded`] reads it, [`judgment`] judges by it.
+//! It lies outside the reach of whoever writes or runs a plan: [`guarded`] reads it, `judgment` judges by it.
 
 mod bindings;
 pub mod guarded;
