@@ -108,6 +108,8 @@ pub struct DecisionRow {
     pub reason: String,
     /// Gates that approvals must open, or, where it is approved, did open.
     pub needs: Vec<String>,
+    /// The bans that approvals lifted, where it is approved, sorted.
+    pub lifted: Vec<String>,
     /// Gaps that must be closed.
     pub gaps: Vec<String>,
     /// The rows before it that are denied, as indices into the table.
@@ -133,12 +135,48 @@ pub struct DecisionTable {
 ///
 /// The problems are faults of the inputs: a row that makes no request of the schema.
 pub fn decide(requests: &Requests<'_>, moment: &Moment) -> Result<DecisionTable, Problems> {
+    decide_rest(requests, moment, &BTreeMap::new())
+}
+
+/// The same, where some rows were decided before, at their own moments of use; they are given by their index.
+pub fn decide_rest(
+    requests: &Requests<'_>,
+    moment: &Moment,
+    decided: &BTreeMap<usize, DecisionRow>,
+) -> Result<DecisionTable, Problems> {
     let mut judge = Judge::new(requests, moment);
+    tabulate(requests, &mut |index, action| match decided.get(&index) {
+        Some(row) => Ok((row.clone(), Vec::new())),
+        None => judge.row(action),
+    })
+}
+
+/// Judges every row at a moment of its own; there are as many moments as rows.
+pub fn decide_each(requests: &Requests<'_>, moments: &[Moment]) -> Result<DecisionTable, Problems> {
+    let mut judges: Vec<Judge<'_, '_>> = Vec::new();
+    tabulate(requests, &mut |index, action| {
+        let moment = moments.get(index).ok_or_else(|| Problem::failure("a row has no moment"))?;
+        let at = judges.iter().position(|judge| judge.moment == moment).unwrap_or_else(|| {
+            judges.push(Judge::new(requests, moment));
+            judges.len() - 1
+        });
+        judges.get_mut(at).map_or_else(|| Err(Problem::failure("a row has no moment")), |judge| judge.row(action))
+    })
+}
+
+/// One row, and the gaps that will be asked for at the moment of use.
+type Judged = (DecisionRow, Vec<String>);
+
+/// The table of all rows, and what follows for those that come after a denied one.
+fn tabulate(
+    requests: &Requests<'_>,
+    row: &mut dyn FnMut(usize, &IntendedAction) -> Result<Judged, Problem>,
+) -> Result<DecisionTable, Problems> {
     let mut problems = Problems::new();
     let mut rows = Vec::new();
     let mut deferred = BTreeSet::new();
-    for action in &requests.plan().actions {
-        match judge.row(action) {
+    for (index, action) in requests.plan().actions.iter().enumerate() {
+        match row(index, action) {
             Ok((row, gaps)) => {
                 rows.push(row);
                 deferred.extend(gaps);
@@ -186,7 +224,7 @@ struct Judge<'a, 'm> {
     authorizer: Authorizer,
     slices: HashMap<EntityUid, Slice>,
     /// Rows that ask the same get the same answer; long plans repeat themselves.
-    judged: HashMap<Question, (DecisionRow, Vec<String>)>,
+    judged: HashMap<Question, Judged>,
 }
 
 /// Principal, action, resource and the row's own parameters.
@@ -198,7 +236,7 @@ impl<'a, 'm> Judge<'a, 'm> {
     }
 
     /// The row, and the gaps that will be asked for at the moment of use.
-    fn row(&mut self, action: &IntendedAction) -> Result<(DecisionRow, Vec<String>), Problem> {
+    fn row(&mut self, action: &IntendedAction) -> Result<Judged, Problem> {
         let parameters = action.parameters_text();
         let gates = self.moment.gates_for(&action.id);
         let asked = format!("{parameters}{gates:?}");
@@ -211,7 +249,7 @@ impl<'a, 'm> Judge<'a, 'm> {
         Ok(judged)
     }
 
-    fn judge(&mut self, action: &IntendedAction) -> Result<(DecisionRow, Vec<String>), Problem> {
+    fn judge(&mut self, action: &IntendedAction) -> Result<Judged, Problem> {
         let mut deferred = Vec::new();
         let bundle = self.requests.bundle();
         let facts = self.requests.facts().entities();
@@ -232,6 +270,7 @@ impl<'a, 'm> Judge<'a, 'm> {
             decided_by: None,
             reason: String::new(),
             needs: Vec::new(),
+            lifted: Vec::new(),
             gaps: Vec::new(),
             blocked_by: Vec::new(),
             errors: full.errors,
@@ -248,6 +287,7 @@ impl<'a, 'm> Judge<'a, 'm> {
                 if !closed.allow {
                     row.basis = Basis::Approved;
                     row.needs = gates(bundle, &closed.policies);
+                    row.lifted = closed.policies;
                 }
             }
         } else {
@@ -283,6 +323,7 @@ impl<'a, 'm> Judge<'a, 'm> {
             row.errors.dedup();
             row.basis = Basis::Indeterminate;
             row.needs.clear();
+            row.lifted.clear();
             row.gaps.clear();
         }
         let deciding = deciding(bundle, &row);

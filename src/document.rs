@@ -2,7 +2,8 @@
 
 use crate::approval::{Approvals, JudgedApproval};
 use crate::config::Config;
-use crate::decision::{Basis, DecisionTable, Verdict};
+use crate::decision::{Basis, DecisionRow, DecisionTable, Verdict};
+use crate::plan::IntendedAction;
 use crate::policy::annotations::RejectCode;
 use crate::problem::Problem;
 use crate::request::{Moment, Requests};
@@ -199,6 +200,9 @@ pub struct Row {
     pub reason: String,
     /// What approvals must open; where it is approved, what they did open.
     pub needs: Vec<Need>,
+    /// The bans that approvals lifted, sorted; only where it is approved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifted: Vec<String>,
     /// Gaps that must be closed, sorted.
     pub gaps: Vec<String>,
     /// Denied rows that come before it.
@@ -208,6 +212,18 @@ pub struct Row {
     /// Free text that no policy reads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+}
+
+/// One decision at the moment of use, and what it was made by.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct UseDecision {
+    /// The bundle that judged it.
+    pub policies: Hashed,
+    /// The facts it was judged by.
+    pub facts: FactsSummary,
+    /// The decision.
+    pub row: Row,
 }
 
 /// Whether a row may run.
@@ -241,26 +257,8 @@ impl Decisions {
         let name = |index: &usize| plan.actions.get(*index).map(|action| action.id.clone());
         let mut decisions = Vec::new();
         for (action, row) in plan.actions.iter().zip(&table.rows) {
-            let context = row.context.to_json_value().map_err(|error| {
-                Problem::failure(format!("the context of plan action `{}` has no JSON form: {error}", action.id))
-            })?;
-            decisions.push(Row {
-                id: action.id.clone(),
-                principal: action.principal.to_string(),
-                action: action.action.to_string(),
-                resource: action.resource.to_string(),
-                context,
-                decision: if row.basis.allows() { RowDecision::Allow } else { RowDecision::Deny },
-                basis: row.basis,
-                policies: row.policies.clone(),
-                decided_by: row.decided_by.clone(),
-                reason: row.reason.clone(),
-                needs: row.needs.iter().map(|gate| Need { gate: gate.clone() }).collect(),
-                gaps: row.gaps.clone(),
-                blocked_by: row.blocked_by.iter().filter_map(name).collect(),
-                errors: row.errors.clone(),
-                labels: action.labels.clone(),
-            });
+            let blocked_by = row.blocked_by.iter().filter_map(name).collect();
+            decisions.push(Row { blocked_by, ..Row::new(action, row)? });
         }
         Ok(Self {
             version: 1,
@@ -335,6 +333,31 @@ fn marks(approvals: &Approvals, config: &Config) -> Vec<String> {
 }
 
 impl Row {
+    /// Writes down one decision by itself, whatever comes before it in the plan.
+    pub fn new(action: &IntendedAction, row: &DecisionRow) -> Result<Self, Problem> {
+        let context = row.context.to_json_value().map_err(|error| {
+            Problem::failure(format!("the context of plan action `{}` has no JSON form: {error}", action.id))
+        })?;
+        Ok(Self {
+            id: action.id.clone(),
+            principal: action.principal.to_string(),
+            action: action.action.to_string(),
+            resource: action.resource.to_string(),
+            context,
+            decision: if row.basis.allows() { RowDecision::Allow } else { RowDecision::Deny },
+            basis: row.basis,
+            policies: row.policies.clone(),
+            decided_by: row.decided_by.clone(),
+            reason: row.reason.clone(),
+            needs: row.needs.iter().map(|gate| Need { gate: gate.clone() }).collect(),
+            lifted: row.lifted.clone(),
+            gaps: row.gaps.clone(),
+            blocked_by: Vec::new(),
+            errors: row.errors.clone(),
+            labels: action.labels.clone(),
+        })
+    }
+
     /// What it still needs, for people: gates, gaps, blockers or errors, then the reason.
     pub fn because(&self) -> String {
         let mut parts = Vec::new();

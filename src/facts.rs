@@ -18,12 +18,20 @@ use std::str::FromStr as _;
 pub struct RawFacts {
     /// JSON arrays of entities, in Cedar's entity format.
     pub sources: Vec<Source>,
+    /// The name under which the digest lists each of them: `entities/runs.json`, `postgres/grants`.
+    pub names: Vec<String>,
     /// Where they come from: `entities`, or `postgres`.
     pub origin: &'static str,
-    /// Sha-256 over them.
-    pub digest: Digest,
     /// What messages call the folder or database.
     pub name: String,
+}
+
+impl RawFacts {
+    /// Sha-256 over the `sha256sum` listing of the sources under their names.
+    pub fn digest(&self) -> Digest {
+        let digests = self.sources.iter().map(|source| Digest::of(source.text().as_bytes()));
+        Digest::of_listing(self.names.iter().map(String::as_str).zip(digests))
+    }
 }
 
 /// Entities that conform to the schema, each there once, and every one that any of them refers to.
@@ -33,6 +41,7 @@ pub struct Facts {
     people: BTreeSet<EntityUid>,
     origin: &'static str,
     digest: Digest,
+    texts: Vec<(String, String)>,
 }
 
 impl Facts {
@@ -104,7 +113,11 @@ impl Facts {
             diagnostics::problems(&error, "the facts do not fit together", &Source::new(raw.name.clone(), ""))
         }));
         match entities {
-            Some(entities) => problems.or(Self { entities, people, origin: raw.origin, digest: raw.digest }),
+            Some(entities) => {
+                let texts = raw.sources.iter().map(|source| source.text().to_owned());
+                let texts = raw.names.iter().cloned().zip(texts).collect();
+                problems.or(Self { entities, people, origin: raw.origin, digest: raw.digest(), texts })
+            }
             None => Err(problems),
         }
     }
@@ -122,6 +135,11 @@ impl Facts {
     /// Sha-256 over what was read.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// What was read, each text under the name the digest lists it by.
+    pub fn texts(&self) -> &[(String, String)] {
+        &self.texts
     }
 
     /// Whether the entity belongs to the bundle, so that its group membership is signed with the policies.

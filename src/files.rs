@@ -123,17 +123,16 @@ pub fn read_invariants(folder: &Path) -> Result<Vec<Source>, Problems> {
 pub fn read_entities(folder: &Path) -> Result<RawFacts, Problems> {
     let name = folder.display().to_string();
     let mut problems = Problems::new();
-    let (mut sources, mut listing) = (Vec::new(), Vec::new());
+    let (mut sources, mut names) = (Vec::new(), Vec::new());
     for path in below(folder)?.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"))
     {
         if let Some(source) = problems.absorb(read(&path)) {
             let relative = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-            listing.push((format!("entities/{relative}"), Digest::of(source.text().as_bytes())));
+            names.push(format!("entities/{relative}"));
             sources.push(source);
         }
     }
-    let digest = Digest::of_listing(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
-    problems.or(RawFacts { sources, origin: "entities", digest, name })
+    problems.or(RawFacts { sources, names, origin: "entities", name })
 }
 
 /// Reads every `*.json` file of a folder as an approval, with the signatures beside it.

@@ -19,7 +19,7 @@ pub enum Stage {
 }
 
 /// What changes from one asking to the next.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moment {
     /// The time of the decision.
     pub now: Timestamp,

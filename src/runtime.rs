@@ -2,10 +2,11 @@
 
 use crate::approval::Approvals;
 use crate::decision::{Basis, DecisionRow};
-use crate::document::Clock;
+use crate::document::{Clock, FactsSummary, Hashed, Row, UseDecision};
 use crate::ledger::{ApprovalUsed, Consumption, Event, JournalEntry, Ledger, RunStart, RunStarted, Use};
 use crate::plan::{IntendedAction, RunPlan};
 use crate::problem::Problem;
+use crate::request::Requests;
 use crate::time::Timestamp;
 use std::process::Command;
 
@@ -14,6 +15,7 @@ use std::process::Command;
 /// INVARIANT: the row is allowed; [`Permission::of`] is the only way to make one.
 #[derive(Clone, Copy, Debug)]
 pub struct Permission<'a> {
+    requests: &'a Requests<'a>,
     plan: &'a RunPlan,
     action: &'a IntendedAction,
     row: &'a DecisionRow,
@@ -35,13 +37,13 @@ pub enum Outcome {
 impl<'a> Permission<'a> {
     /// A permission, if the row allows.
     pub fn of(
-        plan: &'a RunPlan,
+        requests: &'a Requests<'a>,
         action: &'a IntendedAction,
         row: &'a DecisionRow,
         approvals: &'a Approvals,
         now: Timestamp,
     ) -> Option<Self> {
-        row.basis.allows().then_some(Self { plan, action, row, approvals, now })
+        row.basis.allows().then_some(Self { requests, plan: requests.plan(), action, row, approvals, now })
     }
 
     /// Uses the approvals up, then runs exactly this command.
@@ -63,7 +65,11 @@ impl<'a> Permission<'a> {
         if let Consumption::AlreadyConsumed(earlier) = ledger.consume(&uses)? {
             return Ok(Outcome::AlreadyConsumed(earlier));
         }
-        ledger.append(&self.entry(Event::Started, None, argv, &uses, self.now))?;
+        let decision = self.decision()?;
+        ledger.append(&JournalEntry {
+            decision: Some(Box::new(decision)),
+            ..self.entry(Event::Started, None, argv, &uses, self.now)
+        })?;
         let Some((program, arguments)) = argv.split_first() else {
             return Err(Problem::invalid(format!("plan action `{}` names nothing to run", self.action.id)));
         };
@@ -125,6 +131,17 @@ impl<'a> Permission<'a> {
                 })
                 .collect(),
             principal: self.action.principal.to_string(),
+            decision: None,
         }
+    }
+
+    /// What the journal keeps of the decision, so that a report need not take the word of whoever ran it.
+    fn decision(&self) -> Result<UseDecision, Problem> {
+        let facts = self.requests.facts();
+        Ok(UseDecision {
+            policies: Hashed { sha256: self.requests.bundle().digest().to_string() },
+            facts: FactsSummary { source: facts.origin().to_owned(), sha256: facts.digest().to_string() },
+            row: Row::new(self.action, self.row)?,
+        })
     }
 }

@@ -42,7 +42,7 @@ impl Arguments {
         let row = decide_one(&walk.requests, action, &walk.moment)?;
         let mut text =
             format!("{}: {} ({})\n", action.id, if row.basis.allows() { "allow" } else { "DENY" }, row.basis.words());
-        let Some(permission) = Permission::of(plan, action, &row, &walk.approvals, walk.moment.now) else {
+        let Some(permission) = Permission::of(&walk.requests, action, &row, &walk.approvals, walk.moment.now) else {
             let _ = writeln!(text, "{}", denied(&row));
             return Ok((text, exit(Verdict::of(row.basis))));
         };

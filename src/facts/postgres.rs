@@ -2,7 +2,6 @@
 
 use super::RawFacts;
 use crate::db::{Access, DatabaseError, Snapshot};
-use crate::digest::Digest;
 use crate::problem::{Problem, Problems, Source};
 use crate::schema::RunSchema;
 use crate::time::Timestamp;
@@ -296,15 +295,14 @@ fn merge(
             Source::new(source.name(), format!("{:#}\n", Value::Array(kept)))
         });
     }
-    let mut listing = vec![("entities".to_owned(), recorded.digest)];
+    let mut names = recorded.names.clone();
     for (name, keys) in answers {
         let entities: Vec<Value> = keys.iter().filter_map(|key| live.remove(key)).collect();
         let text = format!("{:#}\n", Value::Array(entities));
-        listing.push((format!("postgres/{name}"), Digest::of(text.as_bytes())));
+        names.push(format!("postgres/{name}"));
         sources.push(Source::new(format!("query `{name}`"), text));
     }
-    let digest = Digest::of_listing(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
-    problems.or(RawFacts { sources, origin: "postgres", digest, name: "the database".to_owned() })
+    problems.or(RawFacts { sources, names, origin: "postgres", name: "the database".to_owned() })
 }
 
 /// Adds what was recorded and is not live.

@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use serde::Serialize;
 
 /// What a journal holds.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Default, Debug)]
 pub struct Journal {
     /// The records that were asked for, in order.
     pub records: Vec<JournalRecord>,

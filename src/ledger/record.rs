@@ -1,7 +1,7 @@
 //! What a ledger keeps: its id, uses, starts of runs, and journal records; read strictly, written as JSON of version 1.
 
 use crate::digest::Digest;
-use crate::document::Clock;
+use crate::document::{Clock, UseDecision};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -80,7 +80,7 @@ pub struct RunStart {
 }
 
 /// What the journal says of one action, before it has a number.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct JournalEntry {
     /// When.
     pub time: Timestamp,
@@ -102,6 +102,8 @@ pub struct JournalEntry {
     pub approvals: Vec<ApprovalUsed>,
     /// By whom.
     pub principal: String,
+    /// The decision by which it began; only where it begins.
+    pub decision: Option<Box<UseDecision>>,
 }
 
 /// What happened to an action.
@@ -138,7 +140,7 @@ pub struct ApprovalUsed {
 }
 
 /// One record of the journal. Numbers run from 1 without a gap.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Line", into = "Line")]
 pub struct JournalRecord {
     /// Its number.
@@ -167,24 +169,28 @@ struct Line {
     argv: Vec<String>,
     approvals: Vec<ApprovalUsed>,
     principal: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decision: Option<Box<UseDecision>>,
 }
 
 impl TryFrom<Line> for JournalRecord {
     type Error = String;
     fn try_from(line: Line) -> Result<Self, String> {
         let Line { version, sequence, time, clock, run, plan_sha256: plan, action, event, .. } = line;
-        let Line { exit_status, argv, approvals, principal, .. } = line;
+        let Line { exit_status, argv, approvals, principal, decision, .. } = line;
         if version != VERSION {
             return Err(format!("version {version} is not known"));
         }
-        let entry = JournalEntry { time, clock, run, plan, action, event, exit_status, argv, approvals, principal };
+        let entry =
+            JournalEntry { time, clock, run, plan, action, event, exit_status, argv, approvals, principal, decision };
         Ok(Self { sequence, entry })
     }
 }
 
 impl From<JournalRecord> for Line {
     fn from(JournalRecord { sequence, entry }: JournalRecord) -> Self {
-        let JournalEntry { time, clock, run, plan, action, event, exit_status, argv, approvals, principal } = entry;
+        let JournalEntry { time, clock, run, plan, action, event, exit_status, .. } = entry;
+        let JournalEntry { argv, approvals, principal, decision, .. } = entry;
         let (version, plan_sha256) = (VERSION, plan);
         Self {
             version,
@@ -199,6 +205,7 @@ impl From<JournalRecord> for Line {
             argv,
             approvals,
             principal,
+            decision,
         }
     }
 }

@@ -121,8 +121,11 @@ pub struct Annotations {
     pub severity: Option<String>,
     /// What to do instead.
     pub advice: Option<String>,
-    /// Observations that can confirm or refute "not done"; `none` stands alone.
+    /// Observations that can confirm or refute "not done", each `kind:name` or, where only one of its counters or values
+    /// tells, `kind:name#counter`; `none` stands alone.
     pub evidence: Vec<String>,
+    /// The id of the ban without whose breach this one cannot be broken: a switch that was never on cannot be left on.
+    pub presupposes: Option<String>,
 }
 
 /// Something wrong with one annotation, and what to do.
@@ -166,9 +169,9 @@ impl Annotations {
         let tier = if is_forbid {
             parse_tier(&found, gates, &mut faults)
         } else {
-            for key in ["tier", "gate", "gap", "code"] {
+            for key in ["tier", "gate", "gap", "code", "presupposes"] {
                 if found.contains_key(key) {
-                    faults.push((format!("is a permit with `@{key}`"), Some("only a forbid has a tier".to_owned())));
+                    faults.push((format!("is a permit with `@{key}`"), Some("only a forbid has that".to_owned())));
                 }
             }
             None
@@ -190,7 +193,9 @@ impl Annotations {
             faults.push(("has `none` beside other evidence".to_owned(), Some(help)));
         }
         let advice = found.get("advice").map(|advice| (*advice).to_owned());
-        if faults.is_empty() { Ok(Self { id, title, tier, severity, advice, evidence }) } else { Err(faults) }
+        let presupposes = found.get("presupposes").map(|ban| (*ban).to_owned());
+        let read = Self { id, title, tier, severity, advice, evidence, presupposes };
+        if faults.is_empty() { Ok(read) } else { Err(faults) }
     }
 }
 
@@ -255,7 +260,8 @@ fn is_kebab_case(id: &str) -> bool {
         .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
 }
 
-const KEYS: [&str; 9] = ["id", "title", "tier", "gate", "gap", "code", "severity", "advice", "evidence"];
+const KEYS: [&str; 10] =
+    ["id", "title", "tier", "gate", "gap", "code", "severity", "advice", "evidence", "presupposes"];
 const TIERS: [&str; 4] = ["absolute", "approval", "precondition", "gate"];
 const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 

@@ -4,7 +4,7 @@ pub mod annotations;
 pub mod diagnostics;
 
 use crate::digest::{Digest, Listing};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Problem, Problems, Source, nearest};
 use crate::schema::RunSchema;
 use crate::signature::AllowedSigners;
 use annotations::{Annotations, Tier};
@@ -117,6 +117,7 @@ impl PolicyBundle {
             Some(source) => problems.absorb(AllowedSigners::parse(source)),
             None => Some(AllowedSigners::nobody()),
         };
+        refuse_unknown_presuppositions(&policies, &by_id, &mut problems);
         // Ids must be unique before policies can be joined, and only named policies can be validated.
         let (Some(schema), Some(signers), true) = (schema, signers, problems.is_empty()) else { return Err(problems) };
         validate(&schema, &policies, &by_id, &mut problems);
@@ -243,6 +244,24 @@ fn parse_file(source: &Source, gates: Option<&[String]>) -> Result<Vec<BundlePol
         }
     }
     problems.or(policies)
+}
+
+/// `@presupposes` names another ban that is a row of the report.
+fn refuse_unknown_presuppositions(policies: &[BundlePolicy], by_id: &BTreeMap<String, usize>, problems: &mut Problems) {
+    for policy in policies {
+        let Some(other) = &policy.annotations.presupposes else { continue };
+        let found = by_id.get(other).and_then(|index| policies.get(*index));
+        let is_row = |other: &BundlePolicy| !matches!(other.annotations.tier, None | Some(Tier::Gate(_)));
+        if other != policy.id() && found.is_some_and(is_row) {
+            continue;
+        }
+        let message = format!("policy `{}` presupposes `{other}`, which is no other ban of the report", policy.id());
+        let help = match nearest(other, by_id.keys().map(String::as_str)) {
+            Some(meant) if meant != policy.id() => format!("did you mean `{meant}`?"),
+            _ => "name the id of the ban that must be broken first".to_owned(),
+        };
+        problems.push(Problem::invalid(message).at(&policy.source, policy.span.clone()).help(help));
+    }
 }
 
 /// Strict validation; a warning is as bad as an error.

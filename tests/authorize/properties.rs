@@ -53,8 +53,8 @@ impl Texts {
         let bundle = PolicyBundle::parse(&sources).ok()?;
         let raw = RawFacts {
             sources: vec![Source::new("facts", serde_json::Value::Array(self.entities.clone()).to_string())],
+            names: vec!["entities/facts.json".to_owned()],
             origin: "entities",
-            digest: Digest::of(b""),
             name: "facts".to_owned(),
         };
         let facts = Facts::admit(&raw, &bundle).unwrap();

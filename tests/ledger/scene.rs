@@ -78,6 +78,7 @@ pub fn entry(run: &str, at: &str) -> JournalEntry {
         argv: vec!["tool".to_owned(), "a \"b\"\n".to_owned()],
         approvals: vec![ApprovalUsed { id: "ap-1".to_owned(), gate: "SG_1".to_owned(), sha256: Digest::of(b"ap-1") }],
         principal: "Cutter::Agent::\"run-agent\"".to_owned(),
+        decision: None,
     }
 }
 
