@@ -78,6 +78,14 @@ impl Listing {
         &self.0
     }
 
+    /// The digest of the entry of this name.
+    pub fn digest_of(&self, name: &str) -> Option<Digest> {
+        self.0.lines().find_map(|line| {
+            let (digest, found) = line.split_once("  ")?;
+            (found == name).then(|| Digest::parse(digest)).flatten()
+        })
+    }
+
     /// The digest of the text: what `sha256sum` says of it.
     pub fn digest(&self) -> Digest {
         Digest::of(self.0.as_bytes())

@@ -1,8 +1,9 @@
-//! `cutter ledger`: make the store in which approvals are used up and runs recorded.
+//! `cutter ledger`: make the store in which approvals are used up and runs recorded, and check its chain of attestations.
 
 use super::common::{Format, LoneLedgerArguments, NamedLedger, OutputArguments, unsupported};
 use super::{Exit, Outcome, no_json};
-use crate::ledger::{LedgerId, PostgresLedger};
+use crate::digest::Digest;
+use crate::ledger::{Chain, Head, LedgerId, PostgresLedger};
 use crate::problem::Problem;
 use crate::render;
 use clap::{Args, Subcommand};
@@ -18,6 +19,28 @@ pub struct Arguments {
 enum Command {
     /// Make a new ledger with a random id, once; the owner of the shared ledger runs this
     Init(InitArguments),
+    /// Check the chain of attestations, and with `--head` and `--length` that its end was not cut off
+    Verify(VerifyArguments),
+    /// Print the two lines to publish: the digest of the last attestation, and how many there are
+    Head(HeadArguments),
+}
+
+#[derive(Args, Debug)]
+struct VerifyArguments {
+    #[command(flatten)]
+    ledger: LoneLedgerArguments,
+    /// The head that was published, by somebody the ledger's owner cannot overrule
+    #[arg(long, value_name = "SHA256", value_parser = digest, requires = "length")]
+    head: Option<Digest>,
+    /// The length that was published with it
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), requires = "head")]
+    length: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+struct HeadArguments {
+    #[command(flatten)]
+    ledger: LoneLedgerArguments,
 }
 
 #[derive(Args, Debug)]
@@ -36,8 +59,96 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         match &self.command {
             Command::Init(arguments) => arguments.run(output),
+            Command::Verify(arguments) => arguments.run(output),
+            Command::Head(arguments) => arguments.run(output),
         }
     }
+}
+
+/// A chain that was checked, version 1.
+#[derive(Serialize)]
+struct Checked {
+    version: u32,
+    ledger: String,
+    id: String,
+    /// Of the last attestation; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<String>,
+    length: u64,
+    /// Whether a published head and length were checked.
+    against_published: bool,
+    faults: Vec<String>,
+}
+
+impl Checked {
+    fn read(named: &NamedLedger, published: Option<&Head>) -> Result<Self, Problem> {
+        let ledger = named.store();
+        let id = ledger.id()?.ok_or_else(|| {
+            Problem::failure(format!("there is no ledger at `{}`", ledger.name())).help("name it with `--ledger`")
+        })?;
+        let chain = Chain::read(&id, &ledger.attestations()?);
+        let mut faults = chain.faults.clone();
+        faults.extend(published.and_then(|published| chain.missing(published)));
+        Ok(Self {
+            version: 1,
+            ledger: ledger.name(),
+            id: id.to_string(),
+            head: chain.head().map(|head| head.sha256.to_string()),
+            length: chain.digests.len() as u64,
+            against_published: published.is_some(),
+            faults,
+        })
+    }
+
+    fn show(&self, output: &OutputArguments, text: String) -> Outcome {
+        let text = match output.format {
+            Format::Table => text,
+            Format::Json => render::json::document(self).map_err(no_json)?,
+            other => return Err(unsupported(other, "ledger").into()),
+        };
+        Ok((text, if self.faults.is_empty() { Exit::Authorized } else { Exit::Untrusted }))
+    }
+
+    fn lines(&self) -> String {
+        let head = self.head.as_deref().unwrap_or("none");
+        format!("head     {head}\nlength   {}\n", self.length)
+    }
+}
+
+impl VerifyArguments {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
+        let checked = Checked::read(&self.ledger.locate()?, published.as_ref())?;
+        let mut text = checked.lines();
+        for fault in &checked.faults {
+            text.push_str(&format!("broken   {}\n", render::printable(fault)));
+        }
+        if checked.faults.is_empty() {
+            text.push_str(match checked.against_published {
+                true => "chain    holds, and what was published is in it\n",
+                false => "chain    holds; whether its end was cut off, only a published head and length show\n",
+            });
+        }
+        checked.show(output, text)
+    }
+}
+
+impl HeadArguments {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        let checked = Checked::read(&self.ledger.locate()?, None)?;
+        if let Some(fault) = checked.faults.first() {
+            return Err(Problem::untrusted(format!("the chain does not hold: {fault}"))
+                .help("publish nothing of it; `cutter ledger verify` says all that is wrong")
+                .into());
+        }
+        let text = checked.lines();
+        checked.show(output, text)
+    }
+}
+
+/// Reads a digest of the command line.
+pub fn digest(text: &str) -> Result<Digest, String> {
+    Digest::parse(text).ok_or_else(|| "write 64 lower-case hexadecimal digits".to_owned())
 }
 
 impl InitArguments {

@@ -6,6 +6,7 @@
 //!   ledger.json            the id; written last, so that a ledger is there whole or not at all
 //!   uses/<approval>-<action>.json   one file a use: the approval's sha256, the sha256 of the action's name
 //!   runs/<run>.json        one file a run that began: the sha256 of its id
+//!   attestations/<n>.json   the exact statements of the chain, numbered from 1 in eight digits
 //!   journal.ndjson         one record a line, appended under its lock; a line that was cut short stays, and is reported
 //! ```
 //!
@@ -13,9 +14,10 @@
 
 mod disk;
 
+use super::chain::Head;
 use super::journal::Journal;
 use super::record::{JournalEntry, JournalRecord, LedgerId, RunStart, Use};
-use super::{Consumption, Ledger, RunStarted, already_made, missing, ordered};
+use super::{Attested, Consumption, Ledger, RunStarted, already_made, missing, ordered};
 use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::time::Timestamp;
@@ -48,6 +50,31 @@ impl DirectoryLedger {
 
     fn journal_path(&self) -> PathBuf {
         self.path.join("journal.ndjson")
+    }
+
+    fn attestations_folder(&self) -> PathBuf {
+        self.path.join("attestations")
+    }
+
+    /// The numbers that are taken, in order; a name that is no number is a fault of the ledger.
+    fn attestation_numbers(&self) -> Result<Vec<u64>, Problem> {
+        let folder = self.attestations_folder();
+        if self.id()?.is_none() || !disk::folder_exists(&folder)? {
+            return Ok(Vec::new());
+        }
+        let number = |name: String| {
+            let number = name.strip_suffix(".json").and_then(|digits| digits.parse().ok());
+            let number = number.filter(|number| attestation_name(*number) == name);
+            number.ok_or_else(|| disk::spoilt(&folder.join(&name), "its name is no number"))
+        };
+        let mut numbers = record_names(&folder)?.into_iter().map(number).collect::<Result<Vec<u64>, _>>()?;
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn read_attestation(&self, number: u64) -> Result<String, Problem> {
+        let path = self.attestations_folder().join(attestation_name(number));
+        disk::read_text(&path)?.ok_or_else(|| lost(&path))
     }
 
     fn write_target(&self) -> Result<(), Problem> {
@@ -202,6 +229,27 @@ impl Ledger for DirectoryLedger {
     fn last_time(&self) -> Result<Option<Timestamp>, Problem> {
         Ok(self.journal(None)?.last_time())
     }
+
+    fn attestation_head(&self) -> Result<Option<Head>, Problem> {
+        let Some(number) = self.attestation_numbers()?.last().copied() else { return Ok(None) };
+        let text = self.read_attestation(number)?;
+        Ok(Some(Head { sha256: Digest::of(text.as_bytes()), length: number }))
+    }
+
+    fn append_attestation(&self, number: u64, statement: &str) -> Result<Attested, Problem> {
+        self.write_target()?;
+        disk::make_folder(&self.attestations_folder())?;
+        let name = attestation_name(number);
+        match disk::create_text(&self.attestations_folder(), &name, statement)? {
+            Creation::Created => Ok(Attested::Appended),
+            Creation::Present => Ok(Attested::Taken),
+        }
+    }
+
+    fn attestations(&self) -> Result<Vec<(u64, String)>, Problem> {
+        let numbers = self.attestation_numbers()?;
+        numbers.into_iter().map(|number| Ok((number, self.read_attestation(number)?))).collect()
+    }
 }
 
 /// The end of a journal that is about to grow.
@@ -247,6 +295,10 @@ fn record_names(folder: &Path) -> Result<Vec<String>, Problem> {
     }
     names.sort();
     Ok(names)
+}
+
+fn attestation_name(number: u64) -> String {
+    format!("{number:08}.json")
 }
 
 fn use_name(approval: Digest, action: &str) -> String {

@@ -1,11 +1,13 @@
 //! The ledger: where approvals are used up, runs begin once, and what was done is written down. One trait, two stores.
 //! Looking never writes. A use is on disk before `consume` returns, so that no crash gives it back.
 
+mod chain;
 mod directory;
 mod journal;
 mod postgres;
 mod record;
 
+pub use chain::{Chain, Head};
 pub use directory::DirectoryLedger;
 pub use journal::{Damage, Journal};
 pub use postgres::{LedgerSettings, PostgresLedger};
@@ -54,6 +56,25 @@ pub trait Ledger {
 
     /// The latest time that a record of the journal bears.
     fn last_time(&self) -> Result<Option<Timestamp>, Problem>;
+
+    /// The last attestation of the chain; `None` where there is none.
+    fn attestation_head(&self) -> Result<Option<Head>, Problem>;
+
+    /// Keeps an attestation under this number, which is taken once, and has it on disk before it returns.
+    fn append_attestation(&self, number: u64, statement: &str) -> Result<Attested, Problem>;
+
+    /// Every attestation with its number, in order; what cannot be read is an error.
+    fn attestations(&self) -> Result<Vec<(u64, String)>, Problem>;
+}
+
+/// Whether an attestation was kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Attested {
+    /// By this call.
+    Appended,
+    /// Another has that number.
+    Taken,
 }
 
 /// Whether approvals were used up.

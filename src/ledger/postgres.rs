@@ -4,9 +4,10 @@
 mod fault;
 mod rows;
 
+use super::chain::Head;
 use super::journal::{Damage, Journal, cause};
 use super::record::{JournalEntry, JournalRecord, LedgerId, RunStart, Use, VERSION};
-use super::{Consumption, Ledger, RunStarted, already_made, missing, ordered};
+use super::{Attested, Consumption, Ledger, RunStarted, already_made, missing, ordered};
 use crate::db::{Access, DatabaseError, DatabaseSettings, Snapshot, WritingTransaction, identifier, literal};
 use crate::digest::Digest;
 use crate::problem::Problem;
@@ -205,6 +206,27 @@ impl Ledger for PostgresLedger {
             latest.map(|text| Timestamp::parse(&text).ok_or(Fault::Spoilt("the journal"))).transpose()
         })?;
         Ok(found.flatten())
+    }
+
+    fn attestation_head(&self) -> Result<Option<Head>, Problem> {
+        let found = self.look(|snapshot| {
+            let last = rows::all(&snapshot.query(rows::LAST_ATTESTATION, &[])?, rows::attestation)?.pop();
+            Ok(last.map(|(length, text)| Head { sha256: Digest::of(text.as_bytes()), length }))
+        })?;
+        Ok(found.flatten())
+    }
+
+    fn append_attestation(&self, number: u64, statement: &str) -> Result<Attested, Problem> {
+        let key = i64::try_from(number).map_err(|_| Fault::Spoilt("the chain").problem("it cannot grow"))?;
+        self.write(|transaction| match rows::insert_attestation(transaction, key, statement)? {
+            true => Ok(Written::Kept(Attested::Appended)),
+            false => Ok(Written::Nothing(Attested::Taken)),
+        })
+    }
+
+    fn attestations(&self) -> Result<Vec<(u64, String)>, Problem> {
+        let found = self.look(|snapshot| rows::all(&snapshot.query(rows::ATTESTATIONS, &[])?, rows::attestation))?;
+        Ok(found.unwrap_or_default())
     }
 }
 

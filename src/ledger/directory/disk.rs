@@ -106,6 +106,24 @@ pub fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Proble
     }
 }
 
+/// Reads a whole text; `None` where there is none.
+pub fn read_text(path: &Path) -> Result<Option<String>, Problem> {
+    let Some(file) = open(path, OpenOptions::new().read(true))? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    let read = file.take(LARGEST_TEXT + 1).read_to_end(&mut bytes);
+    read.map_err(|error| failed(path, "cannot be read", &error))?;
+    if bytes.len() as u64 > LARGEST_TEXT {
+        return Err(spoilt(path, "it is larger than anything that was written"));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| spoilt(path, "it is not UTF-8"))
+}
+
+/// Writes a text under a name that must be free: complete and synced from the moment it has that name.
+pub fn create_text(folder: &Path, name: &str, text: &str) -> Result<Creation, Problem> {
+    let path = folder.join(name);
+    create(folder, &path, text.as_bytes()).map_err(|error| failed(&path, "cannot be written", &error))
+}
+
 /// Writes a record under a name that must be free: complete and synced from the moment it has that name.
 pub fn create_record<T: Serialize>(folder: &Path, name: &str, record: &T) -> Result<Creation, Problem> {
     let path = folder.join(name);
@@ -165,6 +183,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 const LARGEST_RECORD: u64 = 1024 * 1024;
+
+const LARGEST_TEXT: u64 = 1024 * 1024 * 1024;
 
 const RESTORE: &str =
     "what it recorded counts as used; restore the file from a copy, or have new approvals made for a new ledger";

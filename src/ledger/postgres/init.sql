@@ -32,5 +32,11 @@ CREATE TABLE cutter_ledger.journal (
   recorded_by name NOT NULL DEFAULT session_user
 );
 CREATE INDEX journal_run ON cutter_ledger.journal (run, sequence);
+CREATE TABLE cutter_ledger.attestations (
+  sequence bigint PRIMARY KEY CHECK (sequence > 0),
+  statement text NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  recorded_by name NOT NULL DEFAULT session_user
+);
 REVOKE ALL ON SCHEMA cutter_ledger FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA cutter_ledger FROM PUBLIC;

@@ -69,6 +69,28 @@ pub fn insert_record(
     Ok(())
 }
 
+/// A row of [`ATTESTATIONS`].
+pub fn attestation(row: &Row) -> Option<(u64, String)> {
+    let number = row.try_get::<_, i64>(0).ok()?;
+    Some((u64::try_from(number).ok()?, row.try_get(1).ok()?))
+}
+
+/// Whether the number is this statement's.
+pub fn insert_attestation(
+    transaction: &mut WritingTransaction<'_>,
+    number: i64,
+    statement: &str,
+) -> Result<bool, Fault> {
+    let sql = "INSERT INTO cutter_ledger.attestations (sequence, statement) VALUES ($1, $2) \
+               ON CONFLICT DO NOTHING RETURNING true";
+    Ok(!transaction.query(sql, &[&number, &statement])?.is_empty())
+}
+
+pub const ATTESTATIONS: &str = "SELECT sequence, statement FROM cutter_ledger.attestations ORDER BY sequence";
+
+pub const LAST_ATTESTATION: &str =
+    "SELECT sequence, statement FROM cutter_ledger.attestations ORDER BY sequence DESC LIMIT 1";
+
 pub const USES: &str = "SELECT approval_sha256, action, approval_id, gate, run, \
      to_char(\"time\" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), principal FROM cutter_ledger.uses";
 
