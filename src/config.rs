@@ -6,7 +6,7 @@ use crate::facts::postgres::FactsSettings;
 use crate::ledger::LedgerSettings;
 use crate::problem::{Problem, Problems, Source};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The configuration of one domain.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Config {
     /// What is to be observed.
     #[serde(default)]
     pub evidence: EvidenceSettings,
+    /// What must not be written anywhere.
+    #[serde(default)]
+    pub secrets: SecretSettings,
 }
 
 /// What is particular about one gate.
@@ -47,9 +50,39 @@ pub struct Effect {
     /// Exactly the command that brings it about: program and arguments, run without a shell.
     #[serde(default)]
     pub argv: Vec<String>,
+    /// What it is to change: counters and by how much, by the observation's id; no counter means in whatever way.
+    #[serde(default)]
+    pub expects: BTreeMap<String, BTreeMap<String, Amount>>,
+}
+
+/// By how much a counter moves.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(untagged, expecting = "a whole number, or where in the row's context it stands")]
+pub enum Amount {
+    /// By this number.
+    Number(i64),
+    /// By what stood here in the context of the row's request at the moment of use: `run.facts.cutplan.units`.
+    Context(String),
+}
+
+/// What must not be written anywhere.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretSettings {
+    /// Environment variables whose values are secrets, beside those that `[database]` and `[ledger]` name.
+    #[serde(default)]
+    pub variables: Vec<String>,
 }
 
 impl Config {
+    /// The environment variables whose values are secrets, sorted: hosts, ports and names of roles and databases are none.
+    pub fn secret_variables(&self) -> Vec<String> {
+        let databases = self.database.iter().chain(self.ledger.iter().map(|ledger| &ledger.database));
+        let of_database = databases.flat_map(|database| [&database.url_env, &database.password_env]).flatten();
+        let all: BTreeSet<&String> = of_database.chain(&self.secrets.variables).collect();
+        all.into_iter().cloned().collect()
+    }
+
     /// Reads `cutter.toml`; an unknown key is an error.
     pub fn parse(source: &Source) -> Result<Self, Problems> {
         toml::from_str(source.text()).map_err(|error| {

@@ -7,11 +7,12 @@ use crate::plan::IntendedAction;
 use crate::policy::annotations::RejectCode;
 use crate::problem::Problem;
 use crate::request::{Moment, Requests};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The decisions over one plan, version 1.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Decisions {
     /// The version of this form, 1.
     pub version: u32,
@@ -44,7 +45,7 @@ pub struct Decisions {
 }
 
 /// Where the time of a decision comes from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// The system's clock.
@@ -54,7 +55,7 @@ pub enum Clock {
 }
 
 /// Whether the bundle is signed, by whom, and if the signature is not accepted, why.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BundleTrust {
     /// Whether it is signed.
     #[serde(rename = "bundle")]
@@ -68,7 +69,7 @@ pub struct BundleTrust {
 }
 
 /// Whether the bundle is signed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BundleState {
     /// There is no signature.
@@ -82,14 +83,14 @@ pub enum BundleState {
 }
 
 /// Something identified by the sha-256 of its bytes.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Hashed {
     /// 64 lower-case hexadecimal digits.
     pub sha256: String,
 }
 
 /// The plan that was judged.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PlanSummary {
     /// Its name.
     pub name: String,
@@ -110,7 +111,7 @@ pub struct PlanSummary {
 }
 
 /// The facts a plan was judged by.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FactsSummary {
     /// `entities` or `postgres`.
     pub source: String,
@@ -119,7 +120,7 @@ pub struct FactsSummary {
 }
 
 /// What became of one approval document.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalRow {
     /// Its id; empty where it has none.
     pub id: String,
@@ -146,7 +147,7 @@ pub struct ApprovalRow {
 }
 
 /// Whether an approval opens its gate.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalStatus {
     /// It does.
@@ -175,7 +176,7 @@ impl ApprovalRow {
 }
 
 /// One decision; its request can be handed to `cedar authorize --request-json` as it stands.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// The row's name in the plan.
     pub id: String,
@@ -215,7 +216,7 @@ pub struct Row {
 }
 
 /// One decision at the moment of use, and what it was made by.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct UseDecision {
     /// The bundle that judged it.
@@ -227,7 +228,7 @@ pub struct UseDecision {
 }
 
 /// Whether a row may run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowDecision {
     /// It may.
@@ -237,7 +238,7 @@ pub enum RowDecision {
 }
 
 /// A gate that an approval must open.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Need {
     /// The gate's name.
     pub gate: String,

@@ -175,6 +175,22 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
     Ok(documents.map(read_one).collect())
 }
 
+/// Reads the signatures beside a file, `X.sig` and every `X.<name>.sig`, by name, sorted.
+pub fn read_signatures(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Problems> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let entries = fs::read_dir(folder).map_err(|error| {
+        Problem::failure(format!("the folder `{}` cannot be read: {}", folder.display(), cause(&error)))
+    })?;
+    let is_signature = |found: &String| {
+        found.strip_prefix(name).is_some_and(|rest| rest == ".sig" || (rest.starts_with('.') && rest.ends_with(".sig")))
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(is_signature).take(MOST_FILES).collect();
+    names.sort();
+    names.into_iter().map(|name| Ok((name.clone(), read_bytes(&folder.join(name))?))).collect()
+}
+
 /// Reads every `*.json` file of a folder; none, where there is no such folder.
 pub fn read_json_files(folder: &Path) -> Result<Vec<Source>, Problems> {
     if !folder.exists() {

@@ -2,10 +2,10 @@
 //!
 //! The rooms, lowest first; imports go down only:
 //! bytes, time and problems ([`digest`], [`time`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
-//! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`attestation`],
-//! [`explain`]); the review of policies ([`review`]); files and revisions ([`files`], [`git`]), databases ([`db`]), what is observed
-//! ([`evidence`]), what was used and done ([`ledger`], [`runtime`]), who is trusted ([`trust`]); faces ([`render`]);
-//! the door ([`cli`]).
+//! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`explain`]); the review
+//! of policies ([`review`]); files and revisions ([`files`], [`git`]), databases ([`db`]), what is observed ([`evidence`]), what
+//! was used and done ([`ledger`], [`runtime`]), who is trusted ([`trust`]), what is stated of it all ([`attestation`]); faces
+//! ([`render`]); the door ([`cli`]).
 
 pub mod approval;
 pub mod attestation;

@@ -27,9 +27,9 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         let inputs = self.inputs.load(self.clock.now, output)?;
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
-        let statement = Statement::new(walk.document(&inputs)?);
+        let statement = Statement::of_decisions(walk.document(&inputs)?);
         if let Some(path) = &self.attest {
-            files::write(path, &render::json::document(&statement).map_err(no_json)?)?;
+            files::write(path, &statement.text()?)?;
         }
         let decisions = &statement.predicate.decisions;
         let text = match output.format {

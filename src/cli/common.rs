@@ -131,6 +131,11 @@ impl InputArguments {
 }
 
 impl BundleArguments {
+    /// A bundle in this folder, with this configuration.
+    pub fn of(folder: &Path, config: &Path) -> Self {
+        Self { policies: folder.to_path_buf(), config: Some(config.to_path_buf()) }
+    }
+
     /// The folder of the bundle.
     pub fn folder(&self) -> &Path {
         &self.policies
@@ -254,6 +259,8 @@ pub enum Format {
     Junit,
     /// Annotations of a GitHub workflow
     Github,
+    /// One line, for logs
+    Line,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
@@ -343,7 +350,8 @@ pub fn unsupported(format: Format, command: &str) -> Problem {
     Problem::invalid(format!("`{command}` has no form `{name}`")).help(format!("see `cutter {command} --help`"))
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+/// Reads a time of the command line.
+pub fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| {
         "write an RFC 3339 time with an offset and at most milliseconds, such as 2026-05-21T08:15:00Z".to_owned()
     })

@@ -1,6 +1,7 @@
 //! The command line: arguments become inputs, results become text and an exit code. One file a subcommand.
 
 mod approval;
+mod attest;
 mod authorize;
 mod bundle;
 mod common;
@@ -13,6 +14,7 @@ mod plan;
 mod review;
 mod schema;
 mod trust;
+mod verify;
 mod walk;
 
 use crate::problem::{Fault, Problem, Problems};
@@ -70,6 +72,8 @@ struct Arguments {
 enum Command {
     /// Decide every intended action of a plan; it only looks
     Authorize(authorize::Arguments),
+    /// Report on a run: what was forbidden, what was observed, what was done, and the verdict
+    Attest(Box<attest::Arguments>),
     /// Request, sign, verify and list approvals
     Approval(approval::Arguments),
     /// Decide one action again at the moment of use, use its approvals up, and run it
@@ -78,7 +82,7 @@ enum Command {
     Explain(explain::Arguments),
     /// Observe PostgreSQL and its host; compare two observations
     Evidence(evidence::Arguments),
-    /// Make the ledger, where approvals are used up and runs recorded
+    /// Make the ledger, where approvals are used up and runs recorded; check its chain of attestations
     Ledger(ledger::Arguments),
     /// Show the journal: what was done
     Log(log::Arguments),
@@ -86,9 +90,11 @@ enum Command {
     Bundle(bundle::Arguments),
     /// Sign a plan, or check everything that a live run asks of the trust root
     Plan(plan::Arguments),
+    /// Check attestations offline: signatures, digests, chain, and that the verdict follows
+    Verify(Box<verify::Arguments>),
     /// Review policy files: validate, lint, prove; bare, it does all that applies
     Review(Box<review::Arguments>),
-    /// Print the schema of an input: `plan` (JSON Schema) or `run` (the type of `context.run`)
+    /// Print a schema: `plan` and `attestation` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
 }
 
@@ -104,6 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let output = &arguments.output;
     let result = match &arguments.command {
         Command::Authorize(arguments) => arguments.run(output),
+        Command::Attest(arguments) => arguments.run(output),
         Command::Approval(arguments) => arguments.run(output),
         Command::Exec(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
@@ -112,6 +119,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Log(arguments) => arguments.run(output),
         Command::Bundle(arguments) => arguments.run(output),
         Command::Plan(arguments) => arguments.run(output),
+        Command::Verify(arguments) => arguments.run(output),
         Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };
@@ -145,7 +153,7 @@ Exit codes:
   3 invalid      policy, schema, plan or facts are malformed or do not validate
   4 refuted      a proof has a counterexample, or a finding exceeds what was asked
   5 ready        READY_FOR_SOVEREIGN_APPROVAL: approvals are missing, nothing is final
-  6 contradicted a mutation was seen
+  6 contradicted a mutation was seen, or evidence contradicts what was decided
   7 unmeasured   something could not be judged, observed or read
   8 untrusted    a signature, a digest or the clock does not verify
   9 blocked      approvals are there, but a named gap is open

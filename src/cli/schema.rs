@@ -1,4 +1,4 @@
-//! `cutter schema`: the published schemas of inputs.
+//! `cutter schema`: the published schemas of inputs and results.
 
 use super::common::BundleArguments;
 use super::{Exit, Outcome};
@@ -14,6 +14,8 @@ pub struct Arguments {
 enum Of {
     /// The JSON Schema of plans
     Plan,
+    /// The JSON Schema of attestations, as `cutter attest` writes them
+    Attestation,
     /// The type of `context.run` in the bundle's schema: what the runtime establishes
     Run(BundleArguments),
 }
@@ -22,6 +24,7 @@ impl Arguments {
     pub fn run(&self) -> Outcome {
         let text = match &self.of {
             Of::Plan => include_str!("../../schemas/plan.schema.json").to_owned(),
+            Of::Attestation => crate::attestation::schema::PUBLISHED.to_owned(),
             Of::Run(bundle) => format!("type RunFacts = {};\n", bundle.load()?.0.schema().run_type()),
         };
         Ok((text, Exit::Authorized))

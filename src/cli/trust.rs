@@ -29,6 +29,11 @@ impl TrustArguments {
         TrustRoot::read(self.path())
     }
 
+    /// Whether there is a trust root, or one was named.
+    pub fn is_there(&self) -> bool {
+        self.trust.is_some() || self.path().exists()
+    }
+
     /// How the bundle stands, for commands that only look: a signature that does not verify is said and stops nothing.
     pub fn look(
         &self,
@@ -42,7 +47,7 @@ impl TrustArguments {
         if unsigned {
             return (BundleTrust::unsigned(), Problems::new());
         }
-        if self.trust.is_none() && !self.path().exists() {
+        if !self.is_there() {
             return (BundleTrust::unverified(), Problems::new());
         }
         let judged = signature

@@ -3,14 +3,15 @@
 use super::common::{Inputs, LedgerArguments};
 use crate::approval::Approvals;
 use crate::approval::judge::{Authority, barred, judge};
-use crate::decision::{DecisionTable, decide};
+use crate::decision::{DecisionRow, DecisionTable, decide, decide_rest};
 use crate::digest::Digest;
 use crate::document::Decisions;
 use crate::files;
 use crate::problem::Problems;
 use crate::request::{Moment, Requests, Stage};
 use clap::Args;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Where approvals lie, and what they are judged against.
 #[derive(Args, Debug)]
@@ -42,6 +43,16 @@ pub struct Walk<'a> {
 
 /// Walks from inputs to decisions; it only looks.
 pub fn walk<'a>(inputs: &'a Inputs, authority: &AuthorityArguments, stage: Stage) -> Result<Walk<'a>, Problems> {
+    walk_after(inputs, authority, stage, None)
+}
+
+/// The same after a run: rows that ran stay as they were decided then, and what the run used up is not held against it.
+pub fn walk_after<'a>(
+    inputs: &'a Inputs,
+    authority: &AuthorityArguments,
+    stage: Stage,
+    ran: Option<&BTreeMap<usize, DecisionRow>>,
+) -> Result<Walk<'a>, Problems> {
     let mut problems = Problems::new();
     let found = problems.absorb(authority.files());
     let baseline = match &authority.baseline {
@@ -65,12 +76,18 @@ pub fn walk<'a>(inputs: &'a Inputs, authority: &AuthorityArguments, stage: Stage
         revocations: &inputs.revocations,
         ledger: id.as_deref(),
         baseline,
-        is_used: &|approval, row| ledger.is_consumed(approval, row),
+        is_used: &|approval, row| match ledger.used(approval, row)? {
+            Some(used) => Ok(ran.is_none() || used.run != inputs.plan.run),
+            None => Ok(false),
+        },
     };
     let approvals = judge(&found, &requests, &barred, &authority, &moment)?;
     moment.gates.clone_from(&approvals.gates);
     moment.spent.clone_from(&approvals.spent);
-    let table = decide(&requests, &moment)?;
+    let table = match ran {
+        Some(rows) => decide_rest(&requests, &moment, rows)?,
+        None => decide(&requests, &moment)?,
+    };
     Ok(Walk { requests, closed, approvals, moment, table })
 }
 
@@ -84,6 +101,11 @@ impl Walk<'_> {
 }
 
 impl AuthorityArguments {
+    /// The evidence that approvals may be bound to.
+    pub fn baseline(&self) -> Option<&Path> {
+        self.baseline.as_deref()
+    }
+
     /// The documents; without the default folder there are none.
     fn files(&self) -> Result<Vec<crate::approval::ApprovalFile>, Problems> {
         if self.approvals.as_os_str() == DEFAULT_APPROVALS && !self.approvals.exists() {

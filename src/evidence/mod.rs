@@ -14,16 +14,17 @@ mod tree;
 
 pub use capture::{Observer, Task, capture};
 pub use compare::{Comparison, Limits, Row, RowStatus, compare};
-pub use settings::{EvidenceSettings, Level};
+pub use settings::{EvidenceSettings, Level, Toleration};
 
 use crate::db::DatabaseError;
 use crate::json;
 use crate::problem::{Problem, Problems, Source};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Everything that was observed at one time, version 1.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capture {
     /// The version of this form, 1.
@@ -43,7 +44,7 @@ pub struct Capture {
 }
 
 /// The level that was asked for, and the highest one whose observations were all made.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LevelRecord {
     /// What the configuration or the command line asks for.
@@ -56,7 +57,7 @@ pub struct LevelRecord {
 }
 
 /// Which database it was, and where it stood.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseRecord {
     /// The cluster's own number.
@@ -84,7 +85,7 @@ pub struct DatabaseRecord {
 }
 
 /// How far the tuple counters can be believed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CounterRecord {
     /// Whether every other session was gone, or the lag of the counters was waited out.
@@ -96,7 +97,7 @@ pub struct CounterRecord {
 }
 
 /// Whether an observation was made in full.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It was.
@@ -106,7 +107,7 @@ pub enum Status {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
     /// Its kind and name, as `@evidence` names it: `relation:public.information_unit`.
@@ -128,7 +129,7 @@ pub struct Observation {
 }
 
 /// Counters at both ends of a capture.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Counters {
     /// Before the snapshot.
@@ -138,7 +139,7 @@ pub struct Counters {
 }
 
 /// One value that could not be read.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unknown {
     /// Which value.

@@ -1,12 +1,13 @@
 //! `[evidence]` of `cutter.toml`: what to observe, as data. Nothing here knows a domain.
 
 use crate::problem::{Problem, Problems};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// How much is observed; each level holds the one before.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Row counts; without the snapshot they prove little.
@@ -110,6 +111,8 @@ pub struct FlagSettings {
     pub pattern: Option<String>,
     /// A query of one row and one column.
     pub query: Option<String>,
+    /// The value at which it must stand at the end of a run, whatever else holds.
+    pub rest: Option<String>,
 }
 
 /// A tree of files.
@@ -150,7 +153,7 @@ pub struct HostSettings {
 }
 
 /// Growth that is expected.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Toleration {
     /// The observation.

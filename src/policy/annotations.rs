@@ -2,6 +2,7 @@
 
 use crate::json::in_backticks;
 use crate::problem::nearest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What can lift a `forbid`, from its `@tier`.
@@ -18,7 +19,7 @@ pub enum Tier {
 }
 
 /// Why an approval is no approval; in the order in which one is shown when several apply.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the codes are the contract's own words; its README table explains each")]
 pub enum RejectCode {

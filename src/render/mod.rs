@@ -1,6 +1,7 @@
 //! The faces of a record. They translate; they never decide and never drop a row.
 
 pub mod approvals;
+pub mod attestation;
 pub mod evidence;
 pub mod explanation;
 pub mod journal;

@@ -97,6 +97,10 @@ impl AllowedSigner {
         self.key.fingerprint()
     }
 
+    pub(super) fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
     pub(super) fn may_sign_in(&self, namespace: &str) -> bool {
         self.options.namespaces.iter().any(|allowed| allowed == namespace)
     }

@@ -19,6 +19,7 @@ mod allowed_signers;
 mod key;
 mod lines;
 mod options;
+mod plain;
 mod rejection;
 mod revocation;
 pub mod sign;
@@ -27,6 +28,7 @@ mod wire;
 
 pub use allowed_signers::{AllowedSigner, AllowedSigners};
 pub use key::{Fingerprint, KeyError, KeyKind};
+pub use plain::{PlainKey, verify_plain};
 pub use rejection::{Code, Fault, Rejection};
 pub use revocation::Revocations;
 pub use ssh::{Presence, Signer, verify, verify_one_of};

@@ -2,7 +2,7 @@
 
 use crate::world::root;
 use cutter::decision::{Basis, DecisionTable, decide};
-use cutter::digest::{Digest, Listing};
+use cutter::digest::Listing;
 use cutter::facts::{Facts, RawFacts};
 use cutter::plan::RunPlan;
 use cutter::policy::{BundleSources, PolicyBundle};

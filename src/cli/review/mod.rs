@@ -155,7 +155,7 @@ fn show(review: &Review, output: &OutputArguments) -> Result<String, Problem> {
         Format::Sarif => render::json::document(&face::sarif::review(review)).map_err(no_json)?,
         Format::Junit => face::junit::review(review),
         Format::Github => face::github::review(review),
-        other @ Format::Ndjson => return Err(unsupported(other, "review")),
+        other @ (Format::Ndjson | Format::Line) => return Err(unsupported(other, "review")),
     })
 }
 

@@ -1,0 +1,141 @@
+//! The forbidden-action table: what became of each ban, by its own observations, what it denied, and what was done.
+
+use super::Input;
+use super::change::{grown, moved, observation_of};
+use crate::attestation::report::{
+    Ban, BanTier, EvidenceRow, ForbiddenRow, ForbiddenStatus, ObservedRow, ObservedStatus, RowBasis,
+};
+use crate::document::RowDecision;
+use crate::evidence::{Capture, Observation};
+use std::collections::BTreeMap;
+
+/// One row for each ban.
+pub fn rows(
+    input: &Input<'_>,
+    observed: &[ObservedRow],
+    captures: Option<(&Capture, &Capture)>,
+    basis: RowBasis,
+) -> Vec<ForbiddenRow> {
+    let mut rows: Vec<ForbiddenRow> = input.bans.iter().map(|ban| row(input, ban, observed, captures, basis)).collect();
+    // A ban that presupposes another is judged last: nothing could be left on that was never on.
+    let statuses: BTreeMap<String, ForbiddenStatus> = rows.iter().map(|row| (row.ban.id.clone(), row.status)).collect();
+    for row in &mut rows {
+        let Some(other) = &row.ban.presupposes else { continue };
+        let was_not_broken = statuses.get(other).is_some_and(|status| {
+            matches!(status, ForbiddenStatus::NotDone | ForbiddenStatus::NotAttempted | ForbiddenStatus::NotApplicable)
+        });
+        if was_not_broken && matches!(row.status, ForbiddenStatus::NotAttempted | ForbiddenStatus::NotDone) {
+            row.status = ForbiddenStatus::NotApplicable;
+            row.basis = RowBasis::Derived;
+            row.because = format!("`{other}` was not broken; {}", row.because);
+        }
+    }
+    rows
+}
+
+fn row(
+    input: &Input<'_>,
+    ban: &Ban,
+    observed: &[ObservedRow],
+    captures: Option<(&Capture, &Capture)>,
+    basis: RowBasis,
+) -> ForbiddenRow {
+    let names = |id: &&String| id.as_str() == ban.id;
+    let is_done = |id: &str| input.done.iter().any(|done| done.id == id);
+    let rows = &input.decisions.decisions;
+    let denied: Vec<String> = rows
+        .iter()
+        .filter(|row| row.decision == RowDecision::Deny && row.policies.iter().any(|id| names(&id)))
+        .map(|row| row.id.clone())
+        .collect();
+    let lifted: Vec<String> = rows
+        .iter()
+        .filter(|row| row.lifted.iter().any(|id| names(&id)) && is_done(&row.id))
+        .map(|row| row.id.clone())
+        .collect();
+    let nothing_observes = ban.observations.iter().all(|name| name == "none");
+    let evidence: Vec<EvidenceRow> = match nothing_observes {
+        true => Vec::new(),
+        false => ban.observations.iter().map(|name| evidence(name, observed, captures)).collect(),
+    };
+    let with = |status| evidence.iter().filter(move |row| row.status == status).map(|row| row.observation.as_str());
+    let changed: Vec<&str> = with(ObservedStatus::Changed).collect();
+    let unknown: Vec<&str> = with(ObservedStatus::Unknown).collect();
+    let against_denial: Vec<&String> = denied.iter().filter(|id| is_done(id)).collect();
+    // An unexplained change refutes every ban that it could come from; a precondition only where it barred something.
+    let is_refuted = !changed.is_empty() && (ban.tier != BanTier::Precondition || !denied.is_empty());
+    let own_word =
+        if ban.observations.iter().all(|name| name.starts_with("secrets:")) { RowBasis::SelfReported } else { basis };
+    let shown: Vec<String> = evidence.iter().map(|row| format!("{} {}", row.observation, row.status.name())).collect();
+    let shown = shown.join(", ");
+    let (status, basis, because) = if let Some(id) = against_denial.first() {
+        (ForbiddenStatus::Done, RowBasis::Derived, format!("`{id}` was denied, and the journal says that it was done"))
+    } else if is_refuted {
+        let text = format!("{} changed, and nothing that was allowed explains it", changed.join(", "));
+        (ForbiddenStatus::Done, own_word, text)
+    } else if !unknown.is_empty() || !changed.is_empty() || (evidence.is_empty() && !nothing_observes) {
+        let which = if unknown.is_empty() { changed } else { unknown };
+        let text = match which.is_empty() {
+            true => "it names no observation".to_owned(),
+            false => format!("not known: {}", which.join(", ")),
+        };
+        (ForbiddenStatus::Unknown, RowBasis::Absent, text)
+    } else if !lifted.is_empty() {
+        (ForbiddenStatus::DoneWithApproval, own_word, format!("by {}; {shown}", lifted.join(", ")))
+    } else {
+        let (basis, observed) = match nothing_observes {
+            true => (RowBasis::SelfReported, "nothing can observe it".to_owned()),
+            false => (own_word, shown),
+        };
+        match denied.is_empty() {
+            true => (ForbiddenStatus::NotAttempted, basis, observed),
+            false => (ForbiddenStatus::NotDone, basis, format!("denied: {}; {observed}", denied.join(", "))),
+        }
+    };
+    ForbiddenRow { ban: ban.clone(), status, basis, denied, lifted, evidence, because }
+}
+
+/// What became of one observation, or of one counter or value of it: `relation:public.t#deleted`.
+fn evidence(named: &str, observed: &[ObservedRow], captures: Option<(&Capture, &Capture)>) -> EvidenceRow {
+    let id = observation_of(named);
+    let found = observed.iter().find(|row| row.id == id);
+    let (mut status, last) = match found {
+        Some(row) => (row.status, row.last.clone()),
+        None => (ObservedStatus::Unknown, "not observed".to_owned()),
+    };
+    if let (Some((_, aspect)), Some((baseline, last)), true) =
+        (named.split_once('#'), captures, status != ObservedStatus::Unknown)
+    {
+        status = match (baseline.observation(id), last.observation(id)) {
+            (Some(baseline), Some(last)) => of_aspect(aspect, baseline, last, status),
+            _ => ObservedStatus::Unknown,
+        };
+    }
+    EvidenceRow { observation: named.to_owned(), status, last }
+}
+
+/// What became of one counter or value; of what the whole observation came to, nothing else is taken.
+fn of_aspect(aspect: &str, baseline: &Observation, last: &Observation, whole: ObservedStatus) -> ObservedStatus {
+    // Nothing was done to the whole, so nothing to a part of it.
+    if whole == ObservedStatus::Unchanged {
+        return whole;
+    }
+    if let Some((before, after)) = baseline.counters.as_ref().zip(last.counters.as_ref())
+        && let Some(by) = moved(&before.opening, &after.closing, aspect)
+    {
+        let count = |name| moved(&before.opening, &after.closing, name).unwrap_or(0);
+        // Rows that are gone without being counted were truncated.
+        let balanced = grown(baseline, last).is_none_or(|grown| grown == count("inserted") - count("deleted"));
+        return match (by, balanced) {
+            (0, true) => ObservedStatus::Unchanged,
+            (by, _) if by < 0 => ObservedStatus::Unknown,
+            _ if whole == ObservedStatus::Expected => ObservedStatus::Expected,
+            _ => ObservedStatus::Changed,
+        };
+    }
+    match (baseline.values.get(aspect), last.values.get(aspect)) {
+        (Some(before), Some(after)) if before == after => ObservedStatus::Unchanged,
+        (Some(_), Some(_)) => whole,
+        _ => ObservedStatus::Unknown,
+    }
+}

@@ -1,0 +1,162 @@
+//! The derivation: decisions, captures and what was done become tables, contradictions and a verdict. Pure; whoever holds
+//! a statement can do it again.
+
+mod bans;
+mod change;
+mod disclose;
+
+use super::grounds::{CaptureRecord, Grounds};
+use super::report::{
+    Ban, Contradiction, ContradictionKind, Disclosure, DoneRow, ForbiddenRow, ForbiddenStatus, ObservedRow,
+    ObservedStatus, ReportVerdict, RowBasis, Window,
+};
+use crate::digest::Digest;
+use crate::document::{Decisions, RowDecision};
+use crate::evidence::{self, Comparison, Level, Limits};
+use crate::problem::{Problem, Problems};
+use crate::time::Timestamp;
+
+/// What a report is derived from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// When the report is made.
+    pub now: Timestamp,
+    /// What was decided.
+    pub decisions: &'a Decisions,
+    /// Every ban that is a row of the report, in the order of the files.
+    pub bans: &'a [Ban],
+    /// What was done.
+    pub done: &'a [DoneRow],
+    /// Everything else.
+    pub grounds: &'a Grounds,
+}
+
+/// What follows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Derived {
+    /// The verdict.
+    pub verdict: ReportVerdict,
+    /// The level of evidence that was reached.
+    pub level: Option<Level>,
+    /// The time that was observed.
+    pub window: Option<Window>,
+    /// One row for each observed thing.
+    pub non_mutation: Vec<ObservedRow>,
+    /// One row for each ban.
+    pub forbidden: Vec<ForbiddenRow>,
+    /// What does not fit.
+    pub contradictions: Vec<Contradiction>,
+    /// What must not be overlooked.
+    pub disclosures: Vec<Disclosure>,
+}
+
+/// Derives everything that follows, or says why the captures cannot be compared.
+pub fn derive(input: &Input<'_>) -> Result<Derived, Problems> {
+    let comparison = compare(input)?;
+    let mut contradictions = Vec::new();
+    let mut unmeasured = !input.grounds.journal.faults.is_empty();
+    let mut non_mutation = match &comparison {
+        Some((comparison, baseline, last)) => {
+            change::rows(input, comparison, &baseline.capture, &last.capture, &mut contradictions)
+        }
+        None => Vec::new(),
+    };
+    non_mutation.push(disclose::secrets(&input.grounds.secrets));
+    non_mutation.sort_by(|a, b| a.id.cmp(&b.id));
+    journal(input, &mut contradictions);
+    let window = comparison.as_ref().map(|(comparison, ..)| window(input, comparison));
+    let outside = outside(input, comparison.as_ref().map(|(_, baseline, last)| (*baseline, *last)));
+    let basis = window.as_ref().map_or(RowBasis::Absent, |window| window.basis);
+    let forbidden =
+        bans::rows(input, &non_mutation, comparison.as_ref().map(|(_, a, b)| (&a.capture, &b.capture)), basis);
+    unmeasured |= comparison.is_none()
+        || !outside.is_empty()
+        || non_mutation.iter().any(|row| row.status == ObservedStatus::Unknown)
+        || forbidden.iter().any(|row| row.status == ForbiddenStatus::Unknown);
+    let verdict = match (contradictions.is_empty(), unmeasured) {
+        (false, _) => ReportVerdict::Contradicted,
+        (true, true) => ReportVerdict::Indeterminate,
+        (true, false) => input.decisions.verdict.into(),
+    };
+    let level = comparison.as_ref().and_then(|(comparison, ..)| comparison.level.reached);
+    let disclosures = disclose::all(input, window.as_ref(), &non_mutation, &forbidden, &outside);
+    Ok(Derived { verdict, level, window, non_mutation, forbidden, contradictions, disclosures })
+}
+
+/// Both captures compared by the recorded rules; `None` where one is not there.
+fn compare<'a>(input: &Input<'a>) -> Result<Option<(Comparison, &'a CaptureRecord, &'a CaptureRecord)>, Problems> {
+    let grounds = input.grounds;
+    let (Some(baseline), Some(last)) = (&grounds.baseline, &grounds.last) else { return Ok(None) };
+    for (name, record) in [("baseline", baseline), ("final capture", last)] {
+        if !record.holds() {
+            let message = format!("the digest of the {name} is not that of what it holds");
+            return Err(Problem::invalid(message)
+                .help("give the file that `cutter evidence capture --format json` wrote, unchanged")
+                .into());
+        }
+    }
+    let limits = Limits { now: input.now, config: grounds.rules.config_sha256.clone() };
+    let comparison = evidence::compare(&baseline.capture, &last.capture, &grounds.rules.settings(), &limits)?;
+    Ok(Some((comparison, baseline, last)))
+}
+
+/// The observed time, and whose word it is.
+fn window(input: &Input<'_>, comparison: &Comparison) -> Window {
+    let grounds = input.grounds;
+    let parties: Vec<&str> = input.decisions.decisions.iter().map(|row| row.principal.as_str()).collect();
+    let independent = |record: &Option<CaptureRecord>| {
+        record
+            .as_ref()
+            .and_then(|record| record.observer.as_deref())
+            .is_some_and(|observer| observer != input.decisions.plan.author && !parties.contains(&observer))
+    };
+    let measured = independent(&grounds.baseline) && independent(&grounds.last);
+    Window {
+        baseline_at: comparison.baseline_at.clone(),
+        final_at: comparison.final_at.clone(),
+        database: comparison.database.clone(),
+        quiet: comparison.quiet.proven,
+        basis: if measured { RowBasis::Measured } else { RowBasis::SelfReported },
+    }
+}
+
+/// What the journal alone contradicts: denied rows that ran, and rows that nobody intended.
+fn journal(input: &Input<'_>, contradictions: &mut Vec<Contradiction>) {
+    for done in input.done {
+        let row = input.decisions.decisions.iter().find(|row| row.id == done.id);
+        let (kind, text) = match row {
+            None => (ContradictionKind::NotInPlan, format!("`{}` was done, and the plan does not have it", done.id)),
+            Some(row) if row.decision == RowDecision::Deny => {
+                (ContradictionKind::DeniedAndDone, format!("`{}` was done, and it was denied", done.id))
+            }
+            Some(_) => continue,
+        };
+        contradictions.push(Contradiction { kind, about: vec![done.id.clone()], text });
+    }
+}
+
+/// Actions that ran while nobody looked.
+fn outside(input: &Input<'_>, captures: Option<(&CaptureRecord, &CaptureRecord)>) -> Vec<String> {
+    let Some((baseline, last)) = captures else { return Vec::new() };
+    let at = |text: &str| Timestamp::parse(text);
+    let (from, until) = (at(&baseline.capture.finished_at), at(&last.capture.started_at));
+    let within = |done: &&DoneRow| {
+        let ended = done.finished_at.as_deref().unwrap_or(&done.started_at);
+        matches!((from, at(&done.started_at), at(ended), until), (Some(from), Some(began), Some(ended), Some(until))
+            if from <= began && began <= ended && ended <= until)
+    };
+    input.done.iter().filter(|done| !within(done)).map(|done| done.id.clone()).collect()
+}
+
+/// Whether the recorded texts are those that the decisions name; each difference is a sentence.
+pub fn texts(decisions: &Decisions, grounds: &Grounds) -> Vec<String> {
+    let mut differences = Vec::new();
+    if Digest::of(grounds.plan.as_bytes()).to_string() != decisions.plan.sha256 {
+        differences.push("grounds.plan is not the plan of decisions.plan.sha256".to_owned());
+    }
+    let listed = grounds.facts.iter().map(|text| (text.name.as_str(), Digest::of(text.text.as_bytes())));
+    if Digest::of_listing(listed).to_string() != decisions.facts.sha256 {
+        differences.push("grounds.facts are not the facts of decisions.facts.sha256".to_owned());
+    }
+    differences
+}

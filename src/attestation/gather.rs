@@ -1,0 +1,176 @@
+//! What a report is made from, gathered: the bans of a bundle, and what the journal says was done under a plan.
+
+use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
+use crate::config::{Amount, Config};
+use crate::decision::{Basis, DecisionRow};
+use crate::document::{Row, UseDecision};
+use crate::ledger::{Event, Journal, JournalEntry, JournalRecord};
+use crate::plan::{IntendedAction, RunPlan, Work};
+use crate::policy::PolicyBundle;
+use crate::policy::annotations::Tier;
+use crate::schema::RunSchema;
+use cedar_policy::Context;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every ban that is a row of the report: each `forbid` that is no rule for approvals, in the order of the files.
+pub fn bans(bundle: &PolicyBundle) -> Vec<Ban> {
+    let ban = |policy: &crate::policy::BundlePolicy| {
+        let (tier, lifted_by) = match policy.annotations.tier.as_ref()? {
+            Tier::Absolute => (BanTier::Absolute, None),
+            Tier::Approval(gate) => (BanTier::Approval, Some(gate.clone())),
+            Tier::Precondition(gap) => (BanTier::Precondition, Some(gap.clone())),
+            Tier::Gate(_) => return None,
+        };
+        Some(Ban {
+            id: policy.id().to_owned(),
+            title: policy.title().to_owned(),
+            tier,
+            lifted_by,
+            observations: policy.annotations.evidence.clone(),
+            presupposes: policy.annotations.presupposes.clone(),
+        })
+    };
+    bundle.policies().iter().filter_map(ban).collect()
+}
+
+/// What was done in a run.
+#[derive(Clone, Default, Debug)]
+pub struct Done {
+    /// Each action that began, in the order of the journal.
+    pub rows: Vec<DoneRow>,
+    /// The decisions of the moment of use, by the row's index in the plan; the last one of each row.
+    pub decided: BTreeMap<usize, DecisionRow>,
+    /// What of the journal does not fit the plan, or cannot be read.
+    pub faults: Vec<String>,
+}
+
+/// Reads what was done under this plan from the records of its run.
+pub fn done(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journal) -> Done {
+    let mut done = Done::default();
+    done.faults.extend(journal.damages.iter().map(|damage| format!("line {}: {}", damage.line, damage.damage)));
+    for JournalRecord { sequence, entry } in journal.records.iter().filter(|record| record.entry.run == plan.run) {
+        if entry.plan != plan.digest {
+            done.faults.push(format!("record {sequence} is of this run under another plan, sha256 {}", entry.plan));
+            continue;
+        }
+        match entry.event {
+            Event::Started => {
+                let action = plan.action(&entry.action);
+                match (&entry.decision, action) {
+                    (Some(decision), Some((index, action))) => match recorded(decision, action, schema) {
+                        Ok(row) => drop(done.decided.insert(index, row)),
+                        Err(cause) => done.faults.push(format!("record {sequence}: {cause}")),
+                    },
+                    (None, Some(_)) => done.faults.push(format!("record {sequence} says nothing of its decision")),
+                    (_, None) => {}
+                }
+                done.rows.push(began(entry, action.map(|(_, action)| action), config, &mut done.faults));
+            }
+            Event::Finished => {
+                let open = done.rows.iter_mut().rev().find(|row| row.id == entry.action && row.finished_at.is_none());
+                match open {
+                    Some(row) => {
+                        row.finished_at = Some(entry.time.to_string());
+                        row.exit_status = entry.exit_status;
+                        row.outcome =
+                            if entry.exit_status == Some(0) { DoneOutcome::Finished } else { DoneOutcome::Failed };
+                    }
+                    None => done.faults.push(format!("record {sequence} ends `{}`, which never began", entry.action)),
+                }
+            }
+        }
+    }
+    for row in done.rows.iter().filter(|row| row.outcome == DoneOutcome::Interrupted) {
+        done.faults.push(format!("`{}` began, and its end is not recorded", row.id));
+    }
+    let policies: BTreeSet<&String> = done.rows.iter().filter_map(|row| row.policies_sha256.as_ref()).collect();
+    if policies.len() > 1 {
+        done.faults.push("its actions were decided by different policy bundles".to_owned());
+    }
+    done
+}
+
+fn began(entry: &JournalEntry, action: Option<&IntendedAction>, config: &Config, faults: &mut Vec<String>) -> DoneRow {
+    let approvals = entry.approvals.iter().map(|used| UsedApproval {
+        id: used.id.clone(),
+        gate: used.gate.clone(),
+        sha256: used.sha256.to_string(),
+    });
+    let decision = entry.decision.as_ref();
+    DoneRow {
+        id: entry.action.clone(),
+        principal: entry.principal.clone(),
+        started_at: entry.time.to_string(),
+        finished_at: None,
+        outcome: DoneOutcome::Interrupted,
+        exit_status: None,
+        argv: entry.argv.clone(),
+        approvals: approvals.collect(),
+        policies_sha256: decision.map(|decision| decision.policies.sha256.clone()),
+        facts_sha256: decision.map(|decision| decision.facts.sha256.clone()),
+        expects: action
+            .map(|action| expects(action, decision.map(|decision| &decision.row.context), config, faults))
+            .unwrap_or_default(),
+    }
+}
+
+/// What the row's effect declares to change, with numbers from the context in which it was decided.
+pub(super) fn expects(
+    action: &IntendedAction,
+    context: Option<&Value>,
+    config: &Config,
+    faults: &mut Vec<String>,
+) -> BTreeMap<String, BTreeMap<String, i64>> {
+    let Some(Work::Effect(name)) = &action.work else { return BTreeMap::new() };
+    let Some(effect) = config.effects.get(name) else { return BTreeMap::new() };
+    let number = |path: &str| context?.pointer(&format!("/{}", path.replace('.', "/")))?.as_i64();
+    let mut expects = BTreeMap::new();
+    for (id, moves) in &effect.expects {
+        let mut resolved = BTreeMap::new();
+        for (counter, amount) in moves {
+            let by = match amount {
+                Amount::Number(number) => Some(*number),
+                Amount::Context(path) => number(path),
+            };
+            if by.is_none() {
+                faults.push(format!("the context of `{}` has no number for the {counter} of {id}", action.id));
+            }
+            // With nothing left in it, it would allow any change.
+            resolved.insert(counter.clone(), by.unwrap_or(0));
+        }
+        expects.insert(id.clone(), resolved);
+    }
+    expects
+}
+
+/// A recorded decision as one of a table, if it is of this row.
+fn recorded(decision: &UseDecision, action: &IntendedAction, schema: &RunSchema) -> Result<DecisionRow, String> {
+    let Row { principal, action: name, resource, context, .. } = &decision.row;
+    if decision.row.id != action.id
+        || *principal != action.principal.to_string()
+        || *name != action.action.to_string()
+        || *resource != action.resource.to_string()
+    {
+        return Err(format!("its decision is not one of `{}`", action.id));
+    }
+    let context = Context::from_json_value(context.clone(), Some((schema.schema(), &action.action)))
+        .map_err(|_| format!("the context of its decision does not fit `{}`", action.id))?;
+    let row = &decision.row;
+    // What was decided alone at the moment of use never waits for another row.
+    if row.basis == Basis::BlockedBy {
+        return Err(format!("its decision says that `{}` waits for another row", action.id));
+    }
+    Ok(DecisionRow {
+        basis: row.basis,
+        context,
+        policies: row.policies.clone(),
+        decided_by: row.decided_by.clone(),
+        reason: row.reason.clone(),
+        needs: row.needs.iter().map(|need| need.gate.clone()).collect(),
+        lifted: row.lifted.clone(),
+        gaps: row.gaps.clone(),
+        blocked_by: Vec::new(),
+        errors: row.errors.clone(),
+    })
+}

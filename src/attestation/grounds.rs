@@ -1,0 +1,142 @@
+//! What a report stands on: texts, captures and rules, all of it in the statement, so that a reader can derive it again.
+
+use crate::digest::Digest;
+use crate::evidence::{Capture, EvidenceSettings, Toleration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything a report is derived from, beside the decisions.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Grounds {
+    /// The exact text of the plan.
+    pub plan: String,
+    /// The exact texts of the facts, sorted as their digest lists them.
+    pub facts: Vec<Text>,
+    /// What was observed before the run.
+    pub baseline: Option<CaptureRecord>,
+    /// What was observed after it.
+    #[serde(rename = "final")]
+    pub last: Option<CaptureRecord>,
+    /// By which rules the two are compared.
+    pub rules: Rules,
+    /// Where what was done is taken from.
+    pub journal: JournalRecordSource,
+    /// What was looked for in outputs and logs.
+    pub secrets: SecretScan,
+}
+
+/// A text under the name that a digest lists it by.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Text {
+    /// Its name.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+}
+
+/// A capture, whole, and who vouches for it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct CaptureRecord {
+    /// Sha-256 over the exact bytes of its file.
+    pub sha256: String,
+    /// The SSH signature beside it, in namespace `cutter-evidence`, where there is one that the trust root accepts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// The name of its signer in the trust root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// The entity that the trust root says the signer is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer: Option<String>,
+    /// What was observed.
+    pub capture: Capture,
+}
+
+impl CaptureRecord {
+    /// The exact bytes of the capture's file: it is written in one way only.
+    pub fn text(&self) -> Option<String> {
+        serde_json::to_string_pretty(&self.capture).ok().map(|text| text + "\n")
+    }
+
+    /// Whether the digest is that of the capture.
+    pub fn holds(&self) -> bool {
+        self.text().is_some_and(|text| Digest::of(text.as_bytes()).to_string() == self.sha256)
+    }
+}
+
+/// The rules of `cutter.toml` by which captures are compared.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Rules {
+    /// Sha-256 over `cutter.toml`.
+    pub config_sha256: String,
+    /// A baseline older than this is none, in seconds.
+    pub oldest_seconds: u64,
+    /// Growth that is expected, with its bound.
+    pub tolerate: Vec<Toleration>,
+    /// The value at which a switch must stand at the end, by observation.
+    pub resting: BTreeMap<String, String>,
+}
+
+impl Rules {
+    /// The rules of a configuration of this digest.
+    pub fn of(settings: &EvidenceSettings, config_sha256: String) -> Self {
+        let resting = settings.flags.iter();
+        let resting = resting.filter_map(|(name, flag)| Some((format!("flag:{name}"), flag.rest.clone()?)));
+        Self {
+            config_sha256,
+            oldest_seconds: settings.oldest_seconds,
+            tolerate: settings.tolerate.clone(),
+            resting: resting.collect(),
+        }
+    }
+
+    /// The settings that a comparison by these rules needs.
+    pub fn settings(&self) -> EvidenceSettings {
+        EvidenceSettings {
+            oldest_seconds: self.oldest_seconds,
+            tolerate: self.tolerate.clone(),
+            ..EvidenceSettings::default()
+        }
+    }
+}
+
+/// Where what was done is taken from.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct JournalRecordSource {
+    /// The ledger's id, where there is one.
+    pub ledger: Option<String>,
+    /// The records of this run.
+    pub records: u64,
+    /// What of it cannot be read or does not fit the plan.
+    pub faults: Vec<String>,
+}
+
+/// What was looked for in outputs and logs.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct SecretScan {
+    /// The environment variables whose values were looked for, sorted.
+    pub variables: Vec<String>,
+    /// Those among them that were not set, so that their values could not be looked for.
+    pub unset: Vec<String>,
+    /// How many well-known shapes of secrets were looked for.
+    pub shapes: u64,
+    /// What was read, beside the statement and the journal: logs, by name and sha-256.
+    pub logs: Vec<LogRecord>,
+}
+
+/// A log that was read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct LogRecord {
+    /// Its name as it was given.
+    pub name: String,
+    /// Sha-256 over its bytes.
+    pub sha256: String,
+}

@@ -1,0 +1,54 @@
+//! The JSON Schema (draft 2020-12) of attestations: published as a file, made from the types, asked by `cutter verify`.
+
+use super::Statement;
+use super::report::Report;
+use crate::problem::Problem;
+use serde_json::Value;
+
+/// The published text, `schemas/attestation.schema.json`.
+pub const PUBLISHED: &str = include_str!("../../schemas/attestation.schema.json");
+
+/// The schema as the types have it; a test holds the published one to it.
+pub fn of_types() -> Result<String, Problem> {
+    let mut schema = schemars::schema_for!(Statement<Report>);
+    schema.insert("$id".to_owned(), super::REPORT_TYPE.into());
+    schema.insert("title".to_owned(), "An attestation of cutter: an in-toto Statement v1 over a run".into());
+    let text = serde_json::to_string_pretty(&schema);
+    text.map(|text| text + "\n").map_err(|error| Problem::failure(format!("the schema has no JSON form: {error}")))
+}
+
+/// In what a statement fails the published schema; each a sentence with a JSON pointer (RFC 6901).
+pub fn faults(statement: &Value) -> Result<Vec<String>, Problem> {
+    let broken = |what: String| Problem::failure(format!("the schema of attestations cannot be used: {what}"));
+    let schema: Value = serde_json::from_str(PUBLISHED).map_err(|error| broken(error.to_string()))?;
+    let validator = jsonschema::validator_for(&schema).map_err(|error| broken(error.to_string()))?;
+    let place = |error: &jsonschema::ValidationError<'_>| error.instance_path().to_string();
+    Ok(validator
+        .iter_errors(statement)
+        .take(20)
+        .map(|error| format!("{}: it does not fit the schema", place(&error)))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_schema_is_that_of_the_types() {
+        let made = of_types().unwrap();
+        if std::env::var_os("CUTTER_WRITE_GOLDEN").is_some() {
+            std::fs::write("schemas/attestation.schema.json", &made).unwrap();
+        }
+        assert!(
+            made == std::fs::read_to_string("schemas/attestation.schema.json").unwrap(),
+            "run this test with CUTTER_WRITE_GOLDEN=1"
+        );
+    }
+
+    #[test]
+    fn what_is_no_statement_has_faults_with_their_places() {
+        let found = faults(&serde_json::json!({"_type": 1})).unwrap();
+        assert!(found.iter().any(|fault| fault.starts_with("/_type:")), "{found:?}");
+    }
+}

@@ -1,0 +1,232 @@
+//! `cutter attest`: the after-run report, from decisions, two captures and the journal. It decides nothing and undoes nothing.
+
+use super::common::{Format, InputArguments, Inputs, OutputArguments, unsupported};
+use super::walk::{AuthorityArguments, walk_after};
+use super::{Exit, Outcome};
+use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
+use crate::attestation::grounds::{CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text};
+use crate::attestation::report::{Parts, Report, ReportVerdict};
+use crate::attestation::secrets::Secrets;
+use crate::attestation::{Statement, gather};
+use crate::digest::Digest;
+use crate::evidence::Capture;
+use crate::ledger::{Attested, Ledger};
+use crate::problem::{Problem, Problems};
+use crate::request::Stage;
+use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
+use crate::signature::{ATTESTATION, EVIDENCE, PlainKey, verify};
+use crate::trust::SignatureFile;
+use crate::{files, render};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    inputs: InputArguments,
+    #[command(flatten)]
+    authority: AuthorityArguments,
+    /// What was observed after the run; `--baseline` names what was observed before it
+    #[arg(long = "final", value_name = "FILE", requires = "baseline")]
+    last: Option<PathBuf>,
+    /// A log of the run, in which no secret may stand; may be given several times
+    #[arg(long, value_name = "FILE")]
+    log: Vec<PathBuf>,
+    /// Write the in-toto statement here, and keep it in the ledger's chain
+    #[arg(long, value_name = "FILE")]
+    attest: Option<PathBuf>,
+    /// Sign the statement: `FILE.sig` for ssh-keygen, and `FILE.dsse.json` where the key is an unencrypted Ed25519 file
+    #[arg(long, value_name = "KEY", requires = "attest")]
+    key: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        if !matches!(output.format, Format::Table | Format::Json | Format::Markdown | Format::Line) {
+            return Err(unsupported(output.format, "attest").into());
+        }
+        let inputs = self.inputs.load(None, output)?;
+        self.refuse_existing()?;
+        let located = self.authority.ledger.locate(&inputs.config)?;
+        let ledger = located.store();
+        let (secrets, scan) = self.secrets(&inputs)?;
+        let mut parts = self.parts(&inputs, ledger, scan)?;
+        let chained = self.attest.is_some() && parts.grounds.journal.ledger.is_some();
+        let (statement, text) = loop {
+            let head = if chained { ledger.attestation_head()? } else { None };
+            parts.previous = head.map(|head| head.sha256.to_string());
+            let statement = Statement::of_report(Report::derive(parts.clone())?);
+            let text = statement.text()?;
+            refuse_secrets(&secrets, &statement, &text)?;
+            let number = head.map_or(1, |head| head.length.saturating_add(1));
+            // Whoever was faster has taken the number; then this one comes after it.
+            if !chained || ledger.append_attestation(number, &text)? == Attested::Appended {
+                break (statement, text);
+            }
+        };
+        self.write(&text, output)?;
+        let shown = match output.format {
+            Format::Json => text,
+            Format::Markdown => render::attestation::markdown(&statement),
+            Format::Line => render::attestation::line(&statement),
+            _ => render::attestation::table(&statement, output.style()),
+        };
+        Ok((shown, exit(statement.predicate.verdict)))
+    }
+
+    /// An attestation is never written over another.
+    fn refuse_existing(&self) -> Result<(), Problem> {
+        let Some(path) = &self.attest else { return Ok(()) };
+        let all = [path.clone(), SignatureFile::path_beside(path)?, envelope_path(path)];
+        match all.iter().find(|path| path.symlink_metadata().is_ok()) {
+            Some(path) => Err(Problem::failure(format!("`{}` exists already", path.display()))
+                .help("an attestation is never written over; name another file, or move it away")),
+            None => Ok(()),
+        }
+    }
+
+    /// Everything the report is made from.
+    fn parts(&self, inputs: &Inputs, ledger: &dyn Ledger, secrets: SecretScan) -> Result<Parts, Problems> {
+        let id = ledger.id()?.map(|id| id.to_string());
+        let journal = ledger.journal(Some(&inputs.plan.run))?;
+        let done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), &journal);
+        let walk = walk_after(inputs, &self.authority, Stage::Plan, Some(&done.decided))?;
+        let mut problems = Problems::new();
+        let mut capture = |path: Option<&Path>| match path {
+            Some(path) => problems.absorb(self.capture(inputs, path).map(Some)).flatten(),
+            None => None,
+        };
+        // A baseline without a final capture says nothing of the run.
+        let baseline = self.authority.baseline().filter(|_| self.last.is_some());
+        let (baseline, last) = (capture(baseline), capture(self.last.as_deref()));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let config = inputs.bundle.listing().digest_of("cutter.toml").map(|digest| digest.to_string());
+        let facts = inputs.facts.texts().iter();
+        let grounds = Grounds {
+            plan: inputs.plan.source.text().to_owned(),
+            facts: facts.map(|(name, text)| Text { name: name.clone(), text: text.clone() }).collect(),
+            baseline,
+            last,
+            rules: Rules::of(&inputs.config.evidence, config.unwrap_or_default()),
+            journal: JournalRecordSource { ledger: id, records: journal.records.len() as u64, faults: done.faults },
+            secrets,
+        };
+        let decisions = walk.document(inputs)?;
+        let (now, bans) = (inputs.now, gather::bans(&inputs.bundle));
+        Ok(Parts { now, decisions, bans, done: done.rows, grounds, previous: None })
+    }
+
+    /// A capture, of the plan's own database, and who vouches for it.
+    fn capture(&self, inputs: &Inputs, path: &Path) -> Result<CaptureRecord, Problems> {
+        let source = files::read(path)?;
+        let capture = Capture::parse(&source)?;
+        let observed = &capture.database.system_identifier;
+        if let Some(target) = inputs.plan.target.database.as_ref().filter(|target| *target != observed) {
+            let message = format!("`{}` observes the database `{observed}`, not the plan's `{target}`", path.display());
+            return Err(Problem::invalid(message).help("capture the database that the plan is aimed at").into());
+        }
+        let mut record = CaptureRecord {
+            sha256: Digest::of(source.text().as_bytes()).to_string(),
+            signature: None,
+            signer: None,
+            observer: None,
+            capture,
+        };
+        let signature = SignatureFile::beside(path)?;
+        if let (Some(bytes), true) = (signature.bytes(), self.inputs.trust.is_there()) {
+            let trust = self.inputs.trust.load()?;
+            let text = source.text().as_bytes();
+            let signer = verify(EVIDENCE, text, bytes, trust.signers(), &inputs.revocations, inputs.now);
+            let signer = signer.map_err(|rejection| {
+                let at = signature.path().display();
+                Problem::untrusted(format!(
+                    "the signature `{at}` of the capture is not accepted: {}",
+                    rejection.detail()
+                ))
+                .help("have the observer sign again, or move the signature away to report it as self-reported")
+            })?;
+            record.observer = trust.entity_of_signer(&signer.principal).map(ToString::to_string);
+            record.signer = Some(signer.principal);
+            record.signature = String::from_utf8(bytes.to_vec()).ok();
+        }
+        Ok(record)
+    }
+
+    /// What is looked for; logs are read, and one that holds a secret ends everything.
+    fn secrets(&self, inputs: &Inputs) -> Result<(Secrets, SecretScan), Problems> {
+        let variables = inputs.config.secret_variables();
+        let secrets = Secrets::resolve(&variables, &|name| std::env::var(name).ok())?;
+        let mut problems = Problems::new();
+        let mut logs = Vec::new();
+        for path in &self.log {
+            let Some(bytes) = problems.absorb(files::read_bytes(path).map_err(Problems::from)) else { continue };
+            let name = path.display().to_string();
+            secrets.look_through(&name, &String::from_utf8_lossy(&bytes), &mut problems);
+            logs.push(LogRecord { name, sha256: Digest::of(&bytes).to_string() });
+        }
+        let scan = SecretScan { variables, unset: secrets.unset().to_vec(), shapes: secrets.shapes() as u64, logs };
+        problems.or((secrets, scan))
+    }
+
+    /// Writes the statement, then signs it.
+    fn write(&self, text: &str, output: &OutputArguments) -> Result<(), Problems> {
+        let Some(path) = &self.attest else { return Ok(()) };
+        files::write(path, text)?;
+        let Some(key) = &self.key else { return Ok(()) };
+        let signing = Signing {
+            program: Path::new(SSH_KEYGEN),
+            key,
+            namespace: ATTESTATION,
+            output: &SignatureFile::path_beside(path)?,
+            prompts: Prompts::Person,
+        };
+        sign(&signing, text.as_bytes())?;
+        match files::read_bytes(key).ok().and_then(|content| PlainKey::parse(&content)) {
+            Some(key) => {
+                let envelope = Envelope::sign(text.as_bytes(), PAYLOAD_TYPE, &[key]);
+                files::write(&envelope_path(path), &envelope.text()?)?;
+            }
+            None => output.warn(
+                &Problem::failure(format!(
+                    "no DSSE envelope was made: `{}` is no unencrypted Ed25519 key",
+                    key.display()
+                ))
+                .help("the SSH signature beside the statement stands; an envelope takes a plain Ed25519 signature")
+                .into(),
+            ),
+        }
+        Ok(())
+    }
+}
+
+/// A statement that would hold a secret is not written.
+fn refuse_secrets(secrets: &Secrets, statement: &Statement<Report>, text: &str) -> Result<(), Problems> {
+    let mut problems = Problems::new();
+    let value = serde_json::to_value(statement).map_err(super::no_json)?;
+    secrets.look_through_json("the attestation", &value, &mut problems);
+    if problems.is_empty() {
+        secrets.look_through("the attestation", text, &mut problems);
+    }
+    problems.or(())
+}
+
+/// Where the envelope of a statement lies.
+fn envelope_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".dsse.json");
+    path.with_file_name(name)
+}
+
+/// The exit code of a report.
+pub fn exit(verdict: ReportVerdict) -> Exit {
+    match verdict {
+        ReportVerdict::Authorized => Exit::Authorized,
+        ReportVerdict::Blocked => Exit::Blocked,
+        ReportVerdict::ReadyForSovereignApproval => Exit::Ready,
+        ReportVerdict::Denied => Exit::Denied,
+        ReportVerdict::Indeterminate => Exit::Unmeasured,
+        ReportVerdict::Contradicted => Exit::Contradicted,
+    }
+}

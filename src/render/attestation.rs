@@ -1,0 +1,323 @@
+//! The faces of a report, each drawn from its statement alone; no face drops a row.
+
+use super::markdown::escape;
+use super::{Style, printable, short};
+use crate::attestation::Statement;
+use crate::attestation::report::{
+    DisclosureKind, DoneOutcome, DoneRow, ForbiddenStatus, ObservedRow, ObservedStatus, Report,
+};
+use crate::document::RowDecision;
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use std::fmt::Write as _;
+
+/// A report for terminals.
+pub fn table(statement: &Statement<Report>, style: Style) -> String {
+    let report = &statement.predicate;
+    let mut text = String::new();
+    for line in head(report) {
+        let _ = writeln!(text, "{line}");
+    }
+    let mut observed = new_table(style, &["observation", "baseline", "final", "status"]);
+    for row in &report.non_mutation {
+        observed.add_row([
+            Cell::new(printable(&row.id)),
+            Cell::new(printable(&row.baseline)),
+            Cell::new(printable(&row.last)),
+            colored(&observed_words(row), observed_color(row.status), style),
+        ]);
+    }
+    let mut forbidden = new_table(style, &["forbidden", "status", "basis", "because"]);
+    for row in &report.forbidden {
+        forbidden.add_row([
+            Cell::new(printable(&row.ban.title)),
+            colored(row.status.words(), forbidden_color(row.status), style),
+            Cell::new(row.basis.words()),
+            Cell::new(printable(&row.because)),
+        ]);
+    }
+    let mut done = new_table(style, &["done", "from", "to", "outcome", "approvals"]);
+    for row in &report.done {
+        done.add_row([
+            format!("{}\nby {}", printable(&row.id), printable(short(&row.principal))),
+            row.started_at.clone(),
+            row.finished_at.clone().unwrap_or_else(|| "not recorded".to_owned()),
+            outcome(row),
+            approvals(row),
+        ]);
+    }
+    let _ = writeln!(text, "{observed}\n{forbidden}\n{done}");
+    for line in foot(report) {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+/// A report in the shape of report 07: decision, non-mutation, forbidden actions, what was done, verdict.
+pub fn markdown(statement: &Statement<Report>) -> String {
+    let report = &statement.predicate;
+    let decisions = &report.decisions;
+    let plan = &decisions.plan;
+    let mut text = format!("# Execution result: {}\n\n", escape(&plan.name));
+    if let Some(name) = &plan.macro_name {
+        let _ = writeln!(text, "- macro: {}", escape(name));
+    }
+    let _ = writeln!(text, "- date_utc: {}", report.time.split('T').next().unwrap_or_default());
+    for (name, label) in &plan.labels {
+        let _ = writeln!(text, "- {}: {}", escape(name), escape(label));
+    }
+    let _ = writeln!(text, "- run: `{}` ({})", escape(&plan.run), plan.mode);
+    let _ = writeln!(text, "- result: {}", result(report));
+    let _ = writeln!(text, "\n## 1. Decision\n\n| Row | Action | Decision | Basis | Because |\n|---|---|---|---|---|");
+    for row in &decisions.decisions {
+        let decision = if row.decision == RowDecision::Allow { "allow" } else { "DENY" };
+        let cells = [&row.id, short(&row.action), decision, row.basis.words(), &row.because()].map(escape);
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    let _ = writeln!(text, "\n```");
+    for line in super::table::summary(decisions) {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(text, "```\n\n## 2. Non-mutation attestation\n\n```");
+    for line in window(report).into_iter().chain(facts(report)) {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(text, "```\n\n| Observed | Baseline | Final | Status |\n|---|---|---|---|");
+    for row in &report.non_mutation {
+        let cells = [&row.id, &row.baseline, &row.last, &observed_words(row)].map(|cell| escape(cell));
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    text.push_str(
+        "\n## 3. Forbidden-action attestation\n\n| Forbidden | Status | Basis | Evidence |\n|---|---|---|---|\n",
+    );
+    for row in &report.forbidden {
+        let cells = [&row.ban.title, row.status.words(), row.basis.words(), &row.because].map(escape);
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    text.push_str("\n## 4. What was done\n\n");
+    if report.done.is_empty() {
+        text.push_str("Nothing is in the journal of this run.\n");
+    }
+    for row in &report.done {
+        let used = approvals(row);
+        let used = if used.is_empty() { String::new() } else { format!(", by {used}") };
+        let until = row.finished_at.as_deref().unwrap_or("not recorded");
+        let _ = writeln!(
+            text,
+            "- {}: {}, {} to {until}, by {}{}",
+            escape(&row.id),
+            outcome(row),
+            row.started_at,
+            escape(short(&row.principal)),
+            escape(&used)
+        );
+    }
+    text.push_str("\nDisclosed:\n\n");
+    for disclosure in &report.disclosures {
+        let _ = writeln!(text, "- {}: {}", kind(disclosure.kind), escape(&disclosure.text));
+    }
+    for contradiction in &report.contradictions {
+        let _ = writeln!(text, "- CONTRADICTED: {}", escape(&contradiction.text));
+    }
+    let _ = writeln!(text, "\n## 5. Verdict\n\n```");
+    for line in verdict(report) {
+        let _ = writeln!(text, "{line}");
+    }
+    text.push_str("```\n");
+    text
+}
+
+/// A report in one line, for logs.
+pub fn line(statement: &Statement<Report>) -> String {
+    let report = &statement.predicate;
+    let counted = |status| report.non_mutation.iter().filter(|row| row.status == status).count();
+    format!(
+        "{} plan={} run={} observed={} changed={} unknown={} forbidden={} done={} contradictions={} at={}\n",
+        report.verdict.name(),
+        word(&report.decisions.plan.name),
+        word(&report.decisions.plan.run),
+        report.non_mutation.len(),
+        counted(ObservedStatus::Changed),
+        counted(ObservedStatus::Unknown),
+        report.forbidden.len(),
+        report.done.len(),
+        report.contradictions.len(),
+        report.time,
+    )
+}
+
+/// A name that stays one word of a line.
+fn word(text: &str) -> String {
+    printable(text).replace(' ', "_")
+}
+
+fn head(report: &Report) -> Vec<String> {
+    let decisions = &report.decisions;
+    let mut lines = vec![
+        format!("plan      {} ({})", printable(&decisions.plan.name), decisions.plan.mode),
+        format!("sha256    {}", decisions.plan.sha256),
+        format!("run       {}", printable(&decisions.plan.run)),
+        format!("time      {}", report.time),
+        format!("policies  sha256 {} ({})", decisions.policies.sha256, printable(&decisions.bundle.words())),
+        format!("facts     sha256 {} ({})", decisions.facts.sha256, decisions.facts.source),
+    ];
+    lines.extend(window(report));
+    lines
+}
+
+fn window(report: &Report) -> Vec<String> {
+    let Some(window) = &report.window else { return vec!["observed  nothing: no two captures were given".to_owned()] };
+    let quiet = match window.quiet {
+        true => "proven: no writing transaction completed in the whole cluster",
+        false => "not proven: transactions completed in the cluster; each row says what it shows",
+    };
+    vec![
+        format!("database  {}", printable(&window.database)),
+        format!("observed  {} to {}, {}", window.baseline_at, window.final_at, window.basis.words()),
+        format!("quiet     {quiet}"),
+        format!("level     {}", report.level.map_or("none", crate::evidence::Level::name)),
+    ]
+}
+
+/// What is said first of a report.
+fn result(report: &Report) -> String {
+    let executed = report.done.iter().filter(|done| !done.approvals.is_empty()).count();
+    let what = match (executed, report.done.len()) {
+        (0, 0) => "NOT EXECUTED. Nothing was run.".to_owned(),
+        (0, free) => format!("NOT EXECUTED. {free} actions that need no approval were run."),
+        (executed, all) => format!("EXECUTED: {all} actions, {executed} of them under approvals."),
+    };
+    format!("{what} State = {}.", report.verdict.name())
+}
+
+fn verdict(report: &Report) -> Vec<String> {
+    let of_production = |status| -> Vec<&str> {
+        with(&report.non_mutation, status).into_iter().filter(|id| is_of_database(id)).collect()
+    };
+    let changed = of_production(ObservedStatus::Changed);
+    let unknown = of_production(ObservedStatus::Unknown);
+    let expected = of_production(ObservedStatus::Expected);
+    let mutation = match (changed.is_empty(), unknown.is_empty(), expected.is_empty()) {
+        (false, _, _) => format!("SEEN in {}", changed.join(", ")),
+        (true, false, _) => format!("NOT KNOWN in {}", unknown.join(", ")),
+        (true, true, false) => format!("AS DECLARED in {}", expected.join(", ")),
+        (true, true, true) => "NONE".to_owned(),
+    };
+    let mutation = if report.window.is_some() { printable(&mutation) } else { "NOT KNOWN".to_owned() };
+    let mut lines = vec![format!("state: {}", report.verdict.name()), format!("production_mutation: {mutation}")];
+    for row in report.non_mutation.iter().filter(|row| report.grounds.rules.resting.contains_key(&row.id)) {
+        let name = row.id.strip_prefix("flag:").unwrap_or(&row.id);
+        lines.push(format!("{}: {}", printable(name), printable(&row.last)));
+    }
+    lines
+}
+
+/// Whether an observation is of the database and not of its host.
+fn is_of_database(id: &str) -> bool {
+    ["relation:", "database:", "catalog:", "config:", "function:"].iter().any(|kind| id.starts_with(kind))
+}
+
+/// Section 2 in lines: the facts of report 07, each from its rows.
+fn facts(report: &Report) -> Vec<String> {
+    let all = |kind: &str| -> Vec<&ObservedRow> {
+        report.non_mutation.iter().filter(|row| row.id.starts_with(kind)).collect()
+    };
+    let mut lines = verdict(report).split_off(1);
+    for (what, kind) in [
+        ("called", "function:"),
+        ("rows", "relation:"),
+        ("tree", "tree:"),
+        ("service", "service:"),
+        ("host", "host:"),
+        ("secrets", "secrets:"),
+    ] {
+        for row in all(kind) {
+            let name = row.id.strip_prefix(kind).unwrap_or(&row.id);
+            lines.push(printable(&format!("{what} {name}: {} - {}", row.last, row.status.name())));
+        }
+    }
+    lines
+}
+
+fn with(rows: &[ObservedRow], status: ObservedStatus) -> Vec<&str> {
+    rows.iter().filter(|row| row.status == status).map(|row| row.id.as_str()).collect()
+}
+
+/// The lines below the tables.
+fn foot(report: &Report) -> Vec<String> {
+    let mut lines: Vec<String> =
+        report.contradictions.iter().map(|found| format!("CONTRADICTED  {}", printable(&found.text))).collect();
+    lines.extend(report.disclosures.iter().map(|found| format!("{:<13} {}", kind(found.kind), printable(&found.text))));
+    lines.push(format!("verdict       {}", report.verdict.name()));
+    lines
+}
+
+fn kind(kind: DisclosureKind) -> &'static str {
+    match kind {
+        DisclosureKind::Mark => "!!!",
+        DisclosureKind::OpenGap => "open gap",
+        DisclosureKind::DeferredGap => "gap at use",
+        DisclosureKind::Unknown => "unknown",
+        DisclosureKind::Tolerated => "tolerated",
+        DisclosureKind::Failed => "failed",
+        DisclosureKind::Unbounded => "unbounded",
+        DisclosureKind::SelfReported => "self-reported",
+        DisclosureKind::Unsigned => "unsigned",
+    }
+}
+
+fn observed_words(row: &ObservedRow) -> String {
+    let mut text = row.status.name().to_owned();
+    if !row.explained_by.is_empty() {
+        let _ = write!(text, " by {}", row.explained_by.join(", "));
+    } else if !row.because.is_empty() {
+        let _ = write!(text, ": {}", row.because.join("; "));
+    }
+    printable(&text)
+}
+
+fn outcome(row: &DoneRow) -> String {
+    match (row.outcome, row.exit_status) {
+        (DoneOutcome::Finished, _) => "finished".to_owned(),
+        (DoneOutcome::Failed, Some(status)) => format!("failed with {status}"),
+        (DoneOutcome::Failed, None) => "ended by a signal".to_owned(),
+        (DoneOutcome::Interrupted, _) => "its end is not recorded".to_owned(),
+    }
+}
+
+fn approvals(row: &DoneRow) -> String {
+    let used: Vec<String> = row.approvals.iter().map(|used| format!("{} {}", used.gate, used.id)).collect();
+    printable(&used.join(", "))
+}
+
+fn observed_color(status: ObservedStatus) -> Color {
+    match status {
+        ObservedStatus::Unchanged | ObservedStatus::Tolerated | ObservedStatus::Expected => Color::Green,
+        ObservedStatus::Unknown => Color::Yellow,
+        ObservedStatus::Changed => Color::Red,
+    }
+}
+
+fn forbidden_color(status: ForbiddenStatus) -> Color {
+    match status {
+        ForbiddenStatus::NotDone | ForbiddenStatus::NotAttempted | ForbiddenStatus::NotApplicable => Color::Green,
+        ForbiddenStatus::Unknown | ForbiddenStatus::DoneWithApproval => Color::Yellow,
+        ForbiddenStatus::Done => Color::Red,
+    }
+}
+
+fn new_table(style: Style, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(style.width).set_header(header.to_vec());
+    if style.color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table
+}
+
+fn colored(text: &str, color: Color, style: Style) -> Cell {
+    let cell = Cell::new(text);
+    if style.color { cell.fg(color) } else { cell }
+}
