@@ -3,6 +3,7 @@
 mod capture;
 mod catalog;
 mod compare;
+mod comparison;
 mod counters;
 mod database;
 mod flag;
@@ -13,7 +14,8 @@ mod settings;
 mod tree;
 
 pub use capture::{Observer, Task, capture};
-pub use compare::{Comparison, Limits, Row, RowStatus, compare};
+pub use compare::{Limits, compare};
+pub use comparison::{Comparison, LevelReached, Quiet, Row, RowStatus, Voucher, Vouchers};
 pub use settings::{EvidenceSettings, Level};
 
 use crate::db::DatabaseError;

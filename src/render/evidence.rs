@@ -98,14 +98,22 @@ fn window(comparison: &Comparison) -> String {
             format!("not proven: the snapshot moved from {} to {}", comparison.quiet.baseline, comparison.quiet.last)
         }
     };
-    format!(
+    let mut text = format!(
         "database  {}\nwindow    {} to {}\nquiet     {quiet}\nlevel     {} requested, {} reached\n",
         printable(&comparison.database),
         comparison.baseline_at,
         comparison.final_at,
         comparison.level.requested.name(),
         level(comparison.level.reached),
-    )
+    );
+    let signed = &comparison.signed;
+    for (what, voucher) in [("baseline", &signed.baseline), ("final", &signed.last)] {
+        if let Some(voucher) = voucher {
+            let who = voucher.entity.as_deref().unwrap_or("whom the trust root does not name");
+            let _ = writeln!(text, "{what:<9} signed by {}, {}", printable(&voucher.name), printable(who));
+        }
+    }
+    text
 }
 
 fn verdict(comparison: &Comparison) -> String {

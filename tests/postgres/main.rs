@@ -16,3 +16,5 @@ mod mutations;
 mod scene;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod signed;
