@@ -2,6 +2,7 @@
 
 use crate::db::DatabaseSettings;
 use crate::evidence::EvidenceSettings;
+use crate::evidence::grants::GrantsSettings;
 use crate::facts::postgres::FactsSettings;
 use crate::ledger::LedgerSettings;
 use crate::problem::{Problem, Problems, Source};
@@ -28,6 +29,9 @@ pub struct Config {
     /// What is to be observed.
     #[serde(default)]
     pub evidence: EvidenceSettings,
+    /// Who may do what in the database.
+    #[serde(default)]
+    pub grants: GrantsSettings,
 }
 
 /// What is particular about one gate.

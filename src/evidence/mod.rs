@@ -7,6 +7,7 @@ mod comparison;
 mod counters;
 mod database;
 mod flag;
+pub mod grants;
 mod host;
 mod relation;
 mod service;

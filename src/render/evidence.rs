@@ -146,7 +146,7 @@ fn seen(observation: &Observation) -> String {
     parts.join("; ")
 }
 
-fn table(style: Style) -> Table {
+pub(super) fn table(style: Style) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(style.width);
@@ -158,7 +158,7 @@ fn table(style: Style) -> Table {
     table
 }
 
-fn colored(text: &str, color: Color, style: Style) -> Cell {
+pub(super) fn colored(text: &str, color: Color, style: Style) -> Cell {
     let cell = Cell::new(text);
     if style.color { cell.fg(color) } else { cell }
 }

@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod evidence;
 pub mod explanation;
+pub mod grants;
 pub mod journal;
 pub mod json;
 pub mod markdown;

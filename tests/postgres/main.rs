@@ -11,6 +11,8 @@ mod evidence;
 #[cfg(test)]
 mod facts;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod mutations;
 #[cfg(test)]
 mod scene;

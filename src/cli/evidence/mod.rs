@@ -2,6 +2,7 @@
 
 mod capture;
 mod compare;
+mod grants;
 mod progress;
 mod signed;
 
@@ -28,6 +29,8 @@ enum Command {
     Capture(capture::Arguments),
     /// Compare a baseline with a later capture
     Compare(compare::Arguments),
+    /// Compare the rights in the database with those that the configuration expects; it applies nothing
+    Grants(grants::Arguments),
 }
 
 impl Arguments {
@@ -35,6 +38,7 @@ impl Arguments {
         match &self.command {
             Command::Capture(arguments) => arguments.run(output),
             Command::Compare(arguments) => arguments.run(output),
+            Command::Grants(arguments) => arguments.run(output),
         }
     }
 }
