@@ -12,6 +12,7 @@ mod host;
 mod relation;
 mod service;
 mod settings;
+pub mod targets;
 mod tree;
 
 pub use capture::{Observer, Task, capture};

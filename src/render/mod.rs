@@ -10,6 +10,7 @@ pub mod markdown;
 pub mod problems;
 pub mod review;
 pub mod table;
+pub mod targets;
 
 /// How the terminal wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

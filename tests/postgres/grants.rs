@@ -10,17 +10,15 @@ fn shipped() -> Scene {
     scene
 }
 
-/// Writes the shipped configuration, as edited, with the scene's own connection; the server's first superuser is accepted.
+/// Writes the shipped configuration, as edited; the server's first superuser is accepted.
 fn configure(scene: &Scene, edit: impl FnOnce(&mut toml::Table)) {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cutter.toml")).unwrap();
-    let mut shipped: toml::Table = text.parse().unwrap();
-    let own: toml::Table = scene.config("cutter_observe", "").parse().unwrap();
-    shipped.insert("database".to_owned(), own["database"].clone());
-    for (_, conflict) in shipped["grants"]["conflicts"].as_table_mut().unwrap() {
-        conflict["accepted"].as_table_mut().unwrap().insert("postgres".to_owned(), "the first superuser".into());
-    }
-    edit(&mut shipped);
-    scene.write("cutter.toml", &toml::to_string(&shipped).unwrap());
+    scene.configure(|shipped| {
+        for (_, conflict) in shipped["grants"]["conflicts"].as_table_mut().unwrap() {
+            let accepted = conflict["accepted"].as_table_mut().unwrap();
+            accepted.insert("postgres".to_owned(), "the first superuser".into());
+        }
+        edit(shipped);
+    });
 }
 
 fn audit(scene: &Scene) -> (i32, Value) {

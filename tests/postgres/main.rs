@@ -20,3 +20,5 @@ mod scene;
 mod secrets;
 #[cfg(test)]
 mod signed;
+#[cfg(test)]
+mod targets;

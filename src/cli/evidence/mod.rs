@@ -5,6 +5,7 @@ mod compare;
 mod grants;
 mod progress;
 mod signed;
+mod targets;
 
 use super::Outcome;
 use super::common::OutputArguments;
@@ -31,6 +32,8 @@ enum Command {
     Compare(compare::Arguments),
     /// Compare the rights in the database with those that the configuration expects; it applies nothing
     Grants(grants::Arguments),
+    /// Judge every candidate for the target of a run by the policies of each criterion, and say what each lacks
+    Targets(targets::Arguments),
 }
 
 impl Arguments {
@@ -39,6 +42,7 @@ impl Arguments {
             Command::Capture(arguments) => arguments.run(output),
             Command::Compare(arguments) => arguments.run(output),
             Command::Grants(arguments) => arguments.run(output),
+            Command::Targets(arguments) => arguments.run(output),
         }
     }
 }
