@@ -51,7 +51,7 @@ pub struct Quiet {
     pub last: String,
 }
 
-/// Who vouches for each capture; absent where it is not signed.
+/// Who vouches for each piece of evidence; absent where it is not signed.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vouchers {
@@ -61,6 +61,9 @@ pub struct Vouchers {
     /// For the final capture.
     #[serde(rename = "final", default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Voucher>,
+    /// For the record of the witness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Voucher>,
 }
 
 impl Vouchers {

@@ -14,6 +14,7 @@ mod service;
 mod settings;
 pub mod targets;
 mod tree;
+pub mod witness;
 
 pub use capture::{Observer, Task, capture};
 pub use compare::{Limits, compare};

@@ -107,7 +107,7 @@ fn window(comparison: &Comparison) -> String {
         level(comparison.level.reached),
     );
     let signed = &comparison.signed;
-    for (what, voucher) in [("baseline", &signed.baseline), ("final", &signed.last)] {
+    for (what, voucher) in [("baseline", &signed.baseline), ("final", &signed.last), ("witness", &signed.witness)] {
         if let Some(voucher) = voucher {
             let who = voucher.entity.as_deref().unwrap_or("whom the trust root does not name");
             let _ = writeln!(text, "{what:<9} signed by {}, {}", printable(&voucher.name), printable(who));

@@ -11,6 +11,7 @@ pub mod problems;
 pub mod review;
 pub mod table;
 pub mod targets;
+pub mod witness;
 
 /// How the terminal wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

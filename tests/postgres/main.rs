@@ -13,6 +13,8 @@ mod facts;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
+mod host;
+#[cfg(test)]
 mod mutations;
 #[cfg(test)]
 mod scene;
@@ -22,3 +24,5 @@ mod secrets;
 mod signed;
 #[cfg(test)]
 mod targets;
+#[cfg(test)]
+mod witness;

@@ -4,6 +4,7 @@ use super::{configuration, signed};
 use crate::cli::common::{Format, OutputArguments, system_time, unsupported};
 use crate::cli::trust::TrustArguments;
 use crate::cli::{Exit, Outcome, no_json};
+use crate::evidence::witness::{WitnessRecord, testify};
 use crate::evidence::{self, Capture, Comparison, Limits, RowStatus, Vouchers};
 use crate::problem::Problems;
 use crate::render;
@@ -21,6 +22,9 @@ pub struct Arguments {
     /// The configuration with which both were captured
     #[arg(long, value_name = "FILE", default_value = "cutter.toml")]
     config: PathBuf,
+    /// The record of a witness that watched from before the baseline until after the final capture
+    #[arg(long, value_name = "FILE")]
+    witness: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArguments,
 }
@@ -35,12 +39,20 @@ impl Arguments {
             problems.absorb(read.and_then(|(source, voucher)| Ok((Capture::parse(&source)?, voucher))))
         };
         let (baseline, last) = (read(&self.baseline), read(&self.last));
-        let (Some((config, digest)), Some((baseline, first)), Some((last, second))) = (config, baseline, last) else {
+        let witness = self.witness.as_deref().map(|path| {
+            let read = signed::read(path, &self.trust, now);
+            problems.absorb(read.and_then(|(source, voucher)| Ok((WitnessRecord::parse(&source)?, voucher))))
+        });
+        let (Some((config, digest)), Some((baseline, first)), Some((last, second)), None | Some(Some(_))) =
+            (config, baseline, last, &witness)
+        else {
             return Err(problems);
         };
+        let (witness, third) = witness.flatten().unzip();
         let limits = Limits { now, config: digest.to_string() };
         let mut comparison = evidence::compare(&baseline, &last, &config.evidence, &limits)?;
-        comparison.signed = Vouchers { baseline: first, last: second };
+        testify(&mut comparison, (&baseline, &last), witness.as_ref(), &config.evidence)?;
+        comparison.signed = Vouchers { baseline: first, last: second, witness: third.flatten() };
         let text = match output.format {
             Format::Table => render::evidence::comparison(&comparison, output.style()),
             Format::Json => render::json::document(&comparison).map_err(no_json)?,

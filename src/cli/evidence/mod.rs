@@ -6,6 +6,7 @@ mod grants;
 mod progress;
 mod signed;
 mod targets;
+mod witness;
 
 use super::Outcome;
 use super::common::OutputArguments;
@@ -34,6 +35,8 @@ enum Command {
     Grants(grants::Arguments),
     /// Judge every candidate for the target of a run by the policies of each criterion, and say what each lacks
     Targets(targets::Arguments),
+    /// Live beside a run and write down what happens in between; it ends on SIGTERM, SIGINT or SIGHUP
+    Witness(witness::Arguments),
 }
 
 impl Arguments {
@@ -43,6 +46,7 @@ impl Arguments {
             Command::Compare(arguments) => arguments.run(output),
             Command::Grants(arguments) => arguments.run(output),
             Command::Targets(arguments) => arguments.run(output),
+            Command::Witness(arguments) => arguments.run(output),
         }
     }
 }

@@ -111,7 +111,7 @@ fn comparable(a: &Capture, b: &Capture, settings: &EvidenceSettings, limits: &Li
 }
 
 /// Whether the first of two snapshots is the later one.
-fn later(a: &str, b: &str) -> bool {
+pub(super) fn later(a: &str, b: &str) -> bool {
     let next = |text: &str| text.split(':').nth(1).and_then(|next| next.parse::<u64>().ok());
     next(a).zip(next(b)).is_some_and(|(a, b)| a > b)
 }
