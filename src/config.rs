@@ -2,6 +2,8 @@
 
 use crate::db::DatabaseSettings;
 use crate::evidence::EvidenceSettings;
+use crate::evidence::grants::GrantsSettings;
+use crate::evidence::targets::TargetSettings;
 use crate::facts::postgres::FactsSettings;
 use crate::ledger::LedgerSettings;
 use crate::problem::{Problem, Problems, Source};
@@ -31,6 +33,12 @@ pub struct Config {
     /// What must not be written anywhere.
     #[serde(default)]
     pub secrets: SecretSettings,
+    /// Who may do what in the database.
+    #[serde(default)]
+    pub grants: GrantsSettings,
+    /// What makes a safe target.
+    #[serde(default)]
+    pub targets: TargetSettings,
 }
 
 /// What is particular about one gate.

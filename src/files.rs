@@ -226,6 +226,32 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
     result.map_err(failed)
 }
 
+/// A file of lines that are only ever added, each durable before the next.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    name: String,
+}
+
+impl Journal {
+    /// Makes a new file; one that is there already is left as it is.
+    pub fn create(path: &Path) -> Result<Self, Problem> {
+        let name = path.display().to_string();
+        let file = File::create_new(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Problem::failure(format!("`{name}` exists already"))
+                .help("name another file, or move this one away; a record is never overwritten"),
+            _ => Problem::failure(format!("`{name}` cannot be written: {}", cause(&error))),
+        })?;
+        Ok(Self { file, name })
+    }
+
+    /// Adds one line.
+    pub fn add(&mut self, line: &str) -> Result<(), Problem> {
+        let written = self.file.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|error| Problem::failure(format!("`{}` cannot be written: {}", self.name, cause(&error))))
+    }
+}
+
 /// Every regular file below a folder, sorted; a symbolic link is refused, since what it names can change unseen.
 fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
     let mut problems = Problems::new();

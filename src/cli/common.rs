@@ -300,6 +300,11 @@ impl OutputArguments {
         self.output.clone().unwrap_or_else(|| PathBuf::from(default))
     }
 
+    /// The file that the result goes to, where one is named.
+    pub fn file(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+
     /// Says on standard error what does not stop the work.
     pub fn warn(&self, problems: &Problems) {
         if !problems.is_empty() {

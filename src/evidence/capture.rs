@@ -163,7 +163,7 @@ fn observe_host(task: &Task<'_>, record: &super::DatabaseRecord, observations: &
 }
 
 /// What counters are read of: watched relations, the catalogs of the wanted families, functions.
-fn counted(settings: &EvidenceSettings) -> (Vec<String>, Vec<String>) {
+pub(super) fn counted(settings: &EvidenceSettings) -> (Vec<String>, Vec<String>) {
     let mut relations: Vec<String> = settings.relations.keys().cloned().collect();
     let families = catalog::FAMILIES.iter().filter(|family| settings.wants_catalog(family.name));
     let mut tables: Vec<String> =

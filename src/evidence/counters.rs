@@ -111,5 +111,8 @@ SELECT DISTINCT virtualtransaction FROM pg_locks
 WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()
   AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE application_name = 'cutter-observe' AND usename = session_user)";
 
-/// Sessions of a database; the number is all that anybody may see of them.
-const OTHERS: &str = "SELECT count(*)::text FROM pg_stat_activity WHERE datid IS NOT NULL AND pid <> pg_backend_pid()";
+/// Sessions of a database, our own excepted, which only read; the number is all that anybody may see of the others.
+const OTHERS: &str = "
+SELECT count(*)::text FROM pg_stat_activity
+WHERE datid IS NOT NULL AND pid <> pg_backend_pid()
+  AND (application_name = 'cutter-observe' AND usename = session_user) IS NOT TRUE";

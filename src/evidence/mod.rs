@@ -3,17 +3,22 @@
 mod capture;
 mod catalog;
 mod compare;
+mod comparison;
 mod counters;
 mod database;
 mod flag;
+pub mod grants;
 mod host;
 mod relation;
 mod service;
 mod settings;
+pub mod targets;
 mod tree;
+pub mod witness;
 
 pub use capture::{Observer, Task, capture};
-pub use compare::{Comparison, Limits, Row, RowStatus, compare};
+pub use compare::{Limits, compare};
+pub use comparison::{Comparison, LevelReached, Quiet, Row, RowStatus, Voucher, Vouchers};
 pub use settings::{EvidenceSettings, Level, Toleration};
 
 use crate::db::DatabaseError;

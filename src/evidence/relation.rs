@@ -1,9 +1,10 @@
 //! Relations: rows, an order-independent digest of their content, and one of their headers, which every write moves.
 
+mod ordered;
+
 use super::settings::{Level, RelationSettings};
 use super::{Observation, Observer};
 use crate::db::{DatabaseError, Session, Snapshot, identifier, literal};
-use sha2::{Digest as _, Sha256};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -70,13 +71,28 @@ pub fn observe(
         Err(error) => observation.refused("rows", &error),
     }
     if plan.strict && plan.level >= Level::Net {
-        match ordered(&plan, oid, snapshot, observer) {
+        match ordered::ordered(&plan, oid, snapshot, observer) {
             Ok(digest) => observation.value("sha256", digest),
             Err(error) if error.is_final() => return Err(error),
             Err(error) => observation.refused("sha256", &error),
         }
     }
     Ok(observation)
+}
+
+/// The storage and the headers of a relation in one digest, where it has them.
+pub(super) fn headers(name: &str, snapshot: &mut Snapshot<'_>) -> Result<Option<String>, DatabaseError> {
+    let (schema, relation) = name.split_once('.').unwrap_or(("public", name));
+    let shape = snapshot.texts(&SHAPE.replace("$schema", &literal(schema)).replace("$name", &literal(relation)), 1)?;
+    let Some([Some(oid), Some(filenode), Some(kind), ..]) = shape.first().map(Vec::as_slice) else { return Ok(None) };
+    let qualified = format!("{}.{}", identifier(schema), identifier(relation));
+    let settings = RelationSettings::default();
+    let plan = Plan { qualified, settings: &settings, kind, level: Level::Net, strict: true };
+    if !plan.has_headers() {
+        return Ok(None);
+    }
+    let totals = ask(&plan, snapshot, "")?;
+    Ok(Some(format!("{oid}/{filenode} {:?} {:?}", totals.counts, totals.sums)))
 }
 
 struct Plan<'a> {
@@ -238,31 +254,6 @@ fn together(
     Ok(totals)
 }
 
-/// The sha-256 over all rows in order, in the binary form of COPY.
-fn ordered(
-    plan: &Plan<'_>,
-    oid: &str,
-    snapshot: &mut Snapshot<'_>,
-    observer: &dyn Observer,
-) -> Result<String, DatabaseError> {
-    let keys = snapshot.texts(&KEY.replace("$oid", &literal(oid)), 64)?;
-    let keys: Vec<String> =
-        keys.into_iter().flatten().flatten().map(|name| format!("cutter_row.{}", identifier(&name))).collect();
-    // Without a key the rows are ordered by their own bytes.
-    let order = if keys.is_empty() { "record_send(cutter_row.*)".to_owned() } else { keys.join(", ") };
-    let sql = format!(
-        "COPY (SELECT cutter_row.* FROM {} AS cutter_row ORDER BY {order}) TO STDOUT (FORMAT binary)",
-        plan.qualified
-    );
-    let mut hasher = Sha256::new();
-    observer.begin(&format!("copy of {}", plan.qualified), 0);
-    let copied = snapshot.copy(&sql, |bytes| hasher.update(bytes));
-    observer.end();
-    copied?;
-    let digest: [u8; 32] = hasher.finalize().into();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 /// Tables of more pages than this are shared out.
 const LONG: u64 = 2048;
 
@@ -276,7 +267,3 @@ SELECT c.oid::text, c.relfilenode::text, c.relkind::text,
        c.relhassubclass::text
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $schema AND c.relname = $name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
-
-const KEY: &str = "
-SELECT a.attname::text FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, at), pg_attribute a
-WHERE i.indrelid = $oid AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.attnum ORDER BY k.at";

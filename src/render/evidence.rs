@@ -98,14 +98,22 @@ fn window(comparison: &Comparison) -> String {
             format!("not proven: the snapshot moved from {} to {}", comparison.quiet.baseline, comparison.quiet.last)
         }
     };
-    format!(
+    let mut text = format!(
         "database  {}\nwindow    {} to {}\nquiet     {quiet}\nlevel     {} requested, {} reached\n",
         printable(&comparison.database),
         comparison.baseline_at,
         comparison.final_at,
         comparison.level.requested.name(),
         level(comparison.level.reached),
-    )
+    );
+    let signed = &comparison.signed;
+    for (what, voucher) in [("baseline", &signed.baseline), ("final", &signed.last), ("witness", &signed.witness)] {
+        if let Some(voucher) = voucher {
+            let who = voucher.entity.as_deref().unwrap_or("whom the trust root does not name");
+            let _ = writeln!(text, "{what:<9} signed by {}, {}", printable(&voucher.name), printable(who));
+        }
+    }
+    text
 }
 
 fn verdict(comparison: &Comparison) -> String {
@@ -138,7 +146,7 @@ fn seen(observation: &Observation) -> String {
     parts.join("; ")
 }
 
-fn table(style: Style) -> Table {
+pub(super) fn table(style: Style) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(style.width);
@@ -150,7 +158,7 @@ fn table(style: Style) -> Table {
     table
 }
 
-fn colored(text: &str, color: Color, style: Style) -> Cell {
+pub(super) fn colored(text: &str, color: Color, style: Style) -> Cell {
     let cell = Cell::new(text);
     if style.color { cell.fg(color) } else { cell }
 }

@@ -4,12 +4,15 @@ pub mod approvals;
 pub mod attestation;
 pub mod evidence;
 pub mod explanation;
+pub mod grants;
 pub mod journal;
 pub mod json;
 pub mod markdown;
 pub mod problems;
 pub mod review;
 pub mod table;
+pub mod targets;
+pub mod witness;
 
 /// How the terminal wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,11 +1,12 @@
 //! Whether a live run may begin at all: bundle and plan are signed under the trust root, and by whom; who is running.
 
+use super::signed::Signed;
 use super::{RunningUser, SignatureFile, TrustRoot};
 use crate::digest::{Digest, Listing};
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems};
-use crate::signature::{self, Code, Revocations, Signer, verify};
+use crate::signature::{self, Revocations, Signer};
 use crate::time::Timestamp;
 use cedar_policy::EntityUid;
 
@@ -107,54 +108,6 @@ pub fn judge_bundle(
     let bytes = listing.text().as_bytes();
     let signed = Signed { what: "the bundle", command: "cutter bundle sign", namespace: signature::BUNDLE, bytes };
     signed.signer(trust, signature, revocations, now)
-}
-
-/// What is signed, and what messages call it.
-struct Signed<'a> {
-    what: &'static str,
-    command: &'static str,
-    namespace: &'static str,
-    bytes: &'a [u8],
-}
-
-impl Signed<'_> {
-    fn signer(
-        &self,
-        trust: &TrustRoot,
-        signature: &SignatureFile,
-        revocations: &Revocations,
-        now: Timestamp,
-    ) -> Result<Signer, Problems> {
-        let path = signature.path().display();
-        let Some(content) = signature.bytes() else {
-            let message = format!("{} is not signed: `{path}` does not exist", self.what);
-            return Err(Problem::untrusted(message).help(format!("have it signed with `{}`", self.command)).into());
-        };
-        verify(self.namespace, self.bytes, content, trust.signers(), revocations, now).map_err(|rejection| {
-            let mut problems = Problems::new();
-            for fault in rejection.faults() {
-                let message = format!("the signature `{path}` of {} is not accepted: {}", self.what, fault.detail);
-                problems.push(Problem::untrusted(message).help(self.help(fault.code, trust.name())));
-            }
-            problems
-        })
-    }
-
-    fn help(&self, code: Code, trust: &str) -> String {
-        let Self { what, command, namespace, .. } = self;
-        match code {
-            Code::BadSignature => {
-                format!(
-                    "find out what changed since {what} was signed; if all of it is wanted, sign again with `{command}`"
-                )
-            }
-            Code::WrongNamespace => format!("sign with `{command}`, or with `ssh-keygen -Y sign -n {namespace}`"),
-            Code::UnknownSigner => format!("have somebody sign who may by `{trust}`; only root can change that file"),
-            Code::SignerExpired => format!("have {what} signed with a key that is valid now"),
-            Code::NoPresence => "sign again and touch the security key".to_owned(),
-            Code::Revoked => format!("review {what} anew and have it signed with another key"),
-        }
-    }
 }
 
 /// The principal that the running user is, if it is the one of every row that is about to run.

@@ -1,13 +1,16 @@
-//! The trust root: who may sign bundles and plans, and which operating-system user is which principal.
+//! The trust root: who may sign bundles, plans and evidence, and which operating-system user is which principal.
 //!
 //! It lies outside the reach of whoever writes or runs a plan: [`guarded`] reads it, `judgment` judges by it.
 
 mod bindings;
+mod evidence;
 pub mod guarded;
 mod judgment;
 mod signature_file;
+mod signed;
 mod user;
 
+pub use evidence::{EvidenceSigner, judge_evidence};
 pub use judgment::{Claims, Trusted, judge, judge_bundle};
 pub use signature_file::SignatureFile;
 pub use user::RunningUser;

@@ -11,8 +11,18 @@ mod evidence;
 #[cfg(test)]
 mod facts;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
+mod host;
+#[cfg(test)]
 mod mutations;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod signed;
+#[cfg(test)]
+mod targets;
+#[cfg(test)]
+mod witness;

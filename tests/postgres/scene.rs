@@ -39,6 +39,16 @@ impl Scene {
             .replace("FOLDER", &self.folder.path().display().to_string())
     }
 
+    /// Writes the shipped configuration, as edited, with this scene's own connection.
+    pub fn configure(&self, edit: impl FnOnce(&mut toml::Table)) {
+        let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cutter.toml")).unwrap();
+        let mut shipped: toml::Table = text.parse().unwrap();
+        let own: toml::Table = self.config("cutter_observe", "").parse().unwrap();
+        shipped.insert("database".to_owned(), own["database"].clone());
+        edit(&mut shipped);
+        self.write("cutter.toml", &toml::to_string(&shipped).unwrap());
+    }
+
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).unwrap();
     }

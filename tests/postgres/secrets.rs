@@ -238,3 +238,55 @@ fn a_server_is_reached_by_verified_tls_or_not_at_all() {
     let (exit, error) = run(&format!("{parts}ca_file = \"ca.pem\""));
     assert!(exit == Some(1) && error.contains("no verified connection"), "{error}");
 }
+
+#[test]
+fn no_command_that_reaches_the_database_repeats_the_connection_string() {
+    let scene = Scene::new();
+    scene.configure(|config| {
+        config["database"] = toml::Value::Table(toml::Table::from_iter([("url_env".to_owned(), "URL".into())]));
+    });
+    let root = env!("CARGO_MANIFEST_DIR");
+    let (plan, policies, entities) =
+        (format!("{root}/plans/o9-first-production-run.json"), format!("{root}/policies"), format!("{root}/entities"));
+    let socket = percent(&scene.server.socket_directory().display().to_string());
+    let good = format!("postgres://cutter_observe:{MARK}@{socket}/directus");
+    let bad = format!("postgres://cutter_observe:{MARK}@127.0.0.1:1/directus");
+    for (url, works) in [(good, true), (bad, false)] {
+        for arguments in [
+            &["evidence", "grants", "--package", "."][..],
+            &["evidence", "grants", "--format", "json", "--output", "out"],
+            &[
+                "evidence",
+                "targets",
+                &plan,
+                "--policies",
+                &policies,
+                "--entities",
+                &entities,
+                "--facts",
+                "postgres",
+                "--package",
+                ".",
+            ],
+            &["evidence", "witness", "--record", "w.ndjson", "--for", "1"],
+            &[
+                "authorize",
+                &plan,
+                "--policies",
+                &policies,
+                "--entities",
+                &entities,
+                "--facts",
+                "postgres",
+                "--attest",
+                "out",
+            ],
+        ] {
+            let output = scene.command(arguments).env("URL", &url).output().unwrap();
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code() != Some(1), works, "{arguments:?}: {error}");
+            scan(&scene, &output, &format!("{arguments:?}"));
+            let _ = fs::remove_file(scene.folder.path().join("w.ndjson"));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `cutter evidence capture`: observe once, and have somebody vouch for it.
+
+use super::progress::Progress;
+use super::signed::SignArguments;
+use super::{access, configuration};
+use crate::cli::common::{Format, OutputArguments, system_time, unsupported};
+use crate::cli::{Exit, Outcome, no_json};
+use crate::evidence::{self, Level, Task};
+use crate::render;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// The configuration, whose `[database]` and `[evidence]` say what to observe
+    #[arg(long, value_name = "FILE", default_value = "cutter.toml")]
+    config: PathBuf,
+    /// How much to observe [default: what the configuration says]
+    #[arg(long, value_enum)]
+    level: Option<LevelArgument>,
+    /// Digest ordered binary copies, which a forger cannot make fit
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    sign: SignArguments,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum LevelArgument {
+    /// Row counts
+    Counts,
+    /// And snapshot, sequences, settings, flags, trees, services
+    Quiet,
+    /// And content, headers, counters, catalogs
+    Net,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        let (config, digest) = configuration(&self.config)?;
+        let seal = self.sign.seal(output)?;
+        let access = access(&config)?;
+        let level = match self.level {
+            None => config.evidence.level,
+            Some(LevelArgument::Counts) => Level::Counts,
+            Some(LevelArgument::Quiet) => Level::Quiet,
+            Some(LevelArgument::Net) => Level::Net,
+        };
+        let progress = Progress::default();
+        let task = Task {
+            settings: &config.evidence,
+            access: &access,
+            config: digest,
+            level,
+            strict: self.strict,
+            now: &system_time,
+            observer: &progress,
+        };
+        let capture = evidence::capture(&task)?;
+        let text = match output.format {
+            Format::Table => render::evidence::capture(&capture, output.style()),
+            Format::Json => render::json::document(&capture).map_err(no_json)?,
+            Format::Markdown => render::evidence::capture_markdown(&capture),
+            other => return Err(unsupported(other, "evidence capture").into()),
+        };
+        if let Some(seal) = seal {
+            seal.sign(text.as_bytes())?;
+        }
+        // A witness is somebody else's work; a capture can reach no more than this.
+        let exit =
+            if capture.level.reached == Some(level.min(Level::Net)) { Exit::Authorized } else { Exit::Unmeasured };
+        Ok((text, exit))
+    }
+}

@@ -1,0 +1,73 @@
+//! `cutter evidence compare`: two captures, and who vouches for them.
+
+use super::{configuration, signed};
+use crate::cli::common::{Format, OutputArguments, system_time, unsupported};
+use crate::cli::trust::TrustArguments;
+use crate::cli::{Exit, Outcome, no_json};
+use crate::evidence::witness::{WitnessRecord, testify};
+use crate::evidence::{self, Capture, Comparison, Limits, RowStatus, Vouchers};
+use crate::problem::Problems;
+use crate::render;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// The baseline, as `cutter evidence capture --format json` wrote it
+    #[arg(value_name = "BASELINE")]
+    baseline: PathBuf,
+    /// The later capture
+    #[arg(value_name = "FINAL")]
+    last: PathBuf,
+    /// The configuration with which both were captured
+    #[arg(long, value_name = "FILE", default_value = "cutter.toml")]
+    config: PathBuf,
+    /// The record of a witness that watched from before the baseline until after the final capture
+    #[arg(long, value_name = "FILE")]
+    witness: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArguments,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        let mut problems = Problems::new();
+        let now = system_time()?;
+        let config = problems.absorb(configuration(&self.config));
+        let mut read = |path: &Path| {
+            let read = signed::read(path, &self.trust, now);
+            problems.absorb(read.and_then(|(source, voucher)| Ok((Capture::parse(&source)?, voucher))))
+        };
+        let (baseline, last) = (read(&self.baseline), read(&self.last));
+        let witness = self.witness.as_deref().map(|path| {
+            let read = signed::read(path, &self.trust, now);
+            problems.absorb(read.and_then(|(source, voucher)| Ok((WitnessRecord::parse(&source)?, voucher))))
+        });
+        let (Some((config, digest)), Some((baseline, first)), Some((last, second)), None | Some(Some(_))) =
+            (config, baseline, last, &witness)
+        else {
+            return Err(problems);
+        };
+        let (witness, third) = witness.flatten().unzip();
+        let limits = Limits { now, config: digest.to_string() };
+        let mut comparison = evidence::compare(&baseline, &last, &config.evidence, &limits)?;
+        testify(&mut comparison, (&baseline, &last), witness.as_ref(), &config.evidence)?;
+        comparison.signed = Vouchers { baseline: first, last: second, witness: third.flatten() };
+        let text = match output.format {
+            Format::Table => render::evidence::comparison(&comparison, output.style()),
+            Format::Json => render::json::document(&comparison).map_err(no_json)?,
+            Format::Markdown => render::evidence::comparison_markdown(&comparison),
+            other => return Err(unsupported(other, "evidence compare").into()),
+        };
+        Ok((text, exit(&comparison)))
+    }
+}
+
+/// The exit code of a comparison.
+fn exit(comparison: &Comparison) -> Exit {
+    match comparison.status {
+        RowStatus::Unchanged | RowStatus::Tolerated => Exit::Authorized,
+        RowStatus::Unknown => Exit::Unmeasured,
+        RowStatus::Changed => Exit::Contradicted,
+    }
+}

@@ -1,0 +1,45 @@
+//! `cutter evidence grants`: the live rights beside the expected ones, and the package that makes them equal.
+
+use super::access;
+use crate::cli::common::{Format, OutputArguments, unsupported};
+use crate::cli::{Exit, Outcome, no_json};
+use crate::config::Config;
+use crate::evidence::grants::{GrantStatus, audit};
+use crate::{files, render};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Exit codes: 0 all is as expected, 4 a difference or a conflict, 7 the rights cannot be read")]
+pub struct Arguments {
+    /// The configuration, whose `[database]` and `[grants]` say what is expected
+    #[arg(long, value_name = "FILE", default_value = "cutter.toml")]
+    config: PathBuf,
+    /// Also write the package and its inverse as `grants.sql` and `grants-inverse.sql` into this folder, which must exist
+    #[arg(long, value_name = "DIR")]
+    package: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        let config = Config::parse(&files::read(&self.config)?)?;
+        config.grants.check()?;
+        let audit = audit(&config.grants, &access(&config)?)?;
+        if let Some(folder) = &self.package {
+            files::write(&folder.join("grants.sql"), &render::grants::script(&audit.package))?;
+            files::write(&folder.join("grants-inverse.sql"), &render::grants::script(&audit.inverse))?;
+        }
+        let text = match output.format {
+            Format::Table => render::grants::audit(&audit, output.style()),
+            Format::Json => render::json::document(&audit).map_err(no_json)?,
+            Format::Markdown => render::grants::markdown(&audit),
+            other => return Err(unsupported(other, "evidence grants").into()),
+        };
+        let exit = match audit.status {
+            GrantStatus::Matches => Exit::Authorized,
+            GrantStatus::Differs => Exit::Refuted,
+            GrantStatus::Unknown => Exit::Unmeasured,
+        };
+        Ok((text, exit))
+    }
+}

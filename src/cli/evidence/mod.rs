@@ -1,0 +1,74 @@
+//! `cutter evidence`: observe the database and its host, compare two observations, audit what is set up there.
+
+mod capture;
+mod compare;
+mod grants;
+mod progress;
+mod signed;
+mod targets;
+mod witness;
+
+use super::Outcome;
+use super::common::OutputArguments;
+use crate::config::Config;
+use crate::db::Access;
+use crate::digest::Digest;
+use crate::evidence::EvidenceSettings;
+use crate::files;
+use crate::problem::{Problem, Problems};
+use clap::{Args, Subcommand};
+use std::path::Path;
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Observe once; it writes nothing but its result
+    Capture(capture::Arguments),
+    /// Compare a baseline with a later capture
+    Compare(compare::Arguments),
+    /// Compare the rights in the database with those that the configuration expects; it applies nothing
+    Grants(grants::Arguments),
+    /// Judge every candidate for the target of a run by the policies of each criterion, and say what each lacks
+    Targets(targets::Arguments),
+    /// Live beside a run and write down what happens in between; it ends on SIGTERM, SIGINT or SIGHUP
+    Witness(witness::Arguments),
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        match &self.command {
+            Command::Capture(arguments) => arguments.run(output),
+            Command::Compare(arguments) => arguments.run(output),
+            Command::Grants(arguments) => arguments.run(output),
+            Command::Targets(arguments) => arguments.run(output),
+            Command::Witness(arguments) => arguments.run(output),
+        }
+    }
+}
+
+/// The configuration and the digest of its bytes.
+fn configuration(path: &Path) -> Result<(Config, Digest), Problems> {
+    let source = files::read(path)?;
+    let digest = Digest::of(source.text().as_bytes());
+    let config = Config::parse(&source)?;
+    if config.evidence == EvidenceSettings::default() {
+        return Err(Problem::invalid(format!("`{}` does not say what to observe", path.display()))
+            .help("add `[evidence.relations.\"schema.name\"]` and what else is to be watched")
+            .into());
+    }
+    Ok((config, digest))
+}
+
+/// How to reach the database that the configuration names.
+pub fn access(config: &Config) -> Result<Access, Problem> {
+    let settings = config.database.as_ref().ok_or_else(|| {
+        Problem::invalid("`cutter.toml` has no `[database]`")
+            .help("add it with `url_env = \"NAME\"`: the environment variable that holds the connection string")
+    })?;
+    Access::resolve(settings, &|name| std::env::var_os(name))
+}

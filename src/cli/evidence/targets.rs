@@ -1,0 +1,50 @@
+//! `cutter evidence targets`: which candidates could be the target of a run, and what each lacks.
+
+use crate::cli::common::{ClockArguments, Format, InputArguments, OutputArguments, unsupported};
+use crate::cli::{Exit, Outcome, no_json};
+use crate::evidence::targets::{TargetStatus, audit};
+use crate::request::{Moment, Requests, Stage};
+use crate::{files, render};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit codes: 0 a candidate meets every criterion, 7 the best of them meets all that could be judged, \
+                  9 each lacks something"
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    inputs: InputArguments,
+    #[command(flatten)]
+    clock: ClockArguments,
+    /// Also write the intake package as `intake.json` and `intake.md` into this folder, which must exist: what a target must
+    /// bring, who must bring it, and what each candidate lacks
+    #[arg(long, value_name = "DIR")]
+    package: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        let inputs = self.inputs.load(self.clock.now, output)?;
+        let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts)?;
+        let audit = audit(&inputs.config.targets, &requests, &Moment::closed(inputs.now, Stage::Plan))?;
+        let json = render::json::document(&audit).map_err(no_json)?;
+        if let Some(folder) = &self.package {
+            files::write(&folder.join("intake.json"), &json)?;
+            files::write(&folder.join("intake.md"), &render::targets::intake(&audit))?;
+        }
+        let text = match output.format {
+            Format::Table => render::targets::audit(&audit, output.style()),
+            Format::Json => json,
+            Format::Markdown => render::targets::intake(&audit),
+            other => return Err(unsupported(other, "evidence targets").into()),
+        };
+        let exit = match audit.status {
+            TargetStatus::Met => Exit::Authorized,
+            TargetStatus::Unknown => Exit::Unmeasured,
+            TargetStatus::Lacking => Exit::Blocked,
+        };
+        Ok((text, exit))
+    }
+}

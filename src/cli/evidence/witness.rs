@@ -1,0 +1,107 @@
+//! `cutter evidence witness`: live beside a run, write down what happens, and end when told to.
+
+use super::signed::Seal;
+use super::{access, configuration};
+use crate::cli::common::{Format, OutputArguments, system_time, unsupported};
+use crate::cli::{Exit, Outcome, no_json};
+use crate::evidence::witness::{Watch, WitnessRecord, watch};
+use crate::problem::Problem;
+use crate::{files, render};
+use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit codes: 0 nothing was seen, 6 something was done to what is watched, 7 not all of it was seen"
+)]
+pub struct Arguments {
+    /// The file that gets the record, a line for each thing seen; it must not exist
+    #[arg(long, value_name = "FILE")]
+    record: PathBuf,
+    /// The configuration, whose `[database]` and `[evidence]` say what to watch
+    #[arg(long, value_name = "FILE", default_value = "cutter.toml")]
+    config: PathBuf,
+    /// Look so often
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    every: u64,
+    /// End after so long
+    #[arg(long = "for", value_name = "SECONDS")]
+    seconds: Option<u64>,
+    /// End once this file exists
+    #[arg(long, value_name = "FILE")]
+    until: Option<PathBuf>,
+    /// Sign the whole record into `FILE.sig` at the end: a private key, or a public key whose private half an agent holds
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        let (config, digest) = configuration(&self.config)?;
+        let access = access(&config)?;
+        let seal = self.sign.as_deref().map(|key| Seal::new(key, &self.record)).transpose()?;
+        let signals = Signals::heed()?;
+        let mut journal = files::Journal::create(&self.record)?;
+        let began = Instant::now();
+        let task = Watch {
+            settings: &config.evidence,
+            access: &access,
+            config: digest,
+            rest: Duration::from_millis(self.every),
+            now: &system_time,
+            stop: &|| self.reason(&signals, began),
+        };
+        watch(&task, &mut |line| journal.add(&serde_json::to_string(line).map_err(no_json)?))?;
+        let source = files::read(&self.record)?;
+        if let Some(seal) = seal {
+            seal.sign(source.text().as_bytes())?;
+        }
+        let record = WitnessRecord::parse(&source)?;
+        let text = match output.format {
+            Format::Table => render::witness::record(&record, output.style()),
+            Format::Ndjson => source.text().to_owned(),
+            other => return Err(unsupported(other, "evidence witness").into()),
+        };
+        let is_watched = |id: &str| id.starts_with("relation:") || id.starts_with("function:");
+        let exit = if record.seen.iter().any(|seen| is_watched(&seen.id)) {
+            Exit::Contradicted
+        } else if record.gaps().is_empty() {
+            Exit::Authorized
+        } else {
+            Exit::Unmeasured
+        };
+        Ok((text, exit))
+    }
+
+    /// Why to end, if there is a reason.
+    fn reason(&self, signals: &Signals, began: Instant) -> Option<String> {
+        let elapsed = self.seconds.filter(|seconds| began.elapsed() >= Duration::from_secs(*seconds));
+        let elapsed = elapsed.map(|seconds| format!("{seconds} s"));
+        let file = self.until.as_ref().filter(|file| file.exists()).map(|file| format!("the file {}", file.display()));
+        signals.received().map(str::to_owned).or(elapsed).or(file)
+    }
+}
+
+/// The signals that end a witness in order.
+struct Signals(Vec<(&'static str, Arc<AtomicBool>)>);
+
+impl Signals {
+    fn heed() -> Result<Self, Problem> {
+        let mut flags = Vec::new();
+        for (name, signal) in [("SIGTERM", SIGTERM), ("SIGINT", SIGINT), ("SIGHUP", SIGHUP)] {
+            let flag = Arc::new(AtomicBool::new(false));
+            signal_hook::flag::register(signal, Arc::clone(&flag))
+                .map_err(|error| Problem::failure(format!("{name} cannot be heeded: {error}")))?;
+            flags.push((name, flag));
+        }
+        Ok(Self(flags))
+    }
+
+    fn received(&self) -> Option<&'static str> {
+        self.0.iter().find(|(_, flag)| flag.load(Ordering::Relaxed)).map(|(name, _)| *name)
+    }
+}

@@ -1,0 +1,130 @@
+//! What two captures say together: a record that is written, read again and rendered. How it comes about is not said here.
+
+use super::settings::Level;
+use serde::{Deserialize, Serialize};
+
+/// What two captures say together, version 1.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// The worst of the rows.
+    pub status: RowStatus,
+    /// When the baseline was begun.
+    pub baseline_at: String,
+    /// When the final capture was ended.
+    pub final_at: String,
+    /// Which database.
+    pub database: String,
+    /// The level that was asked for, and the one that both captures together reach.
+    pub level: LevelReached,
+    /// Whether no writing transaction completed in the whole cluster, and by what that is known.
+    pub quiet: Quiet,
+    /// Who vouches for the captures, by the trust root.
+    #[serde(default, skip_serializing_if = "Vouchers::is_empty")]
+    pub signed: Vouchers,
+    /// One row for each thing that was observed at either end, sorted by id.
+    pub rows: Vec<Row>,
+}
+
+/// What was asked for and what was reached.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelReached {
+    /// The lower of what both captures were asked for.
+    pub requested: Level,
+    /// What is proven; none where not even the counts are.
+    pub reached: Option<Level>,
+}
+
+/// Whether the cluster was quiet.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quiet {
+    /// Whether equal snapshots prove it.
+    pub proven: bool,
+    /// `pg_current_snapshot()` at the baseline.
+    pub baseline: String,
+    /// The same at the end of the final capture.
+    #[serde(rename = "final")]
+    pub last: String,
+}
+
+/// Who vouches for each piece of evidence; absent where it is not signed.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vouchers {
+    /// For the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Voucher>,
+    /// For the final capture.
+    #[serde(rename = "final", default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Voucher>,
+    /// For the record of the witness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Voucher>,
+}
+
+impl Vouchers {
+    /// Whether nobody vouches for anything.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Somebody whose signature was accepted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voucher {
+    /// The name among the signers of the trust root.
+    pub name: String,
+    /// The fingerprint of the key.
+    pub key: String,
+    /// The entity that the trust root says this is; without it nobody knows whether it takes part in the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+}
+
+/// What became of one observed thing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RowStatus {
+    /// It is the same, and nothing was done to it in between.
+    Unchanged,
+    /// It grew within its declared bound.
+    Tolerated,
+    /// It cannot be known.
+    Unknown,
+    /// It is not the same, or something was done to it and undone.
+    Changed,
+}
+
+impl RowStatus {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unchanged => "UNCHANGED",
+            Self::Tolerated => "TOLERATED",
+            Self::Unknown => "UNKNOWN",
+            Self::Changed => "CHANGED",
+        }
+    }
+}
+
+/// One observed thing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The observation's id.
+    pub id: String,
+    /// What became of it.
+    pub status: RowStatus,
+    /// What it came to at the baseline.
+    pub baseline: String,
+    /// What it came to at the end.
+    #[serde(rename = "final")]
+    pub last: String,
+    /// Why the status is what it is.
+    pub because: Vec<String>,
+}

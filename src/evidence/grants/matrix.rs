@@ -1,0 +1,313 @@
+//! The live matrix: objects, roles, rights and memberships as the server has them, and what a role reaches by them.
+
+use crate::db::{DatabaseError, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// What a right is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// The database itself.
+    Database,
+    /// A schema.
+    Schema,
+    /// A table, view, materialised view, partitioned or foreign table.
+    Table,
+    /// A column of one.
+    Column,
+    /// A sequence.
+    Sequence,
+    /// A function or procedure.
+    Function,
+}
+
+/// One thing that rights are about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Object {
+    /// Its kind, never a column.
+    pub kind: Kind,
+    /// Its schema; empty for the database.
+    pub schema: String,
+    /// Keyword and quoted name, as a statement has them.
+    pub sql: String,
+    /// Who owns it.
+    pub owner: String,
+    /// Its columns, where it has any.
+    pub columns: BTreeSet<String>,
+}
+
+/// One privilege on one object or one of its columns.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Right {
+    /// The key of the object: its keyword and its name, unquoted.
+    pub object: String,
+    /// The column, where it is about one.
+    pub column: Option<String>,
+    /// Such as `SELECT`.
+    pub privilege: String,
+}
+
+/// A right that a role was given.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Grant {
+    /// The right.
+    pub right: Right,
+    /// Who has it; [`PUBLIC`] is everybody.
+    pub grantee: String,
+    /// Who gave it.
+    pub grantor: String,
+    /// Whether it may be given on.
+    pub option: bool,
+}
+
+/// A role that is in another.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Membership {
+    /// The role that is joined.
+    pub group: String,
+    /// Who joins.
+    pub member: String,
+    /// Who gave it; empty where nobody is named.
+    pub grantor: String,
+    /// `WITH ...`, as a statement has it.
+    pub options: String,
+}
+
+/// Rights and memberships; what GRANT and REVOKE change.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Rights, those excepted that owners gave themselves.
+    pub grants: BTreeSet<Grant>,
+    /// Memberships.
+    pub members: BTreeSet<Membership>,
+}
+
+/// Everything that the audit looks at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Matrix {
+    /// Objects by key.
+    pub objects: BTreeMap<String, Object>,
+    /// Roles, and whether each is a superuser.
+    pub roles: BTreeMap<String, bool>,
+    /// What was given to whom.
+    pub state: State,
+}
+
+impl Kind {
+    /// How messages call it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Schema => "schema",
+            Self::Table => "table",
+            Self::Column => "column",
+            Self::Sequence => "sequence",
+            Self::Function => "function",
+        }
+    }
+
+    /// The privileges there are.
+    pub fn privileges(self) -> &'static [&'static str] {
+        match self {
+            Self::Database => &["CONNECT", "CREATE", "TEMPORARY"],
+            Self::Schema => &["CREATE", "USAGE"],
+            Self::Table => &["DELETE", "INSERT", "MAINTAIN", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"],
+            Self::Column => &["INSERT", "REFERENCES", "SELECT", "UPDATE"],
+            Self::Sequence => &["SELECT", "UPDATE", "USAGE"],
+            Self::Function => &["EXECUTE"],
+        }
+    }
+
+    /// How a name of it is written.
+    pub(super) fn form(self) -> &'static str {
+        match self {
+            Self::Database => "",
+            Self::Schema => "schema",
+            Self::Table | Self::Sequence | Self::Function => "schema.name",
+            Self::Column => "schema.table.column",
+        }
+    }
+
+    fn parse(noun: &str) -> Option<Self> {
+        [Self::Database, Self::Schema, Self::Table, Self::Sequence, Self::Function]
+            .into_iter()
+            .find(|kind| kind.noun() == noun)
+    }
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.column {
+            Some(column) => write!(f, "{} ({column}) ON {}", self.privilege, self.object),
+            None => write!(f, "{} ON {}", self.privilege, self.object),
+        }
+    }
+}
+
+impl Matrix {
+    /// Reads it in one snapshot. Every login may read these catalogs.
+    pub fn read(snapshot: &mut Snapshot<'_>, schemas: &[String]) -> Result<Self, DatabaseError> {
+        let mut matrix = Self { objects: BTreeMap::new(), roles: BTreeMap::new(), state: State::default() };
+        for row in snapshot.query(OBJECTS, &[&schemas])? {
+            let cell = |index: usize| row.try_get::<_, Option<String>>(index).map_err(|_| DatabaseError::lost());
+            let (Some(noun), Some(key), Some(schema), Some(sql), Some(owner)) =
+                (cell(0)?, cell(1)?, cell(2)?, cell(3)?, cell(4)?)
+            else {
+                return Err(DatabaseError::lost());
+            };
+            let kind = Kind::parse(&noun).ok_or_else(DatabaseError::lost)?;
+            let columns = row.try_get::<_, Option<Vec<String>>>(5).map_err(|_| DatabaseError::lost())?;
+            let columns = columns.into_iter().flatten().collect();
+            let new = Object { kind, schema, sql, owner: owner.clone(), columns };
+            matrix.objects.entry(key.clone()).or_insert(new);
+            let option = row.try_get::<_, Option<bool>>(10).map_err(|_| DatabaseError::lost())?;
+            if let (column, Some(privilege), Some(grantee), Some(grantor), Some(option)) =
+                (cell(6)?, cell(7)?, cell(8)?, cell(9)?, option)
+                && (grantee != owner || grantor != owner)
+            {
+                let right = Right { object: key, column, privilege };
+                matrix.state.grants.insert(Grant { right, grantee, grantor, option });
+            }
+        }
+        for row in snapshot.texts(ROLES, 100_000)? {
+            if let [Some(name), Some(superuser)] = row.as_slice() {
+                matrix.roles.insert(name.clone(), superuser == "true");
+            }
+        }
+        for row in snapshot.texts(MEMBERS, 100_000)? {
+            if let [Some(group), Some(member), grantor, Some(options)] = row.as_slice() {
+                let grantor = grantor.clone().unwrap_or_default();
+                let (group, member, options) = (group.clone(), member.clone(), options.clone());
+                matrix.state.members.insert(Membership { group, member, grantor, options });
+            }
+        }
+        Ok(matrix)
+    }
+
+    /// The owner of what a right is about.
+    pub fn owner(&self, right: &Right) -> &str {
+        self.objects.get(&right.object).map_or("", |object| object.owner.as_str())
+    }
+
+    /// Every role that somebody can act as: itself and what it is in, directly or not, whoever inherits.
+    fn closure<'a>(&'a self, state: &'a State, role: &'a str) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::from([role]);
+        if role == PUBLIC {
+            return found;
+        }
+        loop {
+            let next: BTreeSet<&str> = state
+                .members
+                .iter()
+                .filter(|known| found.contains(known.member.as_str()))
+                .map(|known| known.group.as_str())
+                .chain(self.owns_database(&found).then_some("pg_database_owner"))
+                .filter(|group| !found.contains(group))
+                .collect();
+            if next.is_empty() {
+                return found;
+            }
+            found.extend(next);
+        }
+    }
+
+    fn owns_database(&self, roles: &BTreeSet<&str>) -> bool {
+        self.objects.values().any(|object| object.kind == Kind::Database && roles.contains(object.owner.as_str()))
+    }
+
+    /// All the ways in which a role has a right in a state; none if it does not have it.
+    ///
+    /// With `any_column` a right on one column is one on the table.
+    pub fn ways(&self, state: &State, role: &str, right: &Right, any_column: bool) -> Vec<String> {
+        let mut ways = Vec::new();
+        let given = |grantee: &str| {
+            state.grants.iter().any(|grant| {
+                grant.grantee == grantee
+                    && grant.right.object == right.object
+                    && grant.right.privilege == right.privilege
+                    && (grant.right.column.is_none() || grant.right.column == right.column || any_column)
+            })
+        };
+        for member in self.closure(state, role) {
+            let by = if member == role { String::new() } else { format!("as a member of {member}, ") };
+            if self.roles.get(member) == Some(&true) {
+                ways.push(format!("{by}as superuser"));
+            } else if self.owner(right) == member {
+                ways.push(format!("{by}as owner"));
+            } else if given(member) || self.is_built_in(member, right) {
+                ways.push(if by.is_empty() { "directly".to_owned() } else { by.trim_end_matches(", ").to_owned() });
+            }
+        }
+        if role != PUBLIC && given(PUBLIC) {
+            ways.push("through PUBLIC".to_owned());
+        }
+        ways
+    }
+
+    /// What the server's own roles may do without its being written anywhere.
+    fn is_built_in(&self, role: &str, right: &Right) -> bool {
+        let Some(kind) = self.objects.get(&right.object).map(|object| object.kind) else { return false };
+        match (role, kind) {
+            ("pg_read_all_data" | "pg_write_all_data", Kind::Schema) => right.privilege == "USAGE",
+            ("pg_read_all_data", Kind::Table | Kind::Sequence) => right.privilege == "SELECT",
+            ("pg_write_all_data", Kind::Table) => matches!(right.privilege.as_str(), "INSERT" | "UPDATE" | "DELETE"),
+            ("pg_write_all_data", Kind::Sequence) => matches!(right.privilege.as_str(), "UPDATE" | "USAGE"),
+            _ => false,
+        }
+    }
+}
+
+/// Everybody, as GRANT calls it. No role can have this name.
+pub const PUBLIC: &str = "PUBLIC";
+
+/// Objects with what was given on them, defaults included; columns only where something was given on them.
+const OBJECTS: &str = "
+WITH object AS (
+    SELECT 'database' AS kind, 'DATABASE ' || datname AS key, '' AS schema, format('DATABASE %I', datname) AS sql,
+           datdba AS owner, NULL::text[] AS columns, coalesce(datacl, acldefault('d', datdba)) AS acl, 0::oid AS relation
+    FROM pg_database WHERE datname = current_database()
+    UNION ALL
+    SELECT 'schema', 'SCHEMA ' || nspname, nspname::text, format('SCHEMA %I', nspname), nspowner, NULL,
+           coalesce(nspacl, acldefault('n', nspowner)), 0
+    FROM pg_namespace WHERE nspname = ANY ($1)
+    UNION ALL
+    SELECT CASE WHEN c.relkind = 'S' THEN 'sequence' ELSE 'table' END,
+           format('%s %s.%s', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname), n.nspname::text,
+           format('%s %I.%I', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname), c.relowner,
+           CASE WHEN c.relkind <> 'S' THEN ARRAY(SELECT attname::text FROM pg_attribute a
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END,
+           coalesce(c.relacl, acldefault(CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner)), c.oid
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION ALL
+    SELECT 'function', format('%s %s.%s(%s)', f.word, n.nspname, p.proname, f.arguments), n.nspname::text,
+           format('%s %I.%I(%s)', f.word, n.nspname, p.proname, f.arguments), p.proowner, NULL,
+           coalesce(p.proacl, acldefault('f', p.proowner)), 0
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
+         LATERAL (SELECT CASE WHEN p.prokind = 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS word,
+                         pg_get_function_identity_arguments(p.oid) AS arguments) AS f
+    WHERE n.nspname = ANY ($1)
+), given AS (
+    SELECT kind, key, schema, sql, owner, columns, NULL::text AS column_name, acl FROM object
+    UNION ALL
+    SELECT kind, key, schema, sql, owner, columns, a.attname::text, a.attacl
+    FROM object o JOIN pg_attribute a ON a.attrelid = o.relation AND NOT a.attisdropped AND a.attacl IS NOT NULL
+    WHERE o.kind = 'table'
+)
+SELECT kind, key, schema, sql, pg_get_userbyid(owner)::text, columns, column_name, e.privilege_type,
+       CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(e.grantee)::text END, pg_get_userbyid(e.grantor)::text,
+       e.is_grantable
+FROM given LEFT JOIN LATERAL aclexplode(acl) AS e ON true
+ORDER BY key, column_name NULLS FIRST";
+
+const ROLES: &str = "SELECT rolname::text, rolsuper::text FROM pg_roles";
+
+/// Since version 16 a membership says also whether it is inherited and whether the role can be set.
+const MEMBERS: &str = "
+SELECT pg_get_userbyid(m.roleid)::text, pg_get_userbyid(m.member)::text,
+       CASE WHEN EXISTS (SELECT FROM pg_roles WHERE oid = m.grantor) THEN pg_get_userbyid(m.grantor)::text END,
+       CASE WHEN j ? 'set_option'
+            THEN format('WITH ADMIN %s, INHERIT %s, SET %s', upper(j ->> 'admin_option'), upper(j ->> 'inherit_option'),
+                        upper(j ->> 'set_option'))
+            WHEN m.admin_option THEN 'WITH ADMIN OPTION' ELSE '' END
+FROM pg_auth_members m, LATERAL to_jsonb(m) AS j";

@@ -1,0 +1,155 @@
+//! `[grants]` of `cutter.toml`: what each role may do, and which rights nobody may hold together. Data; nothing knows a domain.
+
+use super::matrix::Kind;
+use crate::problem::{Problem, Problems};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The expected matrix, and what must not come together.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrantsSettings {
+    /// The schemas whose objects are audited, and the database itself.
+    pub schemas: Vec<String>,
+    /// What each role may do, and no more; `PUBLIC` is everybody, and may do nothing where it is not named.
+    pub roles: BTreeMap<String, RoleSettings>,
+    /// Rights that nobody may hold together, by the name of the conflict.
+    pub conflicts: BTreeMap<String, ConflictSettings>,
+}
+
+/// What one role may do. Lists are by privilege; `schema.*` is every object of that kind in the schema.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleSettings {
+    /// Whether it is a superuser, whose rights are not compared.
+    pub superuser: bool,
+    /// Schemas whose objects it may own; the schema itself is one.
+    pub owns: BTreeSet<String>,
+    /// Roles that it is a member of; each is named under `roles` as well.
+    pub member_of: BTreeSet<String>,
+    /// Privileges on the database.
+    pub database: Vec<String>,
+    /// Schemas.
+    pub schemas: BTreeMap<String, Vec<String>>,
+    /// Tables, views and the like, by `schema.name`.
+    pub tables: BTreeMap<String, Vec<String>>,
+    /// Columns, by `schema.table.column`.
+    pub columns: BTreeMap<String, Vec<String>>,
+    /// Sequences, by `schema.name`.
+    pub sequences: BTreeMap<String, Vec<String>>,
+    /// Functions and procedures, by `schema.name` for all of that name, or `schema.name(arguments)`.
+    pub functions: BTreeMap<String, Vec<String>>,
+}
+
+/// Rights that nobody may hold together.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConflictSettings {
+    /// What whoever holds all of them could do.
+    pub why: String,
+    /// The rights.
+    pub rights: Vec<ConflictRight>,
+    /// Roles of which it is known and accepted, and by what ruling.
+    #[serde(default)]
+    pub accepted: BTreeMap<String, String>,
+}
+
+/// One right of a conflict: on exactly one thing. A right on one column is a right on the table.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConflictRight {
+    /// Such as `INSERT`.
+    pub privilege: String,
+    /// A table, by `schema.name`.
+    pub table: Option<String>,
+    /// A function, by `schema.name`.
+    pub function: Option<String>,
+}
+
+impl RoleSettings {
+    /// Everything it names: kind, privilege, name.
+    pub(super) fn rights(&self) -> impl Iterator<Item = (Kind, &str, &str)> {
+        let lists = [
+            (Kind::Schema, &self.schemas),
+            (Kind::Table, &self.tables),
+            (Kind::Column, &self.columns),
+            (Kind::Sequence, &self.sequences),
+            (Kind::Function, &self.functions),
+        ];
+        let named = lists.into_iter().flat_map(|(kind, list)| {
+            list.iter().flat_map(move |(privilege, names)| {
+                names.iter().map(move |name| (kind, privilege.as_str(), name.as_str()))
+            })
+        });
+        self.database.iter().map(|privilege| (Kind::Database, privilege.as_str(), "")).chain(named)
+    }
+}
+
+impl ConflictRight {
+    /// Its kind and name.
+    pub(super) fn object(&self) -> Option<(Kind, &str)> {
+        match (&self.table, &self.function) {
+            (Some(name), None) => Some((Kind::Table, name)),
+            (None, Some(name)) => Some((Kind::Function, name)),
+            _ => None,
+        }
+    }
+}
+
+impl GrantsSettings {
+    /// Says what of it cannot be audited as written.
+    pub fn check(&self) -> Result<(), Problems> {
+        let mut problems = Problems::new();
+        let mut wrong = |text: String, help: String| problems.push(Problem::invalid(text).help(help));
+        if self.roles.is_empty() || self.schemas.is_empty() {
+            wrong(
+                "`[grants]` does not say what is expected".to_owned(),
+                "add `schemas = [...]` and a `[grants.roles.NAME]` for each role".to_owned(),
+            );
+        }
+        for (role, settings) in &self.roles {
+            for (kind, privilege, name) in settings.rights() {
+                if !kind.privileges().contains(&privilege) {
+                    let known = kind.privileges().join(", ");
+                    wrong(
+                        format!("`{role}` of `[grants]` has `{privilege}` on a {}", kind.noun()),
+                        format!("there {} {known}", if kind.privileges().len() == 1 { "is" } else { "are" }),
+                    );
+                }
+                if kind != Kind::Database && !self.covers(kind, name) {
+                    wrong(
+                        format!("`{role}` of `[grants]` names the {} `{name}`", kind.noun()),
+                        format!("write `{}`, in one of its `schemas`", kind.form()),
+                    );
+                }
+            }
+            for group in settings.member_of.iter().filter(|group| !self.roles.contains_key(*group)) {
+                wrong(
+                    format!("`{role}` of `[grants]` is a member of `{group}`, of which nothing is said"),
+                    format!("add `[grants.roles.{group}]`"),
+                );
+            }
+        }
+        for (name, conflict) in &self.conflicts {
+            if conflict.rights.is_empty() || conflict.rights.iter().any(|right| right.object().is_none()) {
+                wrong(
+                    format!("the conflict `{name}` of `[grants]` is not complete"),
+                    "each of its `rights` has a `privilege`, and a `table` or a `function`".to_owned(),
+                );
+            }
+        }
+        problems.or(())
+    }
+
+    /// Whether a name has the form of its kind and lies in an audited schema.
+    fn covers(&self, kind: Kind, name: &str) -> bool {
+        let parts = if kind == Kind::Function { name.splitn(2, '.').count() } else { name.split('.').count() };
+        let wanted = match kind {
+            Kind::Schema => 1,
+            Kind::Column => 3,
+            _ => 2,
+        };
+        let schema = name.split('.').next().unwrap_or_default();
+        parts == wanted && !name.split('.').any(str::is_empty) && self.schemas.iter().any(|known| known == schema)
+    }
+}

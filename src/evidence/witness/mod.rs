@@ -1,0 +1,223 @@
+//! A witness: it lives beside a run and writes down what happens, so that what was done and undone is seen.
+
+mod parts;
+mod record;
+mod testimony;
+
+pub use record::{Beat, Blind, Closed, Line, Opened, PartRecord, Seen, WitnessRecord};
+pub use testimony::testify;
+
+use super::settings::EvidenceSettings;
+use super::{capture, counters, database};
+use crate::db::{Access, DatabaseError, Session};
+use crate::digest::Digest;
+use crate::problem::{Problem, Problems};
+use crate::time::Timestamp;
+use parts::{Part, Watched};
+use record::LOGGED;
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a witness is made from.
+pub struct Watch<'a> {
+    /// What to observe.
+    pub settings: &'a EvidenceSettings,
+    /// How to reach the database.
+    pub access: &'a Access,
+    /// Sha-256 over the configuration.
+    pub config: Digest,
+    /// How long to rest between two looks.
+    pub rest: Duration,
+    /// The clock.
+    pub now: &'a dyn Fn() -> Result<Timestamp, Problem>,
+    /// Why to end, once there is a reason.
+    pub stop: &'a dyn Fn() -> Option<String>,
+}
+
+/// A part that watches, and since when what it has not told yet may have happened.
+struct Watching {
+    part: Box<dyn Part>,
+    since: String,
+    failed: Option<String>,
+}
+
+/// Watches until it is told to stop; each line is handed to `write` before the next look, and has to be durable then.
+///
+/// A lost connection ends it with a line that says so.
+pub fn watch(task: &Watch<'_>, write: &mut dyn FnMut(&Line) -> Result<(), Problem>) -> Result<(), Problems> {
+    task.settings.check()?;
+    let mut session = task.access.open()?;
+    let (counted, functions) = capture::counted(task.settings);
+    let watched = Watched { settings: task.settings, counted, functions };
+    let opened = open(task, &mut session, &watched);
+    let (opened, mut parts) = opened.map_err(|error| error.problem("the witness cannot begin"))??;
+    let mut snapshot = opened.snapshot.clone();
+    write(&Line::Opened(opened))?;
+    let told = tell(task, &mut session, &watched, &mut parts, &mut snapshot, write);
+    match told {
+        Ok(result) => Ok(result?),
+        Err(error) => {
+            let at = (task.now)()?.to_string();
+            Ok(write(&Line::Blind(Blind { at, part: None, reason: error.to_string() }))?)
+        }
+    }
+}
+
+type Begun = Result<(Opened, Vec<Watching>), Problem>;
+
+fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Result<Begun, DatabaseError> {
+    let mut records = Vec::new();
+    let mut watching = Vec::new();
+    for mut part in parts::all() {
+        let off = match part.open(session, watched) {
+            Ok(()) => None,
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => Some(error.to_string()),
+        };
+        records.push(PartRecord {
+            name: part.name().to_owned(),
+            off: off.clone(),
+            blind_to: part.blind_to().to_owned(),
+        });
+        if off.is_none() {
+            watching.push(Watching { part, since: String::new(), failed: None });
+        }
+    }
+    let mut snapshot = session.begin()?;
+    let mut relations: BTreeMap<String, String> =
+        task.settings.relations.keys().map(|name| (name.clone(), "there is no such relation".to_owned())).collect();
+    let names: Vec<&str> = relations.keys().map(String::as_str).collect();
+    for row in snapshot.query(KINDS, &[&names])? {
+        if let (Ok(name), Ok(kind)) = (row.try_get::<_, String>(0), row.try_get::<_, Option<String>>(1)) {
+            relations.insert(name, kind.unwrap_or_else(|| LOGGED.to_owned()));
+        }
+    }
+    let record = database::identify(&mut snapshot)?;
+    // After everything is being watched: what comes later is not missed.
+    let at = match (task.now)() {
+        Ok(now) => now.to_string(),
+        Err(problem) => return Ok(Err(problem)),
+    };
+    watching.iter_mut().for_each(|watching| watching.since.clone_from(&at));
+    let opened = Opened {
+        version: 1,
+        at,
+        config_sha256: task.config.to_string(),
+        system_identifier: record.system_identifier,
+        database: record.name,
+        role: record.role,
+        server_started_at: record.server_started_at,
+        snapshot: record.snapshot,
+        relations,
+        parts: records,
+    };
+    Ok(Ok((opened, watching)))
+}
+
+/// Looks until it is told to stop, and once more when counters have arrived.
+fn tell(
+    task: &Watch<'_>,
+    session: &mut Session,
+    watched: &Watched<'_>,
+    parts: &mut [Watching],
+    snapshot: &mut String,
+    write: &mut dyn FnMut(&Line) -> Result<(), Problem>,
+) -> Result<Result<(), Problem>, DatabaseError> {
+    let mut beaten = Instant::now();
+    loop {
+        let stop = (task.stop)();
+        let settled = match &stop {
+            Some(_) => {
+                let lag = Duration::from_secs(u64::from(task.settings.counter_lag_seconds));
+                counters::settle(session, Instant::now(), lag, 0)?
+            }
+            None => false,
+        };
+        let now = session.begin()?.text("SELECT pg_current_snapshot()::text")?.unwrap_or_default();
+        let moved = now != *snapshot || stop.is_some();
+        let lines = look(task, session, watched, parts, moved, stop.is_some())?;
+        let written = lines.and_then(|(at, lines)| {
+            lines.iter().try_for_each(&mut *write)?;
+            if let Some(reason) = &stop {
+                let (snapshot, reason) = (now.clone(), reason.clone());
+                return write(&Line::Closed(Closed { at, snapshot, reason, settled }));
+            }
+            if now != *snapshot || beaten.elapsed() >= BEAT {
+                beaten = Instant::now();
+                write(&Line::Beat(Beat { at, snapshot: now.clone() }))?;
+            }
+            Ok(())
+        });
+        if written.is_err() || stop.is_some() {
+            return Ok(written);
+        }
+        *snapshot = now;
+        let rested = Instant::now();
+        while rested.elapsed() < task.rest && (task.stop)().is_none() {
+            thread::sleep(Duration::from_millis(50).min(task.rest));
+        }
+    }
+}
+
+type Told = Result<(String, Vec<Line>), Problem>;
+
+/// One look of every part; the time is that of the look's beginning, since what comes during it may be missed by it.
+fn look(
+    task: &Watch<'_>,
+    session: &mut Session,
+    watched: &Watched<'_>,
+    parts: &mut [Watching],
+    moved: bool,
+    is_last: bool,
+) -> Result<Told, DatabaseError> {
+    let mut lines = Vec::new();
+    let began = match (task.now)() {
+        Ok(now) => now,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let at = began.to_string();
+    for watching in parts {
+        if !moved && watching.part.follows_snapshot() && watching.failed.is_none() {
+            watching.since.clone_from(&at);
+            continue;
+        }
+        let name = watching.part.name().to_owned();
+        let found = watching.part.look(session, watched, is_last);
+        let to = match (task.now)() {
+            Ok(now) => now.to_string(),
+            Err(problem) => return Ok(Err(problem)),
+        };
+        match found {
+            Ok(look) => {
+                watching.failed = None;
+                for (id, what) in look.seen {
+                    let (from, part) = (watching.since.clone(), name.clone());
+                    lines.push(Line::Seen(Seen { from, to: to.clone(), part, id, what }));
+                }
+                if let Some(reason) = look.blind {
+                    lines.push(Line::Blind(Blind { at: to, part: Some(name), reason }));
+                }
+                let late = i64::try_from(look.late.as_millis()).unwrap_or(i64::MAX);
+                let since = Timestamp::from_milliseconds(began.milliseconds().saturating_sub(late));
+                watching.since = since.unwrap_or(began).to_string();
+            }
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => watching.failed = Some(error.to_string()),
+        }
+        if let Some(reason) = watching.failed.take_if(|_| is_last) {
+            lines.push(Line::Blind(Blind { at: at.clone(), part: Some(watching.part.name().to_owned()), reason }));
+        }
+    }
+    Ok(Ok((at, lines)))
+}
+
+/// A sign of life at least so often.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// Why the log does not tell of a relation; nothing where it does.
+const KINDS: &str = "
+SELECT n.nspname || '.' || c.relname,
+       CASE WHEN c.relpersistence <> 'p' THEN 'it is not logged'
+            WHEN c.relkind NOT IN ('r', 'p', 'm') THEN 'it holds no rows of its own' END
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = ANY ($1)";

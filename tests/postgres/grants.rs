@@ -1,0 +1,292 @@
+//! The audit of grants: what it finds, that its package closes exactly that, and that the inverse leads back.
+
+use crate::scene::Scene;
+use serde_json::{Value, json};
+
+/// The shipped matrix, on the test database.
+fn shipped() -> Scene {
+    let scene = Scene::new();
+    configure(&scene, |_| {});
+    scene
+}
+
+/// Writes the shipped configuration, as edited; the server's first superuser is accepted.
+fn configure(scene: &Scene, edit: impl FnOnce(&mut toml::Table)) {
+    scene.configure(|shipped| {
+        for (_, conflict) in shipped["grants"]["conflicts"].as_table_mut().unwrap() {
+            let accepted = conflict["accepted"].as_table_mut().unwrap();
+            accepted.insert("postgres".to_owned(), "the first superuser".into());
+        }
+        edit(shipped);
+    });
+}
+
+fn audit(scene: &Scene) -> (i32, Value) {
+    let output = scene.run(&["evidence", "grants", "--format", "json"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}")))
+}
+
+fn statements(audit: &Value, which: &str) -> Vec<String> {
+    audit[which].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+fn apply(scene: &Scene, statements: &[String]) {
+    let mut client = scene.server.connect("postgres", "directus");
+    let mut transaction = client.transaction().unwrap();
+    for statement in statements {
+        let done = transaction.batch_execute(statement);
+        done.unwrap_or_else(|error| panic!("`{statement}` of {statements:#?}: {error:?}; {:#?}", rights(scene)));
+    }
+    transaction.commit().unwrap();
+}
+
+/// Everything that GRANT and REVOKE change, as the server tells it; a default is what it stands for.
+fn rights(scene: &Scene) -> Vec<String> {
+    let sql = "
+        SELECT 'r ' || c.oid::regclass || e::text FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner))) e WHERE c.relnamespace IN ('public'::regnamespace, 'cutter_governance'::regnamespace)
+        UNION ALL SELECT 'c ' || attrelid::regclass || attname || e::text FROM pg_attribute, aclexplode(attacl) e
+        UNION ALL SELECT 'f ' || p.oid::regprocedure || e::text FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) e WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT 'n ' || nspname || e::text FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) e
+        UNION ALL SELECT 'd ' || datname || e::text FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) e
+        UNION ALL SELECT 'm ' || roleid::regrole || member::regrole || admin_option FROM pg_auth_members
+        ORDER BY 1";
+    let rows = scene.server.connect("postgres", "directus").query(sql, &[]).unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn the_test_database_lacks_exactly_the_two_grants_of_report_07() {
+    let scene = shipped();
+    let (exit, audit) = audit(&scene);
+    assert_eq!(
+        statements(&audit, "package"),
+        [
+            "GRANT SELECT ON TABLE cutter_governance.cut_change_set_affected_row TO \"cutter_exec\";",
+            "GRANT SELECT ON TABLE cutter_governance.verify_result TO \"cutter_exec\";",
+        ],
+        "{audit:#}"
+    );
+    assert_eq!(exit, 4);
+    assert_eq!(audit["differences"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn conflicts_name_who_holds_what_must_not_come_together() {
+    let scene = shipped();
+    let named = |audit: &Value| -> Vec<String> {
+        let open = audit["conflicts"].as_array().unwrap().iter().filter(|conflict| conflict["accepted"].is_null());
+        open.map(|conflict| format!("{} {}", conflict["role"].as_str().unwrap(), conflict["name"].as_str().unwrap()))
+            .collect()
+    };
+    // As in production: the executor inserts review decisions, and the verifier change sets.
+    let known = ["cutter_exec execute-and-approve", "cutter_verify verify-and-record"];
+    assert_eq!(named(&audit(&scene).1), known);
+    for (sql, role, through) in [
+        ("GRANT cutter_verify TO cutter_exec", "cutter_exec execute-and-verify", "as a member of cutter_verify"),
+        (
+            "GRANT INSERT ON cutter_governance.verify_result TO PUBLIC",
+            "cutter_exec execute-and-verify",
+            "through PUBLIC",
+        ),
+        (
+            "GRANT INSERT (state) ON cutter_governance.verify_result TO cutter_exec",
+            "cutter_exec execute-and-verify",
+            "directly",
+        ),
+        (
+            "ALTER TABLE cutter_governance.verify_result OWNER TO cutter_exec",
+            "cutter_exec execute-and-verify",
+            "as owner",
+        ),
+        ("ALTER ROLE cutter_ro SUPERUSER", "cutter_ro execute-and-verify", "as superuser"),
+        (
+            "GRANT directus TO cutter_ro; GRANT pg_write_all_data TO cutter_ro",
+            "cutter_ro execute-and-approve",
+            "as a member of pg_write_all_data",
+        ),
+    ] {
+        let scene = shipped();
+        scene.server.execute(sql);
+        let (exit, audit) = audit(&scene);
+        assert_eq!(exit, 4);
+        assert!(named(&audit).contains(&role.to_owned()), "{sql}: {:?}", named(&audit));
+        assert!(audit["conflicts"].to_string().contains(through), "{sql}: {}", audit["conflicts"]);
+    }
+}
+
+#[test]
+fn a_matrix_that_matches_without_an_open_conflict_is_exit_0() {
+    let scene = shipped();
+    configure(&scene, |config| {
+        let grants = config["grants"].as_table_mut().unwrap();
+        grants.remove("conflicts");
+        // What is expected is what is there.
+        let exec = grants["roles"]["cutter_exec"]["tables"]["SELECT"].as_array_mut().unwrap();
+        exec.retain(|name| !["verify_result", "affected_row"].iter().any(|end| name.as_str().unwrap().ends_with(end)));
+    });
+    let (exit, audit) = audit(&scene);
+    assert_eq!((exit, &audit["status"], &audit["package"]), (0, &json!("MATCHES"), &json!([])), "{audit:#}");
+}
+
+/// Applies the package, and looks again; applies the inverse, and looks whether all is as before.
+fn round_trip(sql: &str) {
+    let scene = shipped();
+    scene.server.execute(sql);
+    let before = rights(&scene);
+    let (exit, first) = audit(&scene);
+    assert_eq!(exit, 4);
+    let open =
+        |audit: &Value| audit["differences"].as_array().unwrap().iter().filter(|found| found["closed"] == true).count();
+    assert!(open(&first) > 0, "{sql}: {first:#}");
+    apply(&scene, &statements(&first, "package"));
+    let (_, second) = audit(&scene);
+    assert_eq!((open(&second), statements(&second, "package")), (0, Vec::new()), "{sql}: {second:#}");
+    apply(&scene, &statements(&first, "inverse"));
+    assert_eq!(rights(&scene), before, "{sql}: {first:#}");
+    assert_eq!(statements(&audit(&scene).1, "package"), statements(&first, "package"), "{sql}");
+}
+
+macro_rules! round_trips {
+    ($($name:ident: $sql:expr;)*) => { $(#[test] fn $name() { round_trip($sql) })* };
+}
+
+round_trips! {
+    the_package_closes_the_gap_and_the_inverse_opens_it_again: "SELECT 1";
+    a_right_too_many_is_revoked: "GRANT INSERT, DELETE ON public.information_unit TO cutter_exec";
+    a_right_of_everybody_is_revoked: "GRANT EXECUTE ON FUNCTION public.fn_iu_create TO PUBLIC; GRANT CREATE ON SCHEMA public TO PUBLIC";
+    a_right_on_a_table_where_a_column_is_expected_is_revoked_and_the_column_kept: "GRANT UPDATE ON cutter_governance.review_decision TO cutter_exec";
+    a_right_on_a_column_too_many_is_revoked: "GRANT UPDATE (title), INSERT (body) ON public.unit_version TO cutter_verify";
+    a_membership_is_revoked: "GRANT cutter_verify TO cutter_exec WITH ADMIN OPTION";
+    a_grant_option_is_revoked_and_the_right_kept: "GRANT SELECT ON public.unit_version TO cutter_exec WITH GRANT OPTION";
+    what_was_given_on_is_kept_though_the_option_goes: "GRANT SELECT ON public.unit_version TO cutter_exec WITH GRANT OPTION; CREATE ROLE other; SET ROLE cutter_exec; GRANT SELECT ON public.unit_version TO other";
+    what_was_given_on_by_two_hands_is_revoked: "GRANT DELETE ON public.unit_version TO cutter_exec WITH GRANT OPTION; SET ROLE cutter_exec; GRANT DELETE ON public.unit_version TO cutter_verify WITH GRANT OPTION; SET ROLE cutter_verify; GRANT DELETE ON public.unit_version TO cutter_ro";
+    a_revoked_right_is_given_again: "REVOKE ALL ON ALL TABLES IN SCHEMA cutter_governance FROM cutter_verify; REVOKE USAGE ON SCHEMA cutter_governance FROM cutter_verify";
+    odd_names_are_quoted: "CREATE TABLE public.\"odd \"\"name\" (\"c \"\"x\" int); GRANT UPDATE (\"c \"\"x\"), INSERT ON public.\"odd \"\"name\" TO cutter_exec; CREATE FUNCTION public.\"f'\"(a public.information_unit, \"B\" text[]) RETURNS int LANGUAGE sql AS 'SELECT 1'";
+    procedures_and_sequences_are_named_as_such: "CREATE PROCEDURE public.p(inout a int) LANGUAGE sql AS 'SELECT 1'; GRANT USAGE, UPDATE ON SEQUENCE public.birth_registry_id_seq TO cutter_verify";
+}
+
+#[test]
+fn any_state_of_rights_is_led_to_the_expected_one_and_back() {
+    let tables = [
+        "public.information_unit",
+        "public.unit_version",
+        "cutter_governance.verify_result",
+        "cutter_governance.review_decision",
+    ];
+    let roles =
+        ["cutter_exec", "cutter_verify", "cutter_ro", "context_pack_readonly", "directus", "PUBLIC", "stranger"];
+    let privileges = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+    let mut chance: u64 = 7;
+    let mut next = |below: usize| {
+        // A fixed walk through states, the same in each run.
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(chance >> 33).unwrap() % below
+    };
+    let scene = shipped();
+    scene.server.execute("CREATE ROLE stranger");
+    for round in 0..60 {
+        for _ in 0..12 {
+            let (table, role, privilege) = (tables[next(4)], roles[next(7)], privileges[next(4)]);
+            let column = if privilege != "DELETE" && next(4) == 0 { "(updated_at)" } else { "" };
+            let option = if role != "PUBLIC" && next(3) == 0 { " WITH GRANT OPTION" } else { "" };
+            let sql = match next(4) {
+                0 => format!("REVOKE {privilege} {column} ON {table} FROM {role} CASCADE"),
+                1 => {
+                    // Somebody gives on what they may, if they may.
+                    let giver = roles[next(4)];
+                    format!(
+                        "DO $$ BEGIN SET LOCAL ROLE {giver}; GRANT {privilege} {column} ON {table} TO {role}; EXCEPTION WHEN OTHERS THEN NULL; END $$"
+                    )
+                }
+                _ => format!("GRANT {privilege} {column} ON {table} TO {role}{option}"),
+            };
+            // A table without that column has no right on it.
+            let guarded = format!(
+                "DO $guard$ BEGIN EXECUTE $sql${sql}$sql$; EXCEPTION WHEN undefined_column THEN NULL; END $guard$"
+            );
+            scene.server.execute(&guarded);
+        }
+        let before = rights(&scene);
+        let (_, first) = audit(&scene);
+        apply(&scene, &statements(&first, "package"));
+        let after = audit(&scene).1;
+        assert_eq!(statements(&after, "package"), Vec::<String>::new(), "round {round}: {first:#}");
+        apply(&scene, &statements(&first, "inverse"));
+        assert_eq!(rights(&scene), before, "round {round}: {first:#}");
+    }
+}
+
+#[test]
+fn what_no_grant_closes_is_named_and_left_out_of_the_package() {
+    for (sql, role, right) in [
+        ("ALTER ROLE cutter_exec SUPERUSER", "cutter_exec", "everything, as superuser"),
+        (
+            "ALTER TABLE public.unit_version OWNER TO cutter_verify",
+            "cutter_verify",
+            "everything on TABLE public.unit_version, as owner",
+        ),
+        (
+            "DROP TABLE cutter_governance.verify_result CASCADE",
+            "cutter_verify",
+            "INSERT on the table cutter_governance.verify_result",
+        ),
+        (
+            "DROP OWNED BY context_pack_readonly; DROP ROLE context_pack_readonly",
+            "context_pack_readonly",
+            "the role itself",
+        ),
+    ] {
+        let scene = shipped();
+        scene.server.execute(sql);
+        let (exit, audit) = audit(&scene);
+        let found = audit["differences"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|found| found["role"] == role && found["right"] == right);
+        assert_eq!((exit, found.map(|found| &found["closed"])), (4, Some(&json!(false))), "{sql}: {audit:#}");
+        apply(&scene, &statements(&audit, "package"));
+    }
+}
+
+#[test]
+fn the_audit_writes_nothing_but_the_package_that_it_is_asked_for() {
+    let scene = shipped();
+    let before = rights(&scene);
+    let output = scene.run(&["evidence", "grants", "--package", "."]);
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(rights(&scene), before);
+    let (package, inverse) = (scene.read("grants.sql"), scene.read("grants-inverse.sql"));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains(&package) && shown.contains(&inverse), "{shown}");
+    scene.server.execute(&package);
+    scene.server.execute(&inverse);
+    assert_eq!(rights(&scene), before);
+}
+
+#[test]
+fn a_catalog_that_may_not_be_read_is_unknown_and_a_matrix_that_says_nothing_is_refused() {
+    let scene = shipped();
+    scene.server.execute("REVOKE SELECT ON pg_catalog.pg_auth_members FROM PUBLIC");
+    let (exit, audit) = audit(&scene);
+    assert!(exit == 7 && audit["unknown"].to_string().contains("42501"), "{audit:#}");
+    for (grants, words) in [
+        ("", "does not say what is expected"),
+        ("[grants]\nschemas = [\"public\"]\n[grants.roles.a]\ntables.EXECUTE = [\"public.t\"]", "`EXECUTE` on a table"),
+        (
+            "[grants]\nschemas = [\"public\"]\n[grants.roles.a]\ntables.SELECT = [\"other.t\"]",
+            "names the table `other.t`",
+        ),
+        ("[grants]\nschemas = [\"public\"]\n[grants.roles.a]\nmember_of = [\"b\"]", "of which nothing is said"),
+        (
+            "[grants]\nschemas = [\"public\"]\n[grants.roles.a]\n[grants.conflicts.x]\nwhy = \"x\"\nrights = []",
+            "is not complete",
+        ),
+    ] {
+        scene.write("cutter.toml", &scene.config("cutter_observe", grants));
+        let output = scene.run(&["evidence", "grants"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(3) && error.contains(words), "{grants}: {error}");
+    }
+}
