@@ -1,7 +1,7 @@
 //! What a report stands on: texts, captures and rules, all of it in the statement, so that a reader can derive it again.
 
 use crate::digest::Digest;
-use crate::evidence::{Capture, EvidenceSettings, Toleration};
+use crate::evidence::{Capture, EvidenceSettings, Level, RelationSettings, Toleration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +19,9 @@ pub struct Grounds {
     /// What was observed after it.
     #[serde(rename = "final")]
     pub last: Option<CaptureRecord>,
+    /// What a witness recorded in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<WitnessSource>,
     /// By which rules the two are compared.
     pub rules: Rules,
     /// Where what was done is taken from.
@@ -43,17 +46,36 @@ pub struct Text {
 pub struct CaptureRecord {
     /// Sha-256 over the exact bytes of its file.
     pub sha256: String,
-    /// The SSH signature beside it, in namespace `cutter-evidence`, where there is one that the trust root accepts.
+    /// Who vouches for it, where somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signature: Option<String>,
-    /// The name of its signer in the trust root.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signer: Option<String>,
-    /// The entity that the trust root says the signer is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observer: Option<String>,
+    pub vouched: Option<Vouched>,
     /// What was observed.
     pub capture: Capture,
+}
+
+/// The record of a witness, whole, and who vouches for it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct WitnessSource {
+    /// Sha-256 over the exact bytes of its file.
+    pub sha256: String,
+    /// Who vouches for it, where somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<Vouched>,
+    /// All of it.
+    pub text: String,
+}
+
+/// A signature over evidence that the trust root accepted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Vouched {
+    /// The SSH signature, in namespace `cutter-evidence`.
+    pub signature: String,
+    /// The name of its signer in the trust root.
+    pub signer: String,
+    /// The entity that the trust root says the signer is; without it nobody knows whether it takes part in the run.
+    pub observer: Option<String>,
 }
 
 impl CaptureRecord {
@@ -74,6 +96,10 @@ impl CaptureRecord {
 pub struct Rules {
     /// Sha-256 over `cutter.toml`.
     pub config_sha256: String,
+    /// How much is asked for.
+    pub level: Level,
+    /// The relations that are watched.
+    pub relations: Vec<String>,
     /// A baseline older than this is none, in seconds.
     pub oldest_seconds: u64,
     /// Growth that is expected, with its bound.
@@ -89,6 +115,8 @@ impl Rules {
         let resting = resting.filter_map(|(name, flag)| Some((format!("flag:{name}"), flag.rest.clone()?)));
         Self {
             config_sha256,
+            level: settings.level,
+            relations: settings.relations.keys().cloned().collect(),
             oldest_seconds: settings.oldest_seconds,
             tolerate: settings.tolerate.clone(),
             resting: resting.collect(),
@@ -97,7 +125,10 @@ impl Rules {
 
     /// The settings that a comparison by these rules needs.
     pub fn settings(&self) -> EvidenceSettings {
+        let relations = self.relations.iter().map(|name| (name.clone(), RelationSettings::default()));
         EvidenceSettings {
+            level: self.level,
+            relations: relations.collect(),
             oldest_seconds: self.oldest_seconds,
             tolerate: self.tolerate.clone(),
             ..EvidenceSettings::default()

@@ -148,6 +148,7 @@ pub(crate) fn report_subjects(report: &Report) -> Vec<Subject> {
     for (name, record) in [("baseline", &report.grounds.baseline), ("final", &report.grounds.last)] {
         record.iter().for_each(|record| add(name, &record.sha256));
     }
+    report.grounds.witness.iter().for_each(|witness| add("witness", &witness.sha256));
     subjects
 }
 

@@ -4,18 +4,21 @@ use super::common::{Format, InputArguments, Inputs, OutputArguments, unsupported
 use super::walk::{AuthorityArguments, walk_after};
 use super::{Exit, Outcome};
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
-use crate::attestation::grounds::{CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text};
+use crate::attestation::grounds::{
+    CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text, Vouched, WitnessSource,
+};
 use crate::attestation::report::{Parts, Report, ReportVerdict};
 use crate::attestation::secrets::Secrets;
 use crate::attestation::{Statement, gather};
 use crate::digest::Digest;
 use crate::evidence::Capture;
+use crate::evidence::witness::WitnessRecord;
 use crate::ledger::{Attested, Ledger};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Source};
 use crate::request::Stage;
 use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
-use crate::signature::{ATTESTATION, EVIDENCE, PlainKey, verify};
-use crate::trust::SignatureFile;
+use crate::signature::{ATTESTATION, PlainKey};
+use crate::trust::{SignatureFile, judge_evidence};
 use crate::{files, render};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -29,6 +32,9 @@ pub struct Arguments {
     /// What was observed after the run; `--baseline` names what was observed before it
     #[arg(long = "final", value_name = "FILE", requires = "baseline")]
     last: Option<PathBuf>,
+    /// What a witness recorded in between
+    #[arg(long, value_name = "FILE", requires = "last")]
+    witness: Option<PathBuf>,
     /// A log of the run, in which no secret may stand; may be given several times
     #[arg(long, value_name = "FILE")]
     log: Vec<PathBuf>,
@@ -99,6 +105,7 @@ impl Arguments {
         // A baseline without a final capture says nothing of the run.
         let baseline = self.authority.baseline().filter(|_| self.last.is_some());
         let (baseline, last) = (capture(baseline), capture(self.last.as_deref()));
+        let witness = self.witness.as_deref().and_then(|path| problems.absorb(self.witness(inputs, path)));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -109,6 +116,7 @@ impl Arguments {
             facts: facts.map(|(name, text)| Text { name: name.clone(), text: text.clone() }).collect(),
             baseline,
             last,
+            witness,
             rules: Rules::of(&inputs.config.evidence, config.unwrap_or_default()),
             journal: JournalRecordSource { ledger: id, records: journal.records.len() as u64, faults: done.faults },
             secrets,
@@ -127,31 +135,29 @@ impl Arguments {
             let message = format!("`{}` observes the database `{observed}`, not the plan's `{target}`", path.display());
             return Err(Problem::invalid(message).help("capture the database that the plan is aimed at").into());
         }
-        let mut record = CaptureRecord {
-            sha256: Digest::of(source.text().as_bytes()).to_string(),
-            signature: None,
-            signer: None,
-            observer: None,
-            capture,
-        };
+        let sha256 = Digest::of(source.text().as_bytes()).to_string();
+        Ok(CaptureRecord { sha256, vouched: self.vouched(inputs, path, &source)?, capture })
+    }
+
+    /// What a witness recorded, and who vouches for it.
+    fn witness(&self, inputs: &Inputs, path: &Path) -> Result<WitnessSource, Problems> {
+        let source = files::read(path)?;
+        WitnessRecord::parse(&source)?;
+        let sha256 = Digest::of(source.text().as_bytes()).to_string();
+        Ok(WitnessSource { sha256, vouched: self.vouched(inputs, path, &source)?, text: source.text().to_owned() })
+    }
+
+    /// Who vouches for evidence; without a trust root nobody does.
+    fn vouched(&self, inputs: &Inputs, path: &Path, source: &Source) -> Result<Option<Vouched>, Problems> {
         let signature = SignatureFile::beside(path)?;
-        if let (Some(bytes), true) = (signature.bytes(), self.inputs.trust.is_there()) {
-            let trust = self.inputs.trust.load()?;
-            let text = source.text().as_bytes();
-            let signer = verify(EVIDENCE, text, bytes, trust.signers(), &inputs.revocations, inputs.now);
-            let signer = signer.map_err(|rejection| {
-                let at = signature.path().display();
-                Problem::untrusted(format!(
-                    "the signature `{at}` of the capture is not accepted: {}",
-                    rejection.detail()
-                ))
-                .help("have the observer sign again, or move the signature away to report it as self-reported")
-            })?;
-            record.observer = trust.entity_of_signer(&signer.principal).map(ToString::to_string);
-            record.signer = Some(signer.principal);
-            record.signature = String::from_utf8(bytes.to_vec()).ok();
-        }
-        Ok(record)
+        let Some(bytes) = signature.bytes().filter(|_| self.inputs.trust.is_there()) else { return Ok(None) };
+        let text = source.text().as_bytes();
+        let by = judge_evidence(&self.inputs.trust.load()?, text, &signature, &inputs.revocations, inputs.now)?;
+        Ok(by.map(|by| Vouched {
+            signature: String::from_utf8_lossy(bytes).into_owned(),
+            signer: by.signer.principal,
+            observer: by.entity.map(|entity| entity.to_string()),
+        }))
     }
 
     /// What is looked for; logs are read, and one that holds a secret ends everything.

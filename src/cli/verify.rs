@@ -4,7 +4,7 @@ use super::common::{BundleArguments, Format, OutputArguments, parse_time, system
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, no_json};
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
-use crate::attestation::grounds::CaptureRecord;
+use crate::attestation::grounds::{CaptureRecord, Vouched};
 use crate::attestation::report::Report;
 use crate::attestation::{DECISIONS_TYPE, DecisionPredicate, REPORT_TYPE, Statement, check, schema};
 use crate::digest::Digest;
@@ -294,7 +294,12 @@ impl Against<'_> {
         }
         verified.faults.extend(differences);
         for (name, record) in [("baseline", &report.grounds.baseline), ("final", &report.grounds.last)] {
-            record.iter().for_each(|record| self.observer(name, record, verified));
+            if let Some(record) = record {
+                self.observer(name, record.vouched.as_ref(), record.text().as_deref(), verified);
+            }
+        }
+        if let Some(witness) = &report.grounds.witness {
+            self.observer("witness", witness.vouched.as_ref(), Some(&witness.text), verified);
         }
         self.subjects(&report.decisions, Some(report), verified)?;
         if let Some((bundle, config)) = &self.bundle {
@@ -310,30 +315,22 @@ impl Against<'_> {
         Ok(())
     }
 
-    /// Whoever is said to vouch for a capture must have signed it.
-    fn observer(&self, name: &str, record: &CaptureRecord, verified: &mut Verified) {
-        let field = format!("predicate.grounds.{name}");
-        let claimed = (record.signer.clone(), record.observer.clone());
-        let found = match (&record.signature, record.text()) {
-            (None, _) | (_, None) => (None, None),
-            (Some(signature), Some(text)) => {
-                let signers = self.trust.signers();
-                match verify(EVIDENCE, text.as_bytes(), signature.as_bytes(), signers, &self.revocations, self.now) {
-                    Ok(signer) => {
-                        let entity = self.trust.entity_of_signer(&signer.principal).map(ToString::to_string);
-                        (Some(signer.principal), entity)
-                    }
-                    Err(rejection) => {
-                        verified.faults.push(format!("{field}.signature: {}", rejection.detail()));
-                        return;
-                    }
+    /// Whoever is said to vouch for evidence must have signed it.
+    fn observer(&self, name: &str, vouched: Option<&Vouched>, text: Option<&str>, verified: &mut Verified) {
+        let (Some(vouched), Some(text)) = (vouched, text) else { return };
+        let field = format!("predicate.grounds.{name}.vouched");
+        let signature = vouched.signature.as_bytes();
+        let signers = self.trust.signers();
+        match verify(EVIDENCE, text.as_bytes(), signature, signers, &self.revocations, self.now) {
+            Ok(signer) => {
+                let entity = self.trust.entity_of_signer(&signer.principal).map(ToString::to_string);
+                if (&signer.principal, &entity) == (&vouched.signer, &vouched.observer) {
+                    verified.holds.push(format!("{name}: it was signed by {}", vouched.signer));
+                } else {
+                    verified.faults.push(format!("{field}: its signer is not the one that it names"));
                 }
             }
-        };
-        if claimed != found {
-            verified.faults.push(format!("{field}: its signer is not the one that it names"));
-        } else if let Some(signer) = found.0 {
-            verified.holds.push(format!("the {name} was signed by {signer}"));
+            Err(rejection) => verified.faults.push(format!("{field}.signature: {}", rejection.detail())),
         }
     }
 

@@ -19,7 +19,7 @@ pub mod witness;
 pub use capture::{Observer, Task, capture};
 pub use compare::{Limits, compare};
 pub use comparison::{Comparison, LevelReached, Quiet, Row, RowStatus, Voucher, Vouchers};
-pub use settings::{EvidenceSettings, Level, Toleration};
+pub use settings::{EvidenceSettings, Level, RelationSettings, Toleration};
 
 use crate::db::DatabaseError;
 use crate::json;

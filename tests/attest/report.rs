@@ -25,6 +25,8 @@ fn steady(scene: &Scene, text: &str) -> String {
         (r"tree v0.4-skeleton: [0-9]+ files, [0-9]+ bytes", "tree v0.4-skeleton: N files, N bytes"),
         (r"\| (tree:v0.4-skeleton) \| [^|]* \| [^|]* \|", "| $1 | N files, N bytes | N files, N bytes |"),
         (r"host:(cron|units) \| [^|]* \| [^|]* \|", "host:$1 | N values | N values |"),
+        (r"runtime-root: ([0-9]+) files, [0-9]+ bytes", "runtime-root: $1 files, N bytes"),
+        (r"(runtime-root \| .* \| [0-9]+ files), [0-9]+ bytes \|", "$1, N bytes |"),
         (r"host (cron|units): [0-9]+ values", "host $1: N values"),
     ] {
         text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();

@@ -102,17 +102,14 @@ impl Scene {
             .replace("/opt/incomex/dot/iu-cutter", &format!("{here}/v0.4"))
             .replace("/var/lib/cutter/evidence/directus.inspect.json", &format!("{here}/directus.json"))
             .replace("path = \"/var/lib/cutter\"", &format!("path = \"{here}/runtime\""));
+        // An audit that finds a difference, or targets that lack something, ends with a code of its own.
+        let audit = |command: &str, code: i32| format!(r#"["sh", "-c", "{program} {command}; test $? = {code}"]"#);
+        let targets = format!("evidence targets {PLAN} --facts postgres --package runtime > targets.txt");
         for (effect, argv) in [
             ("author-backup-runner", r#"["cp", "staged/backup_runner.py", "runtime/backup_runner.py"]"#.to_owned()),
-            (
-                "audit-grants",
-                format!(r#"["{program}", "evidence", "capture", "--level", "counts", "--output", "grants.txt"]"#),
-            ),
-            (
-                "read-registries",
-                format!(r#"["{program}", "evidence", "capture", "--level", "quiet", "--output", "registries.txt"]"#),
-            ),
-            ("package-first-run", r#"["cp", "plans/o9-first-production-run.json", "package.json"]"#.to_owned()),
+            ("audit-grants", audit("evidence grants --package runtime > grants.txt", 4)),
+            ("read-registries", audit(&targets, 9)),
+            ("package-first-run", format!(r#"["cp", "{PLAN}", "runtime/first-run.json"]"#)),
         ] {
             let header = format!("[effects.{effect}]\n");
             assert!(config.contains(&header), "{effect}");

@@ -61,7 +61,7 @@ fn an_attestation_verifies_with_its_files_its_policies_and_its_ledger() {
             "signed by attester",
             "follow from its own evidence",
             "decided again by the bundle",
-            "signed by observer",
+            "it was signed by observer",
             "ledger's chain",
         ] {
             assert!(ran.stdout.contains(held), "no `{held}` in {}", ran.stdout);

@@ -5,15 +5,16 @@ mod bans;
 mod change;
 mod disclose;
 
-use super::grounds::{CaptureRecord, Grounds};
+use super::grounds::{CaptureRecord, Grounds, Vouched};
 use super::report::{
     Ban, Contradiction, ContradictionKind, Disclosure, DoneRow, ForbiddenRow, ForbiddenStatus, ObservedRow,
     ObservedStatus, ReportVerdict, RowBasis, Window,
 };
 use crate::digest::Digest;
 use crate::document::{Decisions, RowDecision};
+use crate::evidence::witness::{WitnessRecord, testify};
 use crate::evidence::{self, Comparison, Level, Limits};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Source};
 use crate::time::Timestamp;
 
 /// What a report is derived from.
@@ -96,7 +97,16 @@ fn compare<'a>(input: &Input<'a>) -> Result<Option<(Comparison, &'a CaptureRecor
         }
     }
     let limits = Limits { now: input.now, config: grounds.rules.config_sha256.clone() };
-    let comparison = evidence::compare(&baseline.capture, &last.capture, &grounds.rules.settings(), &limits)?;
+    let settings = grounds.rules.settings();
+    let mut comparison = evidence::compare(&baseline.capture, &last.capture, &settings, &limits)?;
+    let witness = match &grounds.witness {
+        Some(witness) if Digest::of(witness.text.as_bytes()).to_string() == witness.sha256 => {
+            Some(WitnessRecord::parse(&Source::new("the witness", witness.text.clone()))?)
+        }
+        Some(_) => return Err(Problem::invalid("the digest of the witness is not that of what it holds").into()),
+        None => None,
+    };
+    testify(&mut comparison, (&baseline.capture, &last.capture), witness.as_ref(), &settings)?;
     Ok(Some((comparison, baseline, last)))
 }
 
@@ -104,13 +114,13 @@ fn compare<'a>(input: &Input<'a>) -> Result<Option<(Comparison, &'a CaptureRecor
 fn window(input: &Input<'_>, comparison: &Comparison) -> Window {
     let grounds = input.grounds;
     let parties: Vec<&str> = input.decisions.decisions.iter().map(|row| row.principal.as_str()).collect();
-    let independent = |record: &Option<CaptureRecord>| {
-        record
-            .as_ref()
-            .and_then(|record| record.observer.as_deref())
-            .is_some_and(|observer| observer != input.decisions.plan.author && !parties.contains(&observer))
+    let independent = |vouched: Option<&Vouched>| {
+        let observer = vouched.and_then(|vouched| vouched.observer.as_deref());
+        observer.is_some_and(|observer| observer != input.decisions.plan.author && !parties.contains(&observer))
     };
-    let measured = independent(&grounds.baseline) && independent(&grounds.last);
+    let captures = [&grounds.baseline, &grounds.last];
+    let measured = captures.iter().all(|record| independent(record.as_ref().and_then(|it| it.vouched.as_ref())))
+        && grounds.witness.as_ref().is_none_or(|witness| independent(witness.vouched.as_ref()));
     Window {
         baseline_at: comparison.baseline_at.clone(),
         final_at: comparison.final_at.clone(),
