@@ -9,7 +9,7 @@ use crate::review::invariant::Asked;
 use crate::review::rule::Severity;
 use crate::review::subject::{Subject, request_type_name};
 use crate::review::{Finding, Place, essentials, rules, shrink};
-use cedar_policy::{ActionConstraint, Effect, Entities, Request, RequestEnv};
+use cedar_policy::{ActionConstraint, Effect, Entities, Policy, Request, RequestEnv};
 
 /// The finding of a property that has refutations.
 pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]) -> Finding {
@@ -92,7 +92,11 @@ pub fn partly_dead(subject: &Subject, property: Property, alive: &[usize]) -> Op
 fn example(subject: &Subject, refutation: &Refutation, expected: &'static str) -> (Option<Counterexample>, bool) {
     let Some(example) = &refutation.example else { return (None, true) };
     let Some(case) = Case::of(&example.request, &example.entities) else { return (None, true) };
-    let shows = |request: &Request, entities: &Entities| refutation.claim.is_refuted_by(subject, request, entities);
+    let request_type = subject.request_types.get(refutation.request_type);
+    let keep = |policy: &Policy| request_type.is_none_or(|of| subject.can_match(policy, of));
+    let refuter = refutation.claim.refuter(subject, keep);
+    let shows =
+        |request: &Request, entities: &Entities| refuter.as_ref().is_ok_and(|refuter| refuter.shows(request, entities));
     let confirmed = case.build(subject).is_some_and(|(request, entities)| shows(&request, &entities));
     if !confirmed {
         return (case.into_counterexample(subject, expected, Vec::new()), false);
@@ -156,15 +160,15 @@ fn closest<'a>(subject: &'a Subject, request_type: &RequestEnv, invariant: usize
     let matching = subject.matching(request_type);
     let alike = subject.closest_ban(&matching, invariant).filter(|(_, score)| *score >= ALIKE);
     let by_name = || {
-        let policy = |at: &usize| subject.bundle.policies().get(*at);
-        matching.iter().copied().find(|at| {
-            policy(at).is_some_and(|policy| {
-                policy.policy.effect() == Effect::Forbid
-                    && policy.policy.action_constraint() == ActionConstraint::Eq(request_type.action().clone())
-            })
-        })
+        // It may have lost this very request type from its scope.
+        let only = ActionConstraint::Eq(request_type.action().clone());
+        subject
+            .bundle
+            .policies()
+            .iter()
+            .find(|policy| policy.policy.effect() == Effect::Forbid && policy.policy.action_constraint() == only)
     };
-    subject.bundle.policies().get(alike.map(|(ban, _)| ban).or_else(by_name)?)
+    alike.and_then(|(ban, _)| subject.bundle.policies().get(ban)).or_else(by_name)
 }
 
 fn own_place(subject: &Subject, property: Property) -> Option<Place> {
