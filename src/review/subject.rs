@@ -1,7 +1,7 @@
 //! What is reviewed: a bundle that could be read, its invariants, and which request types each policy can match.
 
 use super::invariant::Invariant;
-use super::likeness::{self, Words, likeness};
+use super::likeness::{self, Weights, Words};
 use crate::policy::PolicyBundle;
 use crate::problem::Problem;
 use cedar_policy::{
@@ -19,6 +19,7 @@ pub struct Subject {
     /// Every request type of the schema, sorted by its name.
     pub request_types: Vec<RequestEnv>,
     actions: Entities,
+    weights: Weights,
     /// Per policy of the bundle.
     words: Vec<Words>,
     /// Per invariant: all of it, and each clause.
@@ -34,12 +35,13 @@ impl Subject {
             .map_err(|error| Problem::invalid(format!("the schema's actions cannot be read: {error}")))?;
         let mut request_types: Vec<RequestEnv> = schema.request_envs().collect();
         request_types.sort_by_cached_key(request_type_name);
-        let words = bundle.policies().iter().map(|policy| likeness::words(&policy.policy)).collect();
+        let words: Vec<Words> = bundle.policies().iter().map(|policy| likeness::words(&policy.policy)).collect();
+        let weights = Weights::of(words.iter());
         let of = |invariant: &Invariant| {
             (likeness::words(&invariant.policy), invariant.clauses.iter().map(likeness::words).collect())
         };
         let invariant_words = invariants.iter().map(of).collect();
-        Ok(Self { bundle, invariants, request_types, actions, words, invariant_words })
+        Ok(Self { bundle, invariants, request_types, actions, weights, words, invariant_words })
     }
 
     /// Whether the policy's scope leaves room for requests of this type.
@@ -82,7 +84,7 @@ impl Subject {
         let bans = among.iter().filter(|at| {
             self.bundle.policies().get(**at).is_some_and(|policy| policy.policy.effect() == Effect::Forbid)
         });
-        let scored = bans.filter_map(|at| Some((likeness(wanted, self.words.get(*at)?), *at)));
+        let scored = bans.filter_map(|at| Some((self.weights.likeness(wanted, self.words.get(*at)?), *at)));
         scored.max_by_key(|(score, _)| *score).map(|(score, at)| (at, score))
     }
 
@@ -92,7 +94,7 @@ impl Subject {
             return Vec::new();
         };
         let mut scored: Vec<(usize, usize)> =
-            clauses.iter().enumerate().map(|(at, clause)| (likeness(words, clause), at)).collect();
+            clauses.iter().enumerate().map(|(at, clause)| (self.weights.likeness(words, clause), at)).collect();
         scored.retain(|(score, _)| *score > 0);
         scored.sort_by(|(a, x), (b, y)| b.cmp(a).then(x.cmp(y)));
         scored.into_iter().map(|(_, at)| at).collect()
@@ -101,7 +103,7 @@ impl Subject {
     /// The invariants among these, those first that speak most of what the policy speaks of.
     pub fn closest_invariants(&self, policy: usize, among: &[usize]) -> Vec<usize> {
         let likeness_to = |at: &usize| match (self.words.get(policy), self.invariant_words.get(*at)) {
-            (Some(words), Some((all, _))) => likeness(words, all),
+            (Some(words), Some((all, _))) => self.weights.likeness(words, all),
             _ => 0,
         };
         let mut sorted = among.to_vec();

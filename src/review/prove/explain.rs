@@ -157,10 +157,12 @@ fn places(
 
 /// The ban of the same request type that speaks most of what the invariant speaks of.
 fn closest<'a>(subject: &'a Subject, request_type: &RequestEnv, invariant: usize) -> Option<&'a BundlePolicy> {
+    // It may have lost this very request type from its scope, so that every ban is looked at; of equals, one that has it.
+    let mut all: Vec<usize> = (0..subject.bundle.policies().len()).collect();
     let matching = subject.matching(request_type);
-    let alike = subject.closest_ban(&matching, invariant).filter(|(_, score)| *score >= ALIKE);
+    all.sort_by_key(|at| matching.contains(at));
+    let alike = subject.closest_ban(&all, invariant).filter(|(_, score)| *score >= ALIKE);
     let by_name = || {
-        // It may have lost this very request type from its scope.
         let only = ActionConstraint::Eq(request_type.action().clone());
         subject
             .bundle
