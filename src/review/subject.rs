@@ -8,6 +8,7 @@ use cedar_policy::{
     ActionConstraint, Effect, Entities, EntityTypeName, EntityUid, Policy, PrincipalConstraint, RequestEnv,
     ResourceConstraint,
 };
+use std::collections::BTreeSet;
 
 /// A bundle and everything that the parts of the review ask of it.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Subject {
     weights: Weights,
     /// Per policy of the bundle.
     words: Vec<Words>,
+    /// Per policy of the bundle, the actions of its scope.
+    reach: Vec<BTreeSet<EntityUid>>,
     /// Per invariant: all of it, and each clause.
     invariant_words: Vec<(Words, Vec<Words>)>,
 }
@@ -41,7 +44,10 @@ impl Subject {
             (likeness::words(&invariant.policy), invariant.clauses.iter().map(likeness::words).collect())
         };
         let invariant_words = invariants.iter().map(of).collect();
-        Ok(Self { bundle, invariants, request_types, actions, weights, words, invariant_words })
+        let mut subject =
+            Self { bundle, invariants, request_types, actions, weights, words, reach: Vec::new(), invariant_words };
+        subject.reach = subject.bundle.policies().iter().map(|policy| subject.reached(&policy.policy)).collect();
+        Ok(subject)
     }
 
     /// Whether the policy's scope leaves room for requests of this type.
@@ -78,14 +84,27 @@ impl Subject {
         self.bundle.schema().action(group).is_some_and(|group| self.is_in(action, &group))
     }
 
-    /// The ban among these that speaks most of what the invariant speaks of, and how much.
-    pub fn closest_ban(&self, among: &[usize], invariant: usize) -> Option<(usize, usize)> {
+    fn reached(&self, policy: &Policy) -> BTreeSet<EntityUid> {
+        self.actions().into_iter().filter(|action| self.covers_action(policy, action)).cloned().collect()
+    }
+
+    /// The ban among these that speaks most of what the invariant says about the action, and how much, of 1250.
+    ///
+    /// What its conditions speak of counts up to five times, the better the actions of its scope fit: those of the
+    /// invariant, or just this one. A ban that lost something from its scope or its conditions is still near.
+    pub fn closest_ban(&self, among: &[usize], invariant: usize, action: &EntityUid) -> Option<(usize, usize)> {
         let (wanted, _) = self.invariant_words.get(invariant)?;
+        let scopes = [self.reached(&self.invariants.get(invariant)?.policy), [action.clone()].into()];
+        let score = |at: usize| {
+            let (words, reach) = self.words.get(at).zip(self.reach.get(at))?;
+            let scope = scopes.iter().map(|scope| overlap(scope, reach)).max()?;
+            let said = if wanted.is_empty() { scope } else { self.weights.likeness(wanted, words) };
+            Some((said * (250 + scope) / 1000, at))
+        };
         let bans = among.iter().filter(|at| {
             self.bundle.policies().get(**at).is_some_and(|policy| policy.policy.effect() == Effect::Forbid)
         });
-        let scored = bans.filter_map(|at| Some((self.weights.likeness(wanted, self.words.get(*at)?), *at)));
-        scored.max_by_key(|(score, _)| *score).map(|(score, at)| (at, score))
+        bans.filter_map(|at| score(*at)).max_by_key(|(score, _)| *score).map(|(score, at)| (at, score))
     }
 
     /// The clauses of the invariant that speak of what the policy speaks of, most first.
@@ -129,6 +148,11 @@ impl Subject {
     pub fn count(&self, effect: Effect) -> usize {
         self.bundle.policies().iter().filter(|policy| policy.policy.effect() == effect).count()
     }
+}
+
+/// What is in both, in thousandths of what is in either.
+fn overlap(a: &BTreeSet<EntityUid>, b: &BTreeSet<EntityUid>) -> usize {
+    a.intersection(b).count() * 1000 / a.union(b).count().max(1)
 }
 
 /// A request type as people read it: `Agent cut_leg_a Relation`.

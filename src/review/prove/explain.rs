@@ -4,12 +4,12 @@ use super::Refutation;
 use super::claim::{Claim, One, Side, Which};
 use super::property::Property;
 use crate::policy::BundlePolicy;
-use crate::review::counterexample::{Case, Counterexample};
+use crate::review::counterexample::{Case, Counterexample, Trial};
 use crate::review::invariant::Asked;
 use crate::review::rule::Severity;
 use crate::review::subject::{Subject, request_type_name};
 use crate::review::{Finding, Place, essentials, rules, shrink};
-use cedar_policy::{ActionConstraint, Effect, Entities, Policy, Request, RequestEnv};
+use cedar_policy::{Effect, Entities, Policy, Request, RequestEnv};
 
 /// The finding of a property that has refutations.
 pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]) -> Finding {
@@ -97,8 +97,7 @@ fn example(subject: &Subject, refutation: &Refutation, expected: &'static str) -
     let refuter = refutation.claim.refuter(subject, keep);
     let shows =
         |request: &Request, entities: &Entities| refuter.as_ref().is_ok_and(|refuter| refuter.shows(request, entities));
-    let confirmed = case.build(subject).is_some_and(|(request, entities)| shows(&request, &entities));
-    if !confirmed {
+    if !Trial::new(subject, &shows).holds(&case) {
         return (case.into_counterexample(subject, expected, Vec::new()), false);
     }
     (shrunk(case, subject, expected, shows), true)
@@ -111,9 +110,9 @@ pub fn shrunk(
     expected: &'static str,
     shows: impl Fn(&Request, &Entities) -> bool,
 ) -> Option<Counterexample> {
-    let holds = |case: &Case| case.build(subject).is_some_and(|(request, entities)| shows(&request, &entities));
-    let small = shrink::shrink(case, subject, &shows);
-    let facts = essentials::essentials(&small, subject, &holds);
+    let trial = Trial::new(subject, shows);
+    let small = shrink::shrink(case, subject, &|case| trial.holds(case));
+    let facts = essentials::essentials(&small, subject, &|case| trial.judge(case));
     small.into_counterexample(subject, expected, facts)
 }
 
@@ -161,16 +160,8 @@ fn closest<'a>(subject: &'a Subject, request_type: &RequestEnv, invariant: usize
     let mut all: Vec<usize> = (0..subject.bundle.policies().len()).collect();
     let matching = subject.matching(request_type);
     all.sort_by_key(|at| matching.contains(at));
-    let alike = subject.closest_ban(&all, invariant).filter(|(_, score)| *score >= ALIKE);
-    let by_name = || {
-        let only = ActionConstraint::Eq(request_type.action().clone());
-        subject
-            .bundle
-            .policies()
-            .iter()
-            .find(|policy| policy.policy.effect() == Effect::Forbid && policy.policy.action_constraint() == only)
-    };
-    alike.and_then(|(ban, _)| subject.bundle.policies().get(ban)).or_else(by_name)
+    let alike = subject.closest_ban(&all, invariant, request_type.action()).filter(|(_, score)| *score >= ALIKE);
+    alike.and_then(|(ban, _)| subject.bundle.policies().get(ban))
 }
 
 fn own_place(subject: &Subject, property: Property) -> Option<Place> {
@@ -221,8 +212,8 @@ fn shortened(types: &[String]) -> String {
     }
 }
 
-/// How alike a ban and an invariant must be, of 1000, to be named together.
-const ALIKE: usize = 250;
+/// How alike a ban and an invariant must be, of 1250, to be named together.
+const ALIKE: usize = 150;
 
 /// The label of the invariant itself.
 const OWN: &str = "invariant";

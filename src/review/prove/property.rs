@@ -111,7 +111,7 @@ pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> 
         }
         push(Property::InvariantAlive(at), Vec::new(), Claim::NeverMatches(One::Invariant(at)));
         for (number, asked) in invariant.asked.iter().enumerate() {
-            for (hints, claim) in ask(subject, &matching, at, asked) {
+            for (hints, claim) in ask(subject, request_type, &matching, at, asked) {
                 push(Property::Invariant(at, number), hints, claim);
             }
         }
@@ -124,7 +124,13 @@ pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> 
 /// The bundle allows a request if a permit matches and no ban does. So a floor lies within the permits and is disjoint
 /// from each ban, and a ceiling of the permits is disjoint from each of them. Two policies are disjoint if one is from a
 /// single condition of the other, and a ceiling of bans holds if one ban alone keeps it.
-fn ask(subject: &Subject, matching: &[usize], invariant: usize, asked: &Asked) -> Vec<(Vec<Claim>, Claim)> {
+fn ask(
+    subject: &Subject,
+    request_type: &RequestEnv,
+    matching: &[usize],
+    invariant: usize,
+    asked: &Asked,
+) -> Vec<(Vec<Claim>, Claim)> {
     let one = One::Invariant(invariant);
     let which = judged(asked);
     let judges = |which: &Which| {
@@ -151,7 +157,7 @@ fn ask(subject: &Subject, matching: &[usize], invariant: usize, asked: &Asked) -
         }
         Asked::AlwaysByBans | Asked::NeverByPermits | Asked::Lift(_) => apart(&which),
         Asked::NeverByBans | Asked::Need(_) | Asked::Never => {
-            let closest = subject.closest_ban(&judges(&which), invariant);
+            let closest = subject.closest_ban(&judges(&which), invariant, request_type.action());
             let hints = closest.map(|(ban, _)| Claim::Within(one, One::Policy(ban)));
             vec![(hints.into_iter().collect(), Claim::Implies(Side::Bundle(which, None), Side::Invariant(invariant)))]
         }
