@@ -7,6 +7,7 @@ use cutter::review::counterexample::Counterexample;
 use cutter::review::subject::Subject;
 use cutter::review::{Finding, lint, prove, validate};
 use serde::Deserialize;
+use std::sync::LazyLock;
 
 #[derive(Deserialize)]
 struct Faults {
@@ -131,7 +132,9 @@ fn try_fault(fault: &Fault, cache: &std::path::Path) -> Result<(), String> {
     }
 }
 
-/// What the parts find that can find this rule.
+static SHIPPED: LazyLock<Subject> = LazyLock::new(|| Fixture::shipped().subject().unwrap());
+
+/// What the part finds that can find this rule.
 ///
 /// What an edit of one policy changes, it changes for request types that the policy can match, before or after.
 fn review(
@@ -145,20 +148,22 @@ fn review(
         Err(problems) => return (validate::validate(&cedar, &[], &problems).findings, None),
         Ok(subject) => subject,
     };
-    let mut findings = validate::validate(&cedar, &[], &Problems::new()).findings;
-    findings.extend(lint::lint(&subject).findings);
-    if rule.starts_with('P') {
-        if let Some(id) = edited {
-            let shipped = Fixture::shipped().subject().unwrap();
-            let mut types = subject.request_types.clone();
-            types.retain(|of| {
-                let matches = |side: &Subject| side.bundle.policy(id).is_some_and(|p| side.can_match(&p.policy, of));
-                matches(&shipped) || matches(&subject)
-            });
-            subject.request_types = types;
+    let findings = match rule.chars().next() {
+        Some('V') => validate::validate(&cedar, &[], &Problems::new()).findings,
+        Some('L') => lint::lint(&subject).findings,
+        _ => {
+            if let Some(id) = edited {
+                let mut types = subject.request_types.clone();
+                types.retain(|of| {
+                    let matches =
+                        |side: &Subject| side.bundle.policy(id).is_some_and(|p| side.can_match(&p.policy, of));
+                    matches(&SHIPPED) || matches(&subject)
+                });
+                subject.request_types = types;
+            }
+            prove::prove(&subject, &options(cache)).unwrap().findings
         }
-        findings.extend(prove::prove(&subject, &options(cache)).unwrap().findings);
-    }
+    };
     (findings, Some(subject))
 }
 
