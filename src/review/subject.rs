@@ -25,6 +25,8 @@ pub struct Subject {
     words: Vec<Words>,
     /// Per policy of the bundle, the actions of its scope.
     reach: Vec<BTreeSet<EntityUid>>,
+    /// Per invariant, the actions of its scope.
+    invariant_reach: Vec<BTreeSet<EntityUid>>,
     /// Per invariant: all of it, and each clause.
     invariant_words: Vec<(Words, Vec<Words>)>,
 }
@@ -44,9 +46,23 @@ impl Subject {
             (likeness::words(&invariant.policy), invariant.clauses.iter().map(likeness::words).collect())
         };
         let invariant_words = invariants.iter().map(of).collect();
-        let mut subject =
-            Self { bundle, invariants, request_types, actions, weights, words, reach: Vec::new(), invariant_words };
-        subject.reach = subject.bundle.policies().iter().map(|policy| subject.reached(&policy.policy)).collect();
+        let mut subject = Self {
+            bundle,
+            invariants,
+            request_types,
+            actions,
+            weights,
+            words,
+            reach: Vec::new(),
+            invariant_reach: Vec::new(),
+            invariant_words,
+        };
+        let of = |policy: &Policy| {
+            subject.actions().into_iter().filter(|a| subject.covers_action(policy, a)).cloned().collect()
+        };
+        let reach = subject.bundle.policies().iter().map(|policy| of(&policy.policy)).collect();
+        let invariant_reach = subject.invariants.iter().map(|invariant| of(&invariant.policy)).collect();
+        (subject.reach, subject.invariant_reach) = (reach, invariant_reach);
         Ok(subject)
     }
 
@@ -84,20 +100,17 @@ impl Subject {
         self.bundle.schema().action(group).is_some_and(|group| self.is_in(action, &group))
     }
 
-    fn reached(&self, policy: &Policy) -> BTreeSet<EntityUid> {
-        self.actions().into_iter().filter(|action| self.covers_action(policy, action)).cloned().collect()
-    }
-
     /// The ban among these that speaks most of what the invariant says about the action, and how much, of 1250.
     ///
     /// What its conditions speak of counts up to five times, the better the actions of its scope fit: those of the
     /// invariant, or just this one. A ban that lost something from its scope or its conditions is still near.
     pub fn closest_ban(&self, among: &[usize], invariant: usize, action: &EntityUid) -> Option<(usize, usize)> {
         let (wanted, _) = self.invariant_words.get(invariant)?;
-        let scopes = [self.reached(&self.invariants.get(invariant)?.policy), [action.clone()].into()];
+        let own = self.invariant_reach.get(invariant)?;
         let score = |at: usize| {
             let (words, reach) = self.words.get(at).zip(self.reach.get(at))?;
-            let scope = scopes.iter().map(|scope| overlap(scope, reach)).max()?;
+            let only = if reach.contains(action) { 1000 / reach.len() } else { 0 };
+            let scope = overlap(own, reach).max(only);
             let said = if wanted.is_empty() { scope } else { self.weights.likeness(wanted, words) };
             Some((said * (250 + scope) / 1000, at))
         };

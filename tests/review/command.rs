@@ -1,58 +1,8 @@
-//! `cutter review` as a user runs it: exit codes, forms of output, and a difference between two bundles.
+//! `cutter review` as a user runs it: exit codes, counterexamples, the cache, and a difference between two bundles.
 
+use crate::world::{World, slipped_expiry};
 use std::path::Path;
-use std::process::{Command, Output};
-
-struct World {
-    folder: tempfile::TempDir,
-}
-
-impl World {
-    /// A copy of the shipped bundle with one edit, beside the shipped one.
-    fn with(file: &str, from: &str, to: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        copy(Path::new("policies"), &folder.path().join("policies"));
-        let path = folder.path().join("policies").join(file);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{from}");
-        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
-        Self { folder }
-    }
-
-    fn policies(&self) -> String {
-        self.folder.path().join("policies").display().to_string()
-    }
-
-    fn review(&self, arguments: &[&str]) -> Output {
-        let policies = self.policies();
-        let arguments: Vec<&str> =
-            arguments.iter().map(|a| if *a == "POLICIES" { policies.as_str() } else { a }).collect();
-        Command::new(env!("CARGO_BIN_EXE_cutter"))
-            .arg("review")
-            .args(arguments)
-            .env("XDG_CACHE_HOME", self.folder.path())
-            .output()
-            .unwrap()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
-    }
-}
-
-fn slipped_expiry() -> World {
-    World::with(
-        "gates.cedar",
-        "context.approval.expires_at <= context.run.now",
-        "context.approval.expires_at < context.run.now",
-    )
-}
+use std::process::Command;
 
 #[test]
 fn a_widening_is_refuted_with_a_request_and_may_be_allowed() {
@@ -89,40 +39,6 @@ fn a_counterexample_is_written_as_request_entities_and_test_case() {
 }
 
 #[test]
-fn every_form_names_the_rule_the_file_and_the_line() {
-    let world = World::with("forbidden.cedar", "@evidence(\"secrets:outputs\")\n", "");
-    let text = std::fs::read_to_string(Path::new(&world.policies()).join("forbidden.cedar")).unwrap();
-    let line = text[..text.find("@id(\"no-secret-logging\")").unwrap()].lines().count() + 1;
-    for (form, expected) in [
-        ("table", format!("forbidden.cedar:{line}:1")),
-        ("github", format!("forbidden.cedar,line={line},")),
-        ("markdown", format!("forbidden.cedar:{line}")),
-        ("junit", format!("forbidden.cedar:{line}: ")),
-        ("json", format!("\"line\": {line},")),
-        ("sarif", format!("\"startLine\": {line}")),
-    ] {
-        let output = world.review(&["lint", "--policies", "POLICIES", "--format", form]);
-        let shown = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(4), "{form}");
-        assert!(shown.contains(&expected) && shown.contains("L03"), "{form}: {shown}");
-    }
-}
-
-#[test]
-fn sarif_has_what_code_scanning_asks_for() {
-    let world = World::with("forbidden.cedar", "@evidence(\"secrets:outputs\")\n", "");
-    let output = world.review(&["lint", "--policies", "POLICIES", "--format", "sarif"]);
-    let sarif: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let run = &sarif["runs"][0];
-    let result = &run["results"][0];
-    assert_eq!((sarif["version"].as_str(), run["tool"]["driver"]["name"].as_str()), (Some("2.1.0"), Some("cutter")));
-    let rule = &run["tool"]["driver"]["rules"][usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
-    assert_eq!(rule["id"], result["ruleId"]);
-    assert!(rule["help"]["text"].as_str().unwrap().contains("## Why it matters"));
-    assert!(result["partialFingerprints"].is_object() && result["message"]["text"].is_string());
-}
-
-#[test]
 fn a_bundle_that_does_not_validate_is_exit_3() {
     let world = World::with("permits.cedar", "context.to", "context.two");
     assert_eq!(world.review(&["--policies", "POLICIES"]).status.code(), Some(3));
@@ -155,4 +71,90 @@ fn an_allowed_finding_is_gone_and_a_stale_allowance_is_found() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("@evidence(\"secrets:outputs\")\n", "", 1)).unwrap();
     assert_eq!(world.review(&["lint", "--policies", "POLICIES"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_solver_that_is_too_old_or_too_slow_is_exit_7_and_never_0() {
+    let world = World::with("permits.cedar", "context.to", "context.to");
+    let old = world.script("old", "echo 'This is cvc5 version 1.0.2'");
+    let output = world.review(&["prove", "--policies", "POLICIES", "--no-cache", "--solver", &old]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(7));
+    assert!(shown.contains("version 1.0.2, older than 1.0.3") && shown.contains("apt-get install cvc5"), "{shown}");
+    // It knows the two queries that try it out, and nothing else.
+    let unsure = world.script(
+        "unsure",
+        "case \"$1\" in --version) echo 'This is cvc5 version 1.3.1'; exit;; esac\n\
+         while read -r line; do case \"$line\" in\n\
+         '(assert (= x \"a\"))') answer=sat;; '(assert (< x x))') answer=unsat;; '(reset)') answer=unknown;;\n\
+         '(check-sat)') echo $answer;; esac; done",
+    );
+    let output = world.review(&["--policies", "POLICIES", "--no-cache", "--solver", &unsure]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(7), "{shown}");
+    assert!(shown.lines().last().unwrap().contains("undecided: prove"), "{shown}");
+}
+
+#[test]
+fn a_revision_is_compared_with_the_folder_and_the_changed_line_is_named() {
+    let world = slipped_expiry();
+    let repository = world.folder.path().display().to_string();
+    let git = |arguments: &[&str]| {
+        let mut all = vec!["-C", &repository, "-c", "user.name=a", "-c", "user.email=a@example.org"];
+        all.extend(arguments);
+        assert!(Command::new("git").args(all).output().unwrap().status.success(), "{arguments:?}");
+    };
+    // The shipped bundle is committed, then the edit lies in the folder.
+    let edited = std::fs::read(Path::new(&world.policies()).join("gates.cedar")).unwrap();
+    std::fs::copy("policies/gates.cedar", Path::new(&world.policies()).join("gates.cedar")).unwrap();
+    git(&["init", "-q"]);
+    git(&["add", "policies"]);
+    git(&["commit", "-qm", "one"]);
+    std::fs::write(Path::new(&world.policies()).join("gates.cedar"), edited).unwrap();
+    let output = world.review_in(world.folder.path(), &["diff", "HEAD", "--format", "github"]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{shown}");
+    let text = std::fs::read_to_string(Path::new(&world.policies()).join("gates.cedar")).unwrap();
+    let line = text.lines().position(|line| line.contains("expires_at < context.run.now")).unwrap() + 1;
+    assert!(shown.contains(&format!("gates.cedar,line={line},")) && shown.contains("D01"), "{shown}");
+    // Two revisions are compared, too.
+    assert_eq!(world.review_in(world.folder.path(), &["diff", "HEAD", "HEAD"]).status.code(), Some(0));
+    let output = world.review_in(world.folder.path(), &["diff", "no-such-revision"]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn an_answer_is_recalled_unless_the_cache_is_left_out() {
+    let world = World::with("permits.cedar", "context.to", "context.to");
+    world.keep_little();
+    let prove = |more: &[&str]| {
+        let output = world.review(&[&["prove", "--policies", "POLICIES"], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stdout).unwrap().contains("from the cache")
+    };
+    assert_eq!([prove(&[]), prove(&[]), prove(&["--no-cache"]), prove(&[])], [false, true, false, true]);
+}
+
+#[test]
+fn a_ceiling_or_floor_of_the_review_changes_no_decision() {
+    let world = World::with("permits.cedar", "context.to", "context.to");
+    let decide = || {
+        let plan = Path::new("plans/o9-first-production-run.json").canonicalize().unwrap();
+        let entities = Path::new("entities").canonicalize().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_cutter"))
+            .current_dir(world.folder.path())
+            .args(["authorize", "--now", "2026-05-21T08:15:00Z", "--format", "json", "--entities"])
+            .args([entities, plan])
+            .output()
+            .unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), document["decisions"].clone())
+    };
+    let before = decide();
+    for (effect, of) in [("permit", "shipped"), ("forbid", "bans")] {
+        let text = format!("@id(\"everything\")\n@of(\"{of}\")\n{effect} (principal, action, resource);\n");
+        std::fs::write(Path::new(&world.policies()).join("invariants/everything.cedar"), text).unwrap();
+        assert_eq!(decide(), before);
+    }
+    assert_eq!(before.0, Some(5));
 }

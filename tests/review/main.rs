@@ -4,7 +4,10 @@
 mod command;
 mod differential;
 mod faults;
+mod forms;
+mod lints;
 mod support;
+mod world;
 
 use cutter::files;
 use cutter::review::rules;
