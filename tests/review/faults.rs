@@ -34,6 +34,9 @@ struct Fault {
     at: String,
     /// Whether a counterexample must show it.
     opening: bool,
+    /// Whether the whole bundle allows that counterexample: a permit stands behind the ban.
+    #[serde(default)]
+    allowed: bool,
 }
 
 #[test]
@@ -125,6 +128,9 @@ fn try_fault(fault: &Fault, cache: &std::path::Path) -> Result<(), String> {
         let places: Vec<String> = finding.places.iter().map(|place| format!("{:?}", place.label)).collect();
         return Err(format!("not at its place: {places:?}"));
     }
+    if let Some(shown) = finding.counterexample.as_ref().filter(|shown| (shown.decision == "allow") != fault.allowed) {
+        return Err(format!("the whole bundle decides {} on {}", shown.decision, shown.request_line()));
+    }
     match (&finding.counterexample, &subject) {
         (Some(shown), Some(subject)) => reproduces(shown, finding, subject),
         (None, _) if fault.opening => Err("no counterexample".to_owned()),
@@ -189,6 +195,7 @@ fn reproduces(shown: &Counterexample, finding: &Finding, subject: &Subject) -> R
     let matches = invariant.is_none_or(|i| ask(vec![i.policy.clone()]).diagnostics().reason().next().is_some());
     let shows = match finding.rule.number {
         "P01" => whole.diagnostics().errors().next().is_some(),
+        _ if shown.decision == "allow" => whole.decision() == Decision::Allow && shown.expected == "deny",
         "P02" => by_bans || by_permits,
         "P03" => whole.decision() == Decision::Deny,
         // An approval ban of the gate matches though it should not, or none does though it should.

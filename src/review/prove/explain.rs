@@ -17,7 +17,11 @@ pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]
     let types: Vec<String> =
         refutations.iter().filter_map(|refutation| name(subject, refutation.request_type)).collect();
     let list = shortened(&types);
-    let shown = refutations.iter().find(|refutation| refutation.example.is_some()).or(refutations.first());
+    let has = |opening: bool| {
+        let found = move |of: &&Refutation| of.example.as_ref().is_some_and(|example| example.opening || !opening);
+        refutations.iter().find(found)
+    };
+    let shown = has(true).or_else(|| has(false)).or(refutations.first());
     let expected = match property.asked(subject) {
         Some(Asked::Always | Asked::AlwaysByBans | Asked::Lift(_)) => "allow",
         _ => "deny",
@@ -91,10 +95,10 @@ pub fn partly_dead(subject: &Subject, property: Property, alive: &[usize]) -> Op
 /// The solver's example, confirmed by the authorizer and made small; and whether it was confirmed.
 fn example(subject: &Subject, refutation: &Refutation, expected: &'static str) -> (Option<Counterexample>, bool) {
     let Some(example) = &refutation.example else { return (None, true) };
-    let Some(case) = Case::of(&example.request, &example.entities) else { return (None, true) };
+    let Some(case) = Case::of(&example.at.request, &example.at.entities) else { return (None, true) };
     let request_type = subject.request_types.get(refutation.request_type);
     let keep = |policy: &Policy| request_type.is_none_or(|of| subject.can_match(policy, of));
-    let refuter = refutation.claim.refuter(subject, keep);
+    let refuter = example.claim.refuter(subject, keep);
     let shows =
         |request: &Request, entities: &Entities| refuter.as_ref().is_ok_and(|refuter| refuter.shows(request, entities));
     if !Trial::new(subject, &shows).holds(&case) {

@@ -94,12 +94,20 @@ pub struct Question {
     pub hints: Vec<Claim>,
     /// What must hold.
     pub claim: Claim,
+    /// A claim that fails only where the whole bundle allows what it must not: the better example, where there is one.
+    pub opening: Option<Claim>,
 }
 
 /// What must be asked about requests of one type.
 pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> {
     let mut questions = Vec::new();
-    let mut push = |property, hints, claim| questions.push(Question { property, hints, claim });
+    let mut push = |property, hints, claim| {
+        let opening = match property {
+            Property::Invariant(at, _) => opening(subject, property, at),
+            _ => None,
+        };
+        questions.push(Question { property, hints, claim, opening });
+    };
     let matching = subject.matching(request_type);
     for at in &matching {
         push(Property::NeverErrs(*at), Vec::new(), Claim::NeverErrs(One::Policy(*at)));
@@ -161,6 +169,16 @@ fn ask(
             let hints = closest.map(|(ban, _)| Claim::Within(one, One::Policy(ban)));
             vec![(hints.into_iter().collect(), Claim::Implies(Side::Bundle(which, None), Side::Invariant(invariant)))]
         }
+    }
+}
+
+/// Whatever the whole bundle allows, the ceiling allows.
+fn opening(subject: &Subject, property: Property, invariant: usize) -> Option<Claim> {
+    match property.asked(subject)? {
+        Asked::NeverByBans | Asked::NeverByPermits | Asked::Need(_) => {
+            Some(Claim::Implies(Side::Bundle(Which::Shipped, None), Side::Invariant(invariant)))
+        }
+        _ => None,
     }
 }
 
