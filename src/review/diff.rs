@@ -95,7 +95,7 @@ pub fn diff(old: &Subject, new: &Subject, options: &ProveOptions, allow_widening
         part.findings.push(appeared(old, &name, request_type, "only the old bundle has this request type"));
     }
     let counts: Vec<String> = effects.iter().map(|(effect, count)| format!("{count} {effect}")).collect();
-    part.summary = format!("request types: {}; {} policies changed", counts.join(", "), changed.len());
+    part.summary = format!("request types: {}; policies changed: {}", counts.join(", "), changed.len());
     Ok(part)
 }
 

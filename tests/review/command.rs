@@ -98,18 +98,10 @@ fn a_solver_that_is_too_old_or_too_slow_is_exit_7_and_never_0() {
 #[test]
 fn a_revision_is_compared_with_the_folder_and_the_changed_line_is_named() {
     let world = slipped_expiry();
-    let repository = world.folder.path().display().to_string();
-    let git = |arguments: &[&str]| {
-        let mut all = vec!["-C", &repository, "-c", "user.name=a", "-c", "user.email=a@example.org"];
-        all.extend(arguments);
-        assert!(Command::new("git").args(all).output().unwrap().status.success(), "{arguments:?}");
-    };
     // The shipped bundle is committed, then the edit lies in the folder.
     let edited = std::fs::read(Path::new(&world.policies()).join("gates.cedar")).unwrap();
     std::fs::copy("policies/gates.cedar", Path::new(&world.policies()).join("gates.cedar")).unwrap();
-    git(&["init", "-q"]);
-    git(&["add", "policies"]);
-    git(&["commit", "-qm", "one"]);
+    world.commit();
     std::fs::write(Path::new(&world.policies()).join("gates.cedar"), edited).unwrap();
     let output = world.review_in(world.folder.path(), &["diff", "HEAD", "--format", "github"]);
     let shown = String::from_utf8(output.stdout).unwrap();
@@ -157,4 +149,31 @@ fn a_ceiling_or_floor_of_the_review_changes_no_decision() {
         assert_eq!(decide(), before);
     }
     assert_eq!(before.0, Some(5));
+}
+
+#[test]
+fn the_commands_of_the_recipe_in_the_readme_run() {
+    let world = World::with("permits.cedar", "context.to", "context.to");
+    world.keep_little();
+    world.commit();
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let (_, recipe) = readme.split_once("```yaml\n").unwrap();
+    let runs = recipe.split("```").next().unwrap().lines().filter_map(|line| line.split_once("run: cutter "));
+    let commands: Vec<&str> = runs.map(|(_, command)| command).collect();
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    for command in commands {
+        let command = command.replace("origin/${{ github.base_ref }}", "HEAD");
+        let output = Command::new("sh")
+            .current_dir(world.folder.path())
+            .env("GITHUB_STEP_SUMMARY", world.folder.path().join("summary.md"))
+            .args(["-c", &format!("{} {command}", env!("CARGO_BIN_EXE_cutter"))])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        // Few invariants are left, so that the review finds bans that none covers.
+        assert!(matches!(output.status.code(), Some(0 | 4)) && said.is_empty(), "{command}: {said}");
+    }
+    for file in ["summary.md", "review.sarif"] {
+        assert!(!std::fs::read(world.folder.path().join(file)).unwrap().is_empty(), "{file}");
+    }
 }

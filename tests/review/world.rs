@@ -41,6 +41,18 @@ impl World {
             .unwrap()
     }
 
+    /// Commits the policies as they are.
+    pub fn commit(&self) {
+        for arguments in [&["init", "-q"][..], &["add", "policies"], &["commit", "-qm", "one"]] {
+            let output = Command::new("git")
+                .current_dir(self.folder.path())
+                .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+                .args(arguments)
+                .output();
+            assert!(output.unwrap().status.success(), "{arguments:?}");
+        }
+    }
+
     /// A shell script that stands for a solver.
     pub fn script(&self, name: &str, body: &str) -> String {
         use std::os::unix::fs::PermissionsExt as _;
