@@ -3,6 +3,7 @@
 use super::subject::Subject;
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 
 /// What shows a finding, in the form that `cedar authorize` takes.
 #[derive(Clone, PartialEq, Debug)]
@@ -46,14 +47,17 @@ impl Case {
         Some(Self { uids, context, entities })
     }
 
-    /// The request and entities, if they conform to the schema.
-    pub fn build(&self, subject: &Subject) -> Option<(Request, Entities)> {
+    /// The request, if it conforms to the schema.
+    fn request(&self, subject: &Subject) -> Option<Request> {
         let schema = subject.bundle.schema().schema();
         let [principal, action, resource] = self.uids.clone();
         let context = Context::from_json_value(self.context.clone(), Some((schema, &action))).ok()?;
-        let request = Request::new(principal, action, resource, context, Some(schema)).ok()?;
-        let entities = Entities::from_json_value(self.entities.clone(), Some(schema)).ok()?;
-        Some((request, entities))
+        Request::new(principal, action, resource, context, Some(schema)).ok()
+    }
+
+    /// The entities, if they conform to the schema.
+    fn entities(&self, subject: &Subject) -> Option<Entities> {
+        Entities::from_json_value(self.entities.clone(), Some(subject.bundle.schema().schema())).ok()
     }
 
     /// The counterexample that this case is, with the whole bundle's decision.
@@ -63,7 +67,7 @@ impl Case {
         expected: &'static str,
         essentials: Vec<String>,
     ) -> Option<Counterexample> {
-        let (request, entities) = self.build(subject)?;
+        let (request, entities) = (self.request(subject)?, self.entities(subject)?);
         let all = subject.bundle.policies().iter().map(|policy| policy.policy.clone());
         let response = Authorizer::new().is_authorized(&request, &PolicySet::from_policies(all).ok()?, &entities);
         let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
@@ -76,6 +80,36 @@ impl Case {
             "principal": principal, "action": action, "resource": resource, "context": context,
         });
         Some(Counterexample { request, entities: self.entities, decision, expected, policies, essentials })
+    }
+}
+
+/// Tries one case after the other; entities that stay the same are read once, which is most of the work.
+pub struct Trial<'a, F> {
+    subject: &'a Subject,
+    shows: F,
+    last: RefCell<Option<(Value, Option<Entities>)>>,
+}
+
+impl<'a, F: Fn(&Request, &Entities) -> bool> Trial<'a, F> {
+    /// A trial of whatever `shows` judges.
+    pub fn new(subject: &'a Subject, shows: F) -> Self {
+        Self { subject, shows, last: RefCell::new(None) }
+    }
+
+    /// Whether the case shows it; `None` if it does not conform to the schema.
+    pub fn judge(&self, case: &Case) -> Option<bool> {
+        let request = case.request(self.subject)?;
+        let mut last = self.last.borrow_mut();
+        if last.as_ref().is_none_or(|(of, _)| *of != case.entities) {
+            *last = Some((case.entities.clone(), case.entities(self.subject)));
+        }
+        let (_, entities) = last.as_ref()?;
+        Some((self.shows)(&request, entities.as_ref()?))
+    }
+
+    /// Whether the case conforms to the schema and shows it.
+    pub fn holds(&self, case: &Case) -> bool {
+        self.judge(case) == Some(true)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::counterexample::Case;
 use super::lint::reading::visit_mut;
 use super::prove::asking::{Answers, Asker};
+use super::prove::claim::Refuter;
 use super::prove::explain::shrunk;
 use super::prove::{ProveOptions, solver};
 use super::rule::Severity;
@@ -10,7 +11,7 @@ use super::subject::{Subject, groups, request_type_name};
 use super::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::BundlePolicy;
 use crate::problem::Problem;
-use cedar_policy::{Authorizer, Decision, Entities, EntityUid, Policy, PolicySet, Request, RequestEnv};
+use cedar_policy::{Entities, EntityUid, Policy, PolicySet, Request, RequestEnv};
 use cedar_policy_symcc::{CompiledPolicySet, CompiledSchema, implies_asserts};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -69,9 +70,12 @@ pub fn diff(old: &Subject, new: &Subject, options: &ProveOptions, allow_widening
             (narrowed, "deny", &rules::NARROWED, "it denies what was allowed", before, after),
         ] {
             let Some(case) = example else { continue };
+            let sets = PolicySet::from_policies(from.iter().cloned())
+                .ok()
+                .zip(PolicySet::from_policies(to.iter().cloned()).ok());
+            let refuter = sets.map(|(from, to)| Refuter::AllowedByFirstOnly(from, to));
             let shows = |request: &Request, entities: &Entities| {
-                decision(from, request, entities) == Some(Decision::Allow)
-                    && decision(to, request, entities) == Some(Decision::Deny)
+                refuter.as_ref().is_some_and(|refuter| refuter.shows(request, entities))
             };
             let mut finding = Finding::new(rule, name.clone(), what);
             finding.places = concerned.iter().map(|change| change.place()).collect();
@@ -91,7 +95,7 @@ pub fn diff(old: &Subject, new: &Subject, options: &ProveOptions, allow_widening
         part.findings.push(appeared(old, &name, request_type, "only the old bundle has this request type"));
     }
     let counts: Vec<String> = effects.iter().map(|(effect, count)| format!("{count} {effect}")).collect();
-    part.summary = format!("request types: {}; {} policies changed", counts.join(", "), changed.len());
+    part.summary = format!("request types: {}; policies changed: {}", counts.join(", "), changed.len());
     Ok(part)
 }
 
@@ -149,12 +153,6 @@ fn compare(
     }
     let example = asker.example(&asserts)?.ok_or("the solver gave no example")?;
     Ok(Some(Case::of(&example.request, &example.entities).ok_or("the solver's example is not concrete")?))
-}
-
-fn decision(policies: &[Policy], request: &Request, entities: &Entities) -> Option<Decision> {
-    let set = PolicySet::from_policies(policies.iter().cloned()).ok()?;
-    let response = Authorizer::new().is_authorized(request, &set, entities);
-    response.diagnostics().errors().next().is_none().then(|| response.decision())
 }
 
 /// A policy that is not the same in both bundles.

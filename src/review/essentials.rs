@@ -7,8 +7,8 @@ use cedar_policy::EntityTypeName;
 use serde_json::{Value, json};
 use std::str::FromStr as _;
 
-/// Every fact that matters, as `context.to = true`; `holds` says whether a changed case still shows it.
-pub fn essentials(case: &Case, subject: &Subject, holds: &impl Fn(&Case) -> bool) -> Vec<String> {
+/// Every fact that matters, as `context.to = true`; `judge` says whether a changed case still shows it.
+pub fn essentials(case: &Case, subject: &Subject, judge: &impl Fn(&Case) -> Option<bool>) -> Vec<String> {
     let mut pointers = Vec::new();
     walk(&case.context, String::new(), &mut pointers);
     let mut found = Vec::new();
@@ -19,7 +19,7 @@ pub fn essentials(case: &Case, subject: &Subject, holds: &impl Fn(&Case) -> bool
             let Some(place) = changed.context.pointer_mut(&pointer) else { return false };
             *place = other;
             // What does not conform to the schema says nothing.
-            changed.build(subject).is_some() && !holds(&changed)
+            judge(&changed) == Some(false)
         });
         if changed {
             found.push(format!("context{} = {}", pointer.replace('/', "."), shown(value)));
@@ -31,7 +31,7 @@ pub fn essentials(case: &Case, subject: &Subject, holds: &impl Fn(&Case) -> bool
             let attributes = changed.entities.get_mut(index).and_then(|entity| entity.get_mut("attrs"));
             let Some(place) = attributes.and_then(|attributes| attributes.get_mut(key)) else { return false };
             *place = other;
-            changed.build(subject).is_some() && !holds(&changed)
+            judge(&changed) == Some(false)
         })
     };
     for (index, entity) in case.entities.as_array().into_iter().flatten().enumerate() {

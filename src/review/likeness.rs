@@ -2,7 +2,7 @@
 
 use cedar_policy::Policy;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The names and literals of a policy's conditions.
 pub type Words = BTreeSet<String>;
@@ -17,9 +17,25 @@ pub fn words(policy: &Policy) -> Words {
     words
 }
 
-/// The words in common, in thousandths of all words of either.
-pub fn likeness(a: &Words, b: &Words) -> usize {
-    a.intersection(b).count() * 1000 / a.union(b).count().max(1)
+/// How much a word says: a word that many policies use says little.
+#[derive(Debug, Default)]
+pub struct Weights(BTreeMap<String, usize>);
+
+impl Weights {
+    /// Counts in how many of the policies each word stands.
+    pub fn of<'a>(policies: impl Iterator<Item = &'a Words>) -> Self {
+        let mut counts = BTreeMap::new();
+        policies.flatten().for_each(|word| *counts.entry(word.clone()).or_insert(0) += 1);
+        Self(counts)
+    }
+
+    /// The words in common, in thousandths of all words of either, each by its weight.
+    pub fn likeness(&self, a: &Words, b: &Words) -> usize {
+        let weight = |word: &String| WHOLE / self.0.get(word).copied().unwrap_or(1).max(1);
+        let common: usize = a.intersection(b).map(weight).sum();
+        let all: usize = a.union(b).map(weight).sum();
+        common * 1000 / all.max(1)
+    }
 }
 
 /// The policy once for each of its conditions alone, all of which it implies.
@@ -89,7 +105,7 @@ fn gather(value: &Value, words: &mut Words) {
         Value::Array(elements) => elements.iter().for_each(|value| gather(value, words)),
         _ => {}
     }
-    for common in ["run", "facts"] {
-        words.remove(common);
-    }
 }
+
+/// The weight of a word that stands in one policy only.
+const WHOLE: usize = 100_000;

@@ -187,11 +187,11 @@ fn candidates(subject: &Subject, facts: &Facts, name: &EntityTypeName) -> Vec<En
 fn write(text: &mut String, mode: &str, columns: usize, rows: Vec<Row>) {
     let denied = |row: &Row| row.cells.iter().all(|cell| cell.is_empty() || cell == "-");
     let (nobody, rows): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(denied);
-    let widths: Vec<usize> = (0..columns)
-        .map(|at| rows.iter().filter_map(|row| row.cells.get(at)).map(String::len).max().unwrap_or(0).max(3))
-        .collect();
+    let cells = rows.iter().flat_map(|row| &row.cells);
+    // One width for all, and the same from day to day: a change of one cell is a difference of one line.
+    let width = cells.map(String::len).max().unwrap_or_default().max(USUAL_WIDTH);
     let line = |cells: Vec<String>, what: &str| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}  "));
+        let padded = cells.iter().map(|cell| format!("{cell:<width$} "));
         format!("{}{what}\n", padded.collect::<String>())
     };
     let _ = write!(text, "\n== {mode}\n{}", line((0..columns).map(|at| letter(at).to_string()).collect(), "action"));
@@ -207,6 +207,9 @@ fn write(text: &mut String, mode: &str, columns: usize, rows: Vec<Row>) {
 fn letter(at: usize) -> char {
     ('A'..='Z').nth(at).unwrap_or('?')
 }
+
+/// Room for most cells.
+const USUAL_WIDTH: usize = 11;
 
 const HEAD: &str = "\
 # Who may do what, by the policies alone: preconditions are set aside, the plan has its turn-off.

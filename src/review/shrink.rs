@@ -3,15 +3,14 @@
 use super::counterexample::Case;
 use super::subject::Subject;
 use crate::time::Timestamp;
-use cedar_policy::{Entities, EntityId, EntityTypeName, EntityUid, Request};
+use cedar_policy::{EntityId, EntityTypeName, EntityUid};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
-/// The smallest case found that still `shows` it; every step conforms to the schema.
-pub fn shrink(case: Case, subject: &Subject, shows: impl Fn(&Request, &Entities) -> bool) -> Case {
+/// The smallest case found that still `holds`; every step conforms to the schema.
+pub fn shrink(case: Case, subject: &Subject, holds: &impl Fn(&Case) -> bool) -> Case {
     let mut smallest = case;
-    let holds = |case: &Case| case.build(subject).is_some_and(|(request, entities)| shows(&request, &entities));
     for clearer in [rename, align_times] {
         let changed = clearer(&smallest, subject);
         if holds(&changed) {
@@ -21,9 +20,9 @@ pub fn shrink(case: Case, subject: &Subject, shows: impl Fn(&Request, &Entities)
     // Each round can open the way for another; a few are enough for any request a person would write.
     for _ in 0..ROUNDS {
         let before = smallest.clone();
-        smallest = simplify(smallest, |case| &mut case.context, &holds);
-        smallest = simplify(smallest, |case| &mut case.entities, &holds);
-        smallest = drop_unreached(smallest, &holds);
+        smallest = simplify(smallest, |case| &mut case.context, holds);
+        smallest = simplify(smallest, |case| &mut case.entities, holds);
+        smallest = drop_unreached(smallest, holds);
         if smallest == before {
             break;
         }

@@ -1,13 +1,14 @@
 //! What is reviewed: a bundle that could be read, its invariants, and which request types each policy can match.
 
 use super::invariant::Invariant;
-use super::likeness::{self, Words, likeness};
+use super::likeness::{self, Weights, Words};
 use crate::policy::PolicyBundle;
 use crate::problem::Problem;
 use cedar_policy::{
     ActionConstraint, Effect, Entities, EntityTypeName, EntityUid, Policy, PrincipalConstraint, RequestEnv,
     ResourceConstraint,
 };
+use std::collections::BTreeSet;
 
 /// A bundle and everything that the parts of the review ask of it.
 #[derive(Debug)]
@@ -19,8 +20,13 @@ pub struct Subject {
     /// Every request type of the schema, sorted by its name.
     pub request_types: Vec<RequestEnv>,
     actions: Entities,
+    weights: Weights,
     /// Per policy of the bundle.
     words: Vec<Words>,
+    /// Per policy of the bundle, the actions of its scope.
+    reach: Vec<BTreeSet<EntityUid>>,
+    /// Per invariant, the actions of its scope.
+    invariant_reach: Vec<BTreeSet<EntityUid>>,
     /// Per invariant: all of it, and each clause.
     invariant_words: Vec<(Words, Vec<Words>)>,
 }
@@ -34,12 +40,30 @@ impl Subject {
             .map_err(|error| Problem::invalid(format!("the schema's actions cannot be read: {error}")))?;
         let mut request_types: Vec<RequestEnv> = schema.request_envs().collect();
         request_types.sort_by_cached_key(request_type_name);
-        let words = bundle.policies().iter().map(|policy| likeness::words(&policy.policy)).collect();
+        let words: Vec<Words> = bundle.policies().iter().map(|policy| likeness::words(&policy.policy)).collect();
+        let weights = Weights::of(words.iter());
         let of = |invariant: &Invariant| {
             (likeness::words(&invariant.policy), invariant.clauses.iter().map(likeness::words).collect())
         };
         let invariant_words = invariants.iter().map(of).collect();
-        Ok(Self { bundle, invariants, request_types, actions, words, invariant_words })
+        let mut subject = Self {
+            bundle,
+            invariants,
+            request_types,
+            actions,
+            weights,
+            words,
+            reach: Vec::new(),
+            invariant_reach: Vec::new(),
+            invariant_words,
+        };
+        let of = |policy: &Policy| {
+            subject.actions().into_iter().filter(|a| subject.covers_action(policy, a)).cloned().collect()
+        };
+        let reach = subject.bundle.policies().iter().map(|policy| of(&policy.policy)).collect();
+        let invariant_reach = subject.invariants.iter().map(|invariant| of(&invariant.policy)).collect();
+        (subject.reach, subject.invariant_reach) = (reach, invariant_reach);
+        Ok(subject)
     }
 
     /// Whether the policy's scope leaves room for requests of this type.
@@ -76,14 +100,24 @@ impl Subject {
         self.bundle.schema().action(group).is_some_and(|group| self.is_in(action, &group))
     }
 
-    /// The ban among these that speaks most of what the invariant speaks of, and how much.
-    pub fn closest_ban(&self, among: &[usize], invariant: usize) -> Option<(usize, usize)> {
+    /// The ban among these that speaks most of what the invariant says about the action, and how much, of 1250.
+    ///
+    /// What its conditions speak of counts up to five times, the better the actions of its scope fit: those of the
+    /// invariant, or just this one. A ban that lost something from its scope or its conditions is still near.
+    pub fn closest_ban(&self, among: &[usize], invariant: usize, action: &EntityUid) -> Option<(usize, usize)> {
         let (wanted, _) = self.invariant_words.get(invariant)?;
+        let own = self.invariant_reach.get(invariant)?;
+        let score = |at: usize| {
+            let (words, reach) = self.words.get(at).zip(self.reach.get(at))?;
+            let only = if reach.contains(action) { 1000 / reach.len() } else { 0 };
+            let scope = overlap(own, reach).max(only);
+            let said = if wanted.is_empty() { scope } else { self.weights.likeness(wanted, words) };
+            Some((said * (250 + scope) / 1000, at))
+        };
         let bans = among.iter().filter(|at| {
             self.bundle.policies().get(**at).is_some_and(|policy| policy.policy.effect() == Effect::Forbid)
         });
-        let scored = bans.filter_map(|at| Some((likeness(wanted, self.words.get(*at)?), *at)));
-        scored.max_by_key(|(score, _)| *score).map(|(score, at)| (at, score))
+        bans.filter_map(|at| score(*at)).max_by_key(|(score, _)| *score).map(|(score, at)| (at, score))
     }
 
     /// The clauses of the invariant that speak of what the policy speaks of, most first.
@@ -92,7 +126,7 @@ impl Subject {
             return Vec::new();
         };
         let mut scored: Vec<(usize, usize)> =
-            clauses.iter().enumerate().map(|(at, clause)| (likeness(words, clause), at)).collect();
+            clauses.iter().enumerate().map(|(at, clause)| (self.weights.likeness(words, clause), at)).collect();
         scored.retain(|(score, _)| *score > 0);
         scored.sort_by(|(a, x), (b, y)| b.cmp(a).then(x.cmp(y)));
         scored.into_iter().map(|(_, at)| at).collect()
@@ -101,7 +135,7 @@ impl Subject {
     /// The invariants among these, those first that speak most of what the policy speaks of.
     pub fn closest_invariants(&self, policy: usize, among: &[usize]) -> Vec<usize> {
         let likeness_to = |at: &usize| match (self.words.get(policy), self.invariant_words.get(*at)) {
-            (Some(words), Some((all, _))) => likeness(words, all),
+            (Some(words), Some((all, _))) => self.weights.likeness(words, all),
             _ => 0,
         };
         let mut sorted = among.to_vec();
@@ -127,6 +161,11 @@ impl Subject {
     pub fn count(&self, effect: Effect) -> usize {
         self.bundle.policies().iter().filter(|policy| policy.policy.effect() == effect).count()
     }
+}
+
+/// What is in both, in thousandths of what is in either.
+fn overlap(a: &BTreeSet<EntityUid>, b: &BTreeSet<EntityUid>) -> usize {
+    a.intersection(b).count() * 1000 / a.union(b).count().max(1)
 }
 
 /// A request type as people read it: `Agent cut_leg_a Relation`.

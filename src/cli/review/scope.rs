@@ -43,6 +43,10 @@ impl Scope {
         if with_inputs || !problems.is_empty() {
             review.parts.push(validate::validate(&cedar, &read, &problems));
         }
+        if with_inputs && bundle.is_none() {
+            let what = "facts and plans: they are held against the schema once schema and policies are valid";
+            review.skipped.push(what.to_owned());
+        }
         match (bundle, invariants) {
             (Some(bundle), Some(invariants)) => Ok(Some(Subject::new(bundle, invariants)?)),
             _ => Ok(None),

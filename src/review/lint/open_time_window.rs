@@ -31,14 +31,15 @@ pub const RULE: Rule = rule!("L13", "open-time-window", Warning, "open_time_wind
 
 /// Looks for times that are compared with the present from one side.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    let bans = || subject.bundle.policies().iter().filter(|policy| policy.policy.effect() == Effect::Forbid);
-    for policy in bans() {
-        let mine = sides(policy);
-        for (time, side) in &mine {
+    let bans = subject.bundle.policies().iter().filter(|policy| policy.policy.effect() == Effect::Forbid);
+    let bans: Vec<_> = bans.map(|ban| (ban, sides(ban))).filter(|(_, sides)| !sides.is_empty()).collect();
+    for (policy, mine) in &bans {
+        for (time, side) in mine {
             // Another ban over the same actions may close the window, also by another time of the same record.
-            let closed = bans()
-                .filter(|other| same_actions(policy, other))
-                .any(|other| sides(other).iter().any(|(also, other)| record(also) == record(time) && other != side));
+            let closed = bans
+                .iter()
+                .filter(|(other, _)| same_actions(policy, other))
+                .any(|(_, others)| others.iter().any(|(also, other)| record(also) == record(time) && other != side));
             if !closed {
                 findings.push(
                     found(&RULE, policy, format!("`{time}` is compared with `context.run.now` from one side only"))

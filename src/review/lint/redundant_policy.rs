@@ -30,15 +30,16 @@ pub const RULE: Rule = rule!("L11", "redundant-policy", Warning, "redundant_poli
 /// Compares policies pair by pair.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     let policies = subject.bundle.policies();
-    for (at, policy) in policies.iter().enumerate() {
-        let wider = policies.iter().enumerate().find(|(other, wide)| {
+    let bodies: Vec<_> = policies.iter().map(|policy| conditions(&policy.policy)).collect();
+    for (at, (policy, body)) in policies.iter().zip(&bodies).enumerate() {
+        let wider = policies.iter().zip(&bodies).enumerate().find(|(other, (wide, wide_body))| {
             let same = wide.policy.effect() == policy.policy.effect()
                 && wide.annotations.tier == policy.annotations.tier
-                && conditions(&wide.policy) == conditions(&policy.policy);
+                && wide_body == &body;
             // Of two equal ones, the later is superfluous.
             *other != at && same && covers(subject, wide, policy) && (*other < at || !covers(subject, policy, wide))
         });
-        if let Some((_, wide)) = wider {
+        if let Some((_, (wide, _))) = wider {
             findings.push(
                 found(&RULE, policy, format!("policy `{}` says the same of all that it covers", wide.id()))
                     .at(Place::new(&wide.source, wide.span.clone()).label("the other"))

@@ -2,7 +2,7 @@
 
 use crate::policy::annotations::Tier;
 use crate::review::subject::Subject;
-use cedar_policy::{Authorizer, Decision, Effect, Entities, Policy, PolicyId, PolicySet, Request};
+use cedar_policy::{Authorizer, Decision, Effect, Entities, Policy, PolicyId, PolicySet, Request, Response};
 
 /// A statement about all requests of one type.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -99,28 +99,55 @@ impl Which {
 }
 
 impl Claim {
-    /// Whether the authorizer itself shows that the claim does not hold, without anything going wrong.
-    pub fn is_refuted_by(&self, subject: &Subject, request: &Request, entities: &Entities) -> bool {
-        let ask = |policies: PolicySet| Authorizer::new().is_authorized(request, &policies, entities);
-        let allows = |side: &Side| {
-            let response = ask(side.policies(subject, |_| true).ok()?);
-            (response.diagnostics().errors().next().is_none()).then_some(response.decision() == Decision::Allow)
+    /// The authorizer's way to refute the claim; policies that `keep` leaves out must be unable to match.
+    pub fn refuter(&self, subject: &Subject, keep: impl Fn(&Policy) -> bool + Copy) -> Result<Refuter, String> {
+        let alone = |one: One| match one.policy(subject) {
+            Some(policy) => join(std::iter::once(policy.clone()), false),
+            None => Err("the policy is not there".to_owned()),
         };
-        let matches = |one: One| {
-            let policy = one.policy(subject)?.clone();
-            let response = ask(join(std::iter::once(policy), false).ok()?);
-            let erred = response.diagnostics().errors().next().is_some();
-            (!erred).then_some(response.diagnostics().reason().next().is_some())
+        Ok(match self {
+            Self::Implies(left, right) => {
+                Refuter::AllowedByFirstOnly(left.policies(subject, keep)?, right.policies(subject, keep)?)
+            }
+            Self::Disjoint(a, b) => Refuter::MatchedByBoth(alone(*a)?, alone(*b)?),
+            Self::Within(a, b) => Refuter::MatchedByFirstOnly(alone(*a)?, alone(*b)?),
+            Self::NeverMatches(one) => Refuter::MatchedByBoth(alone(*one)?, alone(*one)?),
+            Self::NeverErrs(one) => Refuter::Errs(alone(*one)?),
+        })
+    }
+}
+
+/// Policy sets by which the authorizer itself shows that a claim does not hold.
+#[derive(Clone, Debug)]
+pub enum Refuter {
+    /// The first allows the request, the second denies it.
+    AllowedByFirstOnly(PolicySet, PolicySet),
+    /// Each is one policy, and both match the request.
+    MatchedByBoth(PolicySet, PolicySet),
+    /// Each is one policy, and only the first matches the request.
+    MatchedByFirstOnly(PolicySet, PolicySet),
+    /// The one policy errs.
+    Errs(PolicySet),
+}
+
+impl Refuter {
+    /// Whether the request shows it, without anything going wrong.
+    pub fn shows(&self, request: &Request, entities: &Entities) -> bool {
+        let ask = |policies: &PolicySet| Authorizer::new().is_authorized(request, policies, entities);
+        let erred = |response: &Response| response.diagnostics().errors().next().is_some();
+        let allows = |policies: &PolicySet| {
+            let response = ask(policies);
+            (!erred(&response)).then_some(response.decision() == Decision::Allow)
+        };
+        let matches = |policies: &PolicySet| {
+            let response = ask(policies);
+            (!erred(&response)).then_some(response.diagnostics().reason().next().is_some())
         };
         match self {
-            Self::Implies(left, right) => allows(left) == Some(true) && allows(right) == Some(false),
-            Self::Disjoint(a, b) => matches(*a) == Some(true) && matches(*b) == Some(true),
-            Self::Within(a, b) => matches(*a) == Some(true) && matches(*b) == Some(false),
-            Self::NeverMatches(one) => matches(*one) == Some(true),
-            Self::NeverErrs(one) => {
-                let alone = one.policy(subject).and_then(|policy| join(std::iter::once(policy.clone()), false).ok());
-                alone.is_some_and(|policy| ask(policy).diagnostics().errors().next().is_some())
-            }
+            Self::AllowedByFirstOnly(a, b) => allows(a) == Some(true) && allows(b) == Some(false),
+            Self::MatchedByBoth(a, b) => matches(a) == Some(true) && matches(b) == Some(true),
+            Self::MatchedByFirstOnly(a, b) => matches(a) == Some(true) && matches(b) == Some(false),
+            Self::Errs(policy) => erred(&ask(policy)),
         }
     }
 }

@@ -4,12 +4,12 @@ use super::Refutation;
 use super::claim::{Claim, One, Side, Which};
 use super::property::Property;
 use crate::policy::BundlePolicy;
-use crate::review::counterexample::{Case, Counterexample};
+use crate::review::counterexample::{Case, Counterexample, Trial};
 use crate::review::invariant::Asked;
 use crate::review::rule::Severity;
 use crate::review::subject::{Subject, request_type_name};
 use crate::review::{Finding, Place, essentials, rules, shrink};
-use cedar_policy::{ActionConstraint, Effect, Entities, Request, RequestEnv};
+use cedar_policy::{Effect, Entities, Policy, Request, RequestEnv};
 
 /// The finding of a property that has refutations.
 pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]) -> Finding {
@@ -17,7 +17,11 @@ pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]
     let types: Vec<String> =
         refutations.iter().filter_map(|refutation| name(subject, refutation.request_type)).collect();
     let list = shortened(&types);
-    let shown = refutations.iter().find(|refutation| refutation.example.is_some()).or(refutations.first());
+    let has = |opening: bool| {
+        let found = move |of: &&Refutation| of.example.as_ref().is_some_and(|example| example.opening || !opening);
+        refutations.iter().find(found)
+    };
+    let shown = has(true).or_else(|| has(false)).or(refutations.first());
     let expected = match property.asked(subject) {
         Some(Asked::Always | Asked::AlwaysByBans | Asked::Lift(_)) => "allow",
         _ => "deny",
@@ -91,10 +95,13 @@ pub fn partly_dead(subject: &Subject, property: Property, alive: &[usize]) -> Op
 /// The solver's example, confirmed by the authorizer and made small; and whether it was confirmed.
 fn example(subject: &Subject, refutation: &Refutation, expected: &'static str) -> (Option<Counterexample>, bool) {
     let Some(example) = &refutation.example else { return (None, true) };
-    let Some(case) = Case::of(&example.request, &example.entities) else { return (None, true) };
-    let shows = |request: &Request, entities: &Entities| refutation.claim.is_refuted_by(subject, request, entities);
-    let confirmed = case.build(subject).is_some_and(|(request, entities)| shows(&request, &entities));
-    if !confirmed {
+    let Some(case) = Case::of(&example.at.request, &example.at.entities) else { return (None, true) };
+    let request_type = subject.request_types.get(refutation.request_type);
+    let keep = |policy: &Policy| request_type.is_none_or(|of| subject.can_match(policy, of));
+    let refuter = example.claim.refuter(subject, keep);
+    let shows =
+        |request: &Request, entities: &Entities| refuter.as_ref().is_ok_and(|refuter| refuter.shows(request, entities));
+    if !Trial::new(subject, &shows).holds(&case) {
         return (case.into_counterexample(subject, expected, Vec::new()), false);
     }
     (shrunk(case, subject, expected, shows), true)
@@ -107,9 +114,9 @@ pub fn shrunk(
     expected: &'static str,
     shows: impl Fn(&Request, &Entities) -> bool,
 ) -> Option<Counterexample> {
-    let holds = |case: &Case| case.build(subject).is_some_and(|(request, entities)| shows(&request, &entities));
-    let small = shrink::shrink(case, subject, &shows);
-    let facts = essentials::essentials(&small, subject, &holds);
+    let trial = Trial::new(subject, shows);
+    let small = shrink::shrink(case, subject, &|case| trial.holds(case));
+    let facts = essentials::essentials(&small, subject, &|case| trial.judge(case));
     small.into_counterexample(subject, expected, facts)
 }
 
@@ -153,18 +160,12 @@ fn places(
 
 /// The ban of the same request type that speaks most of what the invariant speaks of.
 fn closest<'a>(subject: &'a Subject, request_type: &RequestEnv, invariant: usize) -> Option<&'a BundlePolicy> {
+    // It may have lost this very request type from its scope, so that every ban is looked at; of equals, one that has it.
+    let mut all: Vec<usize> = (0..subject.bundle.policies().len()).collect();
     let matching = subject.matching(request_type);
-    let alike = subject.closest_ban(&matching, invariant).filter(|(_, score)| *score >= ALIKE);
-    let by_name = || {
-        let policy = |at: &usize| subject.bundle.policies().get(*at);
-        matching.iter().copied().find(|at| {
-            policy(at).is_some_and(|policy| {
-                policy.policy.effect() == Effect::Forbid
-                    && policy.policy.action_constraint() == ActionConstraint::Eq(request_type.action().clone())
-            })
-        })
-    };
-    subject.bundle.policies().get(alike.map(|(ban, _)| ban).or_else(by_name)?)
+    all.sort_by_key(|at| matching.contains(at));
+    let alike = subject.closest_ban(&all, invariant, request_type.action()).filter(|(_, score)| *score >= ALIKE);
+    alike.and_then(|(ban, _)| subject.bundle.policies().get(ban))
 }
 
 fn own_place(subject: &Subject, property: Property) -> Option<Place> {
@@ -215,8 +216,8 @@ fn shortened(types: &[String]) -> String {
     }
 }
 
-/// How alike a ban and an invariant must be, of 1000, to be named together.
-const ALIKE: usize = 250;
+/// How alike a ban and an invariant must be, of 1250, to be named together.
+const ALIKE: usize = 150;
 
 /// The label of the invariant itself.
 const OWN: &str = "invariant";

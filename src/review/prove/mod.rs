@@ -44,8 +44,18 @@ pub struct Refutation {
     pub request_type: usize,
     /// What does not hold.
     pub claim: Claim,
-    /// A request and entities at which it does not.
-    pub example: Option<Env>,
+    /// Where it does not.
+    pub example: Option<Example>,
+}
+
+/// A request and entities at which a claim does not hold.
+pub struct Example {
+    /// The claim, or one that says more: that the whole bundle allows what it must not.
+    pub claim: Claim,
+    /// Whether it says more.
+    pub opening: bool,
+    /// The request and entities.
+    pub at: Env,
 }
 
 /// What was learnt about one property.
@@ -120,7 +130,11 @@ fn ask_all(
 }
 
 /// `None` if the claim holds, else an example where one is wanted and found.
-fn answer(question: &Question, bench: &mut Bench<'_>, asker: &mut Asker<'_>) -> Result<Option<Option<Env>>, String> {
+fn answer(
+    question: &Question,
+    bench: &mut Bench<'_>,
+    asker: &mut Asker<'_>,
+) -> Result<Option<Option<Example>>, String> {
     for hint in &question.hints {
         // A hint that fails or cannot be asked says nothing.
         if bench.holds(hint, asker) == Ok(true) {
@@ -130,8 +144,16 @@ fn answer(question: &Question, bench: &mut Bench<'_>, asker: &mut Asker<'_>) -> 
     if bench.holds(&question.claim, asker)? {
         return Ok(None);
     }
-    let wanted = !question.property.wants_a_match();
-    Ok(Some(if wanted { bench.example(&question.claim, asker).ok().flatten() } else { None }))
+    if question.property.wants_a_match() {
+        return Ok(Some(None));
+    }
+    let mut example = |claim: &Claim, opening: bool| {
+        let at = bench.example(claim, asker).ok().flatten()?;
+        Some(Example { claim: claim.clone(), opening, at })
+    };
+    // What gets through the whole bundle says more than what gets past its bans.
+    let opening = question.opening.as_ref().and_then(|claim| example(claim, true));
+    Ok(Some(opening.or_else(|| example(&question.claim, false))))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

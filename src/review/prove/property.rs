@@ -94,12 +94,20 @@ pub struct Question {
     pub hints: Vec<Claim>,
     /// What must hold.
     pub claim: Claim,
+    /// A claim that fails only where the whole bundle allows what it must not: the better example, where there is one.
+    pub opening: Option<Claim>,
 }
 
 /// What must be asked about requests of one type.
 pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> {
     let mut questions = Vec::new();
-    let mut push = |property, hints, claim| questions.push(Question { property, hints, claim });
+    let mut push = |property, hints, claim| {
+        let opening = match property {
+            Property::Invariant(at, _) => opening(subject, property, at),
+            _ => None,
+        };
+        questions.push(Question { property, hints, claim, opening });
+    };
     let matching = subject.matching(request_type);
     for at in &matching {
         push(Property::NeverErrs(*at), Vec::new(), Claim::NeverErrs(One::Policy(*at)));
@@ -111,7 +119,7 @@ pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> 
         }
         push(Property::InvariantAlive(at), Vec::new(), Claim::NeverMatches(One::Invariant(at)));
         for (number, asked) in invariant.asked.iter().enumerate() {
-            for (hints, claim) in ask(subject, &matching, at, asked) {
+            for (hints, claim) in ask(subject, request_type, &matching, at, asked) {
                 push(Property::Invariant(at, number), hints, claim);
             }
         }
@@ -124,7 +132,13 @@ pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> 
 /// The bundle allows a request if a permit matches and no ban does. So a floor lies within the permits and is disjoint
 /// from each ban, and a ceiling of the permits is disjoint from each of them. Two policies are disjoint if one is from a
 /// single condition of the other, and a ceiling of bans holds if one ban alone keeps it.
-fn ask(subject: &Subject, matching: &[usize], invariant: usize, asked: &Asked) -> Vec<(Vec<Claim>, Claim)> {
+fn ask(
+    subject: &Subject,
+    request_type: &RequestEnv,
+    matching: &[usize],
+    invariant: usize,
+    asked: &Asked,
+) -> Vec<(Vec<Claim>, Claim)> {
     let one = One::Invariant(invariant);
     let which = judged(asked);
     let judges = |which: &Which| {
@@ -151,10 +165,20 @@ fn ask(subject: &Subject, matching: &[usize], invariant: usize, asked: &Asked) -
         }
         Asked::AlwaysByBans | Asked::NeverByPermits | Asked::Lift(_) => apart(&which),
         Asked::NeverByBans | Asked::Need(_) | Asked::Never => {
-            let closest = subject.closest_ban(&judges(&which), invariant);
+            let closest = subject.closest_ban(&judges(&which), invariant, request_type.action());
             let hints = closest.map(|(ban, _)| Claim::Within(one, One::Policy(ban)));
             vec![(hints.into_iter().collect(), Claim::Implies(Side::Bundle(which, None), Side::Invariant(invariant)))]
         }
+    }
+}
+
+/// Whatever the whole bundle allows, the ceiling allows.
+fn opening(subject: &Subject, property: Property, invariant: usize) -> Option<Claim> {
+    match property.asked(subject)? {
+        Asked::NeverByBans | Asked::NeverByPermits | Asked::Need(_) => {
+            Some(Claim::Implies(Side::Bundle(Which::Shipped, None), Side::Invariant(invariant)))
+        }
+        _ => None,
     }
 }
 

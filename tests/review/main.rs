@@ -1,12 +1,13 @@
 //! The review finds what was seeded, agrees with random requests, and is never loaded for a decision.
 #![cfg(test)]
 
-#[path = "review/differential.rs"]
+mod command;
 mod differential;
-#[path = "review/faults.rs"]
 mod faults;
-#[path = "review/support.rs"]
+mod forms;
+mod lints;
 mod support;
+mod world;
 
 use cutter::files;
 use cutter::review::rules;
