@@ -249,15 +249,15 @@ const CASES: &[Case] = &[
     },
     Case {
         says: "a policy that fails strict validation",
-        spoil: |w| w.replace("policies/forbidden.cedar", "context.leaves_switch_on", "context.leaves_swich_on"),
+        spoil: |w| w.replace("policies/00-seed-report.cedar", "context.leaves_switch_on", "context.leaves_swich_on"),
         exit: 3,
-        stderr: &["policy `no-switch-left-on` is not valid", "leaves_swich_on", "policies/forbidden.cedar:"],
+        stderr: &["policy `no-switch-left-on` is not valid", "leaves_swich_on", "policies/00-seed-report.cedar:"],
     },
     Case {
         says: "a policy with a warning",
         spoil: |w| {
             w.replace(
-                "policies/forbidden.cedar",
+                "policies/00-seed-report.cedar",
                 "when { context.leaves_switch_on }",
                 "when { context.leaves_switch_on && false }",
             )

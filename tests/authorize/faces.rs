@@ -79,7 +79,7 @@ fn explain_underlines_the_deciding_policy_and_shows_facts_and_changes() {
     let ran = World::shipped().cutter("explain plans/o9-first-production-run.json flip-on");
     assert_eq!(ran.exit, 0);
     for part in [
-        "policies/approvals.cedar:",
+        "policies/00-seed-report.cedar:",
         "/ forbid (",
         "^",
         "context.run.gates is []",

@@ -51,7 +51,8 @@ fn the_sampler_has_one_row_for_every_ban_that_an_approval_or_nothing_lifts() {
         let text = world.read(file);
         text.lines().filter_map(|line| line.strip_prefix("@id(\"")?.strip_suffix("\")")).map(str::to_owned).collect()
     };
-    let mut bans = [ids("policies/forbidden.cedar"), ids("policies/approvals.cedar")].concat();
+    let files = ["policies/00-seed-report.cedar", "policies/forbidden.cedar", "policies/approvals.cedar"];
+    let mut bans = files.map(ids).concat();
     bans.retain(|id| !id.ends_with("-in-dry-run"));
     let sampler: Value = world.read("plans/forbidden-sampler.json").parse().unwrap();
     let mut sampled: Vec<&str> =
@@ -62,7 +63,7 @@ fn the_sampler_has_one_row_for_every_ban_that_an_approval_or_nothing_lifts() {
 }
 
 #[test]
-fn all_ten_rows_of_the_seed_report_are_titles_of_bans() {
+fn all_ten_rows_of_the_seed_report_are_bans_and_come_first() {
     let titles = [
         "Production mutation without explicit approval",
         "Enable execution_enabled without approval",
@@ -75,11 +76,10 @@ fn all_ten_rows_of_the_seed_report_are_titles_of_bans() {
         "Fake PASS",
         "Ask the User for an artifact/secret",
     ];
-    let policies = [root().join("policies/forbidden.cedar"), root().join("policies/approvals.cedar")];
-    let text: String = policies.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    for title in titles {
-        assert!(text.contains(&format!("@title(\"{title}\")")), "{title}");
-    }
+    let text = std::fs::read_to_string(root().join("policies/00-seed-report.cedar")).unwrap();
+    let found: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("@title(\"")?.strip_suffix("\")")).collect();
+    assert_eq!(found, titles);
 }
 
 #[test]

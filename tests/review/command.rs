@@ -64,10 +64,10 @@ fn a_table_that_differs_is_exit_4_at_its_first_line() {
 #[test]
 fn an_allowed_finding_is_gone_and_a_stale_allowance_is_found() {
     let above = "// Values of credentials stay";
-    let world = World::with("forbidden.cedar", above, &format!("// cutter-allow: L03 nothing to see\n{above}"));
+    let world = World::with("00-seed-report.cedar", above, &format!("// cutter-allow: L03 nothing to see\n{above}"));
     let output = world.review(&["lint", "--policies", "POLICIES"]);
     assert!(String::from_utf8(output.stdout).unwrap().contains("L15"));
-    let path = Path::new(&world.policies()).join("forbidden.cedar");
+    let path = Path::new(&world.policies()).join("00-seed-report.cedar");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("@evidence(\"secrets:outputs\")\n", "", 1)).unwrap();
     assert_eq!(world.review(&["lint", "--policies", "POLICIES"]).status.code(), Some(0));

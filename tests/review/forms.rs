@@ -5,14 +5,14 @@ use std::path::Path;
 
 #[test]
 fn every_form_names_the_rule_the_file_and_the_line() {
-    let world = World::with("forbidden.cedar", "@evidence(\"secrets:outputs\")\n", "");
-    let text = std::fs::read_to_string(Path::new(&world.policies()).join("forbidden.cedar")).unwrap();
+    let world = World::with("00-seed-report.cedar", "@evidence(\"secrets:outputs\")\n", "");
+    let text = std::fs::read_to_string(Path::new(&world.policies()).join("00-seed-report.cedar")).unwrap();
     let line = text[..text.find("@id(\"no-secret-logging\")").unwrap()].lines().count() + 1;
     for (form, expected) in [
-        ("table", format!("forbidden.cedar:{line}:1")),
-        ("github", format!("forbidden.cedar,line={line},")),
-        ("markdown", format!("forbidden.cedar:{line}")),
-        ("junit", format!("forbidden.cedar:{line}: ")),
+        ("table", format!("00-seed-report.cedar:{line}:1")),
+        ("github", format!("00-seed-report.cedar,line={line},")),
+        ("markdown", format!("00-seed-report.cedar:{line}")),
+        ("junit", format!("00-seed-report.cedar:{line}: ")),
         ("json", format!("\"line\": {line},")),
         ("sarif", format!("\"startLine\": {line}")),
     ] {
@@ -25,7 +25,7 @@ fn every_form_names_the_rule_the_file_and_the_line() {
 
 #[test]
 fn sarif_has_what_code_scanning_asks_for() {
-    let world = World::with("forbidden.cedar", "@evidence(\"secrets:outputs\")\n", "");
+    let world = World::with("00-seed-report.cedar", "@evidence(\"secrets:outputs\")\n", "");
     let output = world.review(&["lint", "--policies", "POLICIES", "--format", "sarif"]);
     let sarif: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let run = &sarif["runs"][0];
