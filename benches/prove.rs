@@ -1,9 +1,10 @@
 //! Proving the shipped bundle from cold, against a process for each query. Run `cargo bench --bench prove`.
 //!
-//! A process reads the bundle, compiles what one query needs for its request type, starts a solver and asks it. A sample of
-//! all queries is run so, one after the other, and the rest counted at the same price. What needs to be found alive once
-//! only is counted once.
+//! A process does what `cedar symcc` does, and no more is counted: it parses schema and policies, compiles what one query
+//! needs for its request type, starts a solver and asks it. A sample of all queries is run so, one after the other, and the
+//! rest counted at the same price. What needs to be found alive once only is counted once.
 
+use cedar_policy::{PolicySet, Schema};
 use cutter::files;
 use cutter::policy::PolicyBundle;
 use cutter::review::invariant;
@@ -19,6 +20,7 @@ use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
+use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 type Failure = Box<dyn std::error::Error>;
@@ -45,20 +47,17 @@ fn main() -> Result<(), Failure> {
     let all = subject.request_types.iter().flat_map(|of| questions(&subject, of));
     let all: Vec<usize> = all.enumerate().filter(|(_, q)| needed(q.property)).map(|(number, _)| number).collect();
     let sample: Vec<usize> = all.iter().copied().step_by((all.len() / SAMPLE).max(1)).collect();
-    let start = Instant::now();
+    let mut asking = 0.0;
     for number in &sample {
-        let status = Command::new(std::env::current_exe()?).args([ONE, &number.to_string()]).status()?;
-        if !status.success() {
-            return Err(format!("query {number} failed").into());
-        }
+        let output = Command::new(std::env::current_exe()?).args([ONE, &number.to_string()]).output()?;
+        let seconds = String::from_utf8(output.stdout)?.trim().parse::<f64>();
+        asking += seconds.map_err(|_| format!("query {number} failed"))?;
     }
-    let each = start.elapsed().as_secs_f64() / sample.len() as f64;
+    let each = asking / sample.len() as f64;
     let separate = each * all.len() as f64;
-    let queries = all.len();
-    writeln!(out, "a process a query         {separate:8.2} s  {queries} queries, {:.1} ms each", each * 1e3)?;
-    writeln!(out, "the same, two at a time   {:8.2} s", separate / 2.0)?;
+    writeln!(out, "a process a query         {separate:8.2} s  {} queries, {:.1} ms each", all.len(), each * 1e3)?;
     let ratio = separate / best.as_secs_f64();
-    writeln!(out, "times faster              {ratio:8.1}, or {:.1} than two at a time", ratio / 2.0)?;
+    writeln!(out, "times faster              {ratio:8.1}, or {:.1} than two processes at a time", ratio / 2.0)?;
     Ok(())
 }
 
@@ -66,10 +65,16 @@ fn main() -> Result<(), Failure> {
 fn one(subject: &Subject, number: usize) -> Result<(), Failure> {
     let mut all = subject.request_types.iter().flat_map(|of| questions(subject, of).into_iter().map(move |q| (of, q)));
     let (request_type, question) = all.nth(number).ok_or("there is no such query")?;
+    let start = Instant::now();
+    // As a process of its own would have to, from the same texts.
+    let texts = subject.bundle.policies().iter().filter_map(|policy| policy.source.text().get(policy.span.clone()));
+    PolicySet::from_str(&texts.collect::<Vec<_>>().join("\n"))?;
+    drop(Schema::from_cedarschema_str(subject.bundle.schema().source().text())?);
     let schema = cedar_policy_symcc::CompiledSchema::new(subject.bundle.schema().schema())?;
     let answers = Answers::default();
     let mut asker = Asker::new(&answers, &solver()).map_err(|problem| problem.message)?;
     Bench::new(subject, &schema, request_type)?.holds(&question.claim, &mut asker)?;
+    writeln!(std::io::stdout(), "{}", start.elapsed().as_secs_f64())?;
     Ok(())
 }
 
