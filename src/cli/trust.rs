@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Where the trust root lies.
 #[derive(Args, Debug)]
 pub struct TrustArguments {
-    /// Who may sign bundles and plans, and which user is which principal; only root may be able to write to it
+    /// Who may sign bundles, plans and evidence, and which user is which principal; only root may be able to write to it
     /// [default: /etc/cutter/trusted_signers]
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,

@@ -17,6 +17,8 @@ fn configure(scene: &Scene, edit: impl FnOnce(&mut toml::Table)) {
             let accepted = conflict["accepted"].as_table_mut().unwrap();
             accepted.insert("postgres".to_owned(), "the first superuser".into());
         }
+        let roles = shipped["grants"]["roles"].as_table_mut().unwrap();
+        roles.insert("postgres".to_owned(), toml::Table::from_iter([("superuser".to_owned(), true.into())]).into());
         edit(shipped);
     });
 }
@@ -131,20 +133,23 @@ fn a_matrix_that_matches_without_an_open_conflict_is_exit_0() {
 
 /// Applies the package, and looks again; applies the inverse, and looks whether all is as before.
 fn round_trip(sql: &str) {
-    let scene = shipped();
+    round_trip_on(&shipped(), sql);
+}
+
+fn round_trip_on(scene: &Scene, sql: &str) {
     scene.server.execute(sql);
-    let before = rights(&scene);
-    let (exit, first) = audit(&scene);
+    let before = rights(scene);
+    let (exit, first) = audit(scene);
     assert_eq!(exit, 4);
     let open =
         |audit: &Value| audit["differences"].as_array().unwrap().iter().filter(|found| found["closed"] == true).count();
     assert!(open(&first) > 0, "{sql}: {first:#}");
-    apply(&scene, &statements(&first, "package"));
-    let (_, second) = audit(&scene);
+    apply(scene, &statements(&first, "package"));
+    let (_, second) = audit(scene);
     assert_eq!((open(&second), statements(&second, "package")), (0, Vec::new()), "{sql}: {second:#}");
-    apply(&scene, &statements(&first, "inverse"));
-    assert_eq!(rights(&scene), before, "{sql}: {first:#}");
-    assert_eq!(statements(&audit(&scene).1, "package"), statements(&first, "package"), "{sql}");
+    apply(scene, &statements(&first, "inverse"));
+    assert_eq!(rights(scene), before, "{sql}: {first:#}");
+    assert_eq!(statements(&audit(scene).1, "package"), statements(&first, "package"), "{sql}");
 }
 
 macro_rules! round_trips {
@@ -159,11 +164,29 @@ round_trips! {
     a_right_on_a_column_too_many_is_revoked: "GRANT UPDATE (title), INSERT (body) ON public.unit_version TO cutter_verify";
     a_membership_is_revoked: "GRANT cutter_verify TO cutter_exec WITH ADMIN OPTION";
     a_grant_option_is_revoked_and_the_right_kept: "GRANT SELECT ON public.unit_version TO cutter_exec WITH GRANT OPTION";
-    what_was_given_on_is_kept_though_the_option_goes: "GRANT SELECT ON public.unit_version TO cutter_exec WITH GRANT OPTION; CREATE ROLE other; SET ROLE cutter_exec; GRANT SELECT ON public.unit_version TO other";
+    what_was_given_on_to_a_role_that_nobody_named_is_revoked: "GRANT SELECT ON public.unit_version TO cutter_exec WITH GRANT OPTION; CREATE ROLE other; SET ROLE cutter_exec; GRANT SELECT ON public.unit_version TO other";
+    a_role_that_nobody_named_loses_what_it_was_given_and_what_it_is_in: "CREATE ROLE stranger; GRANT SELECT ON public.unit_version TO stranger; GRANT cutter_exec TO stranger; CREATE ROLE other; GRANT stranger TO other";
     what_was_given_on_by_two_hands_is_revoked: "GRANT DELETE ON public.unit_version TO cutter_exec WITH GRANT OPTION; SET ROLE cutter_exec; GRANT DELETE ON public.unit_version TO cutter_verify WITH GRANT OPTION; SET ROLE cutter_verify; GRANT DELETE ON public.unit_version TO cutter_ro";
     a_revoked_right_is_given_again: "REVOKE ALL ON ALL TABLES IN SCHEMA cutter_governance FROM cutter_verify; REVOKE USAGE ON SCHEMA cutter_governance FROM cutter_verify";
     odd_names_are_quoted: "CREATE TABLE public.\"odd \"\"name\" (\"c \"\"x\" int); GRANT UPDATE (\"c \"\"x\"), INSERT ON public.\"odd \"\"name\" TO cutter_exec; CREATE FUNCTION public.\"f'\"(a public.information_unit, \"B\" text[]) RETURNS int LANGUAGE sql AS 'SELECT 1'";
     procedures_and_sequences_are_named_as_such: "CREATE PROCEDURE public.p(inout a int) LANGUAGE sql AS 'SELECT 1'; GRANT USAGE, UPDATE ON SEQUENCE public.birth_registry_id_seq TO cutter_verify";
+}
+
+#[test]
+fn what_was_given_on_is_kept_though_the_option_goes() {
+    let scene = Scene::new();
+    configure(&scene, |config| {
+        let tables = toml::Table::from_iter([("SELECT".to_owned(), vec!["public.unit_version"].into())]);
+        let other = toml::Table::from_iter([("tables".to_owned(), tables.into())]);
+        config["grants"]["roles"].as_table_mut().unwrap().insert("other".to_owned(), other.into());
+    });
+    round_trip_on(
+        &scene,
+        "GRANT SELECT ON public.unit_version TO cutter_exec WITH GRANT OPTION; CREATE ROLE other; SET ROLE cutter_exec; GRANT SELECT ON public.unit_version TO other",
+    );
+    let may = "SELECT has_table_privilege('other', 'public.unit_version', 'SELECT')";
+    apply(&scene, &statements(&audit(&scene).1, "package"));
+    assert!(scene.server.connect("postgres", "directus").query_one(may, &[]).unwrap().get::<_, bool>(0));
 }
 
 #[test]
@@ -221,6 +244,8 @@ fn any_state_of_rights_is_led_to_the_expected_one_and_back() {
 fn what_no_grant_closes_is_named_and_left_out_of_the_package() {
     for (sql, role, right) in [
         ("ALTER ROLE cutter_exec SUPERUSER", "cutter_exec", "everything, as superuser"),
+        ("CREATE ROLE stranger SUPERUSER", "stranger", "everything, as superuser"),
+        ("ALTER ROLE cutter_exec CREATEROLE BYPASSRLS", "cutter_exec", "CREATEROLE"),
         (
             "ALTER TABLE public.unit_version OWNER TO cutter_verify",
             "cutter_verify",

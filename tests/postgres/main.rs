@@ -5,6 +5,8 @@
 mod support;
 
 #[cfg(test)]
+mod companion;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod evidence;
@@ -17,6 +19,8 @@ mod host;
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
+mod progress;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod secrets;
@@ -24,5 +28,7 @@ mod secrets;
 mod signed;
 #[cfg(test)]
 mod targets;
+#[cfg(test)]
+mod watching;
 #[cfg(test)]
 mod witness;

@@ -25,7 +25,8 @@ impl Arguments {
         let config = Config::parse(&files::read(&self.config)?)?;
         config.grants.check()?;
         let audit = audit(&config.grants, &access(&config)?)?;
-        if let Some(folder) = &self.package {
+        // What could not be read needs no package that says "nothing to do".
+        if let Some(folder) = self.package.as_ref().filter(|_| audit.status != GrantStatus::Unknown) {
             files::write(&folder.join("grants.sql"), &render::grants::script(&audit.package))?;
             files::write(&folder.join("grants-inverse.sql"), &render::grants::script(&audit.inverse))?;
         }

@@ -43,13 +43,19 @@ impl<'a> Expected<'a> {
     /// The nearest state in which everything expected holds and nothing else, and what keeps the live one from being it.
     pub fn close(mut self) -> (State, Vec<Difference>) {
         let mut to = self.matrix.state.clone();
-        for role in self.settings.roles.keys().map(String::as_str).chain([PUBLIC]).collect::<BTreeSet<_>>() {
-            let none = RoleSettings::default();
+        // A role that nobody names may do nothing.
+        let (none, matrix) = (RoleSettings::default(), self.matrix);
+        let named = self.settings.roles.keys().map(String::as_str);
+        let roles: BTreeSet<&str> = named.chain(matrix.roles.keys().map(String::as_str)).chain([PUBLIC]).collect();
+        for role in roles {
             let own = self.settings.roles.get(role).unwrap_or(&none);
             if own.superuser || (role != PUBLIC && !self.matrix.roles.contains_key(role)) {
                 continue;
             }
-            self.beyond_grants(role, own);
+            // The server's own roles are what they are; who is in them is looked at.
+            if !is_built_in(role) {
+                self.beyond_grants(role, own);
+            }
             self.take(role, own, &mut to);
         }
         to = supported(self.matrix, to);
@@ -61,9 +67,13 @@ impl<'a> Expected<'a> {
 
     /// What a role has by what it is, which no REVOKE takes away.
     fn beyond_grants(&mut self, role: &str, own: &RoleSettings) {
-        if self.matrix.roles.get(role) == Some(&true) {
+        if self.matrix.is_superuser(role) {
             self.note(role, "everything, as superuser".to_owned(), DifferenceKind::Excess, false);
             return;
+        }
+        let matrix = self.matrix;
+        for attribute in matrix.roles.get(role).into_iter().flatten().filter(|name| !own.attributes.contains(*name)) {
+            self.note(role, attribute.clone(), DifferenceKind::Excess, false);
         }
         let owned: Vec<String> = self
             .matrix
@@ -79,8 +89,10 @@ impl<'a> Expected<'a> {
 
     /// Takes away what is given to a role and not expected.
     fn take(&mut self, role: &str, own: &RoleSettings, to: &mut State) {
-        let is_excess =
-            |membership: &&Membership| membership.member == role && !own.member_of.contains(&membership.group);
+        // The server's own roles are in one another from the beginning.
+        let is_excess = |membership: &&Membership| {
+            !is_built_in(role) && membership.member == role && !own.member_of.contains(&membership.group)
+        };
         let left: Vec<Membership> = to.members.iter().filter(is_excess).cloned().collect();
         for membership in left {
             to.members.remove(&membership);
@@ -154,6 +166,11 @@ impl<'a> Expected<'a> {
     fn note(&mut self, role: &str, right: String, kind: DifferenceKind, closed: bool) {
         self.differences.push(Difference { role: role.to_owned(), right, kind, closed });
     }
+}
+
+/// Whether the server made a role itself; nobody else can give such a name.
+pub fn is_built_in(role: &str) -> bool {
+    role.starts_with("pg_")
 }
 
 /// The rights that a conflict means by one of its own: on each function of that name.

@@ -1,4 +1,4 @@
-//! The live matrix: objects, roles, rights and memberships as the server has them, and what a role reaches by them.
+//! The live matrix: objects, roles, rights and memberships as the server has them.
 
 use crate::db::{DatabaseError, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,8 +87,8 @@ pub struct State {
 pub struct Matrix {
     /// Objects by key.
     pub objects: BTreeMap<String, Object>,
-    /// Roles, and whether each is a superuser.
-    pub roles: BTreeMap<String, bool>,
+    /// What each role may do by what it is, sorted: `SUPERUSER` and the like.
+    pub roles: BTreeMap<String, BTreeSet<String>>,
     /// What was given to whom.
     pub state: State,
 }
@@ -170,8 +170,8 @@ impl Matrix {
             }
         }
         for row in snapshot.texts(ROLES, 100_000)? {
-            if let [Some(name), Some(superuser)] = row.as_slice() {
-                matrix.roles.insert(name.clone(), superuser == "true");
+            if let [Some(name), Some(attributes)] = row.as_slice() {
+                matrix.roles.insert(name.clone(), attributes.split_whitespace().map(str::to_owned).collect());
             }
         }
         for row in snapshot.texts(MEMBERS, 100_000)? {
@@ -184,78 +184,19 @@ impl Matrix {
         Ok(matrix)
     }
 
+    /// Whether a role is a superuser.
+    pub fn is_superuser(&self, role: &str) -> bool {
+        self.roles.get(role).is_some_and(|attributes| attributes.contains(SUPERUSER))
+    }
+
     /// The owner of what a right is about.
     pub fn owner(&self, right: &Right) -> &str {
         self.objects.get(&right.object).map_or("", |object| object.owner.as_str())
     }
-
-    /// Every role that somebody can act as: itself and what it is in, directly or not, whoever inherits.
-    fn closure<'a>(&'a self, state: &'a State, role: &'a str) -> BTreeSet<&'a str> {
-        let mut found = BTreeSet::from([role]);
-        if role == PUBLIC {
-            return found;
-        }
-        loop {
-            let next: BTreeSet<&str> = state
-                .members
-                .iter()
-                .filter(|known| found.contains(known.member.as_str()))
-                .map(|known| known.group.as_str())
-                .chain(self.owns_database(&found).then_some("pg_database_owner"))
-                .filter(|group| !found.contains(group))
-                .collect();
-            if next.is_empty() {
-                return found;
-            }
-            found.extend(next);
-        }
-    }
-
-    fn owns_database(&self, roles: &BTreeSet<&str>) -> bool {
-        self.objects.values().any(|object| object.kind == Kind::Database && roles.contains(object.owner.as_str()))
-    }
-
-    /// All the ways in which a role has a right in a state; none if it does not have it.
-    ///
-    /// With `any_column` a right on one column is one on the table.
-    pub fn ways(&self, state: &State, role: &str, right: &Right, any_column: bool) -> Vec<String> {
-        let mut ways = Vec::new();
-        let given = |grantee: &str| {
-            state.grants.iter().any(|grant| {
-                grant.grantee == grantee
-                    && grant.right.object == right.object
-                    && grant.right.privilege == right.privilege
-                    && (grant.right.column.is_none() || grant.right.column == right.column || any_column)
-            })
-        };
-        for member in self.closure(state, role) {
-            let by = if member == role { String::new() } else { format!("as a member of {member}, ") };
-            if self.roles.get(member) == Some(&true) {
-                ways.push(format!("{by}as superuser"));
-            } else if self.owner(right) == member {
-                ways.push(format!("{by}as owner"));
-            } else if given(member) || self.is_built_in(member, right) {
-                ways.push(if by.is_empty() { "directly".to_owned() } else { by.trim_end_matches(", ").to_owned() });
-            }
-        }
-        if role != PUBLIC && given(PUBLIC) {
-            ways.push("through PUBLIC".to_owned());
-        }
-        ways
-    }
-
-    /// What the server's own roles may do without its being written anywhere.
-    fn is_built_in(&self, role: &str, right: &Right) -> bool {
-        let Some(kind) = self.objects.get(&right.object).map(|object| object.kind) else { return false };
-        match (role, kind) {
-            ("pg_read_all_data" | "pg_write_all_data", Kind::Schema) => right.privilege == "USAGE",
-            ("pg_read_all_data", Kind::Table | Kind::Sequence) => right.privilege == "SELECT",
-            ("pg_write_all_data", Kind::Table) => matches!(right.privilege.as_str(), "INSERT" | "UPDATE" | "DELETE"),
-            ("pg_write_all_data", Kind::Sequence) => matches!(right.privilege.as_str(), "UPDATE" | "USAGE"),
-            _ => false,
-        }
-    }
 }
+
+/// What may do everything.
+pub const SUPERUSER: &str = "SUPERUSER";
 
 /// Everybody, as GRANT calls it. No role can have this name.
 pub const PUBLIC: &str = "PUBLIC";
@@ -300,7 +241,11 @@ SELECT kind, key, schema, sql, pg_get_userbyid(owner)::text, columns, column_nam
 FROM given LEFT JOIN LATERAL aclexplode(acl) AS e ON true
 ORDER BY key, column_name NULLS FIRST";
 
-const ROLES: &str = "SELECT rolname::text, rolsuper::text FROM pg_roles";
+const ROLES: &str = "
+SELECT rolname::text, concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
+       CASE WHEN rolcreatedb THEN 'CREATEDB' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
+       CASE WHEN rolbypassrls THEN 'BYPASSRLS' END)
+FROM pg_roles";
 
 /// Since version 16 a membership says also whether it is inherited and whether the role can be set.
 const MEMBERS: &str = "

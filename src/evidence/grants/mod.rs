@@ -3,6 +3,7 @@
 mod expected;
 mod matrix;
 mod package;
+mod reach;
 mod settings;
 
 pub use settings::{ConflictRight, ConflictSettings, GrantsSettings, RoleSettings};
@@ -149,7 +150,7 @@ fn conflicts(settings: &GrantsSettings, matrix: &Matrix, state: &State) -> Vec<C
         let rights: Vec<Vec<Right>> =
             conflict.rights.iter().map(|right| expected::of_conflict(right, matrix)).collect();
         // The server's own roles act through their members only.
-        let roles = matrix.roles.keys().map(String::as_str).filter(|role| !role.starts_with("pg_"));
+        let roles = matrix.roles.keys().map(String::as_str).filter(|role| !expected::is_built_in(role));
         for role in roles.chain([PUBLIC]) {
             let held: Vec<HeldRight> = rights.iter().filter_map(|any| held(matrix, state, role, any)).collect();
             if !held.is_empty() && held.len() == rights.len() {

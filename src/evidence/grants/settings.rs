@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct GrantsSettings {
     /// The schemas whose objects are audited, and the database itself.
     pub schemas: Vec<String>,
-    /// What each role may do, and no more; `PUBLIC` is everybody, and may do nothing where it is not named.
+    /// What each role may do, and no more; `PUBLIC` is everybody. A role that is not named may do nothing.
     pub roles: BTreeMap<String, RoleSettings>,
     /// Rights that nobody may hold together, by the name of the conflict.
     pub conflicts: BTreeMap<String, ConflictSettings>,
@@ -23,7 +23,9 @@ pub struct GrantsSettings {
 pub struct RoleSettings {
     /// Whether it is a superuser, whose rights are not compared.
     pub superuser: bool,
-    /// Schemas whose objects it may own; the schema itself is one.
+    /// What it may be: `CREATEDB`, `CREATEROLE`, `REPLICATION`, `BYPASSRLS`.
+    pub attributes: BTreeSet<String>,
+    /// Schemas whose objects it may own; the schema itself is one, and an empty name is the database.
     pub owns: BTreeSet<String>,
     /// Roles that it is a member of; each is named under `roles` as well.
     pub member_of: BTreeSet<String>,

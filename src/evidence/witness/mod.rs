@@ -143,7 +143,7 @@ fn tell(
                 let (snapshot, reason) = (now.clone(), reason.clone());
                 return write(&Line::Closed(Closed { at, snapshot, reason, settled }));
             }
-            if now != *snapshot || beaten.elapsed() >= BEAT {
+            if beaten.elapsed() >= BEAT {
                 beaten = Instant::now();
                 write(&Line::Beat(Beat { at, snapshot: now.clone() }))?;
             }

@@ -1,0 +1,73 @@
+//! What a role reaches: by itself, as a member, through PUBLIC, as owner, as superuser.
+
+use super::matrix::{Kind, Matrix, PUBLIC, Right, State};
+use std::collections::BTreeSet;
+
+impl Matrix {
+    /// Every role that somebody can act as: itself and what it is in, directly or not, whoever inherits.
+    fn closure<'a>(&'a self, state: &'a State, role: &'a str) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::from([role]);
+        if role == PUBLIC {
+            return found;
+        }
+        loop {
+            let next: BTreeSet<&str> = state
+                .members
+                .iter()
+                .filter(|known| found.contains(known.member.as_str()))
+                .map(|known| known.group.as_str())
+                .chain(self.owns_database(&found).then_some("pg_database_owner"))
+                .filter(|group| !found.contains(group))
+                .collect();
+            if next.is_empty() {
+                return found;
+            }
+            found.extend(next);
+        }
+    }
+
+    fn owns_database(&self, roles: &BTreeSet<&str>) -> bool {
+        self.objects.values().any(|object| object.kind == Kind::Database && roles.contains(object.owner.as_str()))
+    }
+
+    /// All the ways in which a role has a right in a state; none if it does not have it.
+    ///
+    /// With `any_column` a right on one column is one on the table.
+    pub fn ways(&self, state: &State, role: &str, right: &Right, any_column: bool) -> Vec<String> {
+        let mut ways = Vec::new();
+        let given = |grantee: &str| {
+            state.grants.iter().any(|grant| {
+                grant.grantee == grantee
+                    && grant.right.object == right.object
+                    && grant.right.privilege == right.privilege
+                    && (grant.right.column.is_none() || grant.right.column == right.column || any_column)
+            })
+        };
+        for member in self.closure(state, role) {
+            let by = if member == role { String::new() } else { format!("as a member of {member}, ") };
+            if self.is_superuser(member) {
+                ways.push(format!("{by}as superuser"));
+            } else if self.owner(right) == member {
+                ways.push(format!("{by}as owner"));
+            } else if given(member) || self.is_built_in(member, right) {
+                ways.push(if by.is_empty() { "directly".to_owned() } else { by.trim_end_matches(", ").to_owned() });
+            }
+        }
+        if role != PUBLIC && given(PUBLIC) {
+            ways.push("through PUBLIC".to_owned());
+        }
+        ways
+    }
+
+    /// What the server's own roles may do without its being written anywhere.
+    fn is_built_in(&self, role: &str, right: &Right) -> bool {
+        let Some(kind) = self.objects.get(&right.object).map(|object| object.kind) else { return false };
+        match (role, kind) {
+            ("pg_read_all_data" | "pg_write_all_data", Kind::Schema) => right.privilege == "USAGE",
+            ("pg_read_all_data", Kind::Table | Kind::Sequence) => right.privilege == "SELECT",
+            ("pg_write_all_data", Kind::Table) => matches!(right.privilege.as_str(), "INSERT" | "UPDATE" | "DELETE"),
+            ("pg_write_all_data", Kind::Sequence) => matches!(right.privilege.as_str(), "UPDATE" | "USAGE"),
+            _ => false,
+        }
+    }
+}
