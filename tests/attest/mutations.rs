@@ -118,7 +118,7 @@ fn a_transaction_that_was_open_at_the_baseline_and_commits_later_is_seen() {
 #[test]
 fn a_role_that_cannot_read_the_governance_schema_leaves_its_bans_unknown() {
     let scene = Scene::new();
-    scene.configure(|config| config.replace("cutter_observe", "context_pack_readonly"));
+    scene.configure(|config| config.replace("user = \"cutter_observe\"", "user = \"context_pack_readonly\""));
     scene.sign();
     scene.capture("a.json");
     scene.capture("b.json");
