@@ -207,7 +207,7 @@ const CASES: &[Case] = &[
         says: "an unknown tier",
         spoil: |w| w.replace("policies/forbidden.cedar", "@tier(\"absolute\")", "@tier(\"absolut\")"),
         exit: 3,
-        stderr: &["policy `no-switch-left-on` has the unknown tier `absolut`", "did you mean `absolute`?"],
+        stderr: &["policy `no-mutation-in-dry-run` has the unknown tier `absolut`", "did you mean `absolute`?"],
     },
     Case {
         says: "an unknown gate",
