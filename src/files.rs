@@ -252,6 +252,28 @@ impl Journal {
     }
 }
 
+/// Writes a file under a name that must be free, so that it is there whole or not at all.
+pub fn create(path: &Path, text: &str) -> Result<(), Problem> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Problem::failure(format!("`{}` exists already", path.display()))
+            .help("it is never written over; name another file, or move it away"),
+        _ => Problem::failure(format!("`{}` cannot be written: {}", path.display(), cause(&error))),
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("output");
+    let beside = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let result = (|| {
+        let mut file = File::create_new(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        // A link, other than a rename, never takes the place of what is there.
+        fs::hard_link(&beside, path)?;
+        File::open(folder)?.sync_all()
+    })();
+    let _ = fs::remove_file(&beside);
+    result.map_err(failed)
+}
+
 /// Every regular file below a folder, sorted; a symbolic link is refused, since what it names can change unseen.
 fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
     let mut problems = Problems::new();

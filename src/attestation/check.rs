@@ -1,21 +1,14 @@
 //! Whether a statement follows from its own grounds: everything derived is derived again, and each difference is named.
 
 use super::derive::{Input, derive, texts};
-use super::gather;
-use super::grounds::Rules;
 use super::report::{Ban, DoneOutcome, Report};
 use super::{Statement, decision_subjects, report_subjects};
-use crate::config::Config;
-use crate::decision::{Basis, Verdict, decide_each};
+use crate::decision::{Basis, Verdict};
 use crate::document::{ApprovalStatus, Decisions, Row, RowDecision};
-use crate::facts::{Facts, RawFacts};
-use crate::plan::RunPlan;
-use crate::policy::PolicyBundle;
-use crate::problem::{Problems, Source};
-use crate::request::{Moment, Requests, Stage};
+use crate::problem::Problems;
 use crate::time::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a report's own grounds contradict; each a sentence that begins with the field.
 pub fn report(statement: &Statement<Report>) -> Vec<String> {
@@ -28,16 +21,8 @@ pub fn report(statement: &Statement<Report>) -> Vec<String> {
         report.done.iter().flat_map(|done| done.approvals.iter().map(|used| used.gate.as_str())).collect();
     differences.extend(decisions(&report.decisions, &used));
     differences.extend(intended(&report.decisions, &report.grounds.plan));
-    for (index, done) in report.done.iter().enumerate() {
-        let fits = match done.outcome {
-            DoneOutcome::Finished => done.finished_at.is_some() && done.exit_status == Some(0),
-            DoneOutcome::Failed => done.finished_at.is_some() && done.exit_status != Some(0),
-            DoneOutcome::Interrupted => done.finished_at.is_none() && done.exit_status.is_none(),
-        };
-        if !fits {
-            differences.push(format!("predicate.done[{index}].outcome: it does not follow from how the command ended"));
-        }
-    }
+    differences.extend(aimed(report));
+    done(report, &mut differences);
     match rederived(report) {
         Ok(derived) => compare("predicate", report, &derived, &mut differences),
         Err(problems) => {
@@ -54,6 +39,67 @@ pub fn decision_statement(statement: &Statement<super::DecisionPredicate>) -> Ve
         differences.push("subject: it is not what the predicate is about".to_owned());
     }
     differences
+}
+
+/// Whether what was done fits how it ended, the rows of the decisions, and the number of records.
+fn done(report: &Report, differences: &mut Vec<String>) {
+    let rows = &report.decisions.decisions;
+    for (index, done) in report.done.iter().enumerate() {
+        let mut say = |field: &str, text: &str| differences.push(format!("predicate.done[{index}].{field}: {text}"));
+        let fits = match done.outcome {
+            DoneOutcome::Finished => done.finished_at.is_some() && done.exit_status == Some(0),
+            DoneOutcome::Failed => done.finished_at.is_some() && done.exit_status != Some(0),
+            DoneOutcome::Interrupted => done.finished_at.is_none() && done.exit_status.is_none(),
+        };
+        if !fits {
+            say("outcome", "it does not follow from how the command ended");
+        }
+        let Some(row) = rows.iter().find(|row| row.id == done.id) else { continue };
+        if done.principal != row.principal {
+            say("principal", "it is not that of the row");
+        }
+        let is_last = !report.done.iter().skip(index + 1).any(|later| later.id == done.id);
+        let began = Timestamp::parse(&done.started_at);
+        if is_last && decided_at(row).is_some_and(|decided| Some(decided) != began) {
+            say("started_at", "it is not when the row was decided");
+        }
+        let gates: BTreeSet<&str> = done.approvals.iter().map(|used| used.gate.as_str()).collect();
+        if is_last && row.basis == Basis::Approved && row.needs.iter().any(|need| !gates.contains(need.gate.as_str())) {
+            say("approvals", "a gate that the row needed was opened by none of them");
+        }
+    }
+    let journal = &report.grounds.journal;
+    for (index, row) in rows.iter().enumerate().filter(|_| journal.faults.is_empty()) {
+        let at_use = row.context.pointer("/run/stage/__entity/id").and_then(Value::as_str) == Some("use");
+        if at_use != report.done.iter().any(|done| done.id == row.id) && row.context.pointer("/run/stage").is_some() {
+            differences.push(format!(
+                "predicate.decisions.decisions[{index}].context: it was decided for use (`{}`) if and only if it was done",
+                row.id
+            ));
+        }
+    }
+    let ended = report.done.iter().filter(|done| done.finished_at.is_some()).count();
+    if journal.faults.is_empty() && journal.records != (report.done.len() + ended) as u64 {
+        differences.push("predicate.grounds.journal.records: it is not the number of beginnings and ends".to_owned());
+    }
+}
+
+/// Whether the captures are of the database that the plan is aimed at.
+fn aimed(report: &Report) -> Vec<String> {
+    let plan: Value = serde_json::from_str(&report.grounds.plan).unwrap_or_default();
+    let Some(target) = plan.pointer("/target/database").and_then(Value::as_str) else { return Vec::new() };
+    let captures = [("baseline", &report.grounds.baseline), ("final", &report.grounds.last)];
+    let elsewhere = captures.into_iter().filter(|(_, record)| {
+        record.as_ref().is_some_and(|record| record.capture.database.system_identifier != target)
+    });
+    elsewhere
+        .map(|(name, _)| format!("predicate.grounds.{name}: it is not of the plan's database `{target}`"))
+        .collect()
+}
+
+/// When a row was decided, as its context says.
+pub(super) fn decided_at(row: &Row) -> Option<Timestamp> {
+    Timestamp::parse(row.context.pointer("/run/now/__extn/arg").and_then(Value::as_str)?)
 }
 
 /// The same report with everything derived anew.
@@ -129,6 +175,11 @@ fn intended(decisions: &Decisions, plan: &str) -> Vec<String> {
             differences.push(format!("predicate.decisions.plan: its `{field}` is not that of the plan's text"));
         }
     }
+    let labels: BTreeMap<String, String> =
+        plan.get("labels").and_then(|labels| serde_json::from_value(labels.clone()).ok()).unwrap_or_default();
+    if labels != summary.labels || text(&plan, "macro") != summary.macro_name {
+        differences.push("predicate.decisions.plan: its labels are not those of the plan's text".to_owned());
+    }
     let principal = text(&plan, "principal");
     let actions = plan.get("actions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let intended = actions.iter().map(|action| {
@@ -146,100 +197,14 @@ fn intended(decisions: &Decisions, plan: &str) -> Vec<String> {
 }
 
 /// The gates that were open for a row, as its context says.
-fn gates(row: &Row) -> BTreeSet<String> {
+pub(super) fn gates(row: &Row) -> BTreeSet<String> {
     let gates = row.context.pointer("/run/gates").and_then(Value::as_array);
     let id = |gate: &Value| gate.pointer("/__entity/id").and_then(Value::as_str).map(str::to_owned);
     gates.into_iter().flatten().filter_map(id).collect()
 }
 
-/// What deciding again by the bundle itself showed.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Redecided {
-    /// What differs, each a sentence that begins with the field.
-    pub differences: Vec<String>,
-    /// Rows that were decided by facts which the statement does not hold.
-    pub not_run: Vec<String>,
-    /// How many rows were decided again.
-    pub run: usize,
-}
-
-/// Decides every row again by the bundle, the recorded plan and the recorded facts; compares bans and rules, too.
-pub fn redecide(report: &Report, bundle: &PolicyBundle, config: &Config) -> Result<Redecided, Problems> {
-    let mut found = Redecided::default();
-    let recorded = &report.decisions;
-    if bundle.digest().to_string() != recorded.policies.sha256 {
-        found.differences.push(format!(
-            "predicate.decisions.policies.sha256: the bundle given is {}, not {}",
-            bundle.digest(),
-            recorded.policies.sha256
-        ));
-        return Ok(found);
-    }
-    let bans: Vec<&Ban> = report.forbidden.iter().map(|row| &row.ban).collect();
-    if !gather::bans(bundle).iter().eq(bans) {
-        found.differences.push("predicate.forbidden: the bans are not those of the bundle, in its order".to_owned());
-    }
-    let digest = bundle.listing().digest_of("cutter.toml").map(|digest| digest.to_string()).unwrap_or_default();
-    compare(
-        "predicate.grounds.rules",
-        &report.grounds.rules,
-        &Rules::of(&config.evidence, digest),
-        &mut found.differences,
-    );
-    let source = Source::new("the recorded plan", report.grounds.plan.clone());
-    let plan = RunPlan::parse(&source, bundle.schema(), Some(config))?;
-    let raw = RawFacts {
-        sources: report.grounds.facts.iter().map(|text| Source::new(text.name.clone(), text.text.clone())).collect(),
-        names: report.grounds.facts.iter().map(|text| text.name.clone()).collect(),
-        origin: if recorded.facts.source == "postgres" { "postgres" } else { "entities" },
-        name: "the recorded facts".to_owned(),
-    };
-    let facts = Facts::admit(&raw, bundle)?;
-    let requests = Requests::new(&plan, bundle, &facts)?;
-    let fallback = Timestamp::parse(&recorded.time);
-    let moments: Vec<Moment> = recorded.decisions.iter().filter_map(|row| moment(row, fallback)).collect();
-    if moments.len() != plan.actions.len() {
-        found.differences.push("predicate.decisions.decisions: a row does not say when it was decided".to_owned());
-        return Ok(found);
-    }
-    let table = decide_each(&requests, &moments)?;
-    for (index, ((action, decided), row)) in plan.actions.iter().zip(&table.rows).zip(&recorded.decisions).enumerate() {
-        let done = report.done.iter().rev().find(|done| done.id == row.id);
-        if done.is_some_and(|done| done.facts_sha256.as_ref() != Some(&recorded.facts.sha256)) {
-            found.not_run.push(row.id.clone());
-            continue;
-        }
-        found.run += 1;
-        let mut again = Row::new(action, decided)?;
-        let name = |index: &usize| plan.actions.get(*index).map(|action| action.id.clone());
-        again.blocked_by = decided.blocked_by.iter().filter_map(name).collect();
-        compare(&format!("predicate.decisions.decisions[{index}]"), row, &again, &mut found.differences);
-        if let Some(done) = done {
-            let expects = gather::expects(action, Some(&row.context), config, &mut Vec::new());
-            compare(&format!("predicate.done `{}` expects", done.id), &done.expects, &expects, &mut found.differences);
-        }
-    }
-    if found.not_run.is_empty() && recorded.deferred_gaps != table.deferred_gaps {
-        found.differences.push("predicate.decisions.deferred_gaps: the bundle asks for others".to_owned());
-    }
-    Ok(found)
-}
-
-/// When a row was decided, and what was open then.
-fn moment(row: &Row, fallback: Option<Timestamp>) -> Option<Moment> {
-    let now = match row.context.pointer("/run/now/__extn/arg").and_then(Value::as_str) {
-        Some(text) => Timestamp::parse(text)?,
-        None => fallback?,
-    };
-    let stage = match row.context.pointer("/run/stage/__entity/id").and_then(Value::as_str) {
-        Some("use") => Stage::Use,
-        _ => Stage::Plan,
-    };
-    Some(Moment { gates: gates(row), ..Moment::closed(now, stage) })
-}
-
 /// Names every place in which two records differ.
-fn compare<T: serde::Serialize>(place: &str, recorded: &T, again: &T, differences: &mut Vec<String>) {
+pub(super) fn compare<T: serde::Serialize>(place: &str, recorded: &T, again: &T, differences: &mut Vec<String>) {
     match (serde_json::to_value(recorded), serde_json::to_value(again)) {
         (Ok(recorded), Ok(again)) => differ(place, &recorded, &again, differences),
         _ => differences.push(format!("{place}: it cannot be compared")),

@@ -1,17 +1,20 @@
 //! What a report is made from, gathered: the bans of a bundle, and what the journal says was done under a plan.
 
 use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
+use crate::approval::ApprovalFile;
 use crate::config::{Amount, Config};
 use crate::decision::{Basis, DecisionRow};
-use crate::document::{Row, UseDecision};
-use crate::ledger::{Event, Journal, JournalEntry, JournalRecord};
+use crate::digest::Digest;
+use crate::document::{ApprovalStatus, Decisions, Row, UseDecision};
+use crate::ledger::{Event, Journal, JournalEntry, JournalRecord, Ledger};
 use crate::plan::{IntendedAction, RunPlan, Work};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::Tier;
+use crate::problem::Problem;
 use crate::schema::RunSchema;
 use cedar_policy::Context;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Every ban that is a row of the report: each `forbid` that is no rule for approvals, in the order of the files.
 pub fn bans(bundle: &PolicyBundle) -> Vec<Ban> {
@@ -81,14 +84,56 @@ pub fn done(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journ
             }
         }
     }
-    for row in done.rows.iter().filter(|row| row.outcome == DoneOutcome::Interrupted) {
-        done.faults.push(format!("`{}` began, and its end is not recorded", row.id));
-    }
-    let policies: BTreeSet<&String> = done.rows.iter().filter_map(|row| row.policies_sha256.as_ref()).collect();
-    if policies.len() > 1 {
-        done.faults.push("its actions were decided by different policy bundles".to_owned());
-    }
     done
+}
+
+/// The marks of gates that were open at some time of the run: now, or when an action used an approval of them.
+pub fn marks(decisions: &Decisions, done: &[DoneRow], config: &Config) -> Vec<String> {
+    let accepted = decisions.approvals.iter().filter(|row| row.status == ApprovalStatus::Accepted);
+    let now = accepted.filter_map(|row| {
+        let mark = config.gates.get(&row.gate)?.mark.as_ref()?;
+        Some(format!("{mark}: {} opened by {}", row.gate, row.signers.join(", ")))
+    });
+    let used = done.iter().flat_map(|done| done.approvals.iter().map(move |used| (done, used)));
+    let then = used.filter_map(|(done, used)| {
+        let mark = config.gates.get(&used.gate)?.mark.as_ref()?;
+        Some(format!("{mark}: {} used for `{}` at {}", used.gate, done.id, done.started_at))
+    });
+    now.chain(then).collect()
+}
+
+/// What the ledger knows of a run and its journal does not say: a beginning without records, a use without a beginning.
+pub fn doubts(
+    run: &str,
+    done: &[DoneRow],
+    found: &[ApprovalFile],
+    ledger: &dyn Ledger,
+) -> Result<Vec<String>, Problem> {
+    let mut doubts = Vec::new();
+    if done.is_empty() && ledger.run(run)?.is_some() {
+        doubts.push("the run began, and nothing of it is recorded".to_owned());
+    }
+    for file in found {
+        let uses = ledger.uses(Digest::of(file.source.text().as_bytes()))?;
+        for used in uses.iter().filter(|used| used.run == run) {
+            if !done.iter().any(|done| done.id == used.action) {
+                doubts.push(format!(
+                    "`{}` used the approval `{}`, and nothing of it is recorded",
+                    used.action, used.approval_id
+                ));
+            }
+        }
+    }
+    for (done, used) in done.iter().flat_map(|done| done.approvals.iter().map(move |used| (done, used))) {
+        let known = match Digest::parse(&used.sha256) {
+            Some(digest) => ledger.used(digest, &done.id)?,
+            None => None,
+        };
+        if !known.is_some_and(|known| known.run == run) {
+            doubts.push(format!("the ledger knows no use of the approval `{}` for `{}`", used.id, done.id));
+        }
+    }
+    Ok(doubts)
 }
 
 fn began(entry: &JournalEntry, action: Option<&IntendedAction>, config: &Config, faults: &mut Vec<String>) -> DoneRow {

@@ -1,5 +1,6 @@
 //! What a report stands on: texts, captures and rules, all of it in the statement, so that a reader can derive it again.
 
+use crate::approval::ApprovalFile;
 use crate::digest::Digest;
 use crate::evidence::{Capture, EvidenceSettings, Level, RelationSettings, Toleration};
 use schemars::JsonSchema;
@@ -14,6 +15,8 @@ pub struct Grounds {
     pub plan: String,
     /// The exact texts of the facts, sorted as their digest lists them.
     pub facts: Vec<Text>,
+    /// The approval documents, each with the signatures beside it, as they were found.
+    pub approvals: Vec<ApprovalSource>,
     /// What was observed before the run.
     pub baseline: Option<CaptureRecord>,
     /// What was observed after it.
@@ -28,6 +31,32 @@ pub struct Grounds {
     pub journal: JournalRecordSource,
     /// What was looked for in outputs and logs.
     pub secrets: SecretScan,
+}
+
+/// An approval document and its signatures.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct ApprovalSource {
+    /// The file it stands in.
+    pub file: String,
+    /// Its exact text.
+    pub text: String,
+    /// The SSH signatures, by file name.
+    pub signatures: Vec<Text>,
+}
+
+impl ApprovalSource {
+    /// A document as it was found; one that could not be read opens nothing, and is left out.
+    pub fn new(found: &ApprovalFile) -> Option<Self> {
+        let text = |(name, bytes): &(String, Vec<u8>)| {
+            Some(Text { name: name.clone(), text: String::from_utf8(bytes.clone()).ok()? })
+        };
+        found.unreadable.is_none().then(|| Self {
+            file: found.source.name().to_owned(),
+            text: found.source.text().to_owned(),
+            signatures: found.signatures.iter().filter_map(text).collect(),
+        })
+    }
 }
 
 /// A text under the name that a digest lists it by.

@@ -6,7 +6,9 @@ pub mod derive;
 pub mod envelope;
 pub mod gather;
 pub mod grounds;
+pub mod redecide;
 pub mod report;
+mod rows;
 pub mod schema;
 pub mod secrets;
 

@@ -1,7 +1,7 @@
 //! Secrets that must not be written: the values behind variables, in every form they may take, and well-known shapes.
 
 use crate::problem::{Problem, Problems};
-use base64ct::{Base64, Base64Unpadded, Base64Url, Encoding as _};
+use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding as _};
 use regex::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -73,8 +73,13 @@ impl Secrets {
                 }
                 Value::Object(members) => {
                     for (index, (key, member)) in members.iter().enumerate() {
+                        let before = problems.count();
                         self.look_at(&|| format!("{name} in the name of member {index} at {pointer}"), key, problems);
-                        let key = key.replace('~', "~0").replace('/', "~1");
+                        // A name that is a secret itself is not repeated in the places below it.
+                        let key = match problems.count() == before {
+                            true => key.replace('~', "~0").replace('/', "~1"),
+                            false => format!("<member {index}>"),
+                        };
                         left.push((format!("{pointer}/{key}"), member));
                     }
                 }
@@ -115,18 +120,31 @@ fn forms(value: &str) -> Vec<String> {
         let quoted = serde_json::to_string(&value).unwrap_or_default();
         forms.push(quoted.trim_matches('"').to_owned());
         forms.push(percent_encoded(&value));
-        let bytes = value.as_bytes();
-        forms.extend([
-            Base64::encode_string(bytes),
-            Base64Unpadded::encode_string(bytes),
-            Base64Url::encode_string(bytes),
-        ]);
+        forms.push(percent_encoded(&value).to_lowercase());
+        forms.extend(base64_cores(value.as_bytes()));
         forms.push(value);
     }
     forms.sort();
     forms.dedup();
     forms
 }
+
+/// What of a value stays the same in base64 whatever stands around it: its whole groups, at each of the three offsets.
+fn base64_cores(value: &[u8]) -> Vec<String> {
+    let mut cores = Vec::new();
+    for skipped in 0..3_usize {
+        let whole = value.get(skipped..).map(|rest| rest.len() / 3 * 3).unwrap_or_default();
+        let core = value.get(skipped..skipped + whole).unwrap_or_default();
+        // A shorter one would be found in texts that have nothing to do with it.
+        if core.len() >= SHORTEST_CORE {
+            cores.extend([Base64Unpadded::encode_string(core), Base64UrlUnpadded::encode_string(core)]);
+        }
+    }
+    cores.extend([Base64::encode_string(value), Base64Url::encode_string(value)]);
+    cores
+}
+
+const SHORTEST_CORE: usize = 6;
 
 /// As in URLs (RFC 3986, section 2.1), every byte but the unreserved.
 fn percent_encoded(value: &str) -> String {
@@ -172,7 +190,14 @@ mod tests {
     #[test]
     fn a_value_is_found_in_every_form_and_never_repeated() {
         let secret = [("PW", "a b/\"c\u{e9}")];
-        for form in ["x a b/\"c\u{e9} y", "{\"p\":\"a b/\\\"c\u{e9}\"}", "p=a%20b%2F%22c%C3%A9", "YSBiLyJjw6k="] {
+        for form in [
+            "x a b/\"c\u{e9} y",
+            "{\"p\":\"a b/\\\"c\u{e9}\"}",
+            "p=a%20b%2F%22c%C3%A9",
+            "p=a%20b%2f%22c%c3%a9",
+            "YSBiLyJjw6k=",
+            "dXNlcjphIGIvImPDqQ==",
+        ] {
             assert_eq!(found(&secret, form), ["log:1 holds the value of `PW`"], "{form}");
         }
         assert_eq!(found(&secret, "nothing of it"), Vec::<String>::new());

@@ -5,8 +5,10 @@ use super::walk::{AuthorityArguments, walk_after};
 use super::{Exit, Outcome};
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{
-    CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text, Vouched, WitnessSource,
+    ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text, Vouched,
+    WitnessSource,
 };
+use crate::attestation::redecide::redecide;
 use crate::attestation::report::{Parts, Report, ReportVerdict};
 use crate::attestation::secrets::Secrets;
 use crate::attestation::{Statement, gather};
@@ -57,6 +59,7 @@ impl Arguments {
         let ledger = located.store();
         let (secrets, scan) = self.secrets(&inputs)?;
         let mut parts = self.parts(&inputs, ledger, scan)?;
+        doubt(&mut parts, &inputs)?;
         let chained = self.attest.is_some() && parts.grounds.journal.ledger.is_some();
         let (statement, text) = loop {
             let head = if chained { ledger.attestation_head()? } else { None };
@@ -64,13 +67,22 @@ impl Arguments {
             let statement = Statement::of_report(Report::derive(parts.clone())?);
             let text = statement.text()?;
             refuse_secrets(&secrets, &statement, &text)?;
+            // Whole and signed before it is chained: what cannot be written or signed is not kept for ever.
+            let written = self.write(&text, output)?;
             let number = head.map_or(1, |head| head.length.saturating_add(1));
-            // Whoever was faster has taken the number; then this one comes after it.
-            if !chained || ledger.append_attestation(number, &text)? == Attested::Appended {
+            if !chained {
                 break (statement, text);
             }
+            match ledger.append_attestation(number, &text) {
+                Ok(Attested::Appended) => break (statement, text),
+                // Whoever was faster has taken the number; then this one comes after it.
+                Ok(Attested::Taken) => written.iter().for_each(|path| drop(std::fs::remove_file(path))),
+                Err(problem) => {
+                    written.iter().for_each(|path| drop(std::fs::remove_file(path)));
+                    return Err(problem.into());
+                }
+            }
         };
-        self.write(&text, output)?;
         let shown = match output.format {
             Format::Json => text,
             Format::Markdown => render::attestation::markdown(&statement),
@@ -111,17 +123,21 @@ impl Arguments {
         }
         let config = inputs.bundle.listing().digest_of("cutter.toml").map(|digest| digest.to_string());
         let facts = inputs.facts.texts().iter();
+        let mut faults = done.faults;
+        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, &walk.found, ledger)?);
         let grounds = Grounds {
             plan: inputs.plan.source.text().to_owned(),
+            approvals: walk.found.iter().filter_map(ApprovalSource::new).collect(),
             facts: facts.map(|(name, text)| Text { name: name.clone(), text: text.clone() }).collect(),
             baseline,
             last,
             witness,
             rules: Rules::of(&inputs.config.evidence, config.unwrap_or_default()),
-            journal: JournalRecordSource { ledger: id, records: journal.records.len() as u64, faults: done.faults },
+            journal: JournalRecordSource { ledger: id, records: journal.records.len() as u64, faults },
             secrets,
         };
-        let decisions = walk.document(inputs)?;
+        let mut decisions = walk.document(inputs)?;
+        decisions.marks = gather::marks(&decisions, &done.rows, &inputs.config);
         let (now, bans) = (inputs.now, gather::bans(&inputs.bundle));
         Ok(Parts { now, decisions, bans, done: done.rows, grounds, previous: None })
     }
@@ -176,35 +192,61 @@ impl Arguments {
         problems.or((secrets, scan))
     }
 
-    /// Writes the statement, then signs it.
-    fn write(&self, text: &str, output: &OutputArguments) -> Result<(), Problems> {
-        let Some(path) = &self.attest else { return Ok(()) };
-        files::write(path, text)?;
-        let Some(key) = &self.key else { return Ok(()) };
-        let signing = Signing {
-            program: Path::new(SSH_KEYGEN),
-            key,
-            namespace: ATTESTATION,
-            output: &SignatureFile::path_beside(path)?,
-            prompts: Prompts::Person,
-        };
-        sign(&signing, text.as_bytes())?;
-        match files::read_bytes(key).ok().and_then(|content| PlainKey::parse(&content)) {
-            Some(key) => {
-                let envelope = Envelope::sign(text.as_bytes(), PAYLOAD_TYPE, &[key]);
-                files::write(&envelope_path(path), &envelope.text()?)?;
-            }
-            None => output.warn(
-                &Problem::failure(format!(
-                    "no DSSE envelope was made: `{}` is no unencrypted Ed25519 key",
-                    key.display()
-                ))
-                .help("the SSH signature beside the statement stands; an envelope takes a plain Ed25519 signature")
-                .into(),
-            ),
+    /// Writes the statement, then signs it; gives the files that were made. After a fault none of them is left.
+    fn write(&self, text: &str, output: &OutputArguments) -> Result<Vec<PathBuf>, Problems> {
+        let Some(path) = &self.attest else { return Ok(Vec::new()) };
+        if text.len() as u64 > files::LARGEST_FILE {
+            return Err(Problem::failure(format!(
+                "the statement has {} bytes, and nobody could read it back",
+                text.len()
+            ))
+            .help("observe or plan less at once")
+            .into());
         }
+        files::create(path, text)?;
+        let mut made = vec![path.clone()];
+        let signed = self.sign(path, text, &mut made, output);
+        if signed.is_err() {
+            made.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        }
+        signed.map(|()| made)
+    }
+
+    fn sign(&self, path: &Path, text: &str, made: &mut Vec<PathBuf>, output: &OutputArguments) -> Result<(), Problems> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let signature = SignatureFile::path_beside(path)?;
+        let program = Path::new(SSH_KEYGEN);
+        let signing = Signing { program, key, namespace: ATTESTATION, output: &signature, prompts: Prompts::Person };
+        sign(&signing, text.as_bytes())?;
+        made.push(signature);
+        let Some(plain) = files::read_bytes(key).ok().and_then(|content| PlainKey::parse(&content)) else {
+            let message = format!("no DSSE envelope was made: `{}` is no unencrypted Ed25519 key", key.display());
+            let help = "the SSH signature beside the statement stands; an envelope takes a plain Ed25519 signature";
+            output.warn(&Problem::failure(message).help(help).into());
+            return Ok(());
+        };
+        let envelope = Envelope::sign(text.as_bytes(), PAYLOAD_TYPE, &[plain]).text()?;
+        if envelope.len() as u64 > files::LARGEST_FILE {
+            let message = "no DSSE envelope was made: nobody could read one of this size back";
+            output.warn(&Problem::failure(message).help("the SSH signature beside the statement stands").into());
+            return Ok(());
+        }
+        let path = envelope_path(path);
+        files::create(&path, &envelope)?;
+        made.push(path);
         Ok(())
     }
+}
+
+/// What the journal says was decided is decided again; where that comes out otherwise, nothing is certain.
+fn doubt(parts: &mut Parts, inputs: &Inputs) -> Result<(), Problems> {
+    let report = Report::derive(parts.clone())?;
+    let again = redecide(&report, &inputs.bundle, &inputs.config, &inputs.revocations)?;
+    let faults = &mut parts.grounds.journal.faults;
+    faults.extend(
+        again.differences.into_iter().map(|difference| format!("deciding again does not give it: {difference}")),
+    );
+    Ok(())
 }
 
 /// A statement that would hold a secret is not written.

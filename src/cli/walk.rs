@@ -1,8 +1,8 @@
 //! The walk from inputs to decisions that several subcommands share: closed table, approvals judged, decided again.
 
 use super::common::{Inputs, LedgerArguments};
-use crate::approval::Approvals;
 use crate::approval::judge::{Authority, barred, judge};
+use crate::approval::{ApprovalFile, Approvals};
 use crate::decision::{DecisionRow, DecisionTable, decide, decide_rest};
 use crate::digest::Digest;
 use crate::document::Decisions;
@@ -33,6 +33,8 @@ pub struct Walk<'a> {
     pub requests: Requests<'a>,
     /// The decisions with every gate closed, before anything ran.
     pub closed: DecisionTable,
+    /// The documents as they were found.
+    pub found: Vec<ApprovalFile>,
     /// The approvals.
     pub approvals: Approvals,
     /// When, and what is open then.
@@ -77,7 +79,8 @@ pub fn walk_after<'a>(
         ledger: id.as_deref(),
         baseline,
         is_used: &|approval, row| match ledger.used(approval, row)? {
-            Some(used) => Ok(ran.is_none() || used.run != inputs.plan.run),
+            // What was used and is not recorded as done stays used.
+            Some(used) => Ok(used.run != inputs.plan.run || !ran.is_some_and(|ran| is_done(inputs, ran, row))),
             None => Ok(false),
         },
     };
@@ -88,7 +91,12 @@ pub fn walk_after<'a>(
         Some(rows) => decide_rest(&requests, &moment, rows)?,
         None => decide(&requests, &moment)?,
     };
-    Ok(Walk { requests, closed, approvals, moment, table })
+    Ok(Walk { requests, closed, found, approvals, moment, table })
+}
+
+/// Whether a row is among those that ran.
+fn is_done(inputs: &Inputs, ran: &BTreeMap<usize, DecisionRow>, row: &str) -> bool {
+    inputs.plan.action(row).is_some_and(|(index, _)| ran.contains_key(&index))
 }
 
 impl Walk<'_> {
@@ -107,7 +115,7 @@ impl AuthorityArguments {
     }
 
     /// The documents; without the default folder there are none.
-    fn files(&self) -> Result<Vec<crate::approval::ApprovalFile>, Problems> {
+    fn files(&self) -> Result<Vec<ApprovalFile>, Problems> {
         if self.approvals.as_os_str() == DEFAULT_APPROVALS && !self.approvals.exists() {
             return Ok(Vec::new());
         }

@@ -188,7 +188,7 @@ impl Ledger for DirectoryLedger {
 
     fn start_run(&self, start: &RunStart) -> Result<RunStarted, Problem> {
         self.write_target()?;
-        let name = format!("{}.json", Digest::of(start.run.as_bytes()));
+        let name = run_name(&start.run);
         if disk::create_record(&self.runs_folder(), &name, start)? == Creation::Created {
             return Ok(RunStarted::Started);
         }
@@ -198,6 +198,13 @@ impl Ledger for DirectoryLedger {
             return Err(disk::spoilt(&path, "it is of another run"));
         }
         Ok(RunStarted::AlreadyStarted(Box::new(before)))
+    }
+
+    fn run(&self, run: &str) -> Result<Option<RunStart>, Problem> {
+        if self.id()?.is_none() {
+            return Ok(None);
+        }
+        disk::read_record(&self.runs_folder().join(run_name(run)))
     }
 
     fn append(&self, entry: &JournalEntry) -> Result<u64, Problem> {
@@ -295,6 +302,10 @@ fn record_names(folder: &Path) -> Result<Vec<String>, Problem> {
     }
     names.sort();
     Ok(names)
+}
+
+fn run_name(run: &str) -> String {
+    format!("{}.json", Digest::of(run.as_bytes()))
 }
 
 fn attestation_name(number: u64) -> String {

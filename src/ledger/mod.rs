@@ -48,6 +48,9 @@ pub trait Ledger {
     /// Begins a run; an id begins once, whatever became of it.
     fn start_run(&self, start: &RunStart) -> Result<RunStarted, Problem>;
 
+    /// How a run began, if it did.
+    fn run(&self, run: &str) -> Result<Option<RunStart>, Problem>;
+
     /// Writes a record at the end of the journal and has it on disk before it returns; gives its number, from 1.
     fn append(&self, entry: &JournalEntry) -> Result<u64, Problem>;
 

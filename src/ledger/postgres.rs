@@ -169,6 +169,11 @@ impl Ledger for PostgresLedger {
         })
     }
 
+    fn run(&self, run: &str) -> Result<Option<RunStart>, Problem> {
+        let found = self.look(|snapshot| rows::all(&snapshot.query(rows::RUN, &[&run])?, rows::one_run))?;
+        Ok(found.unwrap_or_default().pop())
+    }
+
     fn append(&self, entry: &JournalEntry) -> Result<u64, Problem> {
         self.write(|transaction| {
             // Writers wait for one another here; that no number is taken twice is left to the key.

@@ -180,11 +180,17 @@ fn window(report: &Report) -> Vec<String> {
 
 /// What is said first of a report.
 fn result(report: &Report) -> String {
+    let is_allowed =
+        |id: &str| report.decisions.decisions.iter().any(|row| row.id == id && row.decision == RowDecision::Allow);
+    let barred = report.done.iter().filter(|done| !is_allowed(&done.id)).count();
     let executed = report.done.iter().filter(|done| !done.approvals.is_empty()).count();
-    let what = match (executed, report.done.len()) {
-        (0, 0) => "NOT EXECUTED. Nothing was run.".to_owned(),
-        (0, free) => format!("NOT EXECUTED. {free} actions that need no approval were run."),
-        (executed, all) => format!("EXECUTED: {all} actions, {executed} of them under approvals."),
+    let is_known = report.grounds.journal.ledger.is_some() && report.grounds.journal.faults.is_empty();
+    let what = match (barred, executed, report.done.len()) {
+        (1.., _, all) => format!("EXECUTED: {all} actions, {barred} of them not allowed."),
+        (0, 1.., all) => format!("EXECUTED: {all} actions, {executed} of them under approvals."),
+        _ if !is_known => "NOT KNOWN what was executed.".to_owned(),
+        (0, 0, 0) => "NOT EXECUTED. Nothing was run.".to_owned(),
+        (0, 0, free) => format!("NOT EXECUTED. {free} actions that need no approval were run."),
     };
     format!("{what} State = {}.", report.verdict.name())
 }
@@ -196,11 +202,17 @@ fn verdict(report: &Report) -> Vec<String> {
     let changed = of_production(ObservedStatus::Changed);
     let unknown = of_production(ObservedStatus::Unknown);
     let expected = of_production(ObservedStatus::Expected);
-    let mutation = match (changed.is_empty(), unknown.is_empty(), expected.is_empty()) {
-        (false, _, _) => format!("SEEN in {}", changed.join(", ")),
-        (true, false, _) => format!("NOT KNOWN in {}", unknown.join(", ")),
-        (true, true, false) => format!("AS DECLARED in {}", expected.join(", ")),
-        (true, true, true) => "NONE".to_owned(),
+    let tolerated = of_production(ObservedStatus::Tolerated);
+    let mutation = if !changed.is_empty() {
+        format!("SEEN in {}", changed.join(", "))
+    } else if !unknown.is_empty() {
+        format!("NOT KNOWN in {}", unknown.join(", "))
+    } else {
+        let parts = [("AS DECLARED in", &expected), ("TOLERATED in", &tolerated)];
+        let said =
+            parts.iter().filter(|(_, ids)| !ids.is_empty()).map(|(words, ids)| format!("{words} {}", ids.join(", ")));
+        let said: Vec<String> = said.collect();
+        if said.is_empty() { "NONE".to_owned() } else { said.join("; ") }
     };
     let mutation = if report.window.is_some() { printable(&mutation) } else { "NOT KNOWN".to_owned() };
     let mut lines = vec![format!("state: {}", report.verdict.name()), format!("production_mutation: {mutation}")];
@@ -213,7 +225,7 @@ fn verdict(report: &Report) -> Vec<String> {
 
 /// Whether an observation is of the database and not of its host.
 fn is_of_database(id: &str) -> bool {
-    ["relation:", "database:", "catalog:", "config:", "function:"].iter().any(|kind| id.starts_with(kind))
+    !["tree:", "service:", "host:", "flag:", "secrets:", "witness:"].iter().any(|kind| id.starts_with(kind))
 }
 
 /// Section 2 in lines: the facts of report 07, each from its rows.

@@ -117,3 +117,29 @@ fn a_failed_action_that_changed_nothing_is_disclosed() {
     let told = report["predicate"]["disclosures"].to_string();
     assert!(told.contains("`compensate` ended with 1"), "{told}");
 }
+
+#[test]
+fn an_action_whose_approval_is_no_longer_there_or_whose_recorded_decision_was_edited_leaves_nothing_certain() {
+    let (scene, exit, _) = run(UPDATE, ONE);
+    assert_eq!(exit, 0);
+    let journal = scene.read(".cutter/journal.ndjson");
+    let uncertain = |why: &str| {
+        let (exit, report) = scene.report();
+        assert_eq!((exit, &report["predicate"]["verdict"]), (7, &"INDETERMINATE".into()), "{why}");
+        let told = report["predicate"]["disclosures"].to_string();
+        assert!(told.contains(why), "no `{why}` in {told}");
+    };
+    for (from, to, why) in [
+        (r#""basis":"approved""#, r#""basis":"permitted""#, "deciding again does not give it"),
+        (r#""id":"SG_3""#, r#""id":"BREAK_GLASS""#, "deciding again does not give it"),
+    ] {
+        assert!(journal.contains(from), "{from}");
+        scene.write(".cutter/journal.ndjson", journal.replace(from, to));
+        uncertain(why);
+    }
+    scene.write(".cutter/journal.ndjson", &journal);
+    for who in ["president", "council-1"] {
+        std::fs::remove_file(scene.path(&format!("approvals/SG_3.json.{who}.sig"))).unwrap();
+    }
+    uncertain("no recorded approval opens `SG_3` at that moment");
+}

@@ -59,6 +59,34 @@ fn attestations_made_at_once_form_one_chain() {
 }
 
 #[test]
+fn an_attestation_that_cannot_be_written_or_signed_is_not_chained() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    scene.capture("b.json");
+    for arguments in ["--attest nowhere/r.json", "--attest r.json --key keys/none"] {
+        let ran = scene.attest(arguments);
+        assert_eq!((ran.exit, scene.path(".cutter/attestations").exists()), (1, false), "{}", ran.stderr);
+        assert!(!scene.path("r.json").exists());
+    }
+}
+
+#[test]
+fn of_two_that_write_one_file_at_once_one_is_refused_and_nothing_is_mixed() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    scene.capture("b.json");
+    let exits = std::thread::scope(|scope| {
+        let one = || scene.attest("--attest q.json --key keys/attester").exit;
+        let threads = [scope.spawn(one), scope.spawn(one)];
+        threads.map(|thread| thread.join().unwrap())
+    });
+    assert!(exits.contains(&5), "{exits:?}");
+    let trust = scene.trust_path().display().to_string();
+    let ran = scene.cutter(&format!("verify --trust {trust} --ledger .cutter q.json q.json.dsse.json"));
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn an_attestation_is_never_written_over_another() {
     let scene = Scene::new();
     scene.capture("a.json");

@@ -173,3 +173,47 @@ fn captures_that_nobody_else_signed_are_the_runs_own_word() {
     let ran = scene.attest("");
     assert_eq!(ran.exit, 8, "{}", ran.stderr);
 }
+
+#[test]
+fn without_a_ledger_or_with_an_emptied_journal_nobody_knows_what_was_done() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    scene.capture("b.json");
+    let ran = scene.attest("--ledger nowhere --format markdown");
+    assert_eq!(ran.exit, 7, "{}", ran.stderr);
+    assert!(ran.stdout.contains("NOT KNOWN what was executed"), "{}", ran.stdout);
+    scene.do_what_is_free();
+    scene.capture("a.json");
+    scene.capture("b.json");
+    scene.write(".cutter/journal.ndjson", "");
+    let (exit, report) = scene.report();
+    assert_eq!(exit, 7);
+    let told = report["predicate"]["disclosures"].to_string();
+    assert!(told.contains("the run began, and nothing of it is recorded"), "{told}");
+}
+
+#[test]
+fn captures_of_another_database_than_the_plans_are_refused() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    scene.capture("b.json");
+    let plan = scene.read(crate::scene::PLAN);
+    let plan: serde_json::Value = plan.parse().unwrap();
+    let number = plan["target"]["database"].as_str().unwrap();
+    scene.write(crate::scene::PLAN, scene.read(crate::scene::PLAN).replace(number, "1"));
+    scene.sign();
+    assert_eq!(scene.attest("").exit, 3);
+}
+
+#[test]
+fn an_action_that_another_bundle_decided_leaves_nothing_certain() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    scene.do_what_is_free();
+    scene.write("policies/forbidden.cedar", scene.read("policies/forbidden.cedar") + "\n// another\n");
+    scene.sign();
+    scene.capture("b.json");
+    let (exit, report) = scene.report();
+    assert_eq!(exit, 7);
+    assert!(report["predicate"]["disclosures"].to_string().contains("was decided by another policy bundle"));
+}

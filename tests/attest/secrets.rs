@@ -33,6 +33,20 @@ fn a_secret_in_the_plan_a_log_or_the_evidence_ends_everything_and_is_never_repea
 }
 
 #[test]
+fn a_secret_that_is_a_name_itself_is_not_repeated_in_the_place_of_the_finding() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    scene.capture("b.json");
+    let plan = scene.read(PLAN);
+    let label = r#""postgres://u:hunter2@db/x": "postgres://u:hunter2@db/x""#;
+    scene.write(PLAN, plan.replace("\"gate\": \"G7 optional execution\"", label));
+    scene.sign();
+    let ran = scene.attest("--attest report.json");
+    assert_eq!(ran.exit, 8, "{}", ran.stderr);
+    assert!(!ran.stderr.contains("hunter2") && ran.stderr.contains("labels/<member 1>"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_variable_that_is_not_set_here_leaves_the_ban_unknown() {
     let scene = Scene::new();
     scene.capture("a.json");

@@ -80,7 +80,7 @@ pub fn rows(
         rows.push(observed);
     }
     // What is declared and was never observed cannot be confirmed.
-    for done in input.done.iter().filter(|done| done.outcome == DoneOutcome::Finished) {
+    for done in allowed(input) {
         for id in done.expects.keys().filter(|id| !comparison.rows.iter().any(|row| row.id == **id)) {
             if !rows.iter().any(|row| row.id == *id) {
                 rows.push(ObservedRow {
@@ -118,9 +118,16 @@ pub fn observation_of(named: &str) -> &str {
     named.split_once('#').map_or(named, |(id, _)| id)
 }
 
+/// The actions that finished, and that the decisions allow.
+fn allowed<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a DoneRow> {
+    let rows = &input.decisions.decisions;
+    let is_allowed = |done: &&DoneRow| rows.iter().any(|row| row.id == done.id && row.decision == RowDecision::Allow);
+    input.done.iter().filter(|done| done.outcome == DoneOutcome::Finished).filter(is_allowed)
+}
+
 fn expected<'a>(input: &Input<'a>, id: &str) -> Expected<'a> {
     let mut expected = Expected::default();
-    for done in input.done.iter().filter(|done| done.outcome == DoneOutcome::Finished) {
+    for done in allowed(input) {
         let Some(moves) = done.expects.get(id) else { continue };
         expected.by.push(done);
         expected.unbounded |= moves.is_empty();

@@ -17,7 +17,7 @@ pub fn secrets(scan: &SecretScan) -> ObservedRow {
         status: if scan.unset.is_empty() { ObservedStatus::Unchanged } else { ObservedStatus::Unknown },
         baseline: "nothing written".to_owned(),
         last: format!(
-            "none found: {looked} variables by name, {} shapes, in this report, the journal and {} logs",
+            "none found: {looked} variables by name, {} shapes, in this report, the records of the journal and {} logs",
             scan.shapes,
             scan.logs.len()
         ),
@@ -32,7 +32,7 @@ pub fn all(
     window: Option<&Window>,
     observed: &[ObservedRow],
     forbidden: &[ForbiddenRow],
-    outside: &[String],
+    uncertain: &[String],
 ) -> Vec<Disclosure> {
     let decisions = input.decisions;
     let mut found: Vec<Disclosure> = Vec::new();
@@ -40,15 +40,7 @@ pub fn all(
     decisions.marks.iter().for_each(|mark| say(DisclosureKind::Mark, mark.clone()));
     decisions.open_gaps.iter().for_each(|gap| say(DisclosureKind::OpenGap, gap.clone()));
     decisions.deferred_gaps.iter().for_each(|gap| say(DisclosureKind::DeferredGap, gap.clone()));
-    if window.is_none() {
-        say(DisclosureKind::Unknown, "no two captures were given: nothing was measured".to_owned());
-    }
-    for fault in &input.grounds.journal.faults {
-        say(DisclosureKind::Unknown, format!("the journal: {fault}"));
-    }
-    for id in outside {
-        say(DisclosureKind::Unknown, format!("`{id}` ran outside of the observed time"));
-    }
+    uncertain.iter().for_each(|reason| say(DisclosureKind::Unknown, reason.clone()));
     for row in observed {
         let text = || format!("{}: {}", row.id, row.because.join("; "));
         match row.status {
@@ -61,6 +53,10 @@ pub fn all(
         if done.outcome == DoneOutcome::Failed {
             let status = done.exit_status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
             say(DisclosureKind::Failed, format!("`{}` ended {status}", done.id));
+        }
+        if done.facts_sha256.as_ref() != Some(&decisions.facts.sha256) {
+            let text = format!("`{}` was decided by other facts than those that stand here", done.id);
+            say(DisclosureKind::SelfReported, text);
         }
         for id in done.expects.iter().filter(|(_, moves)| moves.is_empty()).map(|(id, _)| id) {
             say(DisclosureKind::Unbounded, format!("`{}` may change {id} in whatever way", done.id));
@@ -84,10 +80,7 @@ pub fn all(
         say(DisclosureKind::Unsigned, format!("the policy bundle is {}", decisions.bundle.words()));
     }
     if input.grounds.journal.ledger.is_none() {
-        say(
-            DisclosureKind::Unsigned,
-            "there is no ledger: nothing is chained, and nothing says what was done".to_owned(),
-        );
+        say(DisclosureKind::Unsigned, "there is no ledger: the attestation is not chained".to_owned());
     }
     found.sort_by_key(|disclosure| disclosure.kind);
     found

@@ -4,6 +4,7 @@
 mod bans;
 mod change;
 mod disclose;
+mod uncertain;
 
 use super::grounds::{CaptureRecord, Grounds, Vouched};
 use super::report::{
@@ -55,7 +56,6 @@ pub struct Derived {
 pub fn derive(input: &Input<'_>) -> Result<Derived, Problems> {
     let comparison = compare(input)?;
     let mut contradictions = Vec::new();
-    let mut unmeasured = !input.grounds.journal.faults.is_empty();
     let mut non_mutation = match &comparison {
         Some((comparison, baseline, last)) => {
             change::rows(input, comparison, &baseline.capture, &last.capture, &mut contradictions)
@@ -66,12 +66,11 @@ pub fn derive(input: &Input<'_>) -> Result<Derived, Problems> {
     non_mutation.sort_by(|a, b| a.id.cmp(&b.id));
     journal(input, &mut contradictions);
     let window = comparison.as_ref().map(|(comparison, ..)| window(input, comparison));
-    let outside = outside(input, comparison.as_ref().map(|(_, baseline, last)| (*baseline, *last)));
+    let uncertain = uncertain::reasons(input, comparison.as_ref().map(|(_, baseline, last)| (*baseline, *last)));
     let basis = window.as_ref().map_or(RowBasis::Absent, |window| window.basis);
     let forbidden =
         bans::rows(input, &non_mutation, comparison.as_ref().map(|(_, a, b)| (&a.capture, &b.capture)), basis);
-    unmeasured |= comparison.is_none()
-        || !outside.is_empty()
+    let unmeasured = !uncertain.is_empty()
         || non_mutation.iter().any(|row| row.status == ObservedStatus::Unknown)
         || forbidden.iter().any(|row| row.status == ForbiddenStatus::Unknown);
     let verdict = match (contradictions.is_empty(), unmeasured) {
@@ -80,7 +79,7 @@ pub fn derive(input: &Input<'_>) -> Result<Derived, Problems> {
         (true, false) => input.decisions.verdict.into(),
     };
     let level = comparison.as_ref().and_then(|(comparison, ..)| comparison.level.reached);
-    let disclosures = disclose::all(input, window.as_ref(), &non_mutation, &forbidden, &outside);
+    let disclosures = disclose::all(input, window.as_ref(), &non_mutation, &forbidden, &uncertain);
     Ok(Derived { verdict, level, window, non_mutation, forbidden, contradictions, disclosures })
 }
 
@@ -143,19 +142,6 @@ fn journal(input: &Input<'_>, contradictions: &mut Vec<Contradiction>) {
         };
         contradictions.push(Contradiction { kind, about: vec![done.id.clone()], text });
     }
-}
-
-/// Actions that ran while nobody looked.
-fn outside(input: &Input<'_>, captures: Option<(&CaptureRecord, &CaptureRecord)>) -> Vec<String> {
-    let Some((baseline, last)) = captures else { return Vec::new() };
-    let at = |text: &str| Timestamp::parse(text);
-    let (from, until) = (at(&baseline.capture.finished_at), at(&last.capture.started_at));
-    let within = |done: &&DoneRow| {
-        let ended = done.finished_at.as_deref().unwrap_or(&done.started_at);
-        matches!((from, at(&done.started_at), at(ended), until), (Some(from), Some(began), Some(ended), Some(until))
-            if from <= began && began <= ended && ended <= until)
-    };
-    input.done.iter().filter(|done| !within(done)).map(|done| done.id.clone()).collect()
 }
 
 /// Whether the recorded texts are those that the decisions name; each difference is a sentence.

@@ -1,0 +1,52 @@
+//! What leaves a report without a clean verdict although nothing contradicts: each reason a sentence.
+
+use super::Input;
+use crate::attestation::grounds::CaptureRecord;
+use crate::attestation::report::{DoneOutcome, DoneRow};
+use crate::digest::Digest;
+use crate::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// Every reason, in a steady order.
+pub fn reasons(input: &Input<'_>, captures: Option<(&CaptureRecord, &CaptureRecord)>) -> Vec<String> {
+    let (grounds, decisions) = (input.grounds, input.decisions);
+    let mut reasons = Vec::new();
+    if captures.is_none() {
+        reasons.push("no two captures were given: nothing was measured".to_owned());
+    }
+    // A dry run reaches no effect, and needs no ledger.
+    if grounds.journal.ledger.is_none() && decisions.plan.mode != DRY_RUN {
+        reasons.push("there is no ledger: nothing says what was done".to_owned());
+    }
+    reasons.extend(grounds.journal.faults.iter().map(|fault| format!("the journal: {fault}")));
+    let recorded: BTreeSet<String> =
+        grounds.approvals.iter().map(|approval| Digest::of(approval.text.as_bytes()).to_string()).collect();
+    for done in input.done {
+        if done.outcome == DoneOutcome::Interrupted {
+            reasons.push(format!("`{}` began, and its end is not recorded", done.id));
+        }
+        if done.policies_sha256.as_ref() != Some(&decisions.policies.sha256) {
+            reasons.push(format!("`{}` was decided by another policy bundle", done.id));
+        }
+        for used in done.approvals.iter().filter(|used| !recorded.contains(&used.sha256)) {
+            reasons.push(format!("the approval `{}`, which `{}` used, is not there", used.id, done.id));
+        }
+        if !captures.is_none_or(|captures| is_within(done, captures)) {
+            reasons.push(format!("`{}` ran outside of the observed time", done.id));
+        }
+    }
+    reasons
+}
+
+/// Whether an action ran while both ends of its time were observed.
+fn is_within(done: &DoneRow, (baseline, last): (&CaptureRecord, &CaptureRecord)) -> bool {
+    let at = Timestamp::parse;
+    let ended = done.finished_at.as_deref().unwrap_or(&done.started_at);
+    match (at(&baseline.capture.finished_at), at(&done.started_at), at(ended), at(&last.capture.started_at)) {
+        (Some(from), Some(began), Some(ended), Some(until)) => from <= began && began <= ended && ended <= until,
+        _ => false,
+    }
+}
+
+/// The mode of plans that reach no effect.
+const DRY_RUN: &str = "dry_run";

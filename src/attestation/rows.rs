@@ -1,0 +1,294 @@
+//! The rows of a report's tables, each with what supports it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What became of one observed thing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ObservedStatus {
+    /// It is the same, and nothing was done to it in between.
+    Unchanged,
+    /// It grew within its declared bound.
+    Tolerated,
+    /// It changed exactly as actions that were allowed and done declare.
+    Expected,
+    /// It cannot be known.
+    Unknown,
+    /// It changed, and nothing that was allowed explains it.
+    Changed,
+}
+
+impl ObservedStatus {
+    /// The status as people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unchanged => "UNCHANGED",
+            Self::Tolerated => "TOLERATED",
+            Self::Expected => "EXPECTED",
+            Self::Unknown => "UNKNOWN",
+            Self::Changed => "CHANGED",
+        }
+    }
+}
+
+/// One observed thing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct ObservedRow {
+    /// The observation's id.
+    pub id: String,
+    /// What became of it.
+    pub status: ObservedStatus,
+    /// What it came to at the baseline.
+    pub baseline: String,
+    /// What it came to at the end.
+    #[serde(rename = "final")]
+    pub last: String,
+    /// Why the status is what it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// The actions whose declared effect it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explained_by: Vec<String>,
+}
+
+/// What a row of the forbidden-action table is made from: one ban of the bundle.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Ban {
+    /// The policy's `@id`.
+    pub id: String,
+    /// Its `@title`.
+    pub title: String,
+    /// `absolute`, `approval` or `precondition`.
+    pub tier: BanTier,
+    /// The gate that lifts it, or the gap that closes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted_by: Option<String>,
+    /// Its `@evidence`.
+    pub observations: Vec<String>,
+    /// Its `@presupposes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presupposes: Option<String>,
+}
+
+/// What can lift a ban.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BanTier {
+    /// Nothing.
+    Absolute,
+    /// An approval.
+    Approval,
+    /// A closed gap.
+    Precondition,
+}
+
+/// One row of the forbidden-action table.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ForbiddenRow {
+    /// The ban.
+    #[serde(flatten)]
+    pub ban: Ban,
+    /// Whether it was done.
+    pub status: ForbiddenStatus,
+    /// What the status rests on.
+    pub basis: RowBasis,
+    /// The rows of the plan that it denied.
+    pub denied: Vec<String>,
+    /// The rows of the plan that were done while an approval lifted it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifted: Vec<String>,
+    /// Each observation that can confirm or refute it, with what became of it.
+    pub evidence: Vec<EvidenceRow>,
+    /// Why, in one line.
+    pub because: String,
+}
+
+/// One observation that supports a row.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct EvidenceRow {
+    /// As `@evidence` names it.
+    pub observation: String,
+    /// What became of it.
+    pub status: ObservedStatus,
+    /// What it came to at the end.
+    #[serde(rename = "final")]
+    pub last: String,
+}
+
+/// Whether something forbidden was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ForbiddenStatus {
+    /// An intent was denied, and it was measured that nothing came of it.
+    NotDone,
+    /// Nobody intended it.
+    NotAttempted,
+    /// What would have had to be done before was not done.
+    NotApplicable,
+    /// It was done.
+    Done,
+    /// It was done, and an approval had lifted the ban.
+    DoneWithApproval,
+    /// Its observation was not made.
+    Unknown,
+}
+
+impl ForbiddenStatus {
+    /// The status as people read it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotDone => "NOT DONE",
+            Self::NotAttempted => "NOT ATTEMPTED",
+            Self::NotApplicable => "N/A",
+            Self::Done => "DONE",
+            Self::DoneWithApproval => "DONE WITH APPROVAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// What a status rests on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RowBasis {
+    /// Captures signed by an observer who is no party to the run.
+    Measured,
+    /// It follows from other rows.
+    Derived,
+    /// The word of the run itself: unsigned captures, or nothing that can be observed.
+    SelfReported,
+    /// Nothing.
+    Absent,
+}
+
+impl RowBasis {
+    /// The basis as people read it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Derived => "derived",
+            Self::SelfReported => "self-reported",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// One action that began.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct DoneRow {
+    /// The row of the plan.
+    pub id: String,
+    /// Who did it.
+    pub principal: String,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// When it ended; none where that is not recorded.
+    pub finished_at: Option<String>,
+    /// How it ended.
+    pub outcome: DoneOutcome,
+    /// What the command ended with.
+    pub exit_status: Option<i32>,
+    /// The exact command.
+    pub argv: Vec<String>,
+    /// The approvals used up for it.
+    pub approvals: Vec<UsedApproval>,
+    /// Sha-256 of the bundle that judged it at the moment of use.
+    pub policies_sha256: Option<String>,
+    /// Sha-256 of the facts it was judged by.
+    pub facts_sha256: Option<String>,
+    /// What it declares to change: counters and by how much, by observation; no counter means in whatever way.
+    pub expects: BTreeMap<String, BTreeMap<String, i64>>,
+}
+
+/// How an action ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DoneOutcome {
+    /// Its command ended with 0.
+    Finished,
+    /// Its command failed.
+    Failed,
+    /// Its end is not recorded.
+    Interrupted,
+}
+
+/// An approval that an action used up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct UsedApproval {
+    /// Its own id.
+    pub id: String,
+    /// The gate it opened.
+    pub gate: String,
+    /// Sha-256 over its exact bytes.
+    pub sha256: String,
+}
+
+/// Where evidence and decisions do not fit each other.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Contradiction {
+    /// For machines.
+    pub kind: ContradictionKind,
+    /// The rows of the plan, the observation or the ban it is about.
+    pub about: Vec<String>,
+    /// For people.
+    pub text: String,
+}
+
+/// How evidence and decisions do not fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContradictionKind {
+    /// Something changed, and nothing that was allowed explains it.
+    UnexplainedChange,
+    /// What a done action declares to change did not change.
+    EffectAbsent,
+    /// It changed otherwise than declared.
+    EffectDiffers,
+    /// A denied action is in the journal.
+    DeniedAndDone,
+    /// An action that the plan does not have is in the journal.
+    NotInPlan,
+    /// A switch does not stand where it must at the end.
+    LeftOn,
+}
+
+/// What a reader must not overlook.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Disclosure {
+    /// For machines.
+    pub kind: DisclosureKind,
+    /// For people.
+    pub text: String,
+}
+
+/// What is disclosed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DisclosureKind {
+    /// An emergency gate was open.
+    Mark,
+    /// A gap is open.
+    OpenGap,
+    /// A gap will be asked for at the moment of use.
+    DeferredGap,
+    /// Something could not be measured.
+    Unknown,
+    /// Something grew within its declared bound.
+    Tolerated,
+    /// An action that began did not end well.
+    Failed,
+    /// Something changed as declared, without a bound.
+    Unbounded,
+    /// Something rests on the run's own word.
+    SelfReported,
+    /// Something is not signed or not chained.
+    Unsigned,
+}

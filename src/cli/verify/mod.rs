@@ -1,0 +1,197 @@
+//! `cutter verify`: checks statements and envelopes offline, and derives again what they claim.
+
+mod against;
+
+use super::common::{BundleArguments, Format, OutputArguments, parse_time, system_time, unsupported};
+use super::trust::TrustArguments;
+use super::{Exit, Outcome, no_json};
+use crate::digest::Digest;
+use crate::ledger::{Chain, DirectoryLedger, Head, Ledger as _};
+use crate::problem::{Problem, Problems};
+use crate::render;
+use crate::time::Timestamp;
+use crate::trust::{SignatureFile, judge_bundle};
+use against::Against;
+use clap::Args;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// Statements with `FILE.sig` or `FILE.<name>.sig` beside them, or DSSE envelopes
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// How many different signers each must have
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    threshold: u64,
+    /// Judge signatures as of this time [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_time)]
+    verify_time: Option<Timestamp>,
+    /// Decide every row again by this bundle, which must be signed
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// The configuration of that bundle
+    #[arg(long, value_name = "FILE", default_value = "cutter.toml", requires = "policies")]
+    config: PathBuf,
+    /// The plan that it must be about
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// The baseline that it must rest on
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// The final capture that it must rest on
+    #[arg(long = "final", value_name = "FILE")]
+    last: Option<PathBuf>,
+    /// The files come one after the other in a chain, each naming the one before it
+    #[arg(long)]
+    chain: bool,
+    /// The ledger in whose chain each must stand
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
+    /// The head of that ledger's chain, as it was published
+    #[arg(long, value_name = "SHA256", value_parser = super::ledger::digest, requires_all = ["length", "ledger"])]
+    head: Option<Digest>,
+    /// The length that was published with it
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), requires_all = ["head", "ledger"])]
+    length: Option<u64>,
+}
+
+/// What was checked, version 1.
+#[derive(Serialize)]
+pub struct Verification {
+    version: u32,
+    /// When signatures are judged.
+    time: String,
+    files: Vec<Verified>,
+}
+
+/// What became of one file.
+#[derive(Serialize)]
+pub struct Verified {
+    file: String,
+    /// Sha-256 over the statement.
+    sha256: String,
+    /// The verdict that it states.
+    verdict: String,
+    /// The accepted signers, sorted.
+    signers: Vec<String>,
+    /// What was checked and holds.
+    holds: Vec<String>,
+    /// What a reader must know of what was not asked for.
+    noted: Vec<String>,
+    /// What does not hold, each with its field.
+    faults: Vec<String>,
+    /// What could not be checked.
+    unchecked: Vec<String>,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
+        let against = self.against()?;
+        let mut files = Vec::new();
+        let mut before: Option<String> = None;
+        for path in &self.files {
+            let (text, signers, faults) = against.signed(path)?;
+            let mut verified = against.judge(path, &text, signers, faults)?;
+            let digest = Digest::of(text.as_bytes()).to_string();
+            if self.chain
+                && let Some(before) = before.replace(digest)
+            {
+                let named = serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
+                let named = named.pointer("/predicate/previous").and_then(serde_json::Value::as_str);
+                match named == Some(before.as_str()) {
+                    true => verified.holds.push("it names the file before it".to_owned()),
+                    false => verified
+                        .faults
+                        .push("predicate.previous: it is not the digest of the file before it".to_owned()),
+                }
+            }
+            files.push(verified);
+        }
+        let exit = if files.iter().any(|file| !file.faults.is_empty()) {
+            Exit::Untrusted
+        } else if files.iter().any(|file| !file.unchecked.is_empty()) {
+            Exit::Unmeasured
+        } else {
+            Exit::Authorized
+        };
+        let verification = Verification { version: 1, time: against.now.to_string(), files };
+        let text = match output.format {
+            Format::Table => verification.text(),
+            Format::Json => render::json::document(&verification).map_err(no_json)?,
+            other => return Err(unsupported(other, "verify").into()),
+        };
+        Ok((text, exit))
+    }
+
+    /// Reads everything that the files are checked against.
+    fn against(&self) -> Result<Against<'_>, Problems> {
+        let mut problems = Problems::new();
+        let trust = problems.absorb(self.trust.load());
+        let revocations = problems.absorb(self.trust.revocations());
+        let now = match self.verify_time {
+            Some(time) => time,
+            None => system_time()?,
+        };
+        let bundle = match &self.policies {
+            Some(folder) => {
+                let arguments = BundleArguments::of(folder, &self.config);
+                problems
+                    .absorb(arguments.load().map(|(bundle, config)| Some((bundle, config.unwrap_or_default()))))
+                    .flatten()
+            }
+            None => None,
+        };
+        let chain = self.ledger.as_ref().and_then(|path| problems.absorb(self.read_chain(path)));
+        let (Some(trust), Some(revocations), true) = (trust, revocations, problems.is_empty()) else {
+            return Err(problems);
+        };
+        let bundle = match (&self.policies, bundle) {
+            (Some(folder), Some((bundle, config))) => {
+                let signature = SignatureFile::beside(folder)?;
+                let signer = judge_bundle(&trust, bundle.listing(), &signature, &revocations, now)?;
+                Some((bundle, config, signer.principal))
+            }
+            _ => None,
+        };
+        Ok(Against { arguments: self, trust, revocations, now, bundle, chain })
+    }
+
+    /// The chain of a ledger; one that does not hold is not checked against.
+    fn read_chain(&self, path: &Path) -> Result<Chain, Problems> {
+        let ledger = DirectoryLedger::new(path);
+        let id = ledger.id()?.ok_or_else(|| Problem::failure(format!("there is no ledger at `{}`", path.display())))?;
+        let chain = Chain::read(&id, &ledger.attestations()?);
+        let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
+        let missing = published.and_then(|published| chain.missing(&published));
+        let mut problems = Problems::new();
+        for fault in chain.faults.iter().chain(&missing) {
+            problems.push(
+                Problem::untrusted(format!("the chain of `{}` does not hold: {fault}", path.display()))
+                    .help("compare the ledger with a copy that somebody else keeps"),
+            );
+        }
+        problems.or(chain)
+    }
+}
+
+impl Verification {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for file in &self.files {
+            let lines = |name: &str, lines: &[String]| -> String {
+                lines.iter().map(|line| format!("{name:<10}{}\n", render::printable(line))).collect()
+            };
+            text.push_str(&format!("file      {}\nsha256    {}\n", render::printable(&file.file), file.sha256));
+            text.push_str(&lines("holds", &file.holds));
+            text.push_str(&lines("note", &file.noted));
+            text.push_str(&lines("unchecked", &file.unchecked));
+            text.push_str(&lines("FAULT", &file.faults));
+            let state = if file.faults.is_empty() { file.verdict.as_str() } else { "not to be believed" };
+            text.push_str(&format!("verdict   {state}\n"));
+        }
+        text
+    }
+}

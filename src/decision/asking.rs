@@ -1,0 +1,78 @@
+//! One asking of Cedar, and the policies that it is asked with: all that can match an action, and with tiers set aside.
+
+use crate::policy::annotations::Tier;
+use crate::policy::{BundlePolicy, PolicyBundle};
+use cedar_policy::{ActionConstraint, Authorizer, Decision, Entities, EntityUid, PolicySet, Request};
+
+/// What one asking of Cedar answered.
+pub(crate) struct Answer {
+    pub(crate) allow: bool,
+    /// Policies that decided, sorted.
+    pub(crate) policies: Vec<String>,
+    pub(crate) errors: Vec<String>,
+}
+
+/// The policies that can match one action: all of them, and with tiers set aside.
+pub(crate) struct Slice {
+    pub(crate) full: PolicySet,
+    /// Without the approval and the precondition tier.
+    pub(super) bare: PolicySet,
+    /// Without the precondition tier.
+    pub(super) approvals: PolicySet,
+}
+
+impl Slice {
+    pub(crate) fn of(bundle: &PolicyBundle, action: &EntityUid, entities: &Entities) -> Self {
+        let matching: Vec<&BundlePolicy> = bundle
+            .policies()
+            .iter()
+            .filter(|policy| match policy.policy.action_constraint() {
+                ActionConstraint::Any => true,
+                ActionConstraint::Eq(uid) => uid == *action,
+                ActionConstraint::In(uids) => {
+                    uids.iter().any(|uid| uid == action || entities.is_ancestor_of(uid, action))
+                }
+            })
+            .collect();
+        let set = |keep: &dyn Fn(Option<&Tier>) -> bool| {
+            let kept = matching.iter().filter(|policy| keep(policy.annotations.tier.as_ref()));
+            // The bundle joined the same policies before, so that ids cannot collide.
+            PolicySet::from_policies(kept.map(|policy| policy.policy.clone())).unwrap_or_default()
+        };
+        Self {
+            full: set(&|_| true),
+            bare: set(&|tier| !matches!(tier, Some(Tier::Approval(_) | Tier::Precondition(_)))),
+            approvals: set(&|tier| !matches!(tier, Some(Tier::Precondition(_)))),
+        }
+    }
+}
+
+pub(crate) fn ask(authorizer: &Authorizer, request: &Request, policies: &PolicySet, entities: &Entities) -> Answer {
+    let response = authorizer.is_authorized(request, policies, entities);
+    let mut deciding: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+    let mut errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
+    deciding.sort();
+    errors.sort();
+    Answer { allow: response.decision() == Decision::Allow, policies: deciding, errors }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cedar_policy::{Context, Schema};
+
+    #[test]
+    fn a_ban_that_reads_a_missing_attribute_is_an_error_and_no_silence() {
+        let schema =
+            Schema::from_cedarschema_str("entity A; action a appliesTo { principal: A, resource: A };").unwrap().0;
+        let policies: PolicySet =
+            "permit (principal, action, resource); forbid (principal, action, resource) when { context.nothing };"
+                .parse()
+                .unwrap();
+        let (a, action) = ("A::\"a\"".parse::<EntityUid>().unwrap(), "Action::\"a\"".parse::<EntityUid>().unwrap());
+        let request = Request::new(a.clone(), action, a, Context::empty(), Some(&schema)).unwrap();
+        let answer = ask(&Authorizer::new(), &request, &policies, &Entities::empty());
+        // Cedar allows; the error is what makes such a row indeterminate.
+        assert!(answer.allow && answer.errors.len() == 1, "{:?}", answer.errors);
+    }
+}
