@@ -129,7 +129,7 @@ pub fn doubts(
             Some(digest) => ledger.used(digest, &done.id)?,
             None => None,
         };
-        if !known.is_some_and(|known| known.run == run) {
+        if known.is_none_or(|known| known.run != run) {
             doubts.push(format!("the ledger knows no use of the approval `{}` for `{}`", used.id, done.id));
         }
     }

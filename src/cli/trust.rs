@@ -18,7 +18,7 @@ pub struct TrustArguments {
     /// [default: /etc/cutter/trusted_signers]
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// Keys that lost the right to sign [default: /etc/cutter/revoked_keys, where it exists]
+    /// More keys that lost the right to sign, beside those of `revoked_keys` in the folder of the trust root
     #[arg(long, value_name = "FILE")]
     revoked: Option<PathBuf>,
 }
@@ -58,12 +58,19 @@ impl TrustArguments {
         }
     }
 
-    /// The keys that lost the right to sign.
+    /// The keys that lost the right to sign: a command line can add to them, and never give a right back.
     pub fn revocations(&self) -> Result<Revocations, Problems> {
-        let default = PathBuf::from(DEFAULT_REVOKED);
-        match self.revoked.clone().or_else(|| default.exists().then_some(default)) {
-            Some(path) => Revocations::parse(&files::read(&path)?),
-            None => Ok(Revocations::none()),
+        let beside = self.path().with_file_name(REVOKED);
+        let standing = match beside.symlink_metadata().is_ok() {
+            true => {
+                let source = trust::guarded::read(&beside, "the list of revoked keys");
+                source.and_then(|source| Revocations::parse(&source)).map_err(Problems::as_untrusted)?
+            }
+            false => Revocations::none(),
+        };
+        match &self.revoked {
+            Some(path) => Ok(standing.joined(Revocations::parse(&files::read(path)?)?)),
+            None => Ok(standing),
         }
     }
 
@@ -72,4 +79,4 @@ impl TrustArguments {
     }
 }
 
-const DEFAULT_REVOKED: &str = "/etc/cutter/revoked_keys";
+const REVOKED: &str = "revoked_keys";

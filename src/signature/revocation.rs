@@ -40,6 +40,13 @@ impl Revocations {
         problems.or(Self(keys))
     }
 
+    /// The keys of both lists.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// Whether this key is revoked.
     pub fn contains(&self, key: Fingerprint) -> bool {
         self.0.contains(&key)

@@ -112,6 +112,20 @@ fn a_revoked_key_is_untrusted_for_the_bundle_and_the_plan() {
 }
 
 #[test]
+fn no_command_line_gives_a_revoked_key_its_right_back() {
+    let scene = Scene::signed();
+    std::fs::write(scene.safe("revoked_keys"), scene.read("sovereign.pub")).unwrap();
+    scene.verify_bundle().is_untrusted("was revoked");
+    let trust = format!("--trust {} --revoked mallory.pub", scene.trust_path().display());
+    scene.cutter(&format!("bundle verify {trust}")).is_untrusted("was revoked");
+    scene.cutter(&format!("plan verify {PLAN} {trust}")).is_untrusted("was revoked");
+    // A list that others can change is no list.
+    std::fs::write(scene.safe("revoked_keys"), "").unwrap();
+    crate::scene::mode(&scene.safe("revoked_keys"), 0o666);
+    scene.verify_bundle().is_untrusted("others than root may write");
+}
+
+#[test]
 fn a_file_added_after_signing_is_untrusted_wherever_it_lies() {
     for name in ["policies/zz.cedar", "policies/.hidden", "policies/invariants/zz.cedar", "policies/notes.txt"] {
         let scene = Scene::signed();
