@@ -216,6 +216,44 @@ const CASES: &[Case] = &[
         stderr: &["names the unknown gate `SG1`"],
     },
     Case {
+        says: "a ban that presupposes one that is not there",
+        spoil: |w| {
+            w.replace("policies/00-seed-report.cedar", "@presupposes(\"no-switch-on-", "@presupposes(\"no-swich-on-")
+        },
+        exit: 3,
+        stderr: &["presupposes `no-swich-on-without-approval`", "did you mean `no-switch-on-without-approval`?"],
+    },
+    Case {
+        says: "a ban that presupposes itself",
+        spoil: |w| {
+            w.replace(
+                "policies/00-seed-report.cedar",
+                "@presupposes(\"no-switch-on-without-approval\")",
+                "@presupposes(\"no-switch-left-on\")",
+            )
+        },
+        exit: 3,
+        stderr: &["policy `no-switch-left-on` presupposes `no-switch-left-on`, which is no other ban"],
+    },
+    Case {
+        says: "a permit that presupposes",
+        spoil: |w| {
+            w.replace(
+                "policies/permits.cedar",
+                "@id(\"executor-does-its-work\")",
+                "@id(\"executor-does-its-work\") @presupposes(\"no-ddl\")",
+            )
+        },
+        exit: 3,
+        stderr: &["is a permit with `@presupposes`"],
+    },
+    Case {
+        says: "an effect that expects neither a number nor a place",
+        spoil: |w| w.replace("cutter.toml", "{ inserted = 1 }", "{ inserted = true }"),
+        exit: 3,
+        stderr: &["cutter.toml", "a whole number, or where in the row's context it stands"],
+    },
+    Case {
         says: "an unknown annotation",
         spoil: |w| w.replace("policies/approvals.cedar", "@severity(", "@severty("),
         exit: 3,
