@@ -2,6 +2,8 @@
 
 use crate::companion::{DOCUMENTS, INSERT, Witness, compare, inspected, logical, witnessed};
 use crate::scene::{EVIDENCE, Scene, remarkable, row, status};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 #[test]
 fn where_nothing_is_done_the_level_witness_is_reached() {
@@ -73,6 +75,39 @@ fn a_relation_that_the_log_does_not_tell_of_keeps_the_level_down() {
     assert_eq!((exit, &comparison["level"]["reached"]), (0, &"net".into()), "{comparison:#}");
     assert!(row(&comparison, "witness:record")["because"].to_string().contains("it is not logged"));
     assert!(shown.contains("unlogged  public.knowledge_documents"), "{shown}");
+}
+
+#[test]
+fn a_record_that_lies_on_two_pages_of_the_log_is_seen_though_only_one_of_them_is_on_the_disk() {
+    let scene = inspected();
+    let witness = Witness::start(&scene);
+    let mut writer = scene.server.connect("postgres", "directus");
+    // Nothing but the log tells of it.
+    writer.batch_execute("SET track_counts = off; CHECKPOINT; BEGIN; SELECT pg_current_xact_id()").unwrap();
+    let mut number = |sql: &str| -> i64 { writer.query_one(sql, &[]).unwrap().get(0) };
+    number(
+        "SELECT (pg_logical_emit_message(false, 'x', repeat('x', 16384 - 400 - p.used)) - '0/0')::bigint
+         FROM (SELECT mod(pg_current_wal_insert_lsn() - '0/0', 8192)::int AS used) AS p",
+    );
+    let begins = number("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint");
+    number(
+        "INSERT INTO public.knowledge_documents (slug, title, body, metadata, relevance)
+         SELECT 'x', 'x', string_agg(md5(i::text), ''), '{}', 1 FROM generate_series(1, 40) AS i RETURNING 1::bigint",
+    );
+    // The server's writer brings whole pages to the disk, and so the record's first part.
+    let started = Instant::now();
+    while number("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint") <= begins {
+        assert!(started.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(50));
+    }
+    let flushed = number("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint");
+    assert!(flushed % 8192 == 0 && flushed - begins < 1000, "{begins} {flushed}");
+    witness.rest();
+    writer.batch_execute("ROLLBACK").unwrap();
+    witness.rest();
+    let (exit, shown) = witness.end("TERM");
+    assert_eq!(exit, Some(6), "{shown}");
+    assert!(shown.contains("1 insert") && !shown.contains("UNKNOWN"), "{shown}");
 }
 
 #[test]
