@@ -111,6 +111,28 @@ fn a_record_that_lies_on_two_pages_of_the_log_is_seen_though_only_one_of_them_is
 }
 
 #[test]
+fn a_partition_that_is_not_logged_keeps_the_level_down() {
+    let scene = logical();
+    scene.server.execute(
+        "CREATE TABLE public.parted (id int) PARTITION BY LIST (id);
+         CREATE TABLE public.parted_1 PARTITION OF public.parted FOR VALUES IN (1);
+         CREATE UNLOGGED TABLE public.parted_2 PARTITION OF public.parted FOR VALUES IN (2);
+         GRANT SELECT ON public.parted, public.parted_1, public.parted_2 TO cutter_observe",
+    );
+    scene.write("cutter.toml", &scene.config("cutter_observe", &format!("{EVIDENCE}{PARTED}")));
+    let (_, comparison, shown) = witnessed(
+        &scene,
+        "SET track_counts = off; INSERT INTO public.parted VALUES (2); DELETE FROM public.parted WHERE id = 2",
+    );
+    let because = row(&comparison, "witness:record")["because"].to_string();
+    assert_eq!(comparison["level"]["reached"], "net", "{comparison:#}");
+    assert!(because.contains("its partition or child public.parted_2 is not logged"), "{because}");
+    assert!(shown.contains("unlogged  public.parted"), "{shown}");
+}
+
+const PARTED: &str = "\n[evidence.relations.\"public.parted\"]\n";
+
+#[test]
 fn declared_growth_stays_tolerated_and_an_update_does_not() {
     let tolerate = format!("{EVIDENCE}\n[[evidence.tolerate]]\nid = \"{DOCUMENTS}\"\ngrowth = 1\nwhy = \"reports\"\n
 [[evidence.tolerate]]\nid = \"database:sequences\"\nvalue = \"public.knowledge_documents_id_seq\"\ngrowth = 1\nwhy = \"reports\"\n");

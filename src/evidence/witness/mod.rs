@@ -88,7 +88,7 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
     let mut relations: BTreeMap<String, String> =
         task.settings.relations.keys().map(|name| (name.clone(), "there is no such relation".to_owned())).collect();
     let names: Vec<&str> = relations.keys().map(String::as_str).collect();
-    for row in snapshot.query(KINDS, &[&names])? {
+    for row in snapshot.query(&format!("{}{KINDS}", parts::TABLES), &[&names])? {
         if let (Ok(name), Ok(kind)) = (row.try_get::<_, String>(0), row.try_get::<_, Option<String>>(1)) {
             relations.insert(name, kind.unwrap_or_else(|| LOGGED.to_owned()));
         }
@@ -215,9 +215,11 @@ fn look(
 /// A sign of life at least so often.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// Why the log does not tell of a relation; nothing where it does.
+/// Why the log does not tell of a relation or of one that inherits from it; nothing where it does.
 const KINDS: &str = "
-SELECT n.nspname || '.' || c.relname,
-       CASE WHEN c.relpersistence <> 'p' THEN 'it is not logged'
-            WHEN c.relkind NOT IN ('r', 'p', 'm') THEN 'it holds no rows of its own' END
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = ANY ($1)";
+SELECT w.name,
+       min(CASE WHEN c.relpersistence = 'p' AND c.relkind IN ('r', 'p', 'm') THEN NULL
+                ELSE CASE WHEN n.nspname || '.' || c.relname = w.name THEN 'it'
+                          ELSE 'its partition or child ' || n.nspname || '.' || c.relname END
+                     || CASE WHEN c.relpersistence <> 'p' THEN ' is not logged' ELSE ' holds no rows of its own' END END)
+FROM wanted w JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.relnamespace GROUP BY 1";

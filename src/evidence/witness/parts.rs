@@ -87,7 +87,7 @@ SELECT CASE WHEN pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() THEN 
 FROM pg_settings WHERE name = 'wal_writer_delay'";
 
 /// Watched relations and all that inherit from them: the name watched, and the number of the table itself.
-const TABLES: &str = "
+pub const TABLES: &str = "
 WITH RECURSIVE wanted AS (
     SELECT n.nspname || '.' || c.relname AS name, c.oid
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
