@@ -55,10 +55,25 @@ impl Arguments {
             now: &system_time,
             stop: &|| self.reason(&signals, began),
         };
-        watch(&task, &mut |line| journal.add(&serde_json::to_string(line).map_err(no_json)?))?;
+        let mut written = String::new();
+        watch(&task, &mut |line| {
+            let line = serde_json::to_string(line).map_err(no_json)?;
+            journal.add(&line)?;
+            written.push_str(&line);
+            written.push('\n');
+            Ok(())
+        })?;
+        // Somebody else may have put another file in its place; only what was written here is vouched for.
         let source = files::read(&self.record)?;
+        if source.text() != written {
+            return Err(Problem::untrusted(format!("`{}` is not what the witness wrote", source.name()))
+                .help(
+                    "somebody changed or replaced it during the run; nothing was signed, and the record proves nothing",
+                )
+                .into());
+        }
         if let Some(seal) = seal {
-            seal.sign(source.text().as_bytes())?;
+            seal.sign(written.as_bytes())?;
         }
         let record = WitnessRecord::parse(&source)?;
         let text = match output.format {
