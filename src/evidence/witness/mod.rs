@@ -40,6 +40,7 @@ struct Watching {
     part: Box<dyn Part>,
     since: String,
     failed: Option<String>,
+    is_over: bool,
 }
 
 /// Watches until it is told to stop; each line is handed to `write` before the next look, and has to be durable then.
@@ -49,7 +50,7 @@ pub fn watch(task: &Watch<'_>, write: &mut dyn FnMut(&Line) -> Result<(), Proble
     task.settings.check()?;
     let mut session = task.access.open()?;
     let (counted, functions) = capture::counted(task.settings);
-    let watched = Watched { settings: task.settings, counted, functions };
+    let watched = Watched { access: task.access, settings: task.settings, counted, functions };
     let opened = open(task, &mut session, &watched);
     let (opened, mut parts) = opened.map_err(|error| error.problem("the witness cannot begin"))??;
     let mut snapshot = opened.snapshot.clone();
@@ -81,7 +82,7 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
             blind_to: part.blind_to().to_owned(),
         });
         if off.is_none() {
-            watching.push(Watching { part, since: String::new(), failed: None });
+            watching.push(Watching { part, since: String::new(), failed: None, is_over: false });
         }
     }
     let mut snapshot = session.begin()?;
@@ -177,7 +178,7 @@ fn look(
         Err(problem) => return Ok(Err(problem)),
     };
     let at = began.to_string();
-    for watching in parts {
+    for watching in parts.iter_mut().filter(|watching| !watching.is_over) {
         if !moved && watching.part.follows_snapshot() && watching.failed.is_none() {
             watching.since.clone_from(&at);
             continue;
@@ -203,9 +204,12 @@ fn look(
                 watching.since = since.unwrap_or(began).to_string();
             }
             Err(error) if error.is_final() => return Err(error),
-            Err(error) => watching.failed = Some(error.to_string()),
+            Err(error) => {
+                watching.failed = Some(error.to_string());
+                watching.is_over = watching.part.ends_with_a_failure();
+            }
         }
-        if let Some(reason) = watching.failed.take_if(|_| is_last) {
+        if let Some(reason) = watching.failed.take_if(|_| is_last || watching.is_over) {
             lines.push(Line::Blind(Blind { at: at.clone(), part: Some(watching.part.name().to_owned()), reason }));
         }
     }
