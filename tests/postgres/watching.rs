@@ -14,7 +14,7 @@ fn left_on_the_server(scene: &Scene) -> i64 {
 
 #[test]
 fn every_way_of_ending_it_in_order_writes_a_last_line() {
-    let scene = Scene::new();
+    let scene = logical();
     for (signal, more, reason) in [
         ("TERM", &[][..], "SIGTERM"),
         ("INT", &[], "SIGINT"),
@@ -33,6 +33,19 @@ fn every_way_of_ending_it_in_order_writes_a_last_line() {
         assert_eq!((&last["line"], &last["reason"]), (&"closed".into(), &reason.into()));
         std::fs::remove_file(scene.folder.path().join("w.ndjson")).unwrap();
     }
+}
+
+#[test]
+fn it_is_not_content_where_no_part_sees_every_change_or_a_catalog_was_written() {
+    let scene = Scene::new();
+    let (exit, shown) = Witness::start(&scene).end("TERM");
+    assert!(exit == Some(7) && !shown.contains("table:"), "{shown}");
+    let scene = logical();
+    let witness = Witness::start(&scene);
+    scene.server.execute("CREATE ROLE somebody");
+    witness.rest();
+    let (exit, shown) = witness.end("TERM");
+    assert!(exit == Some(7) && shown.contains("table:pg_authid") && !shown.contains("relation:"), "{shown}");
 }
 
 #[test]
