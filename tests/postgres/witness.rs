@@ -172,6 +172,40 @@ fn what_happened_before_the_baseline_or_after_the_end_is_none_of_the_run() {
 }
 
 #[test]
+fn what_was_seen_is_placed_by_the_clock_of_the_server_and_by_that_of_no_host() {
+    let scene = logical();
+    let witness = Witness::start(&scene);
+    scene.capture("a.json");
+    witness.rest();
+    let sql = format!("SET track_counts = off; {INSERT}; DELETE FROM public.knowledge_documents WHERE slug = 'x'");
+    scene.server.execute(&sql);
+    witness.rest();
+    scene.capture("b.json");
+    witness.rest();
+    witness.end("TERM");
+    // The host that captured is ten minutes behind.
+    for name in ["a.json", "b.json"] {
+        scene.edit(name, |capture| {
+            for time in ["started_at", "finished_at"] {
+                let told: jiff::Timestamp = capture[time].as_str().unwrap().parse().unwrap();
+                capture[time] = (told - Duration::from_secs(600)).to_string().into();
+            }
+        });
+    }
+    let (_, comparison) = compare(&scene);
+    let documents = row(&comparison, DOCUMENTS);
+    assert!(
+        documents["because"].to_string().contains("the witness saw by its slot: 1 delete, 1 insert"),
+        "{documents}"
+    );
+    assert_eq!((&documents["status"], status(&comparison, "witness:record")), (&"CHANGED".into(), "UNCHANGED"));
+    // A capture that does not tell that clock cannot be placed.
+    scene.edit("a.json", |capture| drop(capture["database"].as_object_mut().unwrap().remove("opened_at")));
+    let (_, comparison) = compare(&scene);
+    assert_eq!((status(&comparison, "witness:record"), status(&comparison, DOCUMENTS)), ("UNKNOWN", "UNKNOWN"));
+}
+
+#[test]
 fn a_configuration_that_asks_for_a_witness_is_not_content_without() {
     let scene = logical();
     let evidence = EVIDENCE.replace("[evidence]\n", "[evidence]\nlevel = \"witness\"\n");

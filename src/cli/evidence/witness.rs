@@ -2,7 +2,7 @@
 
 use super::signed::Seal;
 use super::{access, configuration};
-use crate::cli::common::{Format, OutputArguments, system_time, unsupported};
+use crate::cli::common::{Format, OutputArguments, unsupported};
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::witness::{Watch, WitnessRecord, watch};
 use crate::problem::Problem;
@@ -53,7 +53,6 @@ impl Arguments {
             access: &access,
             config: digest,
             rest: Duration::from_millis(self.every),
-            now: &system_time,
             stop: &|| self.reason(&signals, began),
         };
         let mut written = String::new();

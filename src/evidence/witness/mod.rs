@@ -29,10 +29,15 @@ pub struct Watch<'a> {
     pub config: Digest,
     /// How long to rest between two looks.
     pub rest: Duration,
-    /// The clock.
-    pub now: &'a dyn Fn() -> Result<Timestamp, Problem>,
     /// Why to end, once there is a reason.
     pub stop: &'a dyn Fn() -> Option<String>,
+}
+
+/// How far the witness has looked.
+struct Position {
+    /// By the server's clock.
+    at: Timestamp,
+    snapshot: String,
 }
 
 /// A part that watches, and since when what it has not told yet may have happened.
@@ -52,20 +57,21 @@ pub fn watch(task: &Watch<'_>, write: &mut dyn FnMut(&Line) -> Result<(), Proble
     let (counted, functions) = capture::counted(task.settings);
     let watched = Watched { access: task.access, settings: task.settings, counted, functions };
     let opened = open(task, &mut session, &watched);
-    let (opened, mut parts) = opened.map_err(|error| error.problem("the witness cannot begin"))??;
-    let mut snapshot = opened.snapshot.clone();
+    let (opened, mut parts, at) = opened.map_err(|error| error.problem("the witness cannot begin"))?;
+    let mut position = Position { at, snapshot: opened.snapshot.clone() };
     write(&Line::Opened(opened))?;
-    let told = tell(task, &mut session, &watched, &mut parts, &mut snapshot, write);
+    let told = tell(task, &mut session, &watched, &mut parts, &mut position, write);
     match told {
         Ok(result) => Ok(result?),
+        // What came after the last look is not known.
         Err(error) => {
-            let at = (task.now)()?.to_string();
+            let at = position.at.to_string();
             Ok(write(&Line::Blind(Blind { at, part: None, reason: error.to_string() }))?)
         }
     }
 }
 
-type Begun = Result<(Opened, Vec<Watching>), Problem>;
+type Begun = (Opened, Vec<Watching>, Timestamp);
 
 fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Result<Begun, DatabaseError> {
     let mut records = Vec::new();
@@ -95,11 +101,10 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
         }
     }
     let record = database::identify(&mut snapshot)?;
+    drop(snapshot);
     // After everything is being watched: what comes later is not missed.
-    let at = match (task.now)() {
-        Ok(now) => now.to_string(),
-        Err(problem) => return Ok(Err(problem)),
-    };
+    let began = database::clock(session)?;
+    let at = began.to_string();
     watching.iter_mut().for_each(|watching| watching.since.clone_from(&at));
     let opened = Opened {
         version: 1,
@@ -113,7 +118,7 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
         relations,
         parts: records,
     };
-    Ok(Ok((opened, watching)))
+    Ok((opened, watching, began))
 }
 
 /// Looks until it is told to stop, and once more when counters have arrived.
@@ -122,7 +127,7 @@ fn tell(
     session: &mut Session,
     watched: &Watched<'_>,
     parts: &mut [Watching],
-    snapshot: &mut String,
+    position: &mut Position,
     write: &mut dyn FnMut(&Line) -> Result<(), Problem>,
 ) -> Result<Result<(), Problem>, DatabaseError> {
     let mut beaten = Instant::now();
@@ -136,24 +141,25 @@ fn tell(
             None => false,
         };
         let now = session.begin()?.text("SELECT pg_current_snapshot()::text")?.unwrap_or_default();
-        let moved = now != *snapshot || stop.is_some();
-        let lines = look(task, session, watched, parts, moved, stop.is_some())?;
-        let written = lines.and_then(|(at, lines)| {
-            lines.iter().try_for_each(&mut *write)?;
-            if let Some(reason) = &stop {
-                let (snapshot, reason) = (now.clone(), reason.clone());
-                return write(&Line::Closed(Closed { at, snapshot, reason, settled }));
-            }
-            if beaten.elapsed() >= BEAT {
-                beaten = Instant::now();
-                write(&Line::Beat(Beat { at, snapshot: now.clone() }))?;
-            }
-            Ok(())
-        });
+        let moved = now != position.snapshot || stop.is_some();
+        let began = database::clock(session)?;
+        let mut lines = look(session, watched, parts, began, moved, stop.is_some())?;
+        let at = began.to_string();
+        if began < position.at {
+            let reason = format!("the server's clock went back from {}", position.at);
+            lines.insert(0, Line::Blind(Blind { at: at.clone(), part: None, reason }));
+        }
+        *position = Position { at: began, snapshot: now.clone() };
+        if let Some(reason) = &stop {
+            lines.push(Line::Closed(Closed { at, snapshot: now, reason: reason.clone(), settled }));
+        } else if beaten.elapsed() >= BEAT {
+            beaten = Instant::now();
+            lines.push(Line::Beat(Beat { at, snapshot: now }));
+        }
+        let written = lines.iter().try_for_each(&mut *write);
         if written.is_err() || stop.is_some() {
             return Ok(written);
         }
-        *snapshot = now;
         let rested = Instant::now();
         while rested.elapsed() < task.rest && (task.stop)().is_none() {
             thread::sleep(Duration::from_millis(50).min(task.rest));
@@ -161,22 +167,16 @@ fn tell(
     }
 }
 
-type Told = Result<(String, Vec<Line>), Problem>;
-
-/// One look of every part; the time is that of the look's beginning, since what comes during it may be missed by it.
+/// One look of every part, which begins at `began`; what comes during it may be missed by it.
 fn look(
-    task: &Watch<'_>,
     session: &mut Session,
     watched: &Watched<'_>,
     parts: &mut [Watching],
+    began: Timestamp,
     moved: bool,
     is_last: bool,
-) -> Result<Told, DatabaseError> {
+) -> Result<Vec<Line>, DatabaseError> {
     let mut lines = Vec::new();
-    let began = match (task.now)() {
-        Ok(now) => now,
-        Err(problem) => return Ok(Err(problem)),
-    };
     let at = began.to_string();
     for watching in parts.iter_mut().filter(|watching| !watching.is_over) {
         if !moved && watching.part.follows_snapshot() && watching.failed.is_none() {
@@ -185,10 +185,7 @@ fn look(
         }
         let name = watching.part.name().to_owned();
         let found = watching.part.look(session, watched, is_last);
-        let to = match (task.now)() {
-            Ok(now) => now.to_string(),
-            Err(problem) => return Ok(Err(problem)),
-        };
+        let to = database::clock(session)?.to_string();
         match found {
             Ok(look) => {
                 watching.failed = None;
@@ -213,7 +210,7 @@ fn look(
             lines.push(Line::Blind(Blind { at: at.clone(), part: Some(watching.part.name().to_owned()), reason }));
         }
     }
-    Ok(Ok((at, lines)))
+    Ok(lines)
 }
 
 /// A sign of life at least so often.
