@@ -130,6 +130,32 @@ fn a_partition_that_is_not_logged_keeps_the_level_down() {
     assert!(shown.contains("unlogged  public.parted"), "{shown}");
 }
 
+#[test]
+fn a_partition_that_is_made_later_is_watched_and_one_that_is_not_logged_is_a_gap() {
+    for (persistence, part) in [("", "slot"), ("", "wal"), ("UNLOGGED", "")] {
+        let scene = if part == "wal" { inspected() } else { logical() };
+        scene.server.execute(
+            "CREATE TABLE public.parted (id int) PARTITION BY LIST (id); GRANT SELECT ON public.parted TO cutter_observe",
+        );
+        scene.write("cutter.toml", &scene.config("cutter_observe", &format!("{EVIDENCE}{PARTED}")));
+        let (_, comparison, shown) = witnessed(
+            &scene,
+            &format!(
+                "CREATE {persistence} TABLE public.parted_1 PARTITION OF public.parted FOR VALUES IN (1);;
+                 SET track_counts = off; INSERT INTO public.parted VALUES (1); DELETE FROM public.parted"
+            ),
+        );
+        let parted = row(&comparison, "relation:public.parted");
+        if part.is_empty() {
+            assert!(shown.contains("what the log tells of `public.parted` changed"), "{shown}");
+            assert_eq!((status(&comparison, "witness:record"), &parted["status"]), ("UNKNOWN", &"UNKNOWN".into()));
+        } else {
+            let words = format!("the witness saw by its {part}: 1 delete, 1 insert");
+            assert!(parted["status"] == "CHANGED" && parted["because"].to_string().contains(&words), "{parted}");
+        }
+    }
+}
+
 const PARTED: &str = "\n[evidence.relations.\"public.parted\"]\n";
 
 #[test]

@@ -9,7 +9,7 @@ pub use testimony::testify;
 
 use super::settings::EvidenceSettings;
 use super::{capture, counters, database};
-use crate::db::{Access, DatabaseError, Session};
+use crate::db::{Access, DatabaseError, Session, Snapshot};
 use crate::digest::Digest;
 use crate::problem::{Problem, Problems};
 use crate::time::Timestamp;
@@ -38,6 +38,8 @@ struct Position {
     /// By the server's clock.
     at: Timestamp,
     snapshot: String,
+    /// What the log tells of.
+    relations: BTreeMap<String, String>,
 }
 
 /// A part that watches, and since when what it has not told yet may have happened.
@@ -58,7 +60,7 @@ pub fn watch(task: &Watch<'_>, write: &mut dyn FnMut(&Line) -> Result<(), Proble
     let watched = Watched { access: task.access, settings: task.settings, counted, functions };
     let opened = open(task, &mut session, &watched);
     let (opened, mut parts, at) = opened.map_err(|error| error.problem("the witness cannot begin"))?;
-    let mut position = Position { at, snapshot: opened.snapshot.clone() };
+    let mut position = Position { at, snapshot: opened.snapshot.clone(), relations: opened.relations.clone() };
     write(&Line::Opened(opened))?;
     let told = tell(task, &mut session, &watched, &mut parts, &mut position, write);
     match told {
@@ -92,14 +94,7 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
         }
     }
     let mut snapshot = session.begin()?;
-    let mut relations: BTreeMap<String, String> =
-        task.settings.relations.keys().map(|name| (name.clone(), "there is no such relation".to_owned())).collect();
-    let names: Vec<&str> = relations.keys().map(String::as_str).collect();
-    for row in snapshot.query(&format!("{}{KINDS}", parts::TABLES), &[&names])? {
-        if let (Ok(name), Ok(kind)) = (row.try_get::<_, String>(0), row.try_get::<_, Option<String>>(1)) {
-            relations.insert(name, kind.unwrap_or_else(|| LOGGED.to_owned()));
-        }
-    }
+    let relations = kinds(task.settings, &mut snapshot)?;
     let record = database::identify(&mut snapshot)?;
     drop(snapshot);
     // After everything is being watched: what comes later is not missed.
@@ -119,6 +114,19 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
         parts: records,
     };
     Ok((opened, watching, began))
+}
+
+/// Each watched relation `logged`, or why the log does not tell of it.
+fn kinds(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Result<BTreeMap<String, String>, DatabaseError> {
+    let absent = |name: &String| (name.clone(), "there is no such relation".to_owned());
+    let mut relations: BTreeMap<String, String> = settings.relations.keys().map(absent).collect();
+    let names: Vec<&str> = settings.relations.keys().map(String::as_str).collect();
+    for row in snapshot.query(&format!("{}{KINDS}", parts::TABLES), &[&names])? {
+        if let (Ok(name), Ok(kind)) = (row.try_get::<_, String>(0), row.try_get::<_, Option<String>>(1)) {
+            relations.insert(name, kind.unwrap_or_else(|| LOGGED.to_owned()));
+        }
+    }
+    Ok(relations)
 }
 
 /// Looks until it is told to stop, and once more when counters have arrived.
@@ -149,7 +157,15 @@ fn tell(
             let reason = format!("the server's clock went back from {}", position.at);
             lines.insert(0, Line::Blind(Blind { at: at.clone(), part: None, reason }));
         }
-        *position = Position { at: began, snapshot: now.clone() };
+        if moved {
+            let relations = kinds(task.settings, &mut session.begin()?)?;
+            for (name, kind) in relations.iter().filter(|(name, kind)| position.relations.get(*name) != Some(*kind)) {
+                let reason = format!("what the log tells of `{name}` changed: {kind}");
+                lines.push(Line::Blind(Blind { at: at.clone(), part: None, reason }));
+            }
+            position.relations = relations;
+        }
+        (position.at, position.snapshot) = (began, now.clone());
         if let Some(reason) = &stop {
             lines.push(Line::Closed(Closed { at, snapshot: now, reason: reason.clone(), settled }));
         } else if beaten.elapsed() >= BEAT {

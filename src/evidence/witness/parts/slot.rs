@@ -1,7 +1,7 @@
 //! A temporary logical slot: every committed change of logged tables, while this session lives.
 
 use super::{Look, Part, TABLES, Watched, cannot, flushed};
-use crate::db::{DatabaseError, Session, literal};
+use crate::db::{DatabaseError, Session, Snapshot, literal};
 use std::collections::BTreeMap;
 
 /// The slot, and what the decoder calls the watched tables.
@@ -13,6 +13,19 @@ pub struct Slot {
     session: Option<Session>,
     name: String,
     tables: BTreeMap<String, String>,
+}
+
+impl Slot {
+    /// What inherits from a watched table may be made later.
+    fn locate(&mut self, snapshot: &mut Snapshot<'_>, watched: &Watched<'_>) -> Result<(), DatabaseError> {
+        let names: Vec<&str> = watched.settings.relations.keys().map(String::as_str).collect();
+        for row in snapshot.query(&format!("{TABLES}{NAMES}"), &[&names])? {
+            if let (Ok(name), Ok(quoted)) = (row.try_get(0), row.try_get(1)) {
+                self.tables.insert(quoted, name);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Part for Slot {
@@ -37,12 +50,7 @@ impl Part for Slot {
         if snapshot.text(ALLOWED)?.is_none() {
             return Err(cannot("the role has no REPLICATION"));
         }
-        let names: Vec<&str> = watched.settings.relations.keys().map(String::as_str).collect();
-        for row in snapshot.query(&format!("{TABLES}{NAMES}"), &[&names])? {
-            if let (Ok(name), Ok(quoted)) = (row.try_get(0), row.try_get(1)) {
-                self.tables.insert(quoted, name);
-            }
-        }
+        self.locate(&mut snapshot, watched)?;
         drop(snapshot);
         let mut own = watched.access.open().map_err(|problem| cannot(&problem.message))?;
         let mut snapshot = own.begin()?;
@@ -57,7 +65,8 @@ impl Part for Slot {
         Ok(())
     }
 
-    fn look(&mut self, _: &mut Session, _: &Watched<'_>, is_last: bool) -> Result<Look, DatabaseError> {
+    fn look(&mut self, session: &mut Session, watched: &Watched<'_>, is_last: bool) -> Result<Look, DatabaseError> {
+        self.locate(&mut session.begin()?, watched)?;
         let mut snapshot = self.session.as_mut().ok_or_else(DatabaseError::lost)?.begin()?;
         let mut look = Look { late: flushed(&mut snapshot, is_last)?, ..Look::default() };
         let sql = CHANGES.replace("$slot", &literal(&self.name));
