@@ -47,6 +47,7 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
     let started_at = (task.now)()?.to_string();
     let failed = |error: DatabaseError| error.problem("the evidence cannot be read");
     let mut session = task.access.open()?;
+    let opened_at = database::clock(&mut session).map_err(failed)?;
     let (relations, functions) = counted(task.settings);
     let counting = task.level >= Level::Net;
     // Before the snapshot: what is written in between is then counted in the difference, and not missed.
@@ -75,6 +76,8 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
         let text = last.text("SELECT pg_current_snapshot()::text").map_err(failed)?;
         record.closing_snapshot = text.unwrap_or_default();
     }
+    record.opened_at = Some(opened_at.to_string());
+    record.closed_at = Some(database::clock(&mut session).map_err(failed)?.to_string());
     observations.sort_by(|a, b| a.id.cmp(&b.id));
     let level = reached(task.level, &observations);
     let finished_at = (task.now)()?.to_string();

@@ -2,7 +2,8 @@
 
 use super::settings::EvidenceSettings;
 use super::{DatabaseRecord, Observation};
-use crate::db::{DatabaseError, Snapshot, identifier};
+use crate::db::{DatabaseError, Session, Snapshot, identifier};
+use crate::time::Timestamp;
 
 /// What of the database can be observed.
 pub const PARTS: &[&str] =
@@ -26,9 +27,18 @@ pub fn identify(snapshot: &mut Snapshot<'_>) -> Result<DatabaseRecord, DatabaseE
         server_version: required()?,
         snapshot: required()?,
         closing_snapshot: String::new(),
+        opened_at: None,
+        closed_at: None,
         wal_position,
         counters: None,
     })
+}
+
+/// The server's own clock, RFC 3339: what several hosts observe can be put in order by nothing else.
+pub fn clock(session: &mut Session) -> Result<Timestamp, DatabaseError> {
+    let text = session.begin()?.text(CLOCK)?.ok_or_else(DatabaseError::lost)?;
+    let unknown = || DatabaseError { reason: "the server's clock tells no time".to_owned(), sqlstate: None };
+    Timestamp::parse(&text).ok_or_else(unknown)
 }
 
 /// Observes what is wanted of the database itself.
@@ -169,6 +179,9 @@ fn prepared(
     }
     Ok(())
 }
+
+const CLOCK: &str = "
+SELECT to_char(date_trunc('milliseconds', clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
 
 const IDENTITY: &str = "
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text,

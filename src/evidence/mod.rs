@@ -83,6 +83,12 @@ pub struct DatabaseRecord {
     pub snapshot: String,
     /// The same when the observer was done.
     pub closing_snapshot: String,
+    /// The server's own clock before anything was read, RFC 3339; a witness is placed by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<String>,
+    /// The same when the observer was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<String>,
     /// The position in the log; it moves for many reasons and proves nothing.
     pub wal_position: Option<String>,
     /// Whether counters had time to arrive, and who may still hold some back.

@@ -1,5 +1,6 @@
 //! Captures that somebody vouches for: signed when they are made, checked when they are compared.
 
+use crate::companion::Witness;
 use crate::scene::Scene;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
@@ -110,4 +111,34 @@ fn a_signature_is_never_overwritten_and_needs_a_file() {
     assert_eq!(office.scene.read("a.json.sig"), "precious");
     let refused = office.scene.run(&["evidence", "capture", "--sign", "observer"]);
     assert!(refused.status.code() == Some(3) && refused.stdout.is_empty());
+}
+
+#[test]
+fn a_witness_signs_what_it_wrote_and_nothing_that_was_put_in_its_place() {
+    let office = Office::new();
+    let folder = office.scene.folder.path();
+    let witness = Witness::with(&office.scene, &["--sign", "observer"]);
+    let (_, shown) = witness.end("TERM");
+    let signed = std::fs::read(folder.join("w.ndjson")).unwrap();
+    let mut keygen = office.keygen();
+    keygen.args(["-Y", "verify", "-n", "cutter-evidence", "-I", "observer", "-s", "w.ndjson.sig", "-f"]);
+    let input = std::fs::File::open(folder.join("w.ndjson")).unwrap();
+    assert!(keygen.arg(office.trust()).stdin(input).output().unwrap().status.success(), "{shown}");
+    for forge in ["rename", "overwrite"] {
+        for name in ["w.ndjson", "w.ndjson.sig"] {
+            std::fs::remove_file(folder.join(name)).unwrap_or_default();
+        }
+        let witness = Witness::with(&office.scene, &["--sign", "observer"]);
+        if forge == "rename" {
+            // The record of another time, in which nothing was seen.
+            std::fs::write(folder.join("forged"), &signed).unwrap();
+            std::fs::rename(folder.join("forged"), folder.join("w.ndjson")).unwrap();
+        } else {
+            let mut file = std::fs::OpenOptions::new().write(true).open(folder.join("w.ndjson")).unwrap();
+            std::io::Write::write_all(&mut file, b"{\"line\":\"OPENED").unwrap();
+        }
+        let (exit, shown) = witness.end("TERM");
+        assert!(exit == Some(8) && shown.contains("is not what the witness wrote"), "{forge}: {shown}");
+        assert!(!folder.join("w.ndjson.sig").exists());
+    }
 }

@@ -14,7 +14,7 @@ fn left_on_the_server(scene: &Scene) -> i64 {
 
 #[test]
 fn every_way_of_ending_it_in_order_writes_a_last_line() {
-    let scene = Scene::new();
+    let scene = logical();
     for (signal, more, reason) in [
         ("TERM", &[][..], "SIGTERM"),
         ("INT", &[], "SIGINT"),
@@ -33,6 +33,19 @@ fn every_way_of_ending_it_in_order_writes_a_last_line() {
         assert_eq!((&last["line"], &last["reason"]), (&"closed".into(), &reason.into()));
         std::fs::remove_file(scene.folder.path().join("w.ndjson")).unwrap();
     }
+}
+
+#[test]
+fn it_is_not_content_where_no_part_sees_every_change_or_a_catalog_was_written() {
+    let scene = Scene::new();
+    let (exit, shown) = Witness::start(&scene).end("TERM");
+    assert!(exit == Some(7) && !shown.contains("table:"), "{shown}");
+    let scene = logical();
+    let witness = Witness::start(&scene);
+    scene.server.execute("CREATE ROLE somebody");
+    witness.rest();
+    let (exit, shown) = witness.end("TERM");
+    assert!(exit == Some(7) && shown.contains("table:pg_authid") && !shown.contains("relation:"), "{shown}");
 }
 
 #[test]
@@ -67,6 +80,51 @@ fn a_witness_that_lost_its_connection_ends_and_what_it_watched_is_not_known() {
     let (exit, shown) = witness.wait();
     assert!(exit == Some(7) && shown.contains("saw nothing more"), "{shown}");
     scene.capture("b.json");
+    let (exit, comparison) = compare(&scene);
+    assert_eq!((exit, status(&comparison, "relation:public.unit_version")), (7, "UNKNOWN"));
+}
+
+#[test]
+fn a_look_that_fails_at_a_lock_does_not_cost_the_slot() {
+    let scene = logical();
+    let witness = Witness::start(&scene);
+    scene.capture("a.json");
+    let mut holder = scene.server.connect("postgres", "directus");
+    holder.batch_execute("BEGIN; LOCK TABLE public.knowledge_documents IN ACCESS EXCLUSIVE MODE").unwrap();
+    // The snapshot moves, so that headers are looked at; the lock is held longer than they wait for it.
+    scene.server.execute("CREATE TABLE public.beside AS SELECT 1 AS id");
+    sleep(Duration::from_millis(2500));
+    holder.batch_execute("ROLLBACK").unwrap();
+    // A session that stays connected makes counters late.
+    drop(holder);
+    witness.rest();
+    scene.server.execute(&format!("{INSERT}; DELETE FROM public.knowledge_documents WHERE slug = 'x'"));
+    witness.rest();
+    scene.capture("b.json");
+    let (_, shown) = witness.end("TERM");
+    let (_, comparison) = compare(&scene);
+    assert!(!shown.contains("UNKNOWN"), "{shown}");
+    assert!(row(&comparison, DOCUMENTS)["because"].to_string().contains("slot: 1 delete, 1 insert"), "{comparison:#}");
+    assert_eq!(status(&comparison, "relation:public.unit_version"), "UNCHANGED", "{comparison:#}");
+}
+
+#[test]
+fn a_slot_that_is_lost_is_told_at_once_and_makes_it_unknown() {
+    let scene = logical();
+    let witness = Witness::start(&scene);
+    scene.capture("a.json");
+    // Its slot's session cannot go on reading.
+    scene.server.execute("ALTER ROLE cutter_observe NOREPLICATION");
+    let began = Instant::now();
+    while !scene.read("w.ndjson").contains("\"line\":\"blind\"") {
+        assert!(began.elapsed() < Duration::from_secs(10));
+        sleep(Duration::from_millis(50));
+    }
+    scene.server.execute("ALTER ROLE cutter_observe REPLICATION");
+    scene.capture("b.json");
+    let (exit, shown) = witness.end("TERM");
+    assert!(exit == Some(7) && shown.contains("slot saw nothing more"), "{shown}");
+    assert_eq!(scene.read("w.ndjson").matches("\"line\":\"blind\"").count(), 1);
     let (exit, comparison) = compare(&scene);
     assert_eq!((exit, status(&comparison, "relation:public.unit_version")), (7, "UNKNOWN"));
 }

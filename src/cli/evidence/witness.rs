@@ -2,7 +2,7 @@
 
 use super::signed::Seal;
 use super::{access, configuration};
-use crate::cli::common::{Format, OutputArguments, system_time, unsupported};
+use crate::cli::common::{Format, OutputArguments, unsupported};
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::witness::{Watch, WitnessRecord, watch};
 use crate::problem::Problem;
@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 nothing was seen, 6 something was done to what is watched, 7 not all of it was seen"
+    after_help = "Exit codes: 0 nothing was done, 6 something was done to what is watched, 7 not all of it was seen: a gap, a \
+                  relation of which no part sees every change, or rows of a catalog of which nobody knows whose they are"
 )]
 pub struct Arguments {
     /// The file that gets the record, a line for each thing seen; it must not exist
@@ -52,13 +53,27 @@ impl Arguments {
             access: &access,
             config: digest,
             rest: Duration::from_millis(self.every),
-            now: &system_time,
             stop: &|| self.reason(&signals, began),
         };
-        watch(&task, &mut |line| journal.add(&serde_json::to_string(line).map_err(no_json)?))?;
+        let mut written = String::new();
+        watch(&task, &mut |line| {
+            let line = serde_json::to_string(line).map_err(no_json)?;
+            journal.add(&line)?;
+            written.push_str(&line);
+            written.push('\n');
+            Ok(())
+        })?;
+        // Somebody else may have put another file in its place; only what was written here is vouched for.
         let source = files::read(&self.record)?;
+        if source.text() != written {
+            return Err(Problem::untrusted(format!("`{}` is not what the witness wrote", source.name()))
+                .help(
+                    "somebody changed or replaced it during the run; nothing was signed, and the record proves nothing",
+                )
+                .into());
+        }
         if let Some(seal) = seal {
-            seal.sign(source.text().as_bytes())?;
+            seal.sign(written.as_bytes())?;
         }
         let record = WitnessRecord::parse(&source)?;
         let text = match output.format {
@@ -66,15 +81,7 @@ impl Arguments {
             Format::Ndjson => source.text().to_owned(),
             other => return Err(unsupported(other, "evidence witness").into()),
         };
-        let is_watched = |id: &str| id.starts_with("relation:") || id.starts_with("function:");
-        let exit = if record.seen.iter().any(|seen| is_watched(&seen.id)) {
-            Exit::Contradicted
-        } else if record.gaps().is_empty() {
-            Exit::Authorized
-        } else {
-            Exit::Unmeasured
-        };
-        Ok((text, exit))
+        Ok((text, exit(&record)))
     }
 
     /// Why to end, if there is a reason.
@@ -83,6 +90,20 @@ impl Arguments {
         let elapsed = elapsed.map(|seconds| format!("{seconds} s"));
         let file = self.until.as_ref().filter(|file| file.exists()).map(|file| format!("the file {}", file.display()));
         signals.received().map(str::to_owned).or(elapsed).or(file)
+    }
+}
+
+/// What a record comes to: nothing happened only where something saw all of it.
+fn exit(record: &WitnessRecord) -> Exit {
+    // Of a catalog only that rows were written is seen, not whose.
+    let is_watched = |id: &str| id.starts_with("relation:") || id.starts_with("function:");
+    let is_complete = record.opened.relations.keys().all(|name| record.is_complete_for(name));
+    if record.seen.iter().any(|seen| is_watched(&seen.id)) {
+        Exit::Contradicted
+    } else if record.gaps().is_empty() && record.seen.is_empty() && is_complete {
+        Exit::Authorized
+    } else {
+        Exit::Unmeasured
     }
 }
 

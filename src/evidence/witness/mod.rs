@@ -9,7 +9,7 @@ pub use testimony::testify;
 
 use super::settings::EvidenceSettings;
 use super::{capture, counters, database};
-use crate::db::{Access, DatabaseError, Session};
+use crate::db::{Access, DatabaseError, Session, Snapshot};
 use crate::digest::Digest;
 use crate::problem::{Problem, Problems};
 use crate::time::Timestamp;
@@ -29,10 +29,17 @@ pub struct Watch<'a> {
     pub config: Digest,
     /// How long to rest between two looks.
     pub rest: Duration,
-    /// The clock.
-    pub now: &'a dyn Fn() -> Result<Timestamp, Problem>,
     /// Why to end, once there is a reason.
     pub stop: &'a dyn Fn() -> Option<String>,
+}
+
+/// How far the witness has looked.
+struct Position {
+    /// By the server's clock.
+    at: Timestamp,
+    snapshot: String,
+    /// What the log tells of.
+    relations: BTreeMap<String, String>,
 }
 
 /// A part that watches, and since when what it has not told yet may have happened.
@@ -40,6 +47,7 @@ struct Watching {
     part: Box<dyn Part>,
     since: String,
     failed: Option<String>,
+    is_over: bool,
 }
 
 /// Watches until it is told to stop; each line is handed to `write` before the next look, and has to be durable then.
@@ -49,22 +57,23 @@ pub fn watch(task: &Watch<'_>, write: &mut dyn FnMut(&Line) -> Result<(), Proble
     task.settings.check()?;
     let mut session = task.access.open()?;
     let (counted, functions) = capture::counted(task.settings);
-    let watched = Watched { settings: task.settings, counted, functions };
+    let watched = Watched { access: task.access, settings: task.settings, counted, functions };
     let opened = open(task, &mut session, &watched);
-    let (opened, mut parts) = opened.map_err(|error| error.problem("the witness cannot begin"))??;
-    let mut snapshot = opened.snapshot.clone();
+    let (opened, mut parts, at) = opened.map_err(|error| error.problem("the witness cannot begin"))?;
+    let mut position = Position { at, snapshot: opened.snapshot.clone(), relations: opened.relations.clone() };
     write(&Line::Opened(opened))?;
-    let told = tell(task, &mut session, &watched, &mut parts, &mut snapshot, write);
+    let told = tell(task, &mut session, &watched, &mut parts, &mut position, write);
     match told {
         Ok(result) => Ok(result?),
+        // What came after the last look is not known.
         Err(error) => {
-            let at = (task.now)()?.to_string();
+            let at = position.at.to_string();
             Ok(write(&Line::Blind(Blind { at, part: None, reason: error.to_string() }))?)
         }
     }
 }
 
-type Begun = Result<(Opened, Vec<Watching>), Problem>;
+type Begun = (Opened, Vec<Watching>, Timestamp);
 
 fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Result<Begun, DatabaseError> {
     let mut records = Vec::new();
@@ -81,24 +90,16 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
             blind_to: part.blind_to().to_owned(),
         });
         if off.is_none() {
-            watching.push(Watching { part, since: String::new(), failed: None });
+            watching.push(Watching { part, since: String::new(), failed: None, is_over: false });
         }
     }
     let mut snapshot = session.begin()?;
-    let mut relations: BTreeMap<String, String> =
-        task.settings.relations.keys().map(|name| (name.clone(), "there is no such relation".to_owned())).collect();
-    let names: Vec<&str> = relations.keys().map(String::as_str).collect();
-    for row in snapshot.query(KINDS, &[&names])? {
-        if let (Ok(name), Ok(kind)) = (row.try_get::<_, String>(0), row.try_get::<_, Option<String>>(1)) {
-            relations.insert(name, kind.unwrap_or_else(|| LOGGED.to_owned()));
-        }
-    }
+    let relations = kinds(task.settings, &mut snapshot)?;
     let record = database::identify(&mut snapshot)?;
+    drop(snapshot);
     // After everything is being watched: what comes later is not missed.
-    let at = match (task.now)() {
-        Ok(now) => now.to_string(),
-        Err(problem) => return Ok(Err(problem)),
-    };
+    let began = database::clock(session)?;
+    let at = began.to_string();
     watching.iter_mut().for_each(|watching| watching.since.clone_from(&at));
     let opened = Opened {
         version: 1,
@@ -112,7 +113,20 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
         relations,
         parts: records,
     };
-    Ok(Ok((opened, watching)))
+    Ok((opened, watching, began))
+}
+
+/// Each watched relation `logged`, or why the log does not tell of it.
+fn kinds(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Result<BTreeMap<String, String>, DatabaseError> {
+    let absent = |name: &String| (name.clone(), "there is no such relation".to_owned());
+    let mut relations: BTreeMap<String, String> = settings.relations.keys().map(absent).collect();
+    let names: Vec<&str> = settings.relations.keys().map(String::as_str).collect();
+    for row in snapshot.query(&format!("{}{KINDS}", parts::TABLES), &[&names])? {
+        if let (Ok(name), Ok(kind)) = (row.try_get::<_, String>(0), row.try_get::<_, Option<String>>(1)) {
+            relations.insert(name, kind.unwrap_or_else(|| LOGGED.to_owned()));
+        }
+    }
+    Ok(relations)
 }
 
 /// Looks until it is told to stop, and once more when counters have arrived.
@@ -121,7 +135,7 @@ fn tell(
     session: &mut Session,
     watched: &Watched<'_>,
     parts: &mut [Watching],
-    snapshot: &mut String,
+    position: &mut Position,
     write: &mut dyn FnMut(&Line) -> Result<(), Problem>,
 ) -> Result<Result<(), Problem>, DatabaseError> {
     let mut beaten = Instant::now();
@@ -135,24 +149,33 @@ fn tell(
             None => false,
         };
         let now = session.begin()?.text("SELECT pg_current_snapshot()::text")?.unwrap_or_default();
-        let moved = now != *snapshot || stop.is_some();
-        let lines = look(task, session, watched, parts, moved, stop.is_some())?;
-        let written = lines.and_then(|(at, lines)| {
-            lines.iter().try_for_each(&mut *write)?;
-            if let Some(reason) = &stop {
-                let (snapshot, reason) = (now.clone(), reason.clone());
-                return write(&Line::Closed(Closed { at, snapshot, reason, settled }));
+        let moved = now != position.snapshot || stop.is_some();
+        let began = database::clock(session)?;
+        let mut lines = look(session, watched, parts, began, moved, stop.is_some())?;
+        let at = began.to_string();
+        if began < position.at {
+            let reason = format!("the server's clock went back from {}", position.at);
+            lines.insert(0, Line::Blind(Blind { at: at.clone(), part: None, reason }));
+        }
+        if moved {
+            let relations = kinds(task.settings, &mut session.begin()?)?;
+            for (name, kind) in relations.iter().filter(|(name, kind)| position.relations.get(*name) != Some(*kind)) {
+                let reason = format!("what the log tells of `{name}` changed: {kind}");
+                lines.push(Line::Blind(Blind { at: at.clone(), part: None, reason }));
             }
-            if beaten.elapsed() >= BEAT {
-                beaten = Instant::now();
-                write(&Line::Beat(Beat { at, snapshot: now.clone() }))?;
-            }
-            Ok(())
-        });
+            position.relations = relations;
+        }
+        (position.at, position.snapshot) = (began, now.clone());
+        if let Some(reason) = &stop {
+            lines.push(Line::Closed(Closed { at, snapshot: now, reason: reason.clone(), settled }));
+        } else if beaten.elapsed() >= BEAT {
+            beaten = Instant::now();
+            lines.push(Line::Beat(Beat { at, snapshot: now }));
+        }
+        let written = lines.iter().try_for_each(&mut *write);
         if written.is_err() || stop.is_some() {
             return Ok(written);
         }
-        *snapshot = now;
         let rested = Instant::now();
         while rested.elapsed() < task.rest && (task.stop)().is_none() {
             thread::sleep(Duration::from_millis(50).min(task.rest));
@@ -160,34 +183,25 @@ fn tell(
     }
 }
 
-type Told = Result<(String, Vec<Line>), Problem>;
-
-/// One look of every part; the time is that of the look's beginning, since what comes during it may be missed by it.
+/// One look of every part, which begins at `began`; what comes during it may be missed by it.
 fn look(
-    task: &Watch<'_>,
     session: &mut Session,
     watched: &Watched<'_>,
     parts: &mut [Watching],
+    began: Timestamp,
     moved: bool,
     is_last: bool,
-) -> Result<Told, DatabaseError> {
+) -> Result<Vec<Line>, DatabaseError> {
     let mut lines = Vec::new();
-    let began = match (task.now)() {
-        Ok(now) => now,
-        Err(problem) => return Ok(Err(problem)),
-    };
     let at = began.to_string();
-    for watching in parts {
+    for watching in parts.iter_mut().filter(|watching| !watching.is_over) {
         if !moved && watching.part.follows_snapshot() && watching.failed.is_none() {
             watching.since.clone_from(&at);
             continue;
         }
         let name = watching.part.name().to_owned();
         let found = watching.part.look(session, watched, is_last);
-        let to = match (task.now)() {
-            Ok(now) => now.to_string(),
-            Err(problem) => return Ok(Err(problem)),
-        };
+        let to = database::clock(session)?.to_string();
         match found {
             Ok(look) => {
                 watching.failed = None;
@@ -203,21 +217,26 @@ fn look(
                 watching.since = since.unwrap_or(began).to_string();
             }
             Err(error) if error.is_final() => return Err(error),
-            Err(error) => watching.failed = Some(error.to_string()),
+            Err(error) => {
+                watching.failed = Some(error.to_string());
+                watching.is_over = watching.part.ends_with_a_failure();
+            }
         }
-        if let Some(reason) = watching.failed.take_if(|_| is_last) {
+        if let Some(reason) = watching.failed.take_if(|_| is_last || watching.is_over) {
             lines.push(Line::Blind(Blind { at: at.clone(), part: Some(watching.part.name().to_owned()), reason }));
         }
     }
-    Ok(Ok((at, lines)))
+    Ok(lines)
 }
 
 /// A sign of life at least so often.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// Why the log does not tell of a relation; nothing where it does.
+/// Why the log does not tell of a relation or of one that inherits from it; nothing where it does.
 const KINDS: &str = "
-SELECT n.nspname || '.' || c.relname,
-       CASE WHEN c.relpersistence <> 'p' THEN 'it is not logged'
-            WHEN c.relkind NOT IN ('r', 'p', 'm') THEN 'it holds no rows of its own' END
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = ANY ($1)";
+SELECT w.name,
+       min(CASE WHEN c.relpersistence = 'p' AND c.relkind IN ('r', 'p', 'm') THEN NULL
+                ELSE CASE WHEN n.nspname || '.' || c.relname = w.name THEN 'it'
+                          ELSE 'its partition or child ' || n.nspname || '.' || c.relname END
+                     || CASE WHEN c.relpersistence <> 'p' THEN ' is not logged' ELSE ' holds no rows of its own' END END)
+FROM wanted w JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.relnamespace GROUP BY 1";

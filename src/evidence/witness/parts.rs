@@ -6,13 +6,15 @@ mod slot;
 mod wal;
 
 use super::super::settings::EvidenceSettings;
-use crate::db::{DatabaseError, Session, Snapshot};
+use crate::db::{Access, DatabaseError, Session, Snapshot};
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// What is watched.
 pub struct Watched<'a> {
+    /// How to open a session of one's own.
+    pub access: &'a Access,
     /// The relations among it, by `schema.name`.
     pub settings: &'a EvidenceSettings,
     /// Relations and catalogs whose tuples are counted.
@@ -43,10 +45,15 @@ pub trait Part {
     fn blind_to(&self) -> &'static str;
     /// Begins to watch, or says why it cannot.
     fn open(&mut self, session: &mut Session, watched: &Watched<'_>) -> Result<(), DatabaseError>;
-    /// Looks; after a look that failed the next one sees what that one would have. The last one may not rest.
+    /// Looks; after a look that failed the next one sees what that one would have, but for a part that
+    /// `ends_with_a_failure`. The last one may not rest.
     fn look(&mut self, session: &mut Session, watched: &Watched<'_>, is_last: bool) -> Result<Look, DatabaseError>;
     /// Whether nothing can be seen while no transaction completes.
     fn follows_snapshot(&self) -> bool {
+        false
+    }
+    /// Whether a look that fails is its last: what it would have seen is lost for good.
+    fn ends_with_a_failure(&self) -> bool {
         false
     }
 }
@@ -87,7 +94,7 @@ SELECT CASE WHEN pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() THEN 
 FROM pg_settings WHERE name = 'wal_writer_delay'";
 
 /// Watched relations and all that inherit from them: the name watched, and the number of the table itself.
-const TABLES: &str = "
+pub const TABLES: &str = "
 WITH RECURSIVE wanted AS (
     SELECT n.nspname || '.' || c.relname AS name, c.oid
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

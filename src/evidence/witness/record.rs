@@ -27,7 +27,7 @@ pub enum Line {
 pub struct Opened {
     /// The version of this form, 1.
     pub version: u32,
-    /// When everything was being watched, RFC 3339.
+    /// When everything was being watched, RFC 3339; this and every other time is the server's own.
     pub at: String,
     /// Sha-256 over the configuration that says what to observe.
     pub config_sha256: String,

@@ -74,15 +74,22 @@ struct Witness<'a> {
 
 impl<'a> Witness<'a> {
     fn new(baseline: &Capture, last: &Capture, record: &'a WitnessRecord, settings: &'a EvidenceSettings) -> Self {
-        let (began, ended) = (Timestamp::parse(&baseline.started_at), Timestamp::parse(&last.finished_at));
+        // By the server's clock, as the record is: those of the hosts may differ.
+        let time = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse);
+        let (began, ended) = (time(&baseline.database.opened_at), time(&last.database.closed_at));
         let mut gaps = record.gaps();
+        if began.is_none() || ended.is_none() {
+            gaps.push("a capture does not say the server's time".to_owned());
+        }
         let opened = &record.opened;
         let in_order = |a: Option<Timestamp>, b: Option<Timestamp>| a.zip(b).is_some_and(|(a, b)| a <= b);
-        if !in_order(Timestamp::parse(&opened.at), began) || later(&opened.snapshot, &baseline.database.snapshot) {
+        if (began.is_some() && !in_order(Timestamp::parse(&opened.at), began))
+            || later(&opened.snapshot, &baseline.database.snapshot)
+        {
             gaps.push(format!("the witness began at {}, after the baseline", opened.at));
         }
         if let Some(closed) = &record.closed
-            && (!in_order(ended, Timestamp::parse(&closed.at))
+            && ((ended.is_some() && !in_order(ended, Timestamp::parse(&closed.at)))
                 || later(&last.database.closing_snapshot, &closed.snapshot))
         {
             gaps.push(format!("the witness ended at {}, before the final capture", closed.at));

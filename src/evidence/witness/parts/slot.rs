@@ -1,14 +1,31 @@
 //! A temporary logical slot: every committed change of logged tables, while this session lives.
 
 use super::{Look, Part, TABLES, Watched, cannot, flushed};
-use crate::db::{DatabaseError, Session, literal};
+use crate::db::{DatabaseError, Session, Snapshot, literal};
 use std::collections::BTreeMap;
 
 /// The slot, and what the decoder calls the watched tables.
+///
+/// The server drops the temporary slots of a session in which a statement fails, whatever the statement; so it has one of
+/// its own, in which nothing else is asked.
 #[derive(Default)]
 pub struct Slot {
+    session: Option<Session>,
     name: String,
     tables: BTreeMap<String, String>,
+}
+
+impl Slot {
+    /// What inherits from a watched table may be made later.
+    fn locate(&mut self, snapshot: &mut Snapshot<'_>, watched: &Watched<'_>) -> Result<(), DatabaseError> {
+        let names: Vec<&str> = watched.settings.relations.keys().map(String::as_str).collect();
+        for row in snapshot.query(&format!("{TABLES}{NAMES}"), &[&names])? {
+            if let (Ok(name), Ok(quoted)) = (row.try_get(0), row.try_get(1)) {
+                self.tables.insert(quoted, name);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Part for Slot {
@@ -20,6 +37,10 @@ impl Part for Slot {
         "roll-backs; DDL, grants and sequences; unlogged tables"
     }
 
+    fn ends_with_a_failure(&self) -> bool {
+        true
+    }
+
     fn open(&mut self, session: &mut Session, watched: &Watched<'_>) -> Result<(), DatabaseError> {
         let mut snapshot = session.begin()?;
         let level = snapshot.text("SELECT current_setting('wal_level')")?.unwrap_or_default();
@@ -29,30 +50,24 @@ impl Part for Slot {
         if snapshot.text(ALLOWED)?.is_none() {
             return Err(cannot("the role has no REPLICATION"));
         }
-        let names: Vec<&str> = watched.settings.relations.keys().map(String::as_str).collect();
-        for row in snapshot.query(&format!("{TABLES}{NAMES}"), &[&names])? {
-            if let (Ok(name), Ok(quoted)) = (row.try_get(0), row.try_get(1)) {
-                self.tables.insert(quoted, name);
-            }
-        }
+        self.locate(&mut snapshot, watched)?;
+        drop(snapshot);
+        let mut own = watched.access.open().map_err(|problem| cannot(&problem.message))?;
+        let mut snapshot = own.begin()?;
         self.name = snapshot.text("SELECT 'cutter_witness_' || pg_backend_pid()")?.ok_or_else(DatabaseError::lost)?;
-        let made = snapshot.text(&format!(
+        // Where this fails, a slot that never became ready goes with its session.
+        snapshot.text(&format!(
             "SELECT slot_name::text FROM pg_create_logical_replication_slot({}, 'test_decoding', true)",
             literal(&self.name)
-        ));
-        if let Err(error) = made {
-            // A temporary slot that never became ready would hold the log back until the session ends.
-            let _ = snapshot.text(&format!(
-                "SELECT pg_drop_replication_slot(slot_name)::text FROM pg_replication_slots WHERE slot_name = {}",
-                literal(&self.name)
-            ));
-            return Err(error);
-        }
+        ))?;
+        drop(snapshot);
+        self.session = Some(own);
         Ok(())
     }
 
-    fn look(&mut self, session: &mut Session, _: &Watched<'_>, is_last: bool) -> Result<Look, DatabaseError> {
-        let mut snapshot = session.begin()?;
+    fn look(&mut self, session: &mut Session, watched: &Watched<'_>, is_last: bool) -> Result<Look, DatabaseError> {
+        self.locate(&mut session.begin()?, watched)?;
+        let mut snapshot = self.session.as_mut().ok_or_else(DatabaseError::lost)?.begin()?;
         let mut look = Look { late: flushed(&mut snapshot, is_last)?, ..Look::default() };
         let sql = CHANGES.replace("$slot", &literal(&self.name));
         for row in snapshot.query(&sql, &[])? {

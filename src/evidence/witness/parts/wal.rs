@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How far the log was read, and in which files the watched tables lie or lay.
 #[derive(Default)]
 pub struct Wal {
+    /// Where the last whole record that was read ends. What is on the disk may end inside of one; that one comes later.
     from: String,
+    /// Where that record begins: the server refuses to read where it finds no whole record.
+    anchor: String,
     function: String,
     paths: BTreeSet<(String, String)>,
 }
@@ -39,6 +42,7 @@ impl Part for Wal {
         let schema = schema.ok_or_else(|| cannot("`pg_walinspect` is not installed, or may not be executed"))?;
         self.function = format!("{}.pg_get_wal_records_info", identifier(&schema));
         self.from = snapshot.text(POSITION)?.ok_or_else(DatabaseError::lost)?;
+        self.anchor.clone_from(&self.from);
         self.locate(&mut snapshot, watched)
     }
 
@@ -53,23 +57,21 @@ impl Part for Wal {
         self.locate(&mut snapshot, watched)?;
         let (names, paths): (Vec<&str>, Vec<&str>) =
             self.paths.iter().map(|(name, path)| (name.as_str(), path.as_str())).unzip();
-        let sql = format!(
-            "{}{}({}::pg_lsn, {}::pg_lsn){}",
-            RECORDS,
-            self.function,
-            literal(&self.from),
-            literal(&to),
-            OF_FILES
-        );
+        let sql = RECORDS
+            .replace("$function", &self.function)
+            .replace("$anchor", &literal(&self.anchor))
+            .replace("$from", &literal(&self.from))
+            .replace("$to", &literal(&to));
+        let unreadable = |_| cannot("records of the log are told in a form that is not known");
         for row in snapshot.query(&sql, &[&names, &paths])? {
-            if let (Ok(name), Ok(what), Ok(count)) =
-                (row.try_get::<_, String>(0), row.try_get::<_, String>(1), row.try_get::<_, i64>(2))
-            {
+            let name: Option<String> = row.try_get(0).map_err(unreadable)?;
+            if let Some(name) = name {
                 let counts: &mut BTreeMap<String, i64> = look.seen.entry(format!("relation:{name}")).or_default();
-                counts.insert(what, count);
+                counts.insert(row.try_get(1).map_err(unreadable)?, row.try_get(2).map_err(unreadable)?);
             }
+            self.anchor = row.try_get(3).map_err(unreadable)?;
+            self.from = row.try_get(4).map_err(unreadable)?;
         }
-        self.from = to;
         Ok(look)
     }
 }
@@ -89,11 +91,13 @@ const PATHS: &str = "
 SELECT w.name, format('rel %s/%s/%s ', CASE c.reltablespace WHEN 0 THEN d.dattablespace ELSE c.reltablespace END, d.oid, c.relfilenode)
 FROM wanted w JOIN pg_class c ON c.oid = w.oid AND c.relfilenode <> 0, pg_database d WHERE d.datname = current_database()";
 
+/// What only locks, prunes or freezes a row changes nothing that it says. Each row also says where the last record of all
+/// begins and ends; one that ends after what is on the disk is not among them.
 const RECORDS: &str = "
-SELECT f.name, lower(i.record_type), count(*) FROM ";
-
-/// What only locks, prunes or freezes a row changes nothing that it says.
-const OF_FILES: &str = " AS i, unnest($1::text[], $2::text[]) AS f (name, path)
-WHERE i.resource_manager IN ('Heap', 'Heap2') AND i.record_type ~ '^(INSERT|UPDATE|HOT_UPDATE|DELETE|MULTI_INSERT)'
-  AND strpos(i.block_ref, f.path) > 0
+SELECT f.name, CASE WHEN f.name IS NOT NULL THEN lower(i.record_type) END, count(*),
+       (max(max(i.start_lsn)) OVER ())::text, (max(max(i.end_lsn)) OVER ())::text
+FROM $function($anchor::pg_lsn, $to::pg_lsn) AS i LEFT JOIN unnest($1::text[], $2::text[]) AS f (name, path)
+  ON i.resource_manager IN ('Heap', 'Heap2') AND i.record_type ~ '^(INSERT|UPDATE|HOT_UPDATE|DELETE|MULTI_INSERT)'
+ AND strpos(i.block_ref, f.path) > 0
+WHERE i.start_lsn >= $from::pg_lsn
 GROUP BY 1, 2";
