@@ -112,6 +112,35 @@ fn the_registries_are_read_live_and_a_new_row_is_a_new_candidate() {
 }
 
 #[test]
+fn a_recorded_document_without_a_registry_row_is_no_safe_target() {
+    let scene = scene(&document(|d| d["uid"]["id"] = "GHOST".into()), |config| {
+        config["targets"]["criteria"].as_table_mut().unwrap().remove("C5");
+        config["targets"].as_table_mut().unwrap().remove("fields");
+    });
+    assert_eq!(audit(&scene, &[]).0, 0);
+    let (exit, live) = audit(&scene, &["--facts", "postgres"]);
+    assert_eq!(
+        (exit, those(&live, "GHOST", "LACKING")),
+        (9, ["C2", "C4", "C7", "registered"].map(str::to_owned).to_vec())
+    );
+}
+
+#[test]
+fn a_document_without_a_version_is_listed_and_of_several_versions_the_newest_counts() {
+    let scene = scene(&Value::Null, |_| {});
+    let live = ["--facts", "postgres"];
+    scene.server.execute("INSERT INTO cutter_governance.source_document_registry VALUES ('small', 'SMALL', 'Small', 'synthetic', 'active', 'x', now())");
+    assert_eq!(those(&audit(&scene, &live).1, "SMALL", "LACKING"), ["C2", "C3", "C4"]);
+    for (version, units, age) in [("v1", 2, 2), ("v2", 9, 1), ("v0", 2, 3)] {
+        scene.server.execute(&format!(
+            "INSERT INTO cutter_governance.source_document_version_registry VALUES
+                (gen_random_uuid(), 'small', '{version}', 'snapshot:small', 'x', 1, {units}, 'x', now() - interval '{age} days')"
+        ));
+    }
+    assert_eq!(those(&audit(&scene, &live).1, "SMALL", "LACKING"), ["C3", "C4"]);
+}
+
+#[test]
 fn a_change_set_of_a_document_whose_units_are_gone_is_not_fresh() {
     let scene = scene(&Value::Null, |_| {});
     scene.server.execute("SET session_replication_role = replica; DELETE FROM public.information_unit WHERE canonical_address LIKE 'ICX-CONST/%'");
