@@ -190,9 +190,24 @@ fn the_intake_package_says_what_a_target_must_bring_and_who_brings_it() {
 #[test]
 fn a_configuration_of_targets_that_names_what_is_not_there_is_refused() {
     type Edit = fn(&mut toml::Table);
-    let cases: [(Edit, &str); 5] = [
+    let cases: [(Edit, &str); 10] = [
         (|c| drop(c.remove("targets")), "has no criterion"),
         (|c| c["targets"]["criteria"]["C2"]["policies"] = vec!["no-such"].into(), "names the policy `no-such`"),
+        // A policy that cannot fire would be met by every candidate.
+        (
+            |c| c["targets"]["criteria"]["C2"]["policies"] = vec!["executor-does-its-work"].into(),
+            "`C2` names the policy `executor-does-its-work`, which is no `forbid`",
+        ),
+        (
+            |c| c["targets"]["criteria"]["C2"]["policies"] = vec!["no-public-grant"].into(),
+            "`C2` names the policy `no-public-grant`, which does not apply to `start_run`",
+        ),
+        (
+            |c| c["targets"]["criteria"]["C2"]["policies"] = vec!["no-skeleton-delete"].into(),
+            "`no-skeleton-delete`, which does not apply",
+        ),
+        (|c| c["targets"]["entity"] = "Class".into(), "`start_run` of `[targets]` does not apply to a `Class`"),
+        (|c| c["targets"]["gap"] = "GAP99".into(), "the gap `GAP99`, which no policy carries"),
         (|c| c["targets"]["entity"] = "Thing".into(), "no entity type"),
         (|c| c["targets"]["action"] = "dry_run".into(), "no row with the action `dry_run`"),
         (|c| c["targets"]["fields"][0]["criteria"] = vec!["C9"].into(), "`C9`, which is no criterion"),
