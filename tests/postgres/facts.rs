@@ -17,6 +17,7 @@ entity = "Document"
 id = "id"
 attributes = ["registered", "snapshot", "dry_run_green", "units", "cut_before"]
 parents = { class = "Class" }
+absent = { registered = false, snapshot = false, dry_run_green = false, units = 0, cut_before = true }
 "#;
 
 const RUN: &str = r#"
@@ -129,6 +130,18 @@ fn what_does_not_fit_is_an_error_that_names_the_query_and_decides_nothing() {
         assert!(error.contains(words) && error.contains("documents"), "{words}: {error}");
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn a_recorded_entity_that_its_query_did_not_give_has_nothing_that_the_query_owns() {
+    let without = DOCUMENTS.replace("registered = false, ", "").replace("units = 0, ", "");
+    let output = authorize(&scene(&without), &[]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.contains("does not conform to the schema") && error.contains("registered"), "{error}");
+    // What is asked of one run says nothing of another.
+    let output = authorize(&scene(RUN), &["--format", "json"]);
+    assert!(!output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::scene::Scene;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The shipped matrix, on the test database.
 fn shipped() -> Scene {
@@ -107,6 +108,11 @@ fn conflicts_name_who_holds_what_must_not_come_together() {
             "cutter_ro execute-and-approve",
             "as a member of pg_write_all_data",
         ),
+        (
+            "ALTER ROLE cutter_ro CREATEROLE",
+            "cutter_ro execute-and-verify",
+            "by CREATEROLE, as a member of cutter_exec",
+        ),
     ] {
         let scene = shipped();
         scene.server.execute(sql);
@@ -168,6 +174,9 @@ round_trips! {
     a_role_that_nobody_named_loses_what_it_was_given_and_what_it_is_in: "CREATE ROLE stranger; GRANT SELECT ON public.unit_version TO stranger; GRANT cutter_exec TO stranger; CREATE ROLE other; GRANT stranger TO other";
     what_was_given_on_by_two_hands_is_revoked: "GRANT DELETE ON public.unit_version TO cutter_exec WITH GRANT OPTION; SET ROLE cutter_exec; GRANT DELETE ON public.unit_version TO cutter_verify WITH GRANT OPTION; SET ROLE cutter_verify; GRANT DELETE ON public.unit_version TO cutter_ro";
     a_revoked_right_is_given_again: "REVOKE ALL ON ALL TABLES IN SCHEMA cutter_governance FROM cutter_verify; REVOKE USAGE ON SCHEMA cutter_governance FROM cutter_verify";
+    a_membership_of_a_role_of_the_server_itself_is_revoked: "GRANT pg_write_all_data TO pg_monitor; GRANT pg_monitor TO cutter_ro";
+    a_role_called_public_is_not_everybody: "CREATE ROLE \"PUBLIC\"; GRANT INSERT ON public.unit_version TO \"PUBLIC\"; GRANT DELETE ON public.unit_version TO PUBLIC";
+    an_ordered_set_aggregate_is_named_by_its_types: "CREATE AGGREGATE public.odd(ORDER BY anyelement) (SFUNC = ordered_set_transition, STYPE = internal, FINALFUNC = mode_final, FINALFUNC_EXTRA = true)";
     odd_names_are_quoted: "CREATE TABLE public.\"odd \"\"name\" (\"c \"\"x\" int); GRANT UPDATE (\"c \"\"x\"), INSERT ON public.\"odd \"\"name\" TO cutter_exec; CREATE FUNCTION public.\"f'\"(a public.information_unit, \"B\" text[]) RETURNS int LANGUAGE sql AS 'SELECT 1'";
     procedures_and_sequences_are_named_as_such: "CREATE PROCEDURE public.p(inout a int) LANGUAGE sql AS 'SELECT 1'; GRANT USAGE, UPDATE ON SEQUENCE public.birth_registry_id_seq TO cutter_verify";
 }
@@ -187,6 +196,51 @@ fn what_was_given_on_is_kept_though_the_option_goes() {
     let may = "SELECT has_table_privilege('other', 'public.unit_version', 'SELECT')";
     apply(&scene, &statements(&audit(&scene).1, "package"));
     assert!(scene.server.connect("postgres", "directus").query_one(may, &[]).unwrap().get::<_, bool>(0));
+}
+
+/// The server, asked itself: each role may do on these tables what the shipped matrix says, and is in no other.
+fn assert_server_says(scene: &Scene, tables: &[&str], roles: &[&str], privileges: &[&str], what: &str) {
+    let config: toml::Table = scene.read("cutter.toml").parse().unwrap();
+    let named = |role: &str, list: &str, privilege: &str, fits: &dyn Fn(&str) -> bool| {
+        let names =
+            config["grants"]["roles"].get(role).and_then(|own| own.get(list)?.get(privilege)?.as_array().cloned());
+        names.into_iter().flatten().any(|name| fits(name.as_str().unwrap()))
+    };
+    let mut client = scene.server.connect("postgres", "directus");
+    for role in roles.iter().filter(|role| **role != "PUBLIC") {
+        for (table, privilege) in tables.iter().flat_map(|table| privileges.iter().map(move |of| (table, of))) {
+            let schema = table.split('.').next().unwrap();
+            // An owner may take his own rights away and give them back; that is not looked at.
+            if *role == "directus" && schema == "public" {
+                continue;
+            }
+            let whole = named(role, "tables", privilege, &|name| name == *table || name == format!("{schema}.*"));
+            let part = named(role, "columns", privilege, &|name| name.starts_with(&format!("{table}."))) || whole;
+            // Of a row's deletion no column can be spoken of.
+            let sql = if *privilege == "DELETE" {
+                "SELECT has_table_privilege($1, $2, $3), has_table_privilege($1, $2, $3)"
+            } else {
+                "SELECT has_table_privilege($1, $2, $3), has_any_column_privilege($1, $2, $3)"
+            };
+            let row = client
+                .query_one(
+                    &sql.replace("$1", &format!("'{role}'"))
+                        .replace("$2", &format!("'{table}'"))
+                        .replace("$3", &format!("'{privilege}'")),
+                    &[],
+                )
+                .unwrap();
+            assert_eq!(
+                (row.get::<_, bool>(0), row.get::<_, bool>(1)),
+                (whole, part),
+                "{role} {privilege} {table}; {what}"
+            );
+        }
+        for other in roles.iter().filter(|other| *other != role && **other != "PUBLIC") {
+            let sql = format!("SELECT pg_has_role('{role}', '{other}', 'MEMBER')");
+            assert!(!client.query_one(&sql, &[]).unwrap().get::<_, bool>(0), "{role} is in {other}; {what}");
+        }
+    }
 }
 
 #[test]
@@ -213,7 +267,13 @@ fn any_state_of_rights_is_led_to_the_expected_one_and_back() {
             let (table, role, privilege) = (tables[next(4)], roles[next(7)], privileges[next(4)]);
             let column = if privilege != "DELETE" && next(4) == 0 { "(updated_at)" } else { "" };
             let option = if role != "PUBLIC" && next(3) == 0 { " WITH GRANT OPTION" } else { "" };
-            let sql = match next(4) {
+            let sql = match next(5) {
+                4 => {
+                    let (group, admin) = (roles[next(5)], if next(2) == 0 { " WITH ADMIN OPTION" } else { "" });
+                    let member = if role == "PUBLIC" { "stranger" } else { role };
+                    // Nobody is in himself, and nobody in a circle.
+                    format!("DO $$ BEGIN GRANT {group} TO {member}{admin}; EXCEPTION WHEN OTHERS THEN NULL; END $$")
+                }
                 0 => format!("REVOKE {privilege} {column} ON {table} FROM {role} CASCADE"),
                 1 => {
                     // Somebody gives on what they may, if they may.
@@ -235,9 +295,102 @@ fn any_state_of_rights_is_led_to_the_expected_one_and_back() {
         apply(&scene, &statements(&first, "package"));
         let after = audit(&scene).1;
         assert_eq!(statements(&after, "package"), Vec::<String>::new(), "round {round}: {first:#}");
+        assert_server_says(&scene, &tables, &roles, &privileges, &format!("round {round}: {first:#}"));
         apply(&scene, &statements(&first, "inverse"));
-        assert_eq!(rights(&scene), before, "round {round}: {first:#}");
+        // A column's right whose giver lost the option before comes back from the owner.
+        let held = |rights: Vec<String>| -> BTreeSet<String> {
+            let without_giver = |text: String| match text.split_once('(') {
+                Some((column, given)) if text.starts_with("c ") => {
+                    format!("{column} {}", given.split_once(',').unwrap().1)
+                }
+                _ => text,
+            };
+            rights.into_iter().map(without_giver).collect()
+        };
+        assert_eq!(held(rights(&scene)), held(before), "round {round}: {first:#}");
     }
+}
+
+#[test]
+fn the_right_to_let_others_join_is_revoked_and_the_membership_kept() {
+    let scene = Scene::new();
+    configure(&scene, |config| {
+        config["grants"]["roles"]["cutter_exec"]
+            .as_table_mut()
+            .unwrap()
+            .insert("member_of".to_owned(), vec!["cutter_ro"].into());
+    });
+    scene.server.execute("GRANT cutter_ro TO cutter_exec");
+    assert_eq!(statements(&audit(&scene).1, "package").len(), 2);
+    round_trip_on(&scene, "GRANT cutter_ro TO cutter_exec WITH ADMIN OPTION");
+    let (_, found) = audit(&scene);
+    assert!(found["differences"].to_string().contains("MEMBER OF cutter_ro WITH ADMIN OPTION"), "{found:#}");
+    let package = statements(&found, "package");
+    assert!(package[0].starts_with("REVOKE ADMIN OPTION FOR \"cutter_ro\" FROM \"cutter_exec\""), "{package:#?}");
+    apply(&scene, &package);
+    let may = "SELECT pg_has_role('cutter_exec', 'cutter_ro', 'MEMBER'), pg_has_role('cutter_exec', 'cutter_ro', 'MEMBER WITH ADMIN OPTION')";
+    let row = scene.server.connect("postgres", "directus").query_one(may, &[]).unwrap();
+    assert_eq!((row.get::<_, bool>(0), row.get::<_, bool>(1)), (true, false));
+}
+
+#[test]
+fn what_hangs_on_an_option_that_is_gone_is_revoked() {
+    let scene = shipped();
+    // The server lets the column's right stand, and nobody may take it.
+    for sql in [
+        "GRANT INSERT ON public.unit_version TO cutter_exec WITH GRANT OPTION; SET ROLE cutter_exec; GRANT INSERT (body) ON public.unit_version TO cutter_verify",
+        "REVOKE INSERT ON public.unit_version FROM cutter_exec CASCADE",
+    ] {
+        scene.server.execute(sql);
+    }
+    let may = "SELECT has_column_privilege('cutter_verify', 'public.unit_version', 'body', 'INSERT')";
+    let may = || scene.server.connect("postgres", "directus").query_one(may, &[]).unwrap().get::<_, bool>(0);
+    assert!(may());
+    let (_, first) = audit(&scene);
+    apply(&scene, &statements(&first, "package"));
+    assert!(!may());
+    assert_eq!(statements(&audit(&scene).1, "package"), Vec::<String>::new());
+    apply(&scene, &statements(&first, "inverse"));
+    assert!(may());
+}
+
+#[test]
+fn an_option_that_comes_back_needs_no_revoke() {
+    let scene = shipped();
+    scene.server.execute("GRANT SELECT ON public.unit_version TO cutter_exec WITH GRANT OPTION");
+    let inverse = statements(&audit(&scene).1, "inverse");
+    let about: Vec<&String> = inverse.iter().filter(|text| text.contains("unit_version")).collect();
+    assert_eq!(about, ["GRANT SELECT ON TABLE public.unit_version TO \"cutter_exec\" WITH GRANT OPTION;"]);
+}
+
+#[test]
+fn a_name_that_a_terminal_would_obey_is_written_by_its_numbers() {
+    let scene = shipped();
+    scene.server.execute("CREATE TABLE public.\"a\u{1b}[2J\u{202e}\"\"\\b\" (c int); CREATE ROLE \"r\u{1b}\"");
+    round_trip_on(&scene, "GRANT INSERT ON public.\"a\u{1b}[2J\u{202e}\"\"\\b\" TO \"r\u{1b}\"");
+    let shown = String::from_utf8(scene.run(&["evidence", "grants", "--package", "."]).stdout).unwrap();
+    assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
+    let name = "public.U&\"a\\+00001B[2J\\+00202E\"\"\\+00005Cb\" FROM U&\"r\\+00001B\";";
+    assert!(shown.contains(name) && scene.read("grants.sql").contains(name), "{shown}");
+}
+
+#[test]
+fn a_name_of_several_functions_is_refused_and_one_with_arguments_is_not() {
+    let scene = shipped();
+    scene.server.execute("CREATE FUNCTION public.fn_iu_create(evil text) RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    let (_, found) = audit(&scene);
+    // Everybody may call a new function, which nobody expects.
+    assert_eq!(found["differences"].as_array().unwrap().len(), 3, "{found:#}");
+    assert!(
+        !statements(&found, "package").iter().any(|text| text.starts_with("GRANT") && text.contains("fn_iu_create"))
+    );
+    configure(&scene, |config| {
+        config["grants"]["roles"]["cutter_exec"]["functions"]["EXECUTE"] = vec!["public.fn_iu_create"].into();
+    });
+    let output = scene.run(&["evidence", "grants"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && error.contains("of which there are 2"), "{error}");
+    assert!(error.contains("`public.fn_iu_create(text)`"), "{error}");
 }
 
 #[test]
@@ -261,6 +414,17 @@ fn what_no_grant_closes_is_named_and_left_out_of_the_package() {
             "context_pack_readonly",
             "the role itself",
         ),
+        (
+            "DROP FUNCTION public.fn_iu_create CASCADE",
+            "conflict execute-and-verify",
+            "EXECUTE on the function public.fn_iu_create",
+        ),
+        (
+            "CREATE SCHEMA hidden AUTHORIZATION cutter_ro",
+            "cutter_ro",
+            "everything in the schema hidden, which `schemas` does not list",
+        ),
+        ("ALTER SCHEMA cutter_governance RENAME TO gone", "public", "the schema cutter_governance of `schemas`"),
     ] {
         let scene = shipped();
         scene.server.execute(sql);
@@ -307,6 +471,14 @@ fn a_catalog_that_may_not_be_read_is_unknown_and_a_matrix_that_says_nothing_is_r
         (
             "[grants]\nschemas = [\"public\"]\n[grants.roles.a]\n[grants.conflicts.x]\nwhy = \"x\"\nrights = []",
             "is not complete",
+        ),
+        (
+            "[grants]\nschemas = [\"public\"]\n[grants.roles.a]\n[grants.conflicts.x]\nwhy = \"x\"\nrights = [{ privilege = \"insert\", table = \"public.t\" }]",
+            "the conflict `x` of `[grants]` has `insert` on a table",
+        ),
+        (
+            "[grants]\nschemas = [\"public\"]\n[grants.roles.a]\n[grants.conflicts.x]\nwhy = \"x\"\nrights = [{ privilege = \"INSERT\", table = \"other.t\" }]",
+            "the conflict `x` of `[grants]` names the table `other.t`",
         ),
     ] {
         scene.write("cutter.toml", &scene.config("cutter_observe", grants));

@@ -112,6 +112,35 @@ fn the_registries_are_read_live_and_a_new_row_is_a_new_candidate() {
 }
 
 #[test]
+fn a_recorded_document_without_a_registry_row_is_no_safe_target() {
+    let scene = scene(&document(|d| d["uid"]["id"] = "GHOST".into()), |config| {
+        config["targets"]["criteria"].as_table_mut().unwrap().remove("C5");
+        config["targets"].as_table_mut().unwrap().remove("fields");
+    });
+    assert_eq!(audit(&scene, &[]).0, 0);
+    let (exit, live) = audit(&scene, &["--facts", "postgres"]);
+    assert_eq!(
+        (exit, those(&live, "GHOST", "LACKING")),
+        (9, ["C2", "C4", "C7", "registered"].map(str::to_owned).to_vec())
+    );
+}
+
+#[test]
+fn a_document_without_a_version_is_listed_and_of_several_versions_the_newest_counts() {
+    let scene = scene(&Value::Null, |_| {});
+    let live = ["--facts", "postgres"];
+    scene.server.execute("INSERT INTO cutter_governance.source_document_registry VALUES ('small', 'SMALL', 'Small', 'synthetic', 'active', 'x', now())");
+    assert_eq!(those(&audit(&scene, &live).1, "SMALL", "LACKING"), ["C2", "C3", "C4"]);
+    for (version, units, age) in [("v1", 2, 2), ("v2", 9, 1), ("v0", 2, 3)] {
+        scene.server.execute(&format!(
+            "INSERT INTO cutter_governance.source_document_version_registry VALUES
+                (gen_random_uuid(), 'small', '{version}', 'snapshot:small', 'x', 1, {units}, 'x', now() - interval '{age} days')"
+        ));
+    }
+    assert_eq!(those(&audit(&scene, &live).1, "SMALL", "LACKING"), ["C3", "C4"]);
+}
+
+#[test]
 fn a_change_set_of_a_document_whose_units_are_gone_is_not_fresh() {
     let scene = scene(&Value::Null, |_| {});
     scene.server.execute("SET session_replication_role = replica; DELETE FROM public.information_unit WHERE canonical_address LIKE 'ICX-CONST/%'");
@@ -161,9 +190,24 @@ fn the_intake_package_says_what_a_target_must_bring_and_who_brings_it() {
 #[test]
 fn a_configuration_of_targets_that_names_what_is_not_there_is_refused() {
     type Edit = fn(&mut toml::Table);
-    let cases: [(Edit, &str); 5] = [
+    let cases: [(Edit, &str); 10] = [
         (|c| drop(c.remove("targets")), "has no criterion"),
         (|c| c["targets"]["criteria"]["C2"]["policies"] = vec!["no-such"].into(), "names the policy `no-such`"),
+        // A policy that cannot fire would be met by every candidate.
+        (
+            |c| c["targets"]["criteria"]["C2"]["policies"] = vec!["executor-does-its-work"].into(),
+            "`C2` names the policy `executor-does-its-work`, which is no `forbid`",
+        ),
+        (
+            |c| c["targets"]["criteria"]["C2"]["policies"] = vec!["no-public-grant"].into(),
+            "`C2` names the policy `no-public-grant`, which does not apply to `start_run`",
+        ),
+        (
+            |c| c["targets"]["criteria"]["C2"]["policies"] = vec!["no-skeleton-delete"].into(),
+            "`no-skeleton-delete`, which does not apply",
+        ),
+        (|c| c["targets"]["entity"] = "Class".into(), "`start_run` of `[targets]` does not apply to a `Class`"),
+        (|c| c["targets"]["gap"] = "GAP99".into(), "the gap `GAP99`, which no policy carries"),
         (|c| c["targets"]["entity"] = "Thing".into(), "no entity type"),
         (|c| c["targets"]["action"] = "dry_run".into(), "no row with the action `dry_run`"),
         (|c| c["targets"]["fields"][0]["criteria"] = vec!["C9"].into(), "`C9`, which is no criterion"),

@@ -37,7 +37,29 @@ impl<'a> Expected<'a> {
             }
             expected.rights.insert(role, rights);
         }
+        expected.note_what_is_not_covered();
         expected
+    }
+
+    /// Schemas that only one side knows, and conflicts whose rights are about nothing that is there.
+    fn note_what_is_not_covered(&mut self) {
+        let (settings, matrix) = (self.settings, self.matrix);
+        let is_there =
+            |name: &str| matrix.objects.values().any(|object| object.kind == Kind::Schema && object.schema == name);
+        for name in settings.schemas.iter().filter(|name| !is_there(name)) {
+            self.note(PUBLIC, format!("the schema {name} of `schemas`"), DifferenceKind::Absent, false);
+        }
+        for (name, owner) in &matrix.unaudited {
+            let right = format!("everything in the schema {name}, which `schemas` does not list");
+            self.note(owner, right, DifferenceKind::Excess, false);
+        }
+        for (name, conflict) in &settings.conflicts {
+            for right in conflict.rights.iter().filter(|right| of_conflict(right, matrix).is_empty()) {
+                let Some((kind, of)) = right.object() else { continue };
+                let right = format!("{} on the {} {of}", right.privilege, kind.noun());
+                self.note(&format!("conflict {name}"), right, DifferenceKind::Absent, false);
+            }
+        }
     }
 
     /// The nearest state in which everything expected holds and nothing else, and what keeps the live one from being it.
@@ -89,14 +111,18 @@ impl<'a> Expected<'a> {
 
     /// Takes away what is given to a role and not expected.
     fn take(&mut self, role: &str, own: &RoleSettings, to: &mut State) {
-        // The server's own roles are in one another from the beginning.
-        let is_excess = |membership: &&Membership| {
-            !is_built_in(role) && membership.member == role && !own.member_of.contains(&membership.group)
-        };
-        let left: Vec<Membership> = to.members.iter().filter(is_excess).cloned().collect();
-        for membership in left {
-            to.members.remove(&membership);
-            self.note(role, format!("MEMBER OF {}", membership.group), DifferenceKind::Excess, true);
+        let of_role = |membership: &&Membership| membership.member == role && !is_from_the_beginning(membership);
+        let joined: Vec<Membership> = to.members.iter().filter(of_role).cloned().collect();
+        for membership in joined {
+            if !own.member_of.contains(&membership.group) {
+                to.members.remove(&membership);
+                self.note(role, format!("MEMBER OF {}", membership.group), DifferenceKind::Excess, true);
+            } else if membership.admin {
+                to.members.remove(&membership);
+                let right = format!("MEMBER OF {} WITH ADMIN OPTION", membership.group);
+                to.members.insert(Membership { admin: false, ..membership });
+                self.note(role, right, DifferenceKind::Excess, true);
+            }
         }
         let given: Vec<Grant> = to.grants.iter().filter(|grant| grant.grantee == role).cloned().collect();
         for grant in given.into_iter().filter(|grant| self.matrix.owner(&grant.right) != role) {
@@ -123,7 +149,8 @@ impl<'a> Expected<'a> {
             if self.matrix.roles.contains_key(group) && !to.members.iter().any(is_in) {
                 let (group, member) = (group.clone(), role.to_owned());
                 self.note(role, format!("MEMBER OF {group}"), DifferenceKind::Missing, true);
-                to.members.insert(Membership { group, member, grantor: String::new(), options: String::new() });
+                let (grantor, options) = (String::new(), String::new());
+                to.members.insert(Membership { group, member, grantor, options, admin: false });
             }
         }
         for right in self.rights.get(role).cloned().unwrap_or_default() {
@@ -171,6 +198,32 @@ impl<'a> Expected<'a> {
 /// Whether the server made a role itself; nobody else can give such a name.
 pub fn is_built_in(role: &str) -> bool {
     role.starts_with("pg_")
+}
+
+/// Whether initdb made a membership: of the server's own roles, which are in one another from the beginning.
+fn is_from_the_beginning(membership: &Membership) -> bool {
+    let groups = ["pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables"];
+    membership.member == "pg_monitor" && groups.contains(&membership.group.as_str()) && !membership.admin
+}
+
+/// The overloads that a function's name without arguments would mean, where there are several.
+pub fn overloads(settings: &GrantsSettings, matrix: &Matrix) -> Vec<(String, String, Vec<String>)> {
+    let mut found = Vec::new();
+    for (role, own) in &settings.roles {
+        let bare = own
+            .rights()
+            .filter(|(kind, _, name)| *kind == Kind::Function && !name.contains('(') && !name.ends_with(".*"));
+        for (kind, privilege, name) in bare {
+            let named: Vec<String> = find(matrix, kind, privilege, name)
+                .into_iter()
+                .map(|right| right.object.split_once(' ').map_or("", |(_, name)| name).to_owned())
+                .collect();
+            if named.len() > 1 {
+                found.push((role.clone(), name.to_owned(), named));
+            }
+        }
+    }
+    found
 }
 
 /// The rights that a conflict means by one of its own: on each function of that name.

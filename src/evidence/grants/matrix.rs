@@ -69,8 +69,10 @@ pub struct Membership {
     pub member: String,
     /// Who gave it; empty where nobody is named.
     pub grantor: String,
-    /// `WITH ...`, as a statement has it.
+    /// `WITH ...`, as a statement has it, but without the right to let others join.
     pub options: String,
+    /// Whether the member may let others join.
+    pub admin: bool,
 }
 
 /// Rights and memberships; what GRANT and REVOKE change.
@@ -87,6 +89,10 @@ pub struct State {
 pub struct Matrix {
     /// Objects by key.
     pub objects: BTreeMap<String, Object>,
+    /// Schemas that are there and not audited, with their owners.
+    pub unaudited: BTreeMap<String, String>,
+    /// Whether `CREATEROLE` lets its holder join every role that is no superuser, as before version 16.
+    pub createrole_joins: bool,
     /// What each role may do by what it is, sorted: `SUPERUSER` and the like.
     pub roles: BTreeMap<String, BTreeSet<String>>,
     /// What was given to whom.
@@ -147,7 +153,13 @@ impl fmt::Display for Right {
 impl Matrix {
     /// Reads it in one snapshot. Every login may read these catalogs.
     pub fn read(snapshot: &mut Snapshot<'_>, schemas: &[String]) -> Result<Self, DatabaseError> {
-        let mut matrix = Self { objects: BTreeMap::new(), roles: BTreeMap::new(), state: State::default() };
+        let mut matrix = Self {
+            objects: BTreeMap::new(),
+            unaudited: BTreeMap::new(),
+            createrole_joins: true,
+            roles: BTreeMap::new(),
+            state: State::default(),
+        };
         for row in snapshot.query(OBJECTS, &[&schemas])? {
             let cell = |index: usize| row.try_get::<_, Option<String>>(index).map_err(|_| DatabaseError::lost());
             let (Some(noun), Some(key), Some(schema), Some(sql), Some(owner)) =
@@ -175,12 +187,18 @@ impl Matrix {
             }
         }
         for row in snapshot.texts(MEMBERS, 100_000)? {
-            if let [Some(group), Some(member), grantor, Some(options)] = row.as_slice() {
+            if let [Some(group), Some(member), grantor, Some(options), Some(admin)] = row.as_slice() {
                 let grantor = grantor.clone().unwrap_or_default();
-                let (group, member, options) = (group.clone(), member.clone(), options.clone());
-                matrix.state.members.insert(Membership { group, member, grantor, options });
+                let (group, member, options, admin) = (group.clone(), member.clone(), options.clone(), admin == "true");
+                matrix.state.members.insert(Membership { group, member, grantor, options, admin });
             }
         }
+        for row in snapshot.query(UNAUDITED, &[&schemas])? {
+            let cell = |index: usize| row.try_get::<_, String>(index).map_err(|_| DatabaseError::lost());
+            matrix.unaudited.insert(cell(0)?, cell(1)?);
+        }
+        let joins = snapshot.text("SELECT (current_setting('server_version_num')::int < 160000)::text")?;
+        matrix.createrole_joins = joins.as_deref() != Some("false");
         Ok(matrix)
     }
 
@@ -198,8 +216,8 @@ impl Matrix {
 /// What may do everything.
 pub const SUPERUSER: &str = "SUPERUSER";
 
-/// Everybody, as GRANT calls it. No role can have this name.
-pub const PUBLIC: &str = "PUBLIC";
+/// Everybody. No role can have this name; one called `PUBLIC` is a role like any other.
+pub const PUBLIC: &str = "public";
 
 /// Objects with what was given on them, defaults included; columns only where something was given on them.
 const OBJECTS: &str = "
@@ -226,7 +244,8 @@ WITH object AS (
            coalesce(p.proacl, acldefault('f', p.proowner)), 0
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
          LATERAL (SELECT CASE WHEN p.prokind = 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS word,
-                         pg_get_function_identity_arguments(p.oid) AS arguments) AS f
+                         (SELECT coalesce(string_agg(format_type(t.type, NULL), ', ' ORDER BY t.at), '')
+                          FROM unnest(p.proargtypes) WITH ORDINALITY AS t(type, at)) AS arguments) AS f
     WHERE n.nspname = ANY ($1)
 ), given AS (
     SELECT kind, key, schema, sql, owner, columns, NULL::text AS column_name, acl FROM object
@@ -236,7 +255,7 @@ WITH object AS (
     WHERE o.kind = 'table'
 )
 SELECT kind, key, schema, sql, pg_get_userbyid(owner)::text, columns, column_name, e.privilege_type,
-       CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(e.grantee)::text END, pg_get_userbyid(e.grantor)::text,
+       CASE WHEN e.grantee = 0 THEN 'public' ELSE pg_get_userbyid(e.grantee)::text END, pg_get_userbyid(e.grantor)::text,
        e.is_grantable
 FROM given LEFT JOIN LATERAL aclexplode(acl) AS e ON true
 ORDER BY key, column_name NULLS FIRST";
@@ -247,12 +266,17 @@ SELECT rolname::text, concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' END, CA
        CASE WHEN rolbypassrls THEN 'BYPASSRLS' END)
 FROM pg_roles";
 
+/// Everything that no initdb makes and nobody listed; what sessions make for themselves is theirs.
+const UNAUDITED: &str = "
+SELECT nspname::text, pg_get_userbyid(nspowner)::text FROM pg_namespace
+WHERE nspname <> ALL ($1) AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+  AND nspname !~ '^pg_(toast_)?temp_[0-9]+$'";
+
 /// Since version 16 a membership says also whether it is inherited and whether the role can be set.
 const MEMBERS: &str = "
 SELECT pg_get_userbyid(m.roleid)::text, pg_get_userbyid(m.member)::text,
        CASE WHEN EXISTS (SELECT FROM pg_roles WHERE oid = m.grantor) THEN pg_get_userbyid(m.grantor)::text END,
        CASE WHEN j ? 'set_option'
-            THEN format('WITH ADMIN %s, INHERIT %s, SET %s', upper(j ->> 'admin_option'), upper(j ->> 'inherit_option'),
-                        upper(j ->> 'set_option'))
-            WHEN m.admin_option THEN 'WITH ADMIN OPTION' ELSE '' END
+            THEN format('INHERIT %s, SET %s', upper(j ->> 'inherit_option'), upper(j ->> 'set_option')) ELSE '' END,
+       m.admin_option::text
 FROM pg_auth_members m, LATERAL to_jsonb(m) AS j";

@@ -1,4 +1,4 @@
-//! The audit of grants: the live matrix beside the expected one, and the smallest package that makes them equal.
+//! The audit of grants: the live matrix beside the expected one, and a package that makes them equal.
 
 mod expected;
 mod matrix;
@@ -9,7 +9,7 @@ mod settings;
 pub use settings::{ConflictRight, ConflictSettings, GrantsSettings, RoleSettings};
 
 use crate::db::{Access, DatabaseError};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use expected::Expected;
 use matrix::{Matrix, PUBLIC, Right, State};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub enum GrantStatus {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Difference {
-    /// Whose right it is; `PUBLIC` is everybody.
+    /// Whose right it is; `public` is everybody.
     pub role: String,
     /// The right, as GRANT calls it.
     pub right: String,
@@ -111,7 +111,10 @@ pub fn audit(settings: &GrantsSettings, access: &Access) -> Result<GrantAudit, P
     let database = snapshot.text("SELECT current_database()::text").map_err(|error| failed(&error))?;
     let database = database.unwrap_or_default();
     match Matrix::read(&mut snapshot, &settings.schemas) {
-        Ok(matrix) => Ok(judge(settings, &matrix, database)),
+        Ok(matrix) => {
+            refuse_bare_names(settings, &matrix)?;
+            Ok(judge(settings, &matrix, database))
+        }
         Err(error) if error.is_final() => Err(failed(&error).into()),
         Err(error) => Ok(GrantAudit {
             version: 1,
@@ -126,6 +129,22 @@ pub fn audit(settings: &GrantsSettings, access: &Access) -> Result<GrantAudit, P
     }
 }
 
+/// A name that means several functions would be expected of whichever is made next.
+fn refuse_bare_names(settings: &GrantsSettings, matrix: &Matrix) -> Result<(), Problems> {
+    let mut problems = Problems::new();
+    for (role, name, named) in expected::overloads(settings, matrix) {
+        let named: Vec<&str> = named.iter().map(String::as_str).collect();
+        problems.push(
+            Problem::invalid(format!(
+                "`{role}` of `[grants]` names the function `{name}`, of which there are {}",
+                named.len()
+            ))
+            .help(format!("write which is meant, with its arguments: {}", crate::json::in_backticks(&named))),
+        );
+    }
+    problems.or(())
+}
+
 fn judge(settings: &GrantsSettings, matrix: &Matrix, database: String) -> GrantAudit {
     let (to, mut differences) = Expected::new(settings, matrix).close();
     differences.sort();
@@ -138,7 +157,8 @@ fn judge(settings: &GrantsSettings, matrix: &Matrix, database: String) -> GrantA
         differences,
         conflicts,
         package: package::statements(matrix, &matrix.state, &to),
-        inverse: package::statements(matrix, &to, &matrix.state),
+        // What hung on nothing comes back from the owner.
+        inverse: package::statements(matrix, &to, &package::supported(matrix, matrix.state.clone())),
         unknown: None,
     }
 }

@@ -1,7 +1,9 @@
-//! From one state of rights to another by the fewest GRANT and REVOKE statements; nothing is applied.
+//! From one state of rights to another by GRANT and REVOKE statements; nothing is applied.
 
 use super::matrix::{Grant, Matrix, Membership, PUBLIC, Right, State};
 use crate::db::identifier;
+use crate::render::printable;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// The statements that lead from one state to another, to be run by a superuser in one transaction.
@@ -10,6 +12,13 @@ use std::collections::BTreeSet;
 pub fn statements(matrix: &Matrix, from: &State, to: &State) -> Vec<String> {
     let mut sql = Vec::new();
     for membership in from.members.difference(&to.members) {
+        let with = |admin: bool| Membership { admin, ..membership.clone() };
+        if to.members.contains(&with(!membership.admin)) {
+            if membership.admin {
+                sql.push(format!("REVOKE ADMIN OPTION FOR {}{};", named(membership, "FROM"), granted_by(membership)));
+            }
+            continue;
+        }
         sql.push(format!("REVOKE {}{};", named(membership, "FROM"), granted_by(membership)));
     }
     let mut now = from.clone();
@@ -17,6 +26,10 @@ pub fn statements(matrix: &Matrix, from: &State, to: &State) -> Vec<String> {
     for grant in from.grants.difference(&to.grants) {
         let without_option = Grant { option: false, ..grant.clone() };
         let keeps = grant.option && to.grants.contains(&without_option);
+        if !grant.option && to.grants.contains(&Grant { option: true, ..grant.clone() }) {
+            // The option is added to what is there.
+            continue;
+        }
         revoked.push((depth(matrix, from, grant), grant, keeps));
         now.grants.remove(grant);
         if keeps {
@@ -26,14 +39,22 @@ pub fn statements(matrix: &Matrix, from: &State, to: &State) -> Vec<String> {
             now.grants.retain(|other| !is_column_of(other, grant));
         }
     }
-    // What somebody gave on goes before that one's own right.
-    revoked.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| statement_order(a.1, a.2).cmp(&statement_order(b.1, b.2))));
+    // What somebody gave on goes before that one's own right, and what hangs on nothing before what its giver has.
+    let place = |depth: usize, grant: &Grant| (Reverse(depth), !hangs(matrix, from, grant));
+    revoked.sort_by(|a, b| {
+        let order = place(a.0, a.1).cmp(&place(b.0, b.1));
+        order.then_with(|| statement_order(a.1, a.2).cmp(&statement_order(b.1, b.2)))
+    });
     let revoked: Vec<(&Grant, bool)> = revoked.into_iter().map(|(_, grant, keeps)| (grant, keeps)).collect();
     for run in runs(&revoked) {
         let Some((first, keeps)) = run.first().copied() else { continue };
         let option = if keeps { "GRANT OPTION FOR " } else { "" };
         let (what, whom) = (rights(matrix, &run), grantee(&first.grantee));
+        let hanging: Vec<&Grant> =
+            run.iter().map(|(grant, _)| *grant).filter(|grant| hangs(matrix, from, grant)).collect();
+        sql.extend(hanging.iter().map(|grant| lend(matrix, grant)));
         in_name(matrix, first, format!("REVOKE {option}{what} FROM {whom};"), &mut sql);
+        sql.extend(hanging.iter().map(|grant| take_back(matrix, from, grant)));
     }
     let mut given: Vec<(usize, &Grant, bool)> =
         to.grants.difference(&now.grants).map(|grant| (depth(matrix, to, grant), grant, grant.option)).collect();
@@ -46,11 +67,56 @@ pub fn statements(matrix: &Matrix, from: &State, to: &State) -> Vec<String> {
         in_name(matrix, first, format!("GRANT {what} TO {whom}{option};"), &mut sql);
     }
     for membership in to.members.difference(&from.members) {
-        let options = if membership.options.is_empty() { String::new() } else { format!(" {}", membership.options) };
+        let without = !membership.admin && from.members.contains(&Membership { admin: true, ..membership.clone() });
+        if without {
+            continue;
+        }
+        let options = match (membership.admin, membership.options.as_str()) {
+            (false, "") => String::new(),
+            (true, "") => " WITH ADMIN OPTION".to_owned(),
+            (admin, options) => format!(" WITH ADMIN {}, {options}", if admin { "TRUE" } else { "FALSE" }),
+        };
         let joined = named(membership, "TO");
         sql.push(format!("GRANT {joined}{options}{};", granted_by(membership)));
     }
-    sql
+    sql.iter().map(|statement| shown(statement)).collect()
+}
+
+/// The same statement, and what a terminal would obey in a quoted name written by its number.
+fn shown(statement: &str) -> String {
+    if printable(statement) == statement {
+        return statement.to_owned();
+    }
+    let mut text = String::new();
+    let mut letters = statement.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '"' {
+            text.push(letter);
+            continue;
+        }
+        let mut name = String::new();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '"' if letters.next_if_eq(&'"').is_none() => break,
+                '"' => name.push_str("\"\""),
+                other => name.push(other),
+            }
+        }
+        text.push_str(&quoted(&name));
+    }
+    text
+}
+
+/// A name whose quotes are doubled already, as SQL takes it.
+fn quoted(name: &str) -> String {
+    if printable(name) == name {
+        return format!("\"{name}\"");
+    }
+    let numbered = |letter: char| match printable(letter.encode_utf8(&mut [0; 4])) {
+        same if same == letter.to_string() && letter != '\\' => same,
+        _ => format!("\\+{:06X}", u32::from(letter)),
+    };
+    format!("U&\"{}\"", name.chars().map(numbered).collect::<String>())
 }
 
 /// A state in which everything that was given on is held by somebody who may give it.
@@ -58,11 +124,7 @@ pub fn statements(matrix: &Matrix, from: &State, to: &State) -> Vec<String> {
 /// What hung on an option that is gone is given by the owner instead, so that nobody else loses anything.
 pub fn supported(matrix: &Matrix, mut state: State) -> State {
     loop {
-        let hanging = state
-            .grants
-            .iter()
-            .find(|grant| grant.grantor != matrix.owner(&grant.right) && giver(&state, grant).is_none())
-            .cloned();
+        let hanging = state.grants.iter().find(|grant| hangs(matrix, &state, grant)).cloned();
         let Some(grant) = hanging else { return state };
         state.grants.remove(&grant);
         let owner = matrix.owner(&grant.right).to_owned();
@@ -92,6 +154,26 @@ fn giver<'a>(state: &'a State, grant: &Grant) -> Option<&'a Grant> {
             && other.right.privilege == grant.right.privilege
             && (other.right.column.is_none() || other.right.column == grant.right.column)
     })
+}
+
+/// Whether a right on a column was given from an option that is gone: the server lets it stand when the table's goes,
+/// and then nobody can take it.
+fn hangs(matrix: &Matrix, state: &State, grant: &Grant) -> bool {
+    grant.grantor != matrix.owner(&grant.right) && giver(state, grant).is_none()
+}
+
+/// The option with which a giver can take what hangs.
+fn lend(matrix: &Matrix, grant: &Grant) -> String {
+    let what = rights(matrix, &[(grant, true)]);
+    format!("GRANT {what} TO {} WITH GRANT OPTION;", identifier(&grant.grantor))
+}
+
+/// Leaves the giver what was there before.
+fn take_back(matrix: &Matrix, state: &State, grant: &Grant) -> String {
+    let grantor = matrix.owner(&grant.right).to_owned();
+    let own = Grant { right: grant.right.clone(), grantee: grant.grantor.clone(), grantor, option: false };
+    let option = if state.grants.contains(&own) { "GRANT OPTION FOR " } else { "" };
+    format!("REVOKE {option}{} FROM {};", rights(matrix, &[(grant, true)]), identifier(&grant.grantor))
 }
 
 /// How many hands a right went through before; 0 from the owner.
@@ -150,7 +232,7 @@ fn on<'a>(matrix: &'a Matrix, right: &Right) -> &'a str {
 }
 
 fn grantee(name: &str) -> String {
-    if name == PUBLIC { PUBLIC.to_owned() } else { identifier(name) }
+    if name == PUBLIC { "PUBLIC".to_owned() } else { identifier(name) }
 }
 
 fn in_name(matrix: &Matrix, grant: &Grant, statement: String, sql: &mut Vec<String>) {

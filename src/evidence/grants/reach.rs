@@ -26,6 +26,10 @@ impl Matrix {
         }
     }
 
+    fn has(&self, role: &str, attribute: &str) -> bool {
+        self.roles.get(role).is_some_and(|attributes| attributes.contains(attribute))
+    }
+
     fn owns_database(&self, roles: &BTreeSet<&str>) -> bool {
         self.objects.values().any(|object| object.kind == Kind::Database && roles.contains(object.owner.as_str()))
     }
@@ -43,7 +47,18 @@ impl Matrix {
                     && (grant.right.column.is_none() || grant.right.column == right.column || any_column)
             })
         };
-        for member in self.closure(state, role) {
+        let circle = self.closure(state, role);
+        // For a conflict it counts also what a role can make itself a member of.
+        if any_column && self.createrole_joins && circle.iter().any(|member| self.has(member, "CREATEROLE")) {
+            let joined = self.roles.keys().map(String::as_str).filter(|other| !circle.contains(other));
+            for other in joined.filter(|other| !self.is_superuser(other)) {
+                let is_over = self.closure(state, other).iter().any(|member| self.is_superuser(member));
+                if is_over || self.owner(right) == other || given(other) || self.is_built_in(other, right) {
+                    ways.push(format!("by CREATEROLE, as a member of {other}"));
+                }
+            }
+        }
+        for member in circle {
             let by = if member == role { String::new() } else { format!("as a member of {member}, ") };
             if self.is_superuser(member) {
                 ways.push(format!("{by}as superuser"));

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct GrantsSettings {
     /// The schemas whose objects are audited, and the database itself.
     pub schemas: Vec<String>,
-    /// What each role may do, and no more; `PUBLIC` is everybody. A role that is not named may do nothing.
+    /// What each role may do, and no more; `public` is everybody. A role that is not named may do nothing.
     pub roles: BTreeMap<String, RoleSettings>,
     /// Rights that nobody may hold together, by the name of the conflict.
     pub conflicts: BTreeMap<String, ConflictSettings>,
@@ -39,7 +39,7 @@ pub struct RoleSettings {
     pub columns: BTreeMap<String, Vec<String>>,
     /// Sequences, by `schema.name`.
     pub sequences: BTreeMap<String, Vec<String>>,
-    /// Functions and procedures, by `schema.name` for all of that name, or `schema.name(arguments)`.
+    /// Functions and procedures, by `schema.name(types)`, or `schema.name` where there is only one of that name.
     pub functions: BTreeMap<String, Vec<String>>,
 }
 
@@ -64,7 +64,7 @@ pub struct ConflictRight {
     pub privilege: String,
     /// A table, by `schema.name`.
     pub table: Option<String>,
-    /// A function, by `schema.name`.
+    /// A function, by `schema.name` for each of that name, or `schema.name(types)`.
     pub function: Option<String>,
 }
 
@@ -138,6 +138,21 @@ impl GrantsSettings {
                     format!("the conflict `{name}` of `[grants]` is not complete"),
                     "each of its `rights` has a `privilege`, and a `table` or a `function`".to_owned(),
                 );
+            }
+            for right in &conflict.rights {
+                let Some((kind, object)) = right.object() else { continue };
+                if !kind.privileges().contains(&right.privilege.as_str()) {
+                    wrong(
+                        format!("the conflict `{name}` of `[grants]` has `{}` on a {}", right.privilege, kind.noun()),
+                        format!("write one of {}", kind.privileges().join(", ")),
+                    );
+                }
+                if !self.covers(kind, object) {
+                    wrong(
+                        format!("the conflict `{name}` of `[grants]` names the {} `{object}`", kind.noun()),
+                        format!("write `{}`, in one of its `schemas`", kind.form()),
+                    );
+                }
             }
         }
         problems.or(())

@@ -10,6 +10,7 @@ use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
 use crate::problem::{Problem, Problems};
 use crate::request::{Moment, Requests};
+use cedar_policy::{ActionConstraint, Effect, EntityUid, ResourceConstraint};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,9 +137,30 @@ fn check<'a>(settings: &TargetSettings, requests: &Requests<'a>) -> Result<&'a I
         );
     }
     for (name, criterion) in &settings.criteria {
-        for id in criterion.policies.iter().filter(|id| bundle.policy(id).is_none()) {
-            wrong(format!("the criterion `{name}` names the policy `{id}`, which is not there"), "write its `@id`");
+        for id in &criterion.policies {
+            match bundle.policy(id) {
+                None => wrong(
+                    format!("the criterion `{name}` names the policy `{id}`, which is not there"),
+                    "write its `@id`",
+                ),
+                // One that never fires would make the criterion met by every candidate.
+                Some(policy) => {
+                    if let Some(why) = silent(settings, requests, policy) {
+                        wrong(
+                            format!("the criterion `{name}` names the policy `{id}`, which {why}"),
+                            "name a `forbid` that applies to the action and the entity of `[targets]`",
+                        );
+                    }
+                }
+            }
         }
+    }
+    let carries = |policy: &BundlePolicy| matches!(bundle.tier(policy.id()), Some(Tier::Precondition(gap)) if *gap == settings.gap);
+    if !bundle.policies().iter().any(carries) {
+        wrong(
+            format!("`[targets]` names the gap `{}`, which no policy carries", settings.gap),
+            "write the `@gap` of the policies that ask for a safe target",
+        );
     }
     for field in &settings.fields {
         for name in field.criteria.iter().filter(|name| !settings.criteria.contains_key(*name)) {
@@ -149,6 +171,14 @@ fn check<'a>(settings: &TargetSettings, requests: &Requests<'a>) -> Result<&'a I
         }
     }
     let action = bundle.schema().action(&settings.action);
+    let kind = bundle.schema().entity_type(&settings.entity);
+    let mut kinds = action.iter().flat_map(|uid| bundle.schema().schema().resources_for_action(uid)).flatten();
+    if action.is_some() && !kinds.any(|known| Some(known) == kind.as_ref()) {
+        wrong(
+            format!("the action `{}` of `[targets]` does not apply to a `{}`", settings.action, settings.entity),
+            "`action` is one whose resource is the `entity`",
+        );
+    }
     let row = plan.actions.iter().find(|row| Some(&row.action) == action.as_ref());
     if row.is_none() {
         wrong(
@@ -160,6 +190,38 @@ fn check<'a>(settings: &TargetSettings, requests: &Requests<'a>) -> Result<&'a I
         Some(row) => problems.or(row),
         None => Err(problems),
     }
+}
+
+/// Why a policy cannot bar any candidate, if it cannot.
+fn silent(settings: &TargetSettings, requests: &Requests<'_>, policy: &BundlePolicy) -> Option<String> {
+    let schema = requests.bundle().schema();
+    let (action, kind) = (schema.action(&settings.action)?, schema.entity_type(&settings.entity)?);
+    if policy.policy.effect() != Effect::Forbid {
+        return Some("is no `forbid`".to_owned());
+    }
+    let covers = |uid: &EntityUid| {
+        *uid == action || schema.schema().action_entities().is_ok_and(|known| known.is_ancestor_of(uid, &action))
+    };
+    let acts = match policy.policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(uid) => uid == action,
+        ActionConstraint::In(uids) => uids.iter().any(covers),
+    };
+    if !acts {
+        return Some(format!("does not apply to `{}`", settings.action));
+    }
+    let can_be_in = |group: &EntityUid| {
+        let mut above = schema.schema().ancestors(&kind).into_iter().flatten();
+        *group.type_name() == kind || above.any(|name| name == group.type_name())
+    };
+    let fits = match policy.policy.resource_constraint() {
+        ResourceConstraint::Any => true,
+        ResourceConstraint::In(uid) => can_be_in(&uid),
+        ResourceConstraint::Eq(uid) => *uid.type_name() == kind,
+        ResourceConstraint::Is(name) => name == kind,
+        ResourceConstraint::IsIn(name, uid) => name == kind && can_be_in(&uid),
+    };
+    (!fits).then(|| format!("does not apply to a `{}`", settings.entity))
 }
 
 /// What the decision over one candidate says of each criterion.

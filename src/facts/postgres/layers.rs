@@ -1,20 +1,24 @@
 //! Live entities laid over recorded ones: a live value outranks a recorded one, and both outrank what is said for neither.
 
-use super::FactsSettings;
+use super::{FactQuery, FactsSettings};
 use crate::facts::RawFacts;
 use crate::problem::{Problems, Source};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Type and id of an entity.
 pub type Key = (String, String);
 
 /// Recorded entities without those that are live, then one source for each query.
+///
+/// An entity that is only recorded stays, since others refer to it, but where queries own its type, by `owners`,
+/// it has what their silence says instead of what was recorded.
 pub fn merge(
     recorded: RawFacts,
     mut live: BTreeMap<Key, Value>,
     answers: &[(String, Vec<Key>)],
     settings: &FactsSettings,
+    owners: &BTreeMap<String, Vec<&FactQuery>>,
 ) -> Result<RawFacts, Problems> {
     let mut problems = Problems::new();
     let mut sources = Vec::new();
@@ -24,16 +28,22 @@ pub fn merge(
             sources.push(source.clone());
             continue;
         };
-        let before = entities.len();
-        let mut kept = Vec::new();
-        for entity in entities {
-            match live.get_mut(&key(&entity)) {
-                Some(over) => lay_over(over, entity),
-                None => kept.push(entity),
-            }
-        }
         // An untouched file keeps its own text, so that errors point into it.
-        let untouched = kept.len() == before;
+        let mut untouched = true;
+        let mut kept = Vec::new();
+        for mut entity in entities {
+            let key = key(&entity);
+            if let Some(over) = live.get_mut(&key) {
+                untouched = false;
+                lay_over(over, entity);
+                continue;
+            }
+            for query in owners.get(&key.0).into_iter().flatten() {
+                untouched = false;
+                silence(&mut entity, query);
+            }
+            kept.push(entity);
+        }
         sources.push(if untouched {
             source.clone()
         } else {
@@ -72,6 +82,46 @@ fn array(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values,
         _ => Vec::new(),
+    }
+}
+
+/// What is left of a recorded entity that its query did not give: nothing that the query would have said.
+fn silence(entity: &mut Value, query: &FactQuery) {
+    let Some(Value::Object(attributes)) = entity.get_mut("attrs") else { return };
+    for column in query.attributes.iter().chain(query.references.keys()) {
+        remove(attributes, column);
+    }
+    for (name, value) in &query.absent {
+        remove(attributes, name);
+        put(attributes, name, value);
+    }
+}
+
+/// Removes what a dotted name names.
+fn remove(record: &mut Map<String, Value>, path: &str) {
+    match path.split_once('.') {
+        None => drop(record.remove(path)),
+        Some((first, rest)) => {
+            if let Some(Value::Object(inner)) = record.get_mut(first) {
+                remove(inner, rest);
+            }
+        }
+    }
+}
+
+/// Puts a value where its dotted name says, over whatever stands there.
+fn put(record: &mut Map<String, Value>, path: &str, value: &Value) {
+    match path.split_once('.') {
+        None => drop(record.insert(path.to_owned(), value.clone())),
+        Some((first, rest)) => {
+            let inner = record.entry(first).or_insert_with(|| Value::Object(Map::new()));
+            if !inner.is_object() {
+                *inner = Value::Object(Map::new());
+            }
+            if let Value::Object(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
     }
 }
 

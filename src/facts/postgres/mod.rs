@@ -45,6 +45,10 @@ pub struct FactQuery {
     /// Attributes that no column gives, with the value of an entity of which nothing else is recorded.
     #[serde(default)]
     pub otherwise: BTreeMap<String, Value>,
+    /// What the query's silence says of a recorded entity of its type. An attribute that a column gives and that is
+    /// not named here is then not known, whatever a file says of it.
+    #[serde(default)]
+    pub absent: BTreeMap<String, Value>,
     /// More rows than this are an error; 10000 where nothing is said.
     pub most_rows: Option<usize>,
 }
@@ -87,7 +91,13 @@ pub fn fetch(
     if !problems.is_empty() {
         return Err(problems);
     }
-    merge(recorded, live, &answers, settings)
+    // A query without `id` is about one run, and says nothing of others.
+    let mut owners: BTreeMap<String, Vec<&FactQuery>> = BTreeMap::new();
+    for query in settings.queries.values().filter(|query| query.id.is_some()) {
+        let of = schema.entity_type(&query.entity).map(|name| name.to_string());
+        owners.entry(of.unwrap_or_default()).or_default().push(query);
+    }
+    merge(recorded, live, &answers, settings, &owners)
 }
 
 /// The entities of one query.
