@@ -46,15 +46,33 @@ pub fn statements(matrix: &Matrix, from: &State, to: &State) -> Vec<String> {
         order.then_with(|| statement_order(a.1, a.2).cmp(&statement_order(b.1, b.2)))
     });
     let revoked: Vec<(&Grant, bool)> = revoked.into_iter().map(|(_, grant, keeps)| (grant, keeps)).collect();
+    let hanging: BTreeSet<&Grant> =
+        revoked.iter().map(|(grant, _)| *grant).filter(|grant| hangs(matrix, from, grant)).collect();
+    // Each giver's option once, whomever he gave to; those on columns are taken back first.
+    let lent: BTreeSet<Grant> = hanging.iter().map(|grant| lent(matrix, grant)).collect();
+    let mut open = false;
     for run in runs(&revoked) {
         let Some((first, keeps)) = run.first().copied() else { continue };
+        let hangs = run.iter().any(|(grant, _)| hanging.contains(grant));
+        if hangs && !open {
+            sql.extend(lent.iter().map(|option| lend(matrix, option)));
+            open = true;
+        } else if open && !hangs {
+            sql.extend(lent.iter().rev().map(|option| take_back(matrix, from, option)));
+            open = false;
+        }
         let option = if keeps { "GRANT OPTION FOR " } else { "" };
         let (what, whom) = (rights(matrix, &run), grantee(&first.grantee));
-        let hanging: Vec<&Grant> =
-            run.iter().map(|(grant, _)| *grant).filter(|grant| hangs(matrix, from, grant)).collect();
-        sql.extend(hanging.iter().map(|grant| lend(matrix, grant)));
         in_name(matrix, first, format!("REVOKE {option}{what} FROM {whom};"), &mut sql);
-        sql.extend(hanging.iter().map(|grant| take_back(matrix, from, grant)));
+    }
+    if open {
+        sql.extend(lent.iter().rev().map(|option| take_back(matrix, from, option)));
+    }
+    // What is taken back on a table is taken on each of its columns.
+    for option in lent.iter().filter(|option| option.right.column.is_none()) {
+        now.grants.retain(|other| {
+            from.grants.contains(&Grant { option: false, ..option.clone() }) || !is_column_of(other, option)
+        });
     }
     let mut given: Vec<(usize, &Grant, bool)> =
         to.grants.difference(&now.grants).map(|grant| (depth(matrix, to, grant), grant, grant.option)).collect();
@@ -156,24 +174,28 @@ fn giver<'a>(state: &'a State, grant: &Grant) -> Option<&'a Grant> {
     })
 }
 
-/// Whether a right on a column was given from an option that is gone: the server lets it stand when the table's goes,
-/// and then nobody can take it.
+/// Whether a right was given from an option that is gone. The server lets one on a column stand when the option on the
+/// table goes, and what was given on from there; then nobody can take it but in the name of its giver, who no longer may.
 fn hangs(matrix: &Matrix, state: &State, grant: &Grant) -> bool {
     grant.grantor != matrix.owner(&grant.right) && giver(state, grant).is_none()
 }
 
 /// The option with which a giver can take what hangs.
-fn lend(matrix: &Matrix, grant: &Grant) -> String {
-    let what = rights(matrix, &[(grant, true)]);
-    format!("GRANT {what} TO {} WITH GRANT OPTION;", identifier(&grant.grantor))
+fn lent(matrix: &Matrix, grant: &Grant) -> Grant {
+    let (grantee, grantor) = (grant.grantor.clone(), matrix.owner(&grant.right).to_owned());
+    Grant { right: grant.right.clone(), grantee, grantor, option: true }
+}
+
+fn lend(matrix: &Matrix, option: &Grant) -> String {
+    let what = rights(matrix, &[(option, true)]);
+    format!("GRANT {what} TO {} WITH GRANT OPTION;", identifier(&option.grantee))
 }
 
 /// Leaves the giver what was there before.
-fn take_back(matrix: &Matrix, state: &State, grant: &Grant) -> String {
-    let grantor = matrix.owner(&grant.right).to_owned();
-    let own = Grant { right: grant.right.clone(), grantee: grant.grantor.clone(), grantor, option: false };
-    let option = if state.grants.contains(&own) { "GRANT OPTION FOR " } else { "" };
-    format!("REVOKE {option}{} FROM {};", rights(matrix, &[(grant, true)]), identifier(&grant.grantor))
+fn take_back(matrix: &Matrix, state: &State, option: &Grant) -> String {
+    let keeps = state.grants.contains(&Grant { option: false, ..option.clone() });
+    let keeps = if keeps { "GRANT OPTION FOR " } else { "" };
+    format!("REVOKE {keeps}{} FROM {};", rights(matrix, &[(option, true)]), identifier(&option.grantee))
 }
 
 /// How many hands a right went through before; 0 from the owner.
