@@ -14,6 +14,8 @@ pub mod table;
 pub mod targets;
 pub mod witness;
 
+pub use crate::text::printable;
+
 /// How the terminal wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Style {
@@ -21,18 +23,6 @@ pub struct Style {
     pub width: u16,
     /// Whether colour is wanted.
     pub color: bool,
-}
-
-/// User text on one line, without control characters and marks that reorder text, which could forge a report.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|letter| match letter {
-            '\n' | '\r' | '\t' => ' ',
-            control if control.is_control() => '\u{fffd}',
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => '\u{fffd}',
-            other => other,
-        })
-        .collect()
 }
 
 /// The id of an entity or action written as `Namespace::Type::"id"`, where the type is plain from what surrounds it.

@@ -2,7 +2,7 @@
 
 use super::matrix::{Grant, Matrix, Membership, PUBLIC, Right, State};
 use crate::db::identifier;
-use crate::render::printable;
+use crate::text::printable;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
