@@ -83,6 +83,11 @@ pub struct SecretSettings {
 }
 
 impl Config {
+    /// What every output says loudly while an approval of this gate is in force.
+    pub fn mark(&self, gate: &str) -> Option<&str> {
+        self.gates.get(gate)?.mark.as_deref()
+    }
+
     /// The environment variables whose values are secrets, sorted: hosts, ports and names of roles and databases are none.
     pub fn secret_variables(&self) -> Vec<String> {
         let databases = self.database.iter().chain(self.ledger.iter().map(|ledger| &ledger.database));

@@ -255,6 +255,7 @@ impl Decisions {
         config: &Config,
     ) -> Result<Self, Problem> {
         let (plan, facts) = (requests.plan(), requests.facts());
+        let rows: Vec<ApprovalRow> = approvals.judged.iter().map(ApprovalRow::new).collect();
         let name = |index: &usize| plan.actions.get(*index).map(|action| action.id.clone());
         let mut decisions = Vec::new();
         for (action, row) in plan.actions.iter().zip(&table.rows) {
@@ -278,8 +279,8 @@ impl Decisions {
             },
             policies: Hashed { sha256: requests.bundle().digest().to_string() },
             facts: FactsSummary { source: facts.origin().to_owned(), sha256: facts.digest().to_string() },
-            approvals: approvals.judged.iter().map(ApprovalRow::new).collect(),
-            marks: marks(approvals, config),
+            marks: marks(&rows, config),
+            approvals: rows,
             open_gaps: table.open_gaps.clone(),
             deferred_gaps: table.deferred_gaps.clone(),
             decisions,
@@ -327,10 +328,10 @@ impl BundleTrust {
 }
 
 /// The marks of open gates that the configuration gives one, with who opened them.
-fn marks(approvals: &Approvals, config: &Config) -> Vec<String> {
-    let accepted = approvals.judged.iter().filter(|judged| judged.is_accepted());
-    let marked = accepted.filter_map(|judged| Some((judged, config.gates.get(&judged.gate)?.mark.as_ref()?)));
-    marked.map(|(judged, mark)| format!("{mark}: {} opened by {}", judged.gate, judged.signers.join(", "))).collect()
+pub(crate) fn marks(approvals: &[ApprovalRow], config: &Config) -> Vec<String> {
+    let accepted = approvals.iter().filter(|row| row.status == ApprovalStatus::Accepted);
+    let marked = accepted.filter_map(|row| Some((row, config.mark(&row.gate)?)));
+    marked.map(|(row, mark)| format!("{mark}: {} opened by {}", row.gate, row.signers.join(", "))).collect()
 }
 
 impl Row {

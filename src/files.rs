@@ -108,15 +108,7 @@ pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources
 
 /// Reads the invariants of a bundle: every `*.cedar` file under its `invariants/`, for review and never for a decision.
 pub fn read_invariants(folder: &Path) -> Result<Vec<Source>, Problems> {
-    let folder = folder.join("invariants");
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let mut problems = Problems::new();
-    let of_cedar = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "cedar");
-    let sources = below(&folder)?.into_iter().filter(of_cedar).filter_map(|path| problems.absorb(read(&path)));
-    let sources = sources.collect();
-    problems.or(sources)
+    read_files(&folder.join("invariants"), "cedar")
 }
 
 /// Reads every `*.json` file of a folder as Cedar entities.
@@ -152,19 +144,13 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
     let documents = names.iter().filter(|path| text(path).ends_with(".json"));
     let read_one = |document: &PathBuf| {
         let name = text(document);
-        let is_signature = |path: &&PathBuf| {
-            let found = text(path);
-            found
-                .strip_prefix(&name)
-                .is_some_and(|rest| rest == ".sig" || (rest.starts_with('.') && rest.ends_with(".sig")))
-        };
         let mut unreadable = None;
         let source = read(document).unwrap_or_else(|problems| {
             unreadable = problems.iter().next().map(|problem| problem.message.clone());
             Source::new(document.display().to_string(), "")
         });
         let mut signatures = Vec::new();
-        for path in names.iter().filter(is_signature) {
+        for path in names.iter().filter(|path| is_signature_of(&name, &text(path))) {
             match read_bytes(path) {
                 Ok(bytes) => signatures.push((text(path), bytes)),
                 Err(problem) => unreadable = Some(problem.message),
@@ -175,55 +161,73 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
     Ok(documents.map(read_one).collect())
 }
 
+/// Whether a file of this name is a signature of one of that name: `X.sig` or `X.<name>.sig`.
+fn is_signature_of(name: &str, found: &str) -> bool {
+    found.strip_prefix(name).is_some_and(|rest| rest == ".sig" || (rest.starts_with('.') && rest.ends_with(".sig")))
+}
+
 /// Reads the signatures beside a file, `X.sig` and every `X.<name>.sig`, by name, sorted.
 pub fn read_signatures(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Problems> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let entries = fs::read_dir(folder).map_err(|error| {
         Problem::failure(format!("the folder `{}` cannot be read: {}", folder.display(), cause(&error)))
     })?;
-    let is_signature = |found: &String| {
-        found.strip_prefix(name).is_some_and(|rest| rest == ".sig" || (rest.starts_with('.') && rest.ends_with(".sig")))
-    };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(is_signature).take(MOST_FILES).collect();
+    let mut names: Vec<String> = names.filter(|found| is_signature_of(name, found)).take(MOST_FILES).collect();
     names.sort();
     names.into_iter().map(|name| Ok((name.clone(), read_bytes(&folder.join(name))?))).collect()
 }
 
-/// Reads every `*.json` file of a folder; none, where there is no such folder.
-pub fn read_json_files(folder: &Path) -> Result<Vec<Source>, Problems> {
+/// Reads every file of a folder whose name ends so; none, where there is no such folder.
+pub fn read_files(folder: &Path, extension: &str) -> Result<Vec<Source>, Problems> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
     let mut problems = Problems::new();
-    let of_json = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
-    let sources = below(folder)?.into_iter().filter(of_json).filter_map(|path| problems.absorb(read(&path)));
+    let wanted = |path: &PathBuf| path.extension().is_some_and(|found| found == extension);
+    let sources = below(folder)?.into_iter().filter(wanted).filter_map(|path| problems.absorb(read(&path)));
     let sources = sources.collect();
     problems.or(sources)
 }
 
 /// Writes a file so that it is there whole or not at all: beside, synced, renamed.
 pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
-    let failed =
-        |error: std::io::Error| Problem::failure(format!("`{}` cannot be written: {}", path.display(), cause(&error)));
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    put(path, text, &|beside| fs::rename(beside, path)).map_err(|error| unwritten(path, &error))
+}
+
+/// Writes a file under a name that must be free, so that it is there whole or not at all.
+pub fn create(path: &Path, text: &str) -> Result<(), Problem> {
+    // A link, other than a rename, never takes the place of what is there.
+    put(path, text, &|beside| fs::hard_link(beside, path)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Problem::failure(format!("`{}` exists already", path.display()))
+            .help("it is never written over; name another file, or move it away"),
+        _ => unwritten(path, &error),
+    })
+}
+
+/// Writes a whole file beside its place, and has it put there.
+fn put(path: &Path, text: &str, place: &dyn Fn(&Path) -> std::io::Result<()>) -> std::io::Result<()> {
+    let folder = folder_of(path);
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("output");
     let beside = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let result = (|| {
-        let mut file = File::create_new(&beside)?;
+    let written = File::create_new(&beside).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if result.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    result.map_err(failed)
+        file.sync_all()
+    });
+    let placed = written.and_then(|()| place(&beside));
+    // After a rename there is nothing to remove.
+    let _ = fs::remove_file(&beside);
+    placed.and_then(|()| File::open(folder)?.sync_all())
+}
+
+/// The folder that a path lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::failure(format!("`{}` cannot be written: {}", path.display(), cause(error)))
 }
 
 /// A file of lines that are only ever added, each durable before the next.
@@ -240,7 +244,7 @@ impl Journal {
         let file = File::create_new(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => Problem::failure(format!("`{name}` exists already"))
                 .help("name another file, or move this one away; a record is never overwritten"),
-            _ => Problem::failure(format!("`{name}` cannot be written: {}", cause(&error))),
+            _ => unwritten(path, &error),
         })?;
         Ok(Self { file, name })
     }
@@ -250,28 +254,6 @@ impl Journal {
         let written = self.file.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(|error| Problem::failure(format!("`{}` cannot be written: {}", self.name, cause(&error))))
     }
-}
-
-/// Writes a file under a name that must be free, so that it is there whole or not at all.
-pub fn create(path: &Path, text: &str) -> Result<(), Problem> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Problem::failure(format!("`{}` exists already", path.display()))
-            .help("it is never written over; name another file, or move it away"),
-        _ => Problem::failure(format!("`{}` cannot be written: {}", path.display(), cause(&error))),
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("output");
-    let beside = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let result = (|| {
-        let mut file = File::create_new(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        // A link, other than a rename, never takes the place of what is there.
-        fs::hard_link(&beside, path)?;
-        File::open(folder)?.sync_all()
-    })();
-    let _ = fs::remove_file(&beside);
-    result.map_err(failed)
 }
 
 /// Every regular file below a folder, sorted; a symbolic link is refused, since what it names can change unseen.

@@ -20,8 +20,9 @@ pub fn report(statement: &Statement<Report>) -> Vec<String> {
     let used: BTreeSet<&str> =
         report.done.iter().flat_map(|done| done.approvals.iter().map(|used| used.gate.as_str())).collect();
     differences.extend(decisions(&report.decisions, &used));
-    differences.extend(intended(&report.decisions, &report.grounds.plan));
-    differences.extend(aimed(report));
+    let plan: Value = serde_json::from_str(&report.grounds.plan).unwrap_or_default();
+    differences.extend(intended(&report.decisions, &plan));
+    differences.extend(aimed(report, &plan));
     done(report, &mut differences);
     match rederived(report) {
         Ok(derived) => compare("predicate", report, &derived, &mut differences),
@@ -70,8 +71,9 @@ fn done(report: &Report, differences: &mut Vec<String>) {
     }
     let journal = &report.grounds.journal;
     for (index, row) in rows.iter().enumerate().filter(|_| journal.faults.is_empty()) {
-        let at_use = row.context.pointer("/run/stage/__entity/id").and_then(Value::as_str) == Some("use");
-        if at_use != report.done.iter().any(|done| done.id == row.id) && row.context.pointer("/run/stage").is_some() {
+        if is_for_use(row) != report.done.iter().any(|done| done.id == row.id)
+            && row.context.pointer("/run/stage").is_some()
+        {
             differences.push(format!(
                 "predicate.decisions.decisions[{index}].context: it was decided for use (`{}`) if and only if it was done",
                 row.id
@@ -85,8 +87,7 @@ fn done(report: &Report, differences: &mut Vec<String>) {
 }
 
 /// Whether the captures are of the database that the plan is aimed at.
-fn aimed(report: &Report) -> Vec<String> {
-    let plan: Value = serde_json::from_str(&report.grounds.plan).unwrap_or_default();
+fn aimed(report: &Report, plan: &Value) -> Vec<String> {
     let Some(target) = plan.pointer("/target/database").and_then(Value::as_str) else { return Vec::new() };
     let captures = [("baseline", &report.grounds.baseline), ("final", &report.grounds.last)];
     let elsewhere = captures.into_iter().filter(|(_, record)| {
@@ -95,6 +96,11 @@ fn aimed(report: &Report) -> Vec<String> {
     elsewhere
         .map(|(name, _)| format!("predicate.grounds.{name}: it is not of the plan's database `{target}`"))
         .collect()
+}
+
+/// Whether a row was decided at the moment of use, as its context says.
+pub(super) fn is_for_use(row: &Row) -> bool {
+    row.context.pointer("/run/stage/__entity/id").and_then(Value::as_str) == Some("use")
 }
 
 /// When a row was decided, as its context says.
@@ -163,24 +169,23 @@ fn decisions(decisions: &Decisions, used: &BTreeSet<&str>) -> Vec<String> {
 }
 
 /// Whether the rows are those of the plan's text: names, principals, actions, resources, in its order.
-fn intended(decisions: &Decisions, plan: &str) -> Vec<String> {
+fn intended(decisions: &Decisions, plan: &Value) -> Vec<String> {
     let mut differences = Vec::new();
-    let plan: Value = serde_json::from_str(plan).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let summary = &decisions.plan;
     for (field, stated) in
         [("plan", &summary.name), ("run", &summary.run), ("mode", &summary.mode), ("author", &summary.author)]
     {
-        if text(&plan, field).as_ref() != Some(stated) {
+        if text(plan, field).as_ref() != Some(stated) {
             differences.push(format!("predicate.decisions.plan: its `{field}` is not that of the plan's text"));
         }
     }
     let labels: BTreeMap<String, String> =
         plan.get("labels").and_then(|labels| serde_json::from_value(labels.clone()).ok()).unwrap_or_default();
-    if labels != summary.labels || text(&plan, "macro") != summary.macro_name {
+    if labels != summary.labels || text(plan, "macro") != summary.macro_name {
         differences.push("predicate.decisions.plan: its labels are not those of the plan's text".to_owned());
     }
-    let principal = text(&plan, "principal");
+    let principal = text(plan, "principal");
     let actions = plan.get("actions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let intended = actions.iter().map(|action| {
         let own = text(action, "principal").or_else(|| principal.clone());

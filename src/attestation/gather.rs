@@ -5,7 +5,7 @@ use crate::approval::ApprovalFile;
 use crate::config::{Amount, Config};
 use crate::decision::{Basis, DecisionRow};
 use crate::digest::Digest;
-use crate::document::{ApprovalStatus, Decisions, Row, UseDecision};
+use crate::document::{self, Decisions, Row, UseDecision};
 use crate::ledger::{Event, Journal, JournalEntry, JournalRecord, Ledger};
 use crate::plan::{IntendedAction, RunPlan, Work};
 use crate::policy::PolicyBundle;
@@ -89,17 +89,12 @@ pub fn done(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journ
 
 /// The marks of gates that were open at some time of the run: now, or when an action used an approval of them.
 pub fn marks(decisions: &Decisions, done: &[DoneRow], config: &Config) -> Vec<String> {
-    let accepted = decisions.approvals.iter().filter(|row| row.status == ApprovalStatus::Accepted);
-    let now = accepted.filter_map(|row| {
-        let mark = config.gates.get(&row.gate)?.mark.as_ref()?;
-        Some(format!("{mark}: {} opened by {}", row.gate, row.signers.join(", ")))
-    });
     let used = done.iter().flat_map(|done| done.approvals.iter().map(move |used| (done, used)));
     let then = used.filter_map(|(done, used)| {
-        let mark = config.gates.get(&used.gate)?.mark.as_ref()?;
+        let mark = config.mark(&used.gate)?;
         Some(format!("{mark}: {} used for `{}` at {}", used.gate, done.id, done.started_at))
     });
-    now.chain(then).collect()
+    document::marks(&decisions.approvals, config).into_iter().chain(then).collect()
 }
 
 /// What the ledger knows of a run and its journal does not say: a beginning without records, a use without a beginning.

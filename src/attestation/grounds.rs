@@ -3,6 +3,7 @@
 use crate::approval::ApprovalFile;
 use crate::digest::Digest;
 use crate::evidence::{Capture, EvidenceSettings, Level, RelationSettings, Toleration};
+use crate::problem::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,6 +57,16 @@ impl ApprovalSource {
             text: found.source.text().to_owned(),
             signatures: found.signatures.iter().filter_map(text).collect(),
         })
+    }
+
+    /// The document as it was found.
+    pub fn found(&self) -> ApprovalFile {
+        let signatures = self.signatures.iter();
+        ApprovalFile {
+            source: Source::new(self.file.clone(), self.text.clone()),
+            signatures: signatures.map(|one| (one.name.clone(), one.text.clone().into_bytes())).collect(),
+            unreadable: None,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Deciding again by the bundle itself: every row at its own moment, and every gate by the approvals that opened it.
 
-use super::check::{compare, decided_at, gates};
+use super::check::{compare, decided_at, gates, is_for_use};
 use super::gather;
-use super::grounds::Rules;
+use super::grounds::{ApprovalSource, Rules};
 use super::report::{Ban, DoneRow, Report};
 use crate::approval::ApprovalFile;
 use crate::approval::judge::{Authority, barred, judge};
@@ -11,13 +11,12 @@ use crate::decision::{decide, decide_each};
 use crate::digest::Digest;
 use crate::document::Row;
 use crate::facts::{Facts, RawFacts};
-use crate::plan::{IntendedAction, RunPlan, Work};
+use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems, Source};
 use crate::request::{Moment, Requests, Stage};
 use crate::signature::Revocations;
 use crate::time::Timestamp;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// What deciding again showed.
@@ -75,7 +74,7 @@ pub fn redecide(
             let place = format!("predicate.done `{}`", done.id);
             let expects = gather::expects(action, Some(&row.context), config, &mut Vec::new());
             compare(&format!("{place} expects"), &done.expects, &expects, &mut found.differences);
-            compare(&format!("{place} argv"), &done.argv, &declared(action, config), &mut found.differences);
+            compare(&format!("{place} argv"), &done.argv, &action.command(config), &mut found.differences);
         }
         let place = format!("predicate.decisions.decisions[{index}]");
         let opened = bench.opened(moment)?;
@@ -97,15 +96,6 @@ pub fn redecide(
         found.differences.push("predicate.decisions.deferred_gaps: the bundle asks for others".to_owned());
     }
     Ok(found)
-}
-
-/// The command that a row declares, by itself or by its effect.
-fn declared(action: &IntendedAction, config: &Config) -> Vec<String> {
-    match &action.work {
-        Some(Work::Argv(argv)) => argv.clone(),
-        Some(Work::Effect(name)) => config.effects.get(name).map(|effect| effect.argv.clone()).unwrap_or_default(),
-        None => Vec::new(),
-    }
 }
 
 /// Whether bans and rules are those of the bundle and its configuration.
@@ -143,19 +133,7 @@ impl Bench<'_> {
             return Ok(gates.clone());
         }
         let grounds = &self.report.grounds;
-        let files: Vec<ApprovalFile> = grounds
-            .approvals
-            .iter()
-            .map(|recorded| ApprovalFile {
-                source: Source::new(recorded.file.clone(), recorded.text.clone()),
-                signatures: recorded
-                    .signatures
-                    .iter()
-                    .map(|signature| (signature.name.clone(), signature.text.clone().into_bytes()))
-                    .collect(),
-                unreadable: None,
-            })
-            .collect();
+        let files: Vec<ApprovalFile> = grounds.approvals.iter().map(ApprovalSource::found).collect();
         let closed = decide(self.requests, &Moment::closed(moment.now, Stage::Plan)).map_err(|problems| {
             let first = problems.iter().next().map(|problem| problem.message.clone());
             Problem::untrusted(first.unwrap_or_default())
@@ -180,9 +158,6 @@ fn moment(row: &Row, fallback: Option<Timestamp>) -> Option<Moment> {
         Some(_) => decided_at(row)?,
         None => fallback?,
     };
-    let stage = match row.context.pointer("/run/stage/__entity/id").and_then(Value::as_str) {
-        Some("use") => Stage::Use,
-        _ => Stage::Plan,
-    };
+    let stage = if is_for_use(row) { Stage::Use } else { Stage::Plan };
     Some(Moment { gates: gates(row), ..Moment::closed(now, stage) })
 }

@@ -61,14 +61,12 @@ pub struct Parts {
     pub done: Vec<DoneRow>,
     /// Everything else.
     pub grounds: Grounds,
-    /// Sha-256 over the ledger's last attestation.
-    pub previous: Option<String>,
 }
 
 impl Report {
-    /// Derives a report, or says why the captures cannot be compared.
+    /// Derives a report that is the first of its chain, or says why the captures cannot be compared.
     pub fn derive(parts: Parts) -> Result<Self, Problems> {
-        let Parts { now, decisions, bans, done, grounds, previous } = parts;
+        let Parts { now, decisions, bans, done, grounds } = parts;
         let input = Input { now, decisions: &decisions, bans: &bans, done: &done, grounds: &grounds };
         let Derived { verdict, level, window, non_mutation, forbidden, contradictions, disclosures } = derive(&input)?;
         Ok(Self {
@@ -83,7 +81,7 @@ impl Report {
             done,
             contradictions,
             disclosures,
-            previous,
+            previous: None,
             grounds,
         })
     }

@@ -58,13 +58,12 @@ impl Arguments {
         let located = self.authority.ledger.locate(&inputs.config)?;
         let ledger = located.store();
         let (secrets, scan) = self.secrets(&inputs)?;
-        let mut parts = self.parts(&inputs, ledger, scan)?;
-        doubt(&mut parts, &inputs)?;
-        let chained = self.attest.is_some() && parts.grounds.journal.ledger.is_some();
+        let mut report = certain(self.parts(&inputs, ledger, scan)?, &inputs)?;
+        let chained = self.attest.is_some() && report.grounds.journal.ledger.is_some();
         let (statement, text) = loop {
             let head = if chained { ledger.attestation_head()? } else { None };
-            parts.previous = head.map(|head| head.sha256.to_string());
-            let statement = Statement::of_report(Report::derive(parts.clone())?);
+            report.previous = head.map(|head| head.sha256.to_string());
+            let statement = Statement::of_report(report.clone());
             let text = statement.text()?;
             refuse_secrets(&secrets, &statement, &text)?;
             // Whole and signed before it is chained: what cannot be written or signed is not kept for ever.
@@ -73,14 +72,14 @@ impl Arguments {
             if !chained {
                 break (statement, text);
             }
-            match ledger.append_attestation(number, &text) {
-                Ok(Attested::Appended) => break (statement, text),
-                // Whoever was faster has taken the number; then this one comes after it.
-                Ok(Attested::Taken) => written.iter().for_each(|path| drop(std::fs::remove_file(path))),
-                Err(problem) => {
-                    written.iter().for_each(|path| drop(std::fs::remove_file(path)));
-                    return Err(problem.into());
-                }
+            let attested = ledger.append_attestation(number, &text);
+            if matches!(attested, Ok(Attested::Appended)) {
+                break (statement, text);
+            }
+            remove(&written);
+            // Whoever was faster has taken the number; then this one comes after it.
+            if let Err(problem) = attested {
+                return Err(problem.into());
             }
         };
         let shown = match output.format {
@@ -139,7 +138,7 @@ impl Arguments {
         let mut decisions = walk.document(inputs)?;
         decisions.marks = gather::marks(&decisions, &done.rows, &inputs.config);
         let (now, bans) = (inputs.now, gather::bans(&inputs.bundle));
-        Ok(Parts { now, decisions, bans, done: done.rows, grounds, previous: None })
+        Ok(Parts { now, decisions, bans, done: done.rows, grounds })
     }
 
     /// A capture, of the plan's own database, and who vouches for it.
@@ -207,7 +206,7 @@ impl Arguments {
         let mut made = vec![path.clone()];
         let signed = self.sign(path, text, &mut made, output);
         if signed.is_err() {
-            made.iter().for_each(|path| drop(std::fs::remove_file(path)));
+            remove(&made);
         }
         signed.map(|()| made)
     }
@@ -238,15 +237,23 @@ impl Arguments {
     }
 }
 
-/// What the journal says was decided is decided again; where that comes out otherwise, nothing is certain.
-fn doubt(parts: &mut Parts, inputs: &Inputs) -> Result<(), Problems> {
+/// The report of these parts. What the journal says was decided is decided again; where that comes out otherwise, nothing is
+/// certain.
+fn certain(mut parts: Parts, inputs: &Inputs) -> Result<Report, Problems> {
     let report = Report::derive(parts.clone())?;
     let again = redecide(&report, &inputs.bundle, &inputs.config, &inputs.revocations)?;
-    let faults = &mut parts.grounds.journal.faults;
-    faults.extend(
-        again.differences.into_iter().map(|difference| format!("deciding again does not give it: {difference}")),
-    );
-    Ok(())
+    if again.differences.is_empty() {
+        return Ok(report);
+    }
+    let faults =
+        again.differences.into_iter().map(|difference| format!("deciding again does not give it: {difference}"));
+    parts.grounds.journal.faults.extend(faults);
+    Report::derive(parts)
+}
+
+/// Takes back what was written of a statement that was not kept.
+fn remove(written: &[PathBuf]) {
+    written.iter().for_each(|path| drop(std::fs::remove_file(path)));
 }
 
 /// A statement that would hold a secret is not written.

@@ -6,7 +6,7 @@ use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome};
 use crate::decision::{Basis, DecisionRow, Verdict, decide_one};
 use crate::ledger::{Event, Ledger};
-use crate::plan::{IntendedAction, Mode, RunPlan, Work};
+use crate::plan::{IntendedAction, Mode, RunPlan};
 use crate::problem::{Problem, Problems};
 use crate::request::Stage;
 use crate::runtime::{self, Permission};
@@ -32,7 +32,7 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         let inputs = self.inputs.load(None, output)?;
         let plan = &inputs.plan;
-        let (_, action) = plan.action(&self.action).ok_or_else(|| unknown(plan, &self.action))?;
+        let action = plan.named(&self.action)?;
         let argv = self.argv(action, &inputs.config)?;
         // A dry run reaches no effect, and needs nobody's word.
         if plan.mode == Mode::Live {
@@ -106,11 +106,7 @@ impl Arguments {
 
     /// The declared command; what was typed after `--` must be the same.
     fn argv(&self, action: &IntendedAction, config: &crate::config::Config) -> Result<Vec<String>, Problem> {
-        let declared = match &action.work {
-            Some(Work::Argv(argv)) => argv.clone(),
-            Some(Work::Effect(name)) => config.effects.get(name).map(|effect| effect.argv.clone()).unwrap_or_default(),
-            None => Vec::new(),
-        };
+        let declared = action.command(config);
         if declared.is_empty() {
             return Err(Problem::invalid(format!("plan action `{}` declares nothing to run", action.id))
                 .help("give the row `argv`, or the effect it names in cutter.toml"));
@@ -160,12 +156,4 @@ fn denied(row: &DecisionRow) -> String {
     }
     parts.extend(row.errors.iter().cloned());
     parts.join("; ")
-}
-
-fn unknown(plan: &RunPlan, id: &str) -> Problems {
-    let problem = Problem::invalid(format!("the plan has no action `{id}`")).of(&plan.source);
-    match crate::problem::nearest(id, plan.actions.iter().map(|action| action.id.as_str())) {
-        Some(meant) => problem.help(format!("did you mean `{meant}`?")).into(),
-        None => problem.into(),
-    }
 }

@@ -83,12 +83,7 @@ struct Checked {
 impl Checked {
     fn read(named: &NamedLedger, published: Option<&Head>) -> Result<Self, Problem> {
         let ledger = named.store();
-        let id = ledger.id()?.ok_or_else(|| {
-            Problem::failure(format!("there is no ledger at `{}`", ledger.name())).help("name it with `--ledger`")
-        })?;
-        let chain = Chain::read(&id, &ledger.attestations()?);
-        let mut faults = chain.faults.clone();
-        faults.extend(published.and_then(|published| chain.missing(published)));
+        let (id, chain) = Chain::of(ledger)?;
         Ok(Self {
             version: 1,
             ledger: ledger.name(),
@@ -96,7 +91,7 @@ impl Checked {
             head: chain.head().map(|head| head.sha256.to_string()),
             length: chain.digests.len() as u64,
             against_published: published.is_some(),
-            faults,
+            faults: chain.faults_beside(published),
         })
     }
 

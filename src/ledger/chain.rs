@@ -3,8 +3,10 @@
 //! A chain shows by itself that nothing in it was changed, left out or put in; that its end was not cut off, only a head and
 //! a length that somebody else keeps can show.
 
+use super::Ledger;
 use super::record::LedgerId;
 use crate::digest::Digest;
+use crate::problem::Problem;
 use serde_json::Value;
 
 /// The end of a chain: what is published.
@@ -53,6 +55,21 @@ impl Chain {
         chain
     }
 
+    /// Reads the chain of a ledger, and its id; no ledger is an error.
+    pub fn of(ledger: &dyn Ledger) -> Result<(LedgerId, Self), Problem> {
+        let id = ledger.id()?.ok_or_else(|| {
+            Problem::failure(format!("there is no ledger at `{}`", ledger.name())).help("name it with `--ledger`")
+        })?;
+        let chain = Self::read(&id, &ledger.attestations()?);
+        Ok((id, chain))
+    }
+
+    /// What does not fit, what was published included.
+    pub fn faults_beside(&self, published: Option<&Head>) -> Vec<String> {
+        let missing = published.and_then(|published| self.missing(published));
+        self.faults.iter().cloned().chain(missing).collect()
+    }
+
     /// Its end; `None` where it is empty.
     pub fn head(&self) -> Option<Head> {
         Some(Head { sha256: *self.digests.last()?, length: self.digests.len() as u64 })
@@ -71,6 +88,12 @@ impl Chain {
             Some(_) => None,
         }
     }
+}
+
+/// The digest of the one before it, as a statement names it.
+pub fn previous(statement: &str) -> Option<String> {
+    let statement: Value = serde_json::from_str(statement).ok()?;
+    statement.pointer(PREVIOUS).and_then(Value::as_str).map(str::to_owned)
 }
 
 const PREVIOUS: &str = "/predicate/previous";

@@ -7,7 +7,7 @@ mod journal;
 mod postgres;
 mod record;
 
-pub use chain::{Chain, Head};
+pub use chain::{Chain, Head, previous};
 pub use directory::DirectoryLedger;
 pub use journal::{Damage, Journal};
 pub use postgres::{LedgerSettings, PostgresLedger};

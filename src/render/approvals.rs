@@ -1,15 +1,11 @@
 //! The terminal face of approvals: every document, its status, its reject code and why.
 
-use super::{Style, printable};
+use super::{Style, grid, printable};
 use crate::document::{ApprovalRow, ApprovalStatus};
-use comfy_table::{ContentArrangement, Table, presets};
 
 /// Every document and every gate without one.
 pub fn table(rows: &[ApprovalRow], accepted: usize, style: Style) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(style.width).force_no_tty();
-    table.set_header(["gate", "document", "status", "why"]);
+    let mut table = grid(Style { color: false, ..style }, &["gate", "document", "status", "why"]);
     for row in rows {
         let name = if row.file.is_empty() { "(none)" } else { row.file.as_str() };
         let status = match (row.status, row.code) {

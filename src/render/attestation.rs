@@ -1,13 +1,13 @@
 //! The faces of a report, each drawn from its statement alone; no face drops a row.
 
 use super::markdown::escape;
-use super::{Style, printable, short};
+use super::{Style, colored, grid, printable, short};
 use crate::attestation::Statement;
 use crate::attestation::report::{
     DisclosureKind, DoneOutcome, DoneRow, ForbiddenStatus, ObservedRow, ObservedStatus, Report,
 };
 use crate::document::RowDecision;
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color};
 use std::fmt::Write as _;
 
 /// A report for terminals.
@@ -17,7 +17,7 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
     for line in head(report) {
         let _ = writeln!(text, "{line}");
     }
-    let mut observed = new_table(style, &["observation", "baseline", "final", "status"]);
+    let mut observed = grid(style, &["observation", "baseline", "final", "status"]);
     for row in &report.non_mutation {
         observed.add_row([
             Cell::new(printable(&row.id)),
@@ -26,7 +26,7 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
             colored(&observed_words(row), observed_color(row.status), style),
         ]);
     }
-    let mut forbidden = new_table(style, &["forbidden", "status", "basis", "because"]);
+    let mut forbidden = grid(style, &["forbidden", "status", "basis", "because"]);
     for row in &report.forbidden {
         forbidden.add_row([
             Cell::new(printable(&row.ban.title)),
@@ -35,7 +35,7 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
             Cell::new(printable(&row.because)),
         ]);
     }
-    let mut done = new_table(style, &["done", "from", "to", "outcome", "approvals"]);
+    let mut done = grid(style, &["done", "from", "to", "outcome", "approvals"]);
     for row in &report.done {
         done.add_row([
             format!("{}\nby {}", printable(&row.id), printable(short(&row.principal))),
@@ -315,21 +315,4 @@ fn forbidden_color(status: ForbiddenStatus) -> Color {
         ForbiddenStatus::Unknown | ForbiddenStatus::DoneWithApproval => Color::Yellow,
         ForbiddenStatus::Done => Color::Red,
     }
-}
-
-fn new_table(style: Style, header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(style.width).set_header(header.to_vec());
-    if style.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table
-}
-
-fn colored(text: &str, color: Color, style: Style) -> Cell {
-    let cell = Cell::new(text);
-    if style.color { cell.fg(color) } else { cell }
 }

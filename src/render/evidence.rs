@@ -1,15 +1,14 @@
 //! The faces of captures and comparisons; every observation is a row.
 
 use super::markdown::escape;
-use super::{Style, printable};
+use super::{Style, colored, grid, printable};
 use crate::evidence::{Capture, Comparison, Level, Observation, Row, RowStatus, Status};
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color};
 use std::fmt::Write as _;
 
 /// A capture for terminals.
 pub fn capture(capture: &Capture, style: Style) -> String {
-    let mut table = table(style);
-    table.set_header(["observation", "status", "value"]);
+    let mut table = grid(style, &["observation", "status", "value"]);
     for observation in &capture.observations {
         let (status, color) = match observation.status {
             Status::Observed => ("observed", Color::Green),
@@ -40,8 +39,7 @@ pub fn capture_markdown(capture: &Capture) -> String {
 
 /// A comparison for terminals.
 pub fn comparison(comparison: &Comparison, style: Style) -> String {
-    let mut table = table(style);
-    table.set_header(["observation", "baseline", "final", "status", "because"]);
+    let mut table = grid(style, &["observation", "baseline", "final", "status", "because"]);
     for row in &comparison.rows {
         let color = match row.status {
             RowStatus::Unchanged | RowStatus::Tolerated => Color::Green,
@@ -144,21 +142,4 @@ fn seen(observation: &Observation) -> String {
         parts.push(format!("and {} more", observation.unknown.len() - 3));
     }
     parts.join("; ")
-}
-
-pub(super) fn table(style: Style) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(style.width);
-    if style.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table
-}
-
-pub(super) fn colored(text: &str, color: Color, style: Style) -> Cell {
-    let cell = Cell::new(text);
-    if style.color { cell.fg(color) } else { cell }
 }

@@ -1,8 +1,7 @@
 //! The faces of the audit of grants; every difference, conflict and statement is shown.
 
-use super::evidence::{colored, table};
 use super::markdown::escape;
-use super::{Style, printable};
+use super::{Style, colored, grid, printable};
 use crate::evidence::grants::{Conflict, DifferenceKind, GrantAudit, GrantStatus};
 use comfy_table::{Cell, Color};
 use std::fmt::Write as _;
@@ -11,8 +10,7 @@ use std::fmt::Write as _;
 pub fn audit(audit: &GrantAudit, style: Style) -> String {
     let mut text = String::new();
     if !audit.differences.is_empty() {
-        let mut table = table(style);
-        table.set_header(["role", "right", "is", "closed by the package"]);
+        let mut table = grid(style, &["role", "right", "is", "closed by the package"]);
         for found in &audit.differences {
             table.add_row([
                 Cell::new(printable(&found.role)),
@@ -24,8 +22,7 @@ pub fn audit(audit: &GrantAudit, style: Style) -> String {
         let _ = writeln!(text, "{table}");
     }
     if !audit.conflicts.is_empty() {
-        let mut table = table(style);
-        table.set_header(["conflict", "role", "because it holds", "accepted"]);
+        let mut table = grid(style, &["conflict", "role", "because it holds", "accepted"]);
         for conflict in &audit.conflicts {
             let color = if conflict.accepted.is_some() { Color::Green } else { Color::Red };
             table.add_row([

@@ -1,16 +1,13 @@
 //! The faces of a journal; what of it cannot be read is shown in each of them.
 
-use super::{Style, printable, short};
+use super::{Style, grid, printable, short};
 use crate::ledger::{Damage, Event, Journal, JournalRecord, LedgerId};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 /// For terminals.
 pub fn table(journal: &Journal, style: Style) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(style.width).force_no_tty();
-    table.set_header(["no", "time", "run and action", "event", "by", "approvals"]);
+    let header = ["no", "time", "run and action", "event", "by", "approvals"];
+    let mut table = grid(Style { color: false, ..style }, &header);
     for JournalRecord { sequence, entry } in &journal.records {
         let event = match (entry.event, entry.exit_status) {
             (Event::Finished, Some(status)) => format!("finished\nexit {status}"),

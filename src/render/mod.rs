@@ -16,6 +16,8 @@ pub mod witness;
 
 pub use crate::text::printable;
 
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+
 /// How the terminal wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Style {
@@ -29,4 +31,23 @@ pub struct Style {
 pub fn short(uid: &str) -> &str {
     let after = uid.find("::\"").map_or(uid, |at| uid.get(at + 3..).unwrap_or(uid));
     after.strip_suffix('"').unwrap_or(after)
+}
+
+/// An empty table with this head, as wide and as colourful as the terminal wants it.
+fn grid(style: Style, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(style.width).set_header(header.to_vec());
+    if style.color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table
+}
+
+/// A cell in this colour, where colour is wanted.
+fn colored(text: &str, color: Color, style: Style) -> Cell {
+    let cell = Cell::new(text);
+    if style.color { cell.fg(color) } else { cell }
 }

@@ -1,21 +1,13 @@
 //! The terminal face of decisions.
 
-use super::{Style, printable, short};
+use super::{Style, grid, printable, short};
 use crate::decision::{Basis, Verdict};
 use crate::document::{Clock, Decisions, RowDecision};
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, Width};
 
 /// The decisions as a table, and what follows from them.
 pub fn decisions(decisions: &Decisions, style: Style) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(style.width);
-    if style.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table.set_header(["row", "decision", "because"]);
+    let mut table = grid(style, &["row", "decision", "because"]);
     for row in &decisions.decisions {
         let decision = if row.decision == RowDecision::Allow { "allow" } else { "DENY" };
         let decision = Cell::new(format!("{decision}\n{}", row.basis.words()));

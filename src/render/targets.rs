@@ -1,16 +1,14 @@
 //! The faces of the audit of targets: every criterion of every candidate, and what a target must bring.
 
-use super::evidence::{colored, table};
 use super::markdown::escape;
-use super::{Style, printable};
+use super::{Style, colored, grid, printable};
 use crate::evidence::targets::{Criterion, TargetAudit, TargetStatus};
 use comfy_table::{Cell, Color};
 use std::fmt::Write as _;
 
 /// An audit for terminals.
 pub fn audit(audit: &TargetAudit, style: Style) -> String {
-    let mut table = table(style);
-    table.set_header(["candidate", "criterion", "is", "because"]);
+    let mut table = grid(style, &["candidate", "criterion", "is", "because"]);
     for candidate in &audit.candidates {
         for (index, criterion) in candidate.criteria.iter().enumerate() {
             let color = match criterion.status {

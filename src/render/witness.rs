@@ -1,7 +1,6 @@
 //! The face of a witness's record; everything that was seen is shown.
 
-use super::evidence::{colored, table};
-use super::{Style, printable};
+use super::{Style, colored, grid, printable};
 use crate::evidence::witness::WitnessRecord;
 use comfy_table::{Cell, Color};
 use std::collections::BTreeMap;
@@ -10,8 +9,7 @@ use std::fmt::Write as _;
 /// A record for terminals: what watched, and what each part saw in all.
 pub fn record(record: &WitnessRecord, style: Style) -> String {
     let opened = &record.opened;
-    let mut parts = table(style);
-    parts.set_header(["part", "watched", "cannot see"]);
+    let mut parts = grid(style, &["part", "watched", "cannot see"]);
     for part in &opened.parts {
         let (watched, color) = match &part.off {
             None => ("yes".to_owned(), Color::Green),
@@ -34,8 +32,7 @@ pub fn record(record: &WitnessRecord, style: Style) -> String {
         record.last_at,
     );
     if !totals.is_empty() {
-        let mut seen = table(style);
-        seen.set_header(["observation", "seen by", "what"]);
+        let mut seen = grid(style, &["observation", "seen by", "what"]);
         for ((id, part), counts) in totals {
             let what = counts.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
             seen.add_row([Cell::new(printable(id)), Cell::new(part), colored(&printable(&what), Color::Red, style)]);

@@ -3,6 +3,7 @@
 use super::key::{Fingerprint, KeyKind, PublicKey, shown};
 use super::lines::{Part, contents};
 use super::options::{self, Options};
+use super::rejection::{Code, Fault};
 use crate::problem::{Problem, Problems, Source};
 use crate::time::Timestamp;
 use std::collections::HashMap;
@@ -101,12 +102,25 @@ impl AllowedSigner {
         &self.key
     }
 
-    pub(super) fn may_sign_in(&self, namespace: &str) -> bool {
+    /// Why none of the lines of this one's key lets it sign in a namespace, where one is asked about, at this time.
+    pub(super) fn fault(&self, lines: &[&Self], namespace: Option<&str>, at: Timestamp) -> Option<Fault> {
+        let whose = format!("the key `{}` of `{}`", self.fingerprint(), self.principal);
+        let mut relevant =
+            lines.iter().filter(|line| namespace.is_none_or(|namespace| line.may_sign_in(namespace))).peekable();
+        if relevant.peek().is_none() {
+            let detail = format!("{whose} may not sign for `{}`", shown(namespace.unwrap_or_default()));
+            return Some(Fault { code: Code::UnknownSigner, detail });
+        }
+        let valid = relevant.any(|line| line.is_valid_at(at));
+        (!valid).then(|| Fault { code: Code::SignerExpired, detail: format!("{whose} is not valid at {at}") })
+    }
+
+    fn may_sign_in(&self, namespace: &str) -> bool {
         self.options.namespaces.iter().any(|allowed| allowed == namespace)
     }
 
     /// Both ends included, as OpenSSH does.
-    pub(super) fn is_valid_at(&self, at: Timestamp) -> bool {
+    fn is_valid_at(&self, at: Timestamp) -> bool {
         self.valid_after().is_none_or(|after| after <= at) && self.valid_before().is_none_or(|before| at <= before)
     }
 }

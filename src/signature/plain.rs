@@ -30,29 +30,22 @@ pub fn verify_plain(
         _ => false,
     };
     let lines: Vec<&AllowedSigner> = signers.iter().filter(made_it).collect();
-    let unknown = |detail: String| Rejection::of(vec![Fault { code: Code::UnknownSigner, detail }]);
     let Some(first) = lines.first() else {
         let detail = format!("no key of `{}` made this signature over these bytes", signers.name());
-        return Err(unknown(detail).unwrap_or_else(|| Rejection::bad_signature("nobody made it")));
+        return Err(Rejection::one(Code::UnknownSigner, detail));
     };
-    let mut faults = Vec::new();
-    let mut fault = |code, detail: String| faults.push(Fault { code, detail });
-    let whose = format!("the key `{}` of `{}`", first.fingerprint(), first.principal());
-    let mut relevant = lines.iter().filter(|line| line.may_sign_in(namespace)).peekable();
-    if relevant.peek().is_none() {
-        fault(Code::UnknownSigner, format!("{whose} may not sign for `{namespace}`"));
-    } else if !relevant.any(|line| line.is_valid_at(at)) {
-        fault(Code::SignerExpired, format!("{whose} is not valid at {at}"));
-    }
-    if revocations.contains(first.fingerprint()) {
-        fault(Code::Revoked, format!("{whose} was revoked"));
-    }
+    let key = first.fingerprint();
+    let revoked = revocations.contains(key).then(|| Fault {
+        code: Code::Revoked,
+        detail: format!("the key `{key}` of `{}` was revoked", first.principal()),
+    });
+    let faults = first.fault(&lines, Some(namespace), at).into_iter().chain(revoked).collect();
     match Rejection::of(faults) {
         Some(rejection) => Err(rejection),
         None => Ok(Signer {
             principal: first.principal().to_owned(),
             namespace: namespace.to_owned(),
-            key: first.fingerprint(),
+            key,
             kind: KeyKind::Ed25519,
             presence: Presence::Unstated,
         }),

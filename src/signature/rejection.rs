@@ -64,7 +64,12 @@ impl Rejection {
     }
 
     pub(super) fn bad_signature(detail: impl Into<String>) -> Self {
-        Self { first: Fault { code: Code::BadSignature, detail: detail.into() }, others: Vec::new() }
+        Self::one(Code::BadSignature, detail)
+    }
+
+    /// A rejection for this reason alone.
+    pub(super) fn one(code: Code, detail: impl Into<String>) -> Self {
+        Self { first: Fault { code, detail: detail.into() }, others: Vec::new() }
     }
 
     /// The code to show.

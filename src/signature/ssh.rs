@@ -162,16 +162,9 @@ impl Claim {
         let Some(first) = lines.first() else {
             return Some(Fault { code: Code::UnknownSigner, detail: format!("the key `{key}` is not in `{file}`") });
         };
-        let whose = format!("the key `{key}` of `{}`", first.principal());
         // What the signer may do in a namespace that nobody asked about is beside the point.
-        let relevant = |line: &&&AllowedSigner| !self.is_for(wanted) || line.may_sign_in(&self.namespace);
-        let mut relevant = lines.iter().filter(relevant).peekable();
-        if relevant.peek().is_none() {
-            let detail = format!("{whose} may not sign for `{}`", shown(&self.namespace));
-            return Some(Fault { code: Code::UnknownSigner, detail });
-        }
-        let valid = relevant.any(|line| line.is_valid_at(at));
-        (!valid).then(|| Fault { code: Code::SignerExpired, detail: format!("{whose} is not valid at {at}") })
+        let namespace = self.is_for(wanted).then_some(self.namespace.as_str());
+        first.fault(lines, namespace, at)
     }
 
     fn presence_fault(&self) -> Option<Fault> {

@@ -6,5 +6,7 @@ mod exec;
 mod office;
 mod properties;
 mod scenarios;
+#[path = "../support/tree.rs"]
+mod tree;
 #[path = "../authorize/world.rs"]
 mod world;

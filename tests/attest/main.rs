@@ -10,4 +10,6 @@ mod scene;
 mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/tree.rs"]
+mod tree;
 mod verify;

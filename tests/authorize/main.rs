@@ -7,4 +7,6 @@ mod errors;
 mod faces;
 mod properties;
 mod shipped;
+#[path = "../support/tree.rs"]
+mod tree;
 mod world;

@@ -1,6 +1,7 @@
 //! A scratch copy of the shipped project that a test may spoil, and the program run in it.
 
-use std::path::{Path, PathBuf};
+use crate::tree::copy;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 // Each test binary uses a part of this.
@@ -105,17 +106,4 @@ impl Ran {
 
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

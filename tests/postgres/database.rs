@@ -394,25 +394,29 @@ fn a_panicking_test_leaves_nothing() {
     assert!(is_gone(&directory));
 }
 
-#[test]
-#[ignore = "the victim of the next test"]
-fn victim() {
-    let server = if env::var_os("OWN").is_some() {
-        Server::start_with(&Options::directus().own_identity())
-    } else {
-        Server::start_directus()
-    };
+/// What the next two tests kill: the first of them again, in a process that this variable tells to be the victim.
+const VICTIM: &str = "CUTTER_TEST_VICTIM";
+
+fn victim(of: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "database::a_killed_test_process_leaves_nothing", "--nocapture"]).env(VICTIM, of);
+    command
+}
+
+fn wait_to_be_killed(options: &Options) {
+    let server = Server::start_with(options);
     println!("\nat {}", server.socket_directory().display());
     thread::sleep(Duration::from_secs(60));
 }
 
 #[test]
 fn a_killed_test_process_leaves_nothing() {
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "database::victim", "--ignored", "--nocapture"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    match env::var(VICTIM).as_deref() {
+        Ok("shared") => return wait_to_be_killed(&Options::directus()),
+        Ok(_) => return wait_to_be_killed(&Options::directus().own_identity()),
+        Err(_) => {}
+    }
+    let mut child = victim("shared").stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = lines.map(Result::unwrap).find(|line| line.starts_with("at ")).unwrap();
     let directory = Path::new(line.strip_prefix("at ").unwrap());
@@ -430,12 +434,7 @@ fn a_killed_test_process_leaves_nothing() {
 #[test]
 fn a_process_killed_at_any_moment_of_the_start_leaves_nothing() {
     for delay in [5, 40, 120, 250, 400, 700, 1100, 1500, 1900] {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "database::victim", "--ignored", "--nocapture"])
-            .env("OWN", "1")
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = victim("own").stdout(Stdio::null()).spawn().unwrap();
         let prefix = format!("cutter-pg-{}-", child.id());
         thread::sleep(Duration::from_millis(delay));
         child.kill().unwrap();

@@ -7,6 +7,8 @@ mod faults;
 mod forms;
 mod lints;
 mod support;
+#[path = "../support/tree.rs"]
+mod tree;
 mod world;
 
 use cutter::files;

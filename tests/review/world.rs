@@ -1,5 +1,6 @@
 //! A copy of the shipped bundle on disk, with one edit, and `cutter review` run over it.
 
+use crate::tree::copy;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -69,16 +70,6 @@ impl World {
             if path.file_name().unwrap() != "who.cedar" {
                 std::fs::remove_file(path).unwrap();
             }
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
         }
     }
 }

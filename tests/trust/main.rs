@@ -8,3 +8,5 @@ mod looking;
 mod plan;
 mod root_file;
 mod scene;
+#[path = "../support/tree.rs"]
+mod tree;

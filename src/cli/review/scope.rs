@@ -75,7 +75,7 @@ impl Scope {
                 problems.absorb(Facts::admit(&raw, bundle).map(drop));
             }
         }
-        for source in files::read_json_files(&self.plans)? {
+        for source in files::read_files(&self.plans, "json")? {
             match bundle {
                 Some(bundle) => {
                     problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref()).map(drop));

@@ -16,6 +16,7 @@ use crate::signature::{ATTESTATION, EVIDENCE, Rejection, Revocations, Signer, ve
 use crate::time::Timestamp;
 use crate::trust::TrustRoot;
 use crate::{files, render};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -42,8 +43,8 @@ impl Against<'_> {
             Fault::Invalid => problems.as_untrusted(),
             _ => problems,
         })?;
-        let is_envelope = serde_json::from_str::<serde_json::Value>(source.text())
-            .is_ok_and(|value| value.get("payloadType").is_some());
+        let is_envelope =
+            serde_json::from_str::<Value>(source.text()).is_ok_and(|value| value.get("payloadType").is_some());
         let results: Vec<(String, Result<Signer, Rejection>)>;
         let text = if is_envelope {
             let envelope = Envelope::parse(&source)?;
@@ -106,10 +107,8 @@ impl Against<'_> {
             }
         }
         let source = Source::new(path.display().to_string(), text);
-        let predicate_type = serde_json::from_str::<serde_json::Value>(text)
-            .ok()
-            .and_then(|value| value.get("predicateType")?.as_str().map(str::to_owned));
-        if predicate_type.as_deref() == Some(DECISIONS_TYPE) {
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        if value.get("predicateType").and_then(Value::as_str) == Some(DECISIONS_TYPE) {
             let statement = Statement::<DecisionPredicate>::parse(&source, DECISIONS_TYPE)?;
             verified.verdict =
                 format!("{} before a run: nothing was observed", statement.predicate.decisions.verdict.name());
@@ -122,7 +121,7 @@ impl Against<'_> {
             }
         } else {
             let statement = Statement::<Report>::parse(&source, REPORT_TYPE)?;
-            let faults = schema::faults(&serde_json::from_str(text).unwrap_or_default())?;
+            let faults = schema::faults(&value)?;
             if faults.is_empty() {
                 verified.holds.push("it fits the published JSON Schema".to_owned());
             }

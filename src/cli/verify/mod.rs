@@ -6,7 +6,7 @@ use super::common::{BundleArguments, Format, OutputArguments, parse_time, system
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, no_json};
 use crate::digest::Digest;
-use crate::ledger::{Chain, DirectoryLedger, Head, Ledger as _};
+use crate::ledger::{self, Chain, DirectoryLedger, Head};
 use crate::problem::{Problem, Problems};
 use crate::render;
 use crate::time::Timestamp;
@@ -99,9 +99,7 @@ impl Arguments {
             if self.chain
                 && let Some(before) = before.replace(digest)
             {
-                let named = serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
-                let named = named.pointer("/predicate/previous").and_then(serde_json::Value::as_str);
-                match named == Some(before.as_str()) {
+                match ledger::previous(&text).is_some_and(|named| named == before) {
                     true => verified.holds.push("it names the file before it".to_owned()),
                     false => verified
                         .faults
@@ -161,13 +159,10 @@ impl Arguments {
 
     /// The chain of a ledger; one that does not hold is not checked against.
     fn read_chain(&self, path: &Path) -> Result<Chain, Problems> {
-        let ledger = DirectoryLedger::new(path);
-        let id = ledger.id()?.ok_or_else(|| Problem::failure(format!("there is no ledger at `{}`", path.display())))?;
-        let chain = Chain::read(&id, &ledger.attestations()?);
+        let (_, chain) = Chain::of(&DirectoryLedger::new(path))?;
         let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
-        let missing = published.and_then(|published| chain.missing(&published));
         let mut problems = Problems::new();
-        for fault in chain.faults.iter().chain(&missing) {
+        for fault in chain.faults_beside(published.as_ref()) {
             problems.push(
                 Problem::untrusted(format!("the chain of `{}` does not hold: {fault}", path.display()))
                     .help("compare the ledger with a copy that somebody else keeps"),

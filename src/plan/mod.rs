@@ -1,0 +1,172 @@
+//! The plan: what one run intends to do, row by row; parsed once against the schema, and then known to be well-formed.
+
+mod order;
+mod reading;
+mod row;
+
+use crate::config::Config;
+use crate::digest::Digest;
+use crate::json::{self, ObjectReader};
+use crate::problem::{Problem, Problems, Source, nearest};
+use cedar_policy::{Context, EntityUid, RestrictedExpression};
+use jsonc_parser::ast::Value;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+
+/// What one run intends to do.
+#[derive(Clone, Debug)]
+pub struct RunPlan {
+    /// The plan's name.
+    pub name: String,
+    /// The task it belongs to.
+    pub macro_name: Option<String>,
+    /// The run's id; a run starts once.
+    pub run: String,
+    /// Whether effects may be reached at all.
+    pub mode: Mode,
+    /// Who wrote it.
+    pub author: EntityUid,
+    /// What it is aimed at.
+    pub target: Target,
+    /// Sha-256 of the files it was made from, by name.
+    pub inputs: BTreeMap<String, Digest>,
+    /// Free text that reports echo and no policy reads.
+    pub labels: BTreeMap<String, String>,
+    /// The rows, in the order of the file; at least one.
+    pub actions: Vec<IntendedAction>,
+    /// Sha-256 over the exact bytes of the file.
+    pub digest: Digest,
+    /// The file.
+    pub source: Source,
+}
+
+/// Whether effects may be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// They may, if everything else allows it.
+    Live,
+    /// They may not, whatever else says.
+    DryRun,
+}
+
+impl Mode {
+    /// The mode as plans and policies write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::DryRun => "dry_run",
+        }
+    }
+}
+
+/// What a plan is aimed at.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize)]
+pub struct Target {
+    /// The system identifier of the PostgreSQL cluster, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// The document, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
+impl Target {
+    /// Reads the object of `target`, which messages call `what`.
+    pub fn parse(value: &Value<'_>, source: &Source, what: &str, problems: &mut Problems) -> Self {
+        let Some(mut reader) = ObjectReader::new(source, value, what, problems) else {
+            return Self::default();
+        };
+        let mut field = |name| reader.optional_string(name).map(|(text, _)| text.to_owned());
+        let target = Self { database: field("database"), document: field("document") };
+        reader.finish();
+        target
+    }
+}
+
+/// One intended action; it becomes exactly one Cedar request.
+#[derive(Clone, Debug)]
+pub struct IntendedAction {
+    /// Its name in the plan.
+    pub id: String,
+    /// Who would do it.
+    pub principal: EntityUid,
+    /// What would be done.
+    pub action: EntityUid,
+    /// To what.
+    pub resource: EntityUid,
+    /// Its own parameters, which conform to the schema; never `run`.
+    pub parameters: BTreeMap<String, RestrictedExpression>,
+    /// The rows that must come first, as indices into the plan's rows.
+    pub after: Vec<usize>,
+    /// Whether it runs on every way out, blocked by nothing.
+    pub finally: bool,
+    /// What it would run.
+    pub work: Option<Work>,
+    /// Free text that reports echo and no policy reads.
+    pub labels: BTreeMap<String, String>,
+    /// The bytes of the plan it stands in.
+    pub span: Range<usize>,
+}
+
+/// What an action would run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Exactly this command.
+    Argv(Vec<String>),
+    /// The effect of this name in `cutter.toml`.
+    Effect(String),
+}
+
+impl RunPlan {
+    /// The row of this name.
+    pub fn action(&self, id: &str) -> Option<(usize, &IntendedAction)> {
+        self.actions.iter().enumerate().find(|(_, action)| action.id == id)
+    }
+
+    /// The row of this name, which somebody asked for.
+    pub fn named(&self, id: &str) -> Result<&IntendedAction, Problem> {
+        let names = || self.actions.iter().map(|action| action.id.as_str());
+        self.action(id).map(|(_, action)| action).ok_or_else(|| {
+            let problem = Problem::invalid(format!("the plan has no action `{id}`")).of(&self.source);
+            match nearest(id, names()) {
+                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+                None => problem.help(format!("it has {}", json::in_backticks(&names().take(20).collect::<Vec<_>>()))),
+            }
+        })
+    }
+
+    /// The author and every principal, each once.
+    pub fn parties(&self) -> BTreeSet<&EntityUid> {
+        std::iter::once(&self.author).chain(self.actions.iter().map(|action| &action.principal)).collect()
+    }
+
+    /// What the `finally` rows do: the parameters each is done with, by action and resource.
+    pub fn finally_rows(&self) -> HashMap<(&EntityUid, &EntityUid), Vec<String>> {
+        let mut rows: HashMap<(&EntityUid, &EntityUid), Vec<String>> = HashMap::new();
+        for action in self.actions.iter().filter(|action| action.finally) {
+            rows.entry((&action.action, &action.resource)).or_default().push(action.parameters_text());
+        }
+        rows
+    }
+}
+
+impl IntendedAction {
+    /// The exact command that the row declares, by itself or by its effect; empty where it declares none.
+    pub fn command(&self, config: &Config) -> Vec<String> {
+        match &self.work {
+            Some(Work::Argv(argv)) => argv.clone(),
+            Some(Work::Effect(name)) => config.effects.get(name).map(|effect| effect.argv.clone()).unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The row's own parameters in a form that can be compared.
+    pub fn parameters_text(&self) -> String {
+        Context::from_pairs(self.parameters.clone())
+            .ok()
+            .and_then(|context| context.to_json_value().ok())
+            .map(|json| json.to_string())
+            .unwrap_or_default()
+    }
+}
