@@ -1,13 +1,64 @@
-//! Text that may come from an adversary, made safe to show. Imports nothing.
+//! Text that may come from an adversary, made safe to show.
 
-/// User text on one line, without control characters and marks that reorder text, which could forge a report.
+use regex::{Captures, Regex};
+use std::sync::LazyLock;
+
+/// User text on one line, without anything that is not seen or that moves what is: it could forge a report.
+///
+/// Line ends and tabs become spaces. What Unicode puts into the categories Other (control, format, private use,
+/// unassigned) and line or paragraph separator, or calls default ignorable, becomes U+FFFD: among it marks that reorder
+/// text, zero-width letters, the soft hyphen and tags. Source: Unicode Standard Annex 44, Unicode Technical Report 36.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|letter| match letter {
-            '\n' | '\r' | '\t' => ' ',
-            control if control.is_control() => '\u{fffd}',
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => '\u{fffd}',
-            other => other,
-        })
-        .collect()
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
+    let replaced = |unseen: &Captures<'_>| match unseen.get(0).map_or("", |found| found.as_str()) {
+        "\n" | "\r" | "\t" => " ",
+        _ => "\u{fffd}",
+    };
+    match &*UNSEEN {
+        Some(unseen) => unseen.replace_all(text, replaced).into_owned(),
+        // Without the table of categories nothing but ASCII is known to be harmless.
+        None => text.chars().map(|letter| if matches!(letter, ' '..='~') { letter } else { '\u{fffd}' }).collect(),
+    }
+}
+
+static UNSEEN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]").ok());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_or_moves_text_is_replaced() {
+        for unseen in [
+            '\u{1b}',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{2060}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{e000}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(printable(&format!("a{unseen}b")), "a\u{fffd}b", "U+{:04X}", u32::from(unseen));
+        }
+    }
+
+    #[test]
+    fn what_people_write_stays_and_lines_become_one() {
+        assert_eq!(printable("Đã duyệt\tmột\r\ncông việc — “ok” 日本 🙂"), "Đã duyệt một  công việc — “ok” 日本 🙂");
+    }
 }

@@ -7,6 +7,7 @@ pub mod explanation;
 pub mod grants;
 pub mod journal;
 pub mod json;
+pub mod lines;
 pub mod markdown;
 pub mod problems;
 pub mod review;
