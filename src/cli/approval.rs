@@ -1,6 +1,7 @@
 //! `cutter approval`: request, sign, verify and list the documents that open gates for one plan.
 
-use super::common::{ClockArguments, Format, InputArguments, OutputArguments, unsupported};
+use super::common::{ClockArguments, InputArguments, OutputArguments};
+use super::format::TableOrJson;
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::approval::request::request;
@@ -40,6 +41,9 @@ struct RequestArguments {
     clock: ClockArguments,
     #[command(flatten)]
     authority: AuthorityArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 #[derive(Args, Debug)]
@@ -66,6 +70,9 @@ struct JudgeArguments {
     clock: ClockArguments,
     #[command(flatten)]
     authority: AuthorityArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 impl Arguments {
@@ -126,16 +133,15 @@ impl RequestArguments {
         for line in &request.remaining {
             text.push_str(&format!("not lifted: {}\n", render::printable(line)));
         }
-        match output.format {
-            Format::Table => Ok((text, Exit::Authorized)),
-            Format::Json => Ok((
+        match self.format {
+            TableOrJson::Table => Ok((text, Exit::Authorized)),
+            TableOrJson::Json => Ok((
                 render::json::document(&serde_json::json!({
                     "version": 1, "documents": request.documents, "not_lifted": request.remaining,
                 }))
                 .map_err(no_json)?,
                 Exit::Authorized,
             )),
-            other => Err(unsupported(other, "approval request").into()),
         }
     }
 }
@@ -177,12 +183,11 @@ impl JudgeArguments {
         let needed = crate::approval::judge::barred(&walk.requests, &walk.closed);
         let open = needed.keys().all(|gate| walk.approvals.gates.contains(gate));
         let accepted = rows.iter().filter(|row| row.status == ApprovalStatus::Accepted).count();
-        let text = match output.format {
-            Format::Table => render::approvals::table(&rows, accepted, output.style()),
-            Format::Json => {
+        let text = match self.format {
+            TableOrJson::Table => render::approvals::table(&rows, accepted, output.style()),
+            TableOrJson::Json => {
                 render::json::document(&serde_json::json!({ "version": 1, "approvals": rows })).map_err(no_json)?
             }
-            other => return Err(unsupported(other, "approval").into()),
         };
         Ok((text, if verify && !open { Exit::Ready } else { Exit::Authorized }))
     }

@@ -1,6 +1,6 @@
 //! `cutter attest`: the after-run report, from decisions, two captures and the journal. It decides nothing and undoes nothing.
 
-use super::common::{Format, InputArguments, Inputs, OutputArguments, unsupported};
+use super::common::{InputArguments, Inputs, OutputArguments};
 use super::walk::{AuthorityArguments, walk_after};
 use super::{Exit, Outcome};
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
@@ -22,7 +22,7 @@ use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
 use crate::signature::{ATTESTATION, PlainKey};
 use crate::trust::{SignatureFile, judge_evidence};
 use crate::{files, render};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
@@ -46,13 +46,27 @@ pub struct Arguments {
     /// Sign the statement: `FILE.sig` for ssh-keygen, and `FILE.dsse.json` where the key is an unencrypted Ed25519 file
     #[arg(long, value_name = "KEY", requires = "attest")]
     key: Option<PathBuf>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Default, ValueEnum, Debug)]
+enum Format {
+    /// For terminals
+    #[default]
+    Table,
+    /// One versioned document
+    Json,
+    /// For reports
+    Markdown,
+    /// One line, for logs
+    Line,
 }
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
-        if !matches!(output.format, Format::Table | Format::Json | Format::Markdown | Format::Line) {
-            return Err(unsupported(output.format, "attest").into());
-        }
         let inputs = self.inputs.load(None, output)?;
         self.refuse_existing()?;
         let located = self.authority.ledger.locate(&inputs.config)?;
@@ -82,11 +96,11 @@ impl Arguments {
                 return Err(problem.into());
             }
         };
-        let shown = match output.format {
+        let shown = match self.format {
             Format::Json => text,
             Format::Markdown => render::attestation::markdown(&statement),
             Format::Line => render::attestation::line(&statement),
-            _ => render::attestation::table(&statement, output.style()),
+            Format::Table => render::attestation::table(&statement, output.style()),
         };
         Ok((shown, exit(statement.predicate.verdict)))
     }

@@ -1,13 +1,13 @@
 //! `cutter authorize`: decisions for every intended action of a plan. It only looks.
 
-use super::common::{ClockArguments, Format, InputArguments, OutputArguments, unsupported};
+use super::common::{ClockArguments, InputArguments, OutputArguments};
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;
 use crate::decision::Verdict;
 use crate::request::Stage;
 use crate::{files, render};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
@@ -21,6 +21,23 @@ pub struct Arguments {
     /// Also write the unsigned in-toto statement over the decisions
     #[arg(long, value_name = "FILE")]
     attest: Option<PathBuf>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The forms of decisions.
+#[derive(Clone, Copy, Default, ValueEnum, Debug)]
+enum Format {
+    /// For terminals
+    #[default]
+    Table,
+    /// One versioned document
+    Json,
+    /// For reports
+    Markdown,
+    /// One row a line
+    Ndjson,
 }
 
 impl Arguments {
@@ -32,12 +49,11 @@ impl Arguments {
             files::write(path, &statement.text()?)?;
         }
         let decisions = &statement.predicate.decisions;
-        let text = match output.format {
+        let text = match self.format {
             Format::Table => Ok(render::table::decisions(decisions, output.style())),
             Format::Markdown => Ok(render::markdown::decisions(decisions)),
             Format::Json => render::json::document(decisions),
             Format::Ndjson => render::json::lines(decisions),
-            other => return Err(unsupported(other, "authorize").into()),
         };
         Ok((text.map_err(no_json)?, exit(decisions.verdict)))
     }

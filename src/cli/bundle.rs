@@ -1,6 +1,7 @@
 //! `cutter bundle`: the signature of the policy bundle under the trust root.
 
-use super::common::{BundleArguments, Format, OutputArguments, unsupported};
+use super::common::BundleArguments;
+use super::format::TableOrJson;
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, common, no_json};
 use crate::problem::Problems;
@@ -33,6 +34,9 @@ struct SignArguments {
     /// The private key, or a public key whose private half an agent holds
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 #[derive(Args, Debug)]
@@ -41,6 +45,9 @@ struct VerifyArguments {
     bundle: BundleArguments,
     #[command(flatten)]
     trust: TrustArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 /// A signature that was made or accepted, version 1.
@@ -61,16 +68,16 @@ pub struct Signature {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self) -> Outcome {
         match &self.work {
-            Work::Sign(arguments) => arguments.run(output),
-            Work::Verify(arguments) => arguments.run(output),
+            Work::Sign(arguments) => arguments.run(),
+            Work::Verify(arguments) => arguments.run(),
         }
     }
 }
 
 impl SignArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self) -> Outcome {
         // A bundle that does not load is not worth a signature.
         let (bundle, _) = self.bundle.load()?;
         let path = SignatureFile::path_beside(self.bundle.folder())?;
@@ -82,12 +89,12 @@ impl SignArguments {
             prompts: Prompts::Person,
         };
         let key = sign(&signing, bundle.listing().text().as_bytes())?;
-        Signature::new("bundle", bundle.digest().to_string(), &path, key.to_string(), None).show(output)
+        Signature::new("bundle", bundle.digest().to_string(), &path, key.to_string(), None).show(self.format)
     }
 }
 
 impl VerifyArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self) -> Outcome {
         let mut problems = Problems::new();
         let loaded = problems.absorb(self.bundle.load());
         let signature = problems.absorb(SignatureFile::beside(self.bundle.folder()).map_err(Problems::from));
@@ -100,7 +107,7 @@ impl VerifyArguments {
         };
         let signer = judge_bundle(&trust, bundle.listing(), &signature, &revocations, common::system_time()?)?;
         let (digest, key) = (bundle.digest().to_string(), signer.key.to_string());
-        Signature::new("bundle", digest, signature.path(), key, Some(signer.principal)).show(output)
+        Signature::new("bundle", digest, signature.path(), key, Some(signer.principal)).show(self.format)
     }
 }
 
@@ -111,11 +118,10 @@ impl Signature {
     }
 
     /// The record as a result.
-    pub fn show(&self, output: &OutputArguments) -> Outcome {
-        let text = match output.format {
-            Format::Table => self.text(),
-            Format::Json => render::json::document(self).map_err(no_json)?,
-            other => return Err(unsupported(other, self.signed).into()),
+    pub fn show(&self, format: TableOrJson) -> Outcome {
+        let text = match format {
+            TableOrJson::Table => self.text(),
+            TableOrJson::Json => render::json::document(self).map_err(no_json)?,
         };
         Ok((text, Exit::Authorized))
     }

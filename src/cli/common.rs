@@ -228,9 +228,6 @@ impl NamedLedger {
 /// How results and errors are shown.
 #[derive(Args, Debug)]
 pub struct OutputArguments {
-    /// The form of results
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
     /// Write results to this file instead of standard output; where several are written, their folder
     #[arg(long, global = true, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -240,27 +237,6 @@ pub struct OutputArguments {
     /// The form of errors
     #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Human)]
     error_format: ErrorFormat,
-}
-
-/// The forms of results.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
-pub enum Format {
-    /// For terminals
-    Table,
-    /// One versioned document
-    Json,
-    /// For reports
-    Markdown,
-    /// One row a line
-    Ndjson,
-    /// For code scanning (SARIF 2.1.0)
-    Sarif,
-    /// For test reports
-    Junit,
-    /// Annotations of a GitHub workflow
-    Github,
-    /// One line, for logs
-    Line,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
@@ -347,12 +323,6 @@ fn live(config: Option<&Config>, bundle: &PolicyBundle, run: &str, recorded: Raw
     })?;
     let access = super::evidence::access(config)?;
     facts::postgres::fetch(&config.facts, &access, bundle.schema(), run, recorded)
-}
-
-/// A subcommand that has no such form says so as a usage problem.
-pub fn unsupported(format: Format, command: &str) -> Problem {
-    let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    Problem::invalid(format!("`{command}` has no form `{name}`")).help(format!("see `cutter {command} --help`"))
 }
 
 /// Reads a time of the command line.

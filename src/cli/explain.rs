@@ -1,6 +1,7 @@
 //! `cutter explain`: why one row is what it is, and the smallest thing that would change it.
 
-use super::common::{ClockArguments, Format, InputArguments, OutputArguments, unsupported};
+use super::common::{ClockArguments, InputArguments, OutputArguments};
+use super::format::TableOrJson;
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::explain::explain;
@@ -19,6 +20,9 @@ pub struct Arguments {
     /// The row, by its id in the plan
     #[arg(value_name = "ACTION")]
     action: String,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 impl Arguments {
@@ -27,10 +31,9 @@ impl Arguments {
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let decisions = walk.document(&inputs)?;
         let explanation = explain(&walk.requests, &decisions, &self.action)?;
-        let text = match output.format {
-            Format::Table => render::explanation::explanation(&explanation, output.style()),
-            Format::Json => render::json::document(&explanation).map_err(no_json)?,
-            other => return Err(unsupported(other, "explain").into()),
+        let text = match self.format {
+            TableOrJson::Table => render::explanation::explanation(&explanation, output.style()),
+            TableOrJson::Json => render::json::document(&explanation).map_err(no_json)?,
         };
         Ok((text, Exit::Authorized))
     }

@@ -1,6 +1,7 @@
 //! `cutter ledger`: make the store in which approvals are used up and runs recorded, and check its chain of attestations.
 
-use super::common::{Format, LoneLedgerArguments, NamedLedger, OutputArguments, unsupported};
+use super::common::{LoneLedgerArguments, NamedLedger};
+use super::format::TableOrJson;
 use super::{Exit, Outcome, no_json};
 use crate::digest::Digest;
 use crate::ledger::{Chain, Head, LedgerId, PostgresLedger};
@@ -35,12 +36,18 @@ struct VerifyArguments {
     /// The length that was published with it
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), requires = "head")]
     length: Option<u64>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 #[derive(Args, Debug)]
 struct HeadArguments {
     #[command(flatten)]
     ledger: LoneLedgerArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 #[derive(Args, Debug)]
@@ -51,16 +58,19 @@ struct InitArguments {
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
     /// Print the SQL that would make the shared ledger, and make nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     print: bool,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self) -> Outcome {
         match &self.command {
-            Command::Init(arguments) => arguments.run(output),
-            Command::Verify(arguments) => arguments.run(output),
-            Command::Head(arguments) => arguments.run(output),
+            Command::Init(arguments) => arguments.run(),
+            Command::Verify(arguments) => arguments.run(),
+            Command::Head(arguments) => arguments.run(),
         }
     }
 }
@@ -95,11 +105,10 @@ impl Checked {
         })
     }
 
-    fn show(&self, output: &OutputArguments, text: String) -> Outcome {
-        let text = match output.format {
-            Format::Table => text,
-            Format::Json => render::json::document(self).map_err(no_json)?,
-            other => return Err(unsupported(other, "ledger").into()),
+    fn show(&self, format: TableOrJson, text: String) -> Outcome {
+        let text = match format {
+            TableOrJson::Table => text,
+            TableOrJson::Json => render::json::document(self).map_err(no_json)?,
         };
         Ok((text, if self.faults.is_empty() { Exit::Authorized } else { Exit::Untrusted }))
     }
@@ -111,7 +120,7 @@ impl Checked {
 }
 
 impl VerifyArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self) -> Outcome {
         let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
         let checked = Checked::read(&self.ledger.locate()?, published.as_ref())?;
         let mut text = checked.lines();
@@ -124,12 +133,12 @@ impl VerifyArguments {
                 false => "chain    holds; whether its end was cut off, only a published head and length show\n",
             });
         }
-        checked.show(output, text)
+        checked.show(self.format, text)
     }
 }
 
 impl HeadArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self) -> Outcome {
         let checked = Checked::read(&self.ledger.locate()?, None)?;
         if let Some(fault) = checked.faults.first() {
             return Err(Problem::untrusted(format!("the chain does not hold: {fault}"))
@@ -137,7 +146,7 @@ impl HeadArguments {
                 .into());
         }
         let text = checked.lines();
-        checked.show(output, text)
+        checked.show(self.format, text)
     }
 }
 
@@ -147,7 +156,7 @@ pub fn digest(text: &str) -> Result<Digest, String> {
 }
 
 impl InitArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self) -> Outcome {
         let located = self.ledger.locate()?;
         let id = random_id()?;
         let (named, role) = match located {
@@ -169,10 +178,9 @@ impl InitArguments {
         let ledger = named.store();
         ledger.init(id.clone())?;
         let made = Made { version: 1, ledger: ledger.name(), id: id.to_string(), role };
-        let text = match output.format {
-            Format::Table => made.text(),
-            Format::Json => render::json::document(&made).map_err(no_json)?,
-            other => return Err(unsupported(other, "ledger init").into()),
+        let text = match self.format {
+            TableOrJson::Table => made.text(),
+            TableOrJson::Json => render::json::document(&made).map_err(no_json)?,
         };
         Ok((text, Exit::Authorized))
     }

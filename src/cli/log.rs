@@ -1,10 +1,10 @@
 //! `cutter log`: the journal of what was done.
 
-use super::common::{Format, LoneLedgerArguments, OutputArguments, unsupported};
+use super::common::{LoneLedgerArguments, OutputArguments};
 use super::{Exit, Outcome, no_json};
 use crate::problem::Problem;
 use crate::render;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -13,6 +13,21 @@ pub struct Arguments {
     /// Only the records of this run
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The forms of a journal.
+#[derive(Clone, Copy, Default, ValueEnum, Debug)]
+enum Format {
+    /// For terminals
+    #[default]
+    Table,
+    /// One versioned document
+    Json,
+    /// One row a line
+    Ndjson,
 }
 
 impl Arguments {
@@ -24,11 +39,10 @@ impl Arguments {
                 .help("name the ledger of the run with `--ledger`; nothing is recorded before `cutter ledger init`")
         })?;
         let journal = ledger.journal(self.run.as_deref())?;
-        let text = match output.format {
+        let text = match self.format {
             Format::Table => render::journal::table(&journal, output.style()),
             Format::Json => render::journal::json(&id, &journal).map_err(no_json)?,
             Format::Ndjson => render::journal::lines(&journal).map_err(no_json)?,
-            other => return Err(unsupported(other, "log").into()),
         };
         Ok((text, if journal.damages.is_empty() { Exit::Authorized } else { Exit::Unmeasured }))
     }

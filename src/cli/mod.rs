@@ -8,6 +8,7 @@ mod common;
 mod evidence;
 mod exec;
 mod explain;
+mod format;
 mod ledger;
 mod log;
 mod plan;
@@ -115,11 +116,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Exec(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
         Command::Evidence(arguments) => arguments.run(output),
-        Command::Ledger(arguments) => arguments.run(output),
+        Command::Ledger(arguments) => arguments.run(),
         Command::Log(arguments) => arguments.run(output),
-        Command::Bundle(arguments) => arguments.run(output),
-        Command::Plan(arguments) => arguments.run(output),
-        Command::Verify(arguments) => arguments.run(output),
+        Command::Bundle(arguments) => arguments.run(),
+        Command::Plan(arguments) => arguments.run(),
+        Command::Verify(arguments) => arguments.run(),
         Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     };

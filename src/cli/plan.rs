@@ -1,7 +1,8 @@
 //! `cutter plan`: the signature of a plan by its author, and all that a live run asks of the trust root.
 
 use super::bundle::Signature;
-use super::common::{self, BundleArguments, Format, OutputArguments, unsupported};
+use super::common::{self, BundleArguments};
+use super::format::TableOrJson;
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, no_json};
 use crate::files;
@@ -47,6 +48,9 @@ struct SignArguments {
     /// The private key, or a public key whose private half an agent holds
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 #[derive(Args, Debug)]
@@ -58,6 +62,9 @@ struct VerifyArguments {
     /// The row that the running user would run
     #[arg(value_name = "ACTION")]
     action: Option<String>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 /// What the trust root vouches for, version 1.
@@ -73,10 +80,10 @@ struct Vouched {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self) -> Outcome {
         match &self.work {
-            Work::Sign(arguments) => arguments.run(output),
-            Work::Verify(arguments) => arguments.run(output),
+            Work::Sign(arguments) => arguments.run(),
+            Work::Verify(arguments) => arguments.run(),
         }
     }
 }
@@ -90,7 +97,7 @@ impl PlanArguments {
 }
 
 impl SignArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self) -> Outcome {
         // A plan that does not load is not worth a signature.
         let (_, plan) = self.plan.load()?;
         let path = SignatureFile::path_beside(&self.plan.plan)?;
@@ -102,12 +109,12 @@ impl SignArguments {
             prompts: Prompts::Person,
         };
         let key = sign(&signing, plan.source.text().as_bytes())?;
-        Signature::new("plan", plan.digest.to_string(), &path, key.to_string(), None).show(output)
+        Signature::new("plan", plan.digest.to_string(), &path, key.to_string(), None).show(self.format)
     }
 }
 
 impl VerifyArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self) -> Outcome {
         let mut problems = Problems::new();
         let loaded = problems.absorb(self.plan.load());
         let trust = problems.absorb(self.trust.load());
@@ -130,10 +137,9 @@ impl VerifyArguments {
             acting: &acting,
         };
         let vouched = Vouched::new(&judge(&trust, &claims, &revocations, common::system_time()?)?, &user);
-        let text = match output.format {
-            Format::Table => vouched.text(),
-            Format::Json => render::json::document(&vouched).map_err(no_json)?,
-            other => return Err(unsupported(other, "plan verify").into()),
+        let text = match self.format {
+            TableOrJson::Table => vouched.text(),
+            TableOrJson::Json => render::json::document(&vouched).map_err(no_json)?,
         };
         Ok((text, Exit::Authorized))
     }

@@ -5,6 +5,7 @@ mod cases;
 mod cedar;
 mod errors;
 mod faces;
+mod formats;
 mod properties;
 mod shipped;
 #[path = "../support/tree.rs"]

@@ -3,7 +3,8 @@
 use super::progress::Progress;
 use super::signed::SignArguments;
 use super::{access, configuration};
-use crate::cli::common::{Format, OutputArguments, system_time, unsupported};
+use crate::cli::common::{OutputArguments, system_time};
+use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::{self, Level, Task};
 use crate::render;
@@ -23,6 +24,9 @@ pub struct Arguments {
     strict: bool,
     #[command(flatten)]
     sign: SignArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableJsonOrMarkdown,
 }
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
@@ -38,7 +42,7 @@ enum LevelArgument {
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         let (config, digest) = configuration(&self.config)?;
-        let seal = self.sign.seal(output)?;
+        let seal = self.sign.seal(output, self.format)?;
         let access = access(&config)?;
         let level = match self.level {
             None => config.evidence.level,
@@ -57,11 +61,10 @@ impl Arguments {
             observer: &progress,
         };
         let capture = evidence::capture(&task)?;
-        let text = match output.format {
-            Format::Table => render::evidence::capture(&capture, output.style()),
-            Format::Json => render::json::document(&capture).map_err(no_json)?,
-            Format::Markdown => render::evidence::capture_markdown(&capture),
-            other => return Err(unsupported(other, "evidence capture").into()),
+        let text = match self.format {
+            TableJsonOrMarkdown::Table => render::evidence::capture(&capture, output.style()),
+            TableJsonOrMarkdown::Json => render::json::document(&capture).map_err(no_json)?,
+            TableJsonOrMarkdown::Markdown => render::evidence::capture_markdown(&capture),
         };
         if let Some(seal) = seal {
             seal.sign(text.as_bytes())?;

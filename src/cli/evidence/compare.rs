@@ -1,7 +1,8 @@
 //! `cutter evidence compare`: two captures, and who vouches for them.
 
 use super::{configuration, signed};
-use crate::cli::common::{Format, OutputArguments, system_time, unsupported};
+use crate::cli::common::{OutputArguments, system_time};
+use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::trust::TrustArguments;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::witness::{WitnessRecord, testify};
@@ -27,6 +28,9 @@ pub struct Arguments {
     witness: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableJsonOrMarkdown,
 }
 
 impl Arguments {
@@ -53,11 +57,10 @@ impl Arguments {
         let mut comparison = evidence::compare(&baseline, &last, &config.evidence, &limits)?;
         testify(&mut comparison, (&baseline, &last), witness.as_ref(), &config.evidence)?;
         comparison.signed = Vouchers { baseline: first, last: second, witness: third.flatten() };
-        let text = match output.format {
-            Format::Table => render::evidence::comparison(&comparison, output.style()),
-            Format::Json => render::json::document(&comparison).map_err(no_json)?,
-            Format::Markdown => render::evidence::comparison_markdown(&comparison),
-            other => return Err(unsupported(other, "evidence compare").into()),
+        let text = match self.format {
+            TableJsonOrMarkdown::Table => render::evidence::comparison(&comparison, output.style()),
+            TableJsonOrMarkdown::Json => render::json::document(&comparison).map_err(no_json)?,
+            TableJsonOrMarkdown::Markdown => render::evidence::comparison_markdown(&comparison),
         };
         Ok((text, exit(&comparison)))
     }

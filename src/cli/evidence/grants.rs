@@ -1,7 +1,8 @@
 //! `cutter evidence grants`: the live rights beside the expected ones, and the package that makes them equal.
 
 use super::access;
-use crate::cli::common::{Format, OutputArguments, unsupported};
+use crate::cli::common::OutputArguments;
+use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::config::Config;
 use crate::evidence::grants::{GrantStatus, audit};
@@ -18,6 +19,9 @@ pub struct Arguments {
     /// Also write the package and its inverse as `grants.sql` and `grants-inverse.sql` into this folder, which must exist
     #[arg(long, value_name = "DIR")]
     package: Option<PathBuf>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableJsonOrMarkdown,
 }
 
 impl Arguments {
@@ -30,11 +34,10 @@ impl Arguments {
             files::write(&folder.join("grants.sql"), &render::grants::script(&audit.package))?;
             files::write(&folder.join("grants-inverse.sql"), &render::grants::script(&audit.inverse))?;
         }
-        let text = match output.format {
-            Format::Table => render::grants::audit(&audit, output.style()),
-            Format::Json => render::json::document(&audit).map_err(no_json)?,
-            Format::Markdown => render::grants::markdown(&audit),
-            other => return Err(unsupported(other, "evidence grants").into()),
+        let text = match self.format {
+            TableJsonOrMarkdown::Table => render::grants::audit(&audit, output.style()),
+            TableJsonOrMarkdown::Json => render::json::document(&audit).map_err(no_json)?,
+            TableJsonOrMarkdown::Markdown => render::grants::markdown(&audit),
         };
         let exit = match audit.status {
             GrantStatus::Matches => Exit::Authorized,

@@ -1,6 +1,7 @@
 //! Signatures of evidence: made by whoever observed, checked under the trust root by whoever reads.
 
-use crate::cli::common::{Format, OutputArguments};
+use crate::cli::common::OutputArguments;
+use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::trust::TrustArguments;
 use crate::evidence::Voucher;
 use crate::files;
@@ -30,10 +31,10 @@ pub struct Seal<'a> {
 
 impl SignArguments {
     /// Where the signature of the result goes; said before anything is observed.
-    pub fn seal(&self, output: &OutputArguments) -> Result<Option<Seal<'_>>, Problem> {
+    pub fn seal(&self, output: &OutputArguments, format: TableJsonOrMarkdown) -> Result<Option<Seal<'_>>, Problem> {
         let Some(key) = &self.sign else { return Ok(None) };
         match output.file() {
-            Some(file) if output.format == Format::Json => Seal::new(key, file).map(Some),
+            Some(file) if format == TableJsonOrMarkdown::Json => Seal::new(key, file).map(Some),
             _ => Err(Problem::invalid("`--sign` has no file to sign").help("add `--format json --output FILE`")),
         }
     }

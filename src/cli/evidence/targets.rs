@@ -1,6 +1,7 @@
 //! `cutter evidence targets`: which candidates could be the target of a run, and what each lacks.
 
-use crate::cli::common::{ClockArguments, Format, InputArguments, OutputArguments, unsupported};
+use crate::cli::common::{ClockArguments, InputArguments, OutputArguments};
+use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::targets::{TargetStatus, audit};
 use crate::request::{Moment, Requests, Stage};
@@ -22,6 +23,9 @@ pub struct Arguments {
     /// bring, who must bring it, and what each candidate lacks
     #[arg(long, value_name = "DIR")]
     package: Option<PathBuf>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableJsonOrMarkdown,
 }
 
 impl Arguments {
@@ -34,11 +38,10 @@ impl Arguments {
             files::write(&folder.join("intake.json"), &json)?;
             files::write(&folder.join("intake.md"), &render::targets::intake(&audit))?;
         }
-        let text = match output.format {
-            Format::Table => render::targets::audit(&audit, output.style()),
-            Format::Json => json,
-            Format::Markdown => render::targets::intake(&audit),
-            other => return Err(unsupported(other, "evidence targets").into()),
+        let text = match self.format {
+            TableJsonOrMarkdown::Table => render::targets::audit(&audit, output.style()),
+            TableJsonOrMarkdown::Json => json,
+            TableJsonOrMarkdown::Markdown => render::targets::intake(&audit),
         };
         let exit = match audit.status {
             TargetStatus::Met => Exit::Authorized,

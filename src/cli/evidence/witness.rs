@@ -2,12 +2,12 @@
 
 use super::signed::Seal;
 use super::{access, configuration};
-use crate::cli::common::{Format, OutputArguments, unsupported};
+use crate::cli::common::OutputArguments;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::witness::{Watch, WitnessRecord, watch};
 use crate::problem::Problem;
 use crate::{files, render};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +38,19 @@ pub struct Arguments {
     /// Sign the whole record into `FILE.sig` at the end: a private key, or a public key whose private half an agent holds
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The forms of a record.
+#[derive(Clone, Copy, Default, ValueEnum, Debug)]
+enum Format {
+    /// For terminals
+    #[default]
+    Table,
+    /// One row a line
+    Ndjson,
 }
 
 impl Arguments {
@@ -76,10 +89,9 @@ impl Arguments {
             seal.sign(written.as_bytes())?;
         }
         let record = WitnessRecord::parse(&source)?;
-        let text = match output.format {
+        let text = match self.format {
             Format::Table => render::witness::record(&record, output.style()),
             Format::Ndjson => source.text().to_owned(),
-            other => return Err(unsupported(other, "evidence witness").into()),
         };
         Ok((text, exit(&record)))
     }

@@ -1,5 +1,6 @@
 //! `cutter review diff`: two bundles, from folders or git revisions.
 
+use super::Format;
 use super::proof::{ProofArguments, part};
 use crate::policy::PolicyBundle;
 use crate::problem::Problems;
@@ -25,6 +26,9 @@ pub struct DiffArguments {
     allow_widening: bool,
     #[command(flatten)]
     pub proof: ProofArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 impl DiffArguments {

@@ -1,5 +1,6 @@
 //! `cutter review matrix`: the table of decisions, and the committed one.
 
+use super::Format;
 use super::scope::Scope;
 use crate::problem::Source;
 use crate::review::{Check, Finding, Outcome, Part, Place, rules};
@@ -13,6 +14,9 @@ pub struct MatrixArguments {
     /// Compare with this file instead of printing
     #[arg(long, value_name = "FILE")]
     pub check: Option<PathBuf>,
+    /// The form in which the comparison is shown; the table itself has one
+    #[arg(long, value_enum, default_value_t, requires = "check")]
+    pub format: Format,
 }
 
 /// The table against the committed one.

@@ -5,13 +5,13 @@ mod matrix;
 mod proof;
 mod scope;
 
-use super::common::{Format, OutputArguments, unsupported};
+use super::common::OutputArguments;
 use super::{Exit, Outcome, no_json};
 use crate::files;
 use crate::problem::Problem;
 use crate::render::{self, review as face};
 use crate::review::{Review, Verdict, lint, rules};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use diff::DiffArguments;
 use matrix::{MatrixArguments, check_matrix};
 use proof::ProofArguments;
@@ -27,14 +27,35 @@ pub struct Arguments {
     proof: ProofArguments,
     #[command(subcommand)]
     command: Option<Command>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The forms of a review.
+#[derive(Clone, Copy, Default, ValueEnum, Debug)]
+enum Format {
+    /// For terminals
+    #[default]
+    Table,
+    /// One versioned document
+    Json,
+    /// For reports
+    Markdown,
+    /// For code scanning (SARIF 2.1.0)
+    Sarif,
+    /// For test reports
+    Junit,
+    /// Annotations of a GitHub workflow
+    Github,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Parse and validate policies, invariants, facts and plans, and check their layout
-    Validate(Scope),
+    Validate(CheckArguments),
     /// Look for weaknesses in the text and shape of policies
-    Lint(Scope),
+    Lint(CheckArguments),
     /// Prove the invariants over every request type of the schema
     Prove(ProveArguments),
     /// Drop each policy in turn: which of them would no invariant miss?
@@ -48,11 +69,23 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
+struct CheckArguments {
+    #[command(flatten)]
+    scope: Scope,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
 struct ProveArguments {
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
     proof: ProofArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 #[derive(Args, Debug)]
@@ -63,21 +96,32 @@ struct RulesArguments {
 }
 
 impl Arguments {
+    /// The form that the chosen command was given.
+    fn format(&self) -> Format {
+        match &self.command {
+            None | Some(Command::Rules(_)) => self.format,
+            Some(Command::Validate(arguments) | Command::Lint(arguments)) => arguments.format,
+            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.format,
+            Some(Command::Diff(arguments)) => arguments.format,
+            Some(Command::Matrix(arguments)) => arguments.format,
+        }
+    }
+
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         let mut review = Review::default();
         match &self.command {
             Some(Command::Rules(arguments)) => return arguments.run(),
-            Some(Command::Validate(scope)) => {
-                scope.load(&mut review, true)?;
+            Some(Command::Validate(arguments)) => {
+                arguments.scope.load(&mut review, true)?;
             }
-            Some(Command::Lint(scope)) => {
-                if let Some(subject) = scope.load(&mut review, false)? {
+            Some(Command::Lint(arguments)) => {
+                if let Some(subject) = arguments.scope.load(&mut review, false)? {
                     review.parts.push(lint::lint(&subject));
                 }
             }
             Some(Command::Matrix(arguments)) => {
                 let Some(subject) = arguments.scope.load(&mut review, false)? else {
-                    return Ok((show(&review, output)?, exit(review.verdict())));
+                    return Ok((show(&review, self.format(), output)?, exit(review.verdict())));
                 };
                 let text = arguments.scope.matrix(&subject)?;
                 match &arguments.check {
@@ -119,7 +163,7 @@ impl Arguments {
         if let Some(Command::Prove(arguments) | Command::Coverage(arguments)) = &self.command {
             arguments.proof.write_counterexamples(&review)?;
         }
-        Ok((show(&review, output)?, exit(review.verdict())))
+        Ok((show(&review, self.format(), output)?, exit(review.verdict())))
     }
 }
 
@@ -147,15 +191,14 @@ impl RulesArguments {
 /// Where the table is committed: outside the bundle, whose digest approvals name.
 const GOLDEN: &str = "review/matrix.txt";
 
-fn show(review: &Review, output: &OutputArguments) -> Result<String, Problem> {
-    Ok(match output.format {
+fn show(review: &Review, format: Format, output: &OutputArguments) -> Result<String, Problem> {
+    Ok(match format {
         Format::Table => face::human::review(review, output.style()),
         Format::Markdown => face::markdown::review(review),
         Format::Json => render::json::document(&face::document::Document::new(review)).map_err(no_json)?,
         Format::Sarif => render::json::document(&face::sarif::review(review)).map_err(no_json)?,
         Format::Junit => face::junit::review(review),
         Format::Github => face::github::review(review),
-        other @ (Format::Ndjson | Format::Line) => return Err(unsupported(other, "review")),
     })
 }
 

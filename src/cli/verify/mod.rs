@@ -2,7 +2,8 @@
 
 mod against;
 
-use super::common::{BundleArguments, Format, OutputArguments, parse_time, system_time, unsupported};
+use super::common::{BundleArguments, parse_time, system_time};
+use super::format::TableOrJson;
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, no_json};
 use crate::digest::Digest;
@@ -56,6 +57,9 @@ pub struct Arguments {
     /// The length that was published with it
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), requires_all = ["head", "ledger"])]
     length: Option<u64>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
 }
 
 /// What was checked, version 1.
@@ -88,7 +92,7 @@ pub struct Verified {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self) -> Outcome {
         let against = self.against()?;
         let mut files = Vec::new();
         let mut before: Option<String> = None;
@@ -116,10 +120,9 @@ impl Arguments {
             Exit::Authorized
         };
         let verification = Verification { version: 1, time: against.now.to_string(), files };
-        let text = match output.format {
-            Format::Table => verification.text(),
-            Format::Json => render::json::document(&verification).map_err(no_json)?,
-            other => return Err(unsupported(other, "verify").into()),
+        let text = match self.format {
+            TableOrJson::Table => verification.text(),
+            TableOrJson::Json => render::json::document(&verification).map_err(no_json)?,
         };
         Ok((text, exit))
     }
