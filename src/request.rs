@@ -6,11 +6,13 @@ use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems};
 use crate::schema::RunFact;
 use crate::time::Timestamp;
-use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression};
+use cedar_policy::{
+    Context, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema, validate_scope_variables,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// When a request is asked: before anything ran, or at the moment of use.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Stage {
     /// The plan is judged as a whole.
     Plan,
@@ -44,6 +46,27 @@ impl Moment {
             None => self.gates.clone(),
         }
     }
+}
+
+/// All that `context.run` depends on beside the plan and its facts.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct RunState {
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// Before anything ran, or at the moment of use.
+    pub stage: Stage,
+    /// The gates that are open.
+    pub gates: BTreeSet<String>,
+    /// Whether a `finally` row does the same action on the same resource with other parameters.
+    pub finally_counterpart: bool,
+}
+
+/// `context.run` in one state, made once for all requests of that state.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    expression: RestrictedExpression,
+    /// The context of rows without parameters of their own.
+    alone: Context,
 }
 
 /// A plan whose every entity is among the facts, ready to be asked about.
@@ -135,28 +158,59 @@ impl<'a> Requests<'a> {
         self.facts
     }
 
-    /// The whole context of a row at a moment.
-    pub fn context(&self, action: &IntendedAction, moment: &Moment) -> Result<Context, Problem> {
-        // A counterpart does the same action on the same resource with other parameters.
-        let counterpart = self
+    /// The state of the runtime for a row at a moment.
+    pub fn state(&self, action: &IntendedAction, moment: &Moment) -> RunState {
+        let finally_counterpart = self
             .finally_rows
             .get(&(&action.action, &action.resource))
             .is_some_and(|others| others.iter().any(|other| *other != action.parameters_text()));
-        let run = self.run_record(counterpart, moment, &moment.gates_for(&action.id))?;
-        let pairs = action.parameters.clone().into_iter().chain([("run".to_owned(), run)]);
+        RunState { now: moment.now, stage: moment.stage, gates: moment.gates_for(&action.id), finally_counterpart }
+    }
+
+    /// `context.run` in a state.
+    pub fn run(&self, state: &RunState) -> Result<RunRecord, Problem> {
+        let expression = self.run_record(state)?;
+        let alone = Context::from_pairs([("run".to_owned(), expression.clone())])
+            .map_err(|error| Problem::invalid(format!("the runtime's record cannot be made: {error}")))?;
+        Ok(RunRecord { expression, alone })
+    }
+
+    /// The whole context of a row: its own parameters, and `run` beside them.
+    pub fn context(&self, action: &IntendedAction, run: &RunRecord) -> Result<Context, Problem> {
+        if action.parameters.is_empty() {
+            return Ok(run.alone.clone());
+        }
+        let pairs = action.parameters.clone().into_iter().chain([("run".to_owned(), run.expression.clone())]);
         Context::from_pairs(pairs).map_err(|error| self.refused(action, &error.to_string()))
+    }
+
+    /// Whether principal, resource and parameters of a row are as the schema has them for its action.
+    pub fn conforms(&self, action: &IntendedAction) -> bool {
+        let schema = self.bundle.schema();
+        let scope = validate_scope_variables(&action.principal, &action.action, &action.resource, schema.schema());
+        let parameters = Context::from_pairs(action.parameters.clone()).ok();
+        scope.is_ok() && parameters.is_some_and(|own| own.validate(schema.parameters(), &action.action).is_ok())
     }
 
     /// The request of a row with this context, checked against the schema.
     pub fn request(&self, action: &IntendedAction, context: Context) -> Result<Request, Problem> {
-        let (principal, resource) = (action.principal.clone(), action.resource.clone());
-        Request::new(principal, action.action.clone(), resource, context, Some(self.bundle.schema().schema()))
+        self.build(action, context, Some(self.bundle.schema().schema()))
+    }
+
+    /// The request of a row with a context that is known to conform to the schema.
+    pub fn checked_request(&self, action: &IntendedAction, context: Context) -> Result<Request, Problem> {
+        self.build(action, context, None)
+    }
+
+    fn build(&self, action: &IntendedAction, context: Context, schema: Option<&Schema>) -> Result<Request, Problem> {
+        Request::new(action.principal.clone(), action.action.clone(), action.resource.clone(), context, schema)
             .map_err(|error| self.refused(action, &error.to_string()))
     }
 
     /// `context.run` where no row is judged but an approval: no gate is open, and nothing has a counterpart.
     pub fn run_for_approvals(&self, moment: &Moment) -> Result<RestrictedExpression, Problem> {
-        self.run_record(false, moment, &BTreeSet::new())
+        let Moment { now, stage, .. } = *moment;
+        self.run_record(&RunState { now, stage, gates: BTreeSet::new(), finally_counterpart: false })
     }
 
     fn refused(&self, action: &IntendedAction, cause: &str) -> Problem {
@@ -165,28 +219,25 @@ impl<'a> Requests<'a> {
     }
 
     /// `context.run`, filled with what the schema declares and nothing else.
-    fn run_record(
-        &self,
-        finally_counterpart: bool,
-        moment: &Moment,
-        gates: &BTreeSet<String>,
-    ) -> Result<RestrictedExpression, Problem> {
+    fn run_record(&self, state: &RunState) -> Result<RestrictedExpression, Problem> {
         let enumerated = |name: &EntityTypeName, id: &str| {
             RestrictedExpression::new_entity_uid(EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id)))
         };
-        let stage = match moment.stage {
+        let stage = match state.stage {
             Stage::Plan => "plan",
             Stage::Use => "use",
         };
         let mut record = BTreeMap::new();
         for (key, fact) in self.bundle.schema().run() {
             let value = match fact {
-                RunFact::Now => RestrictedExpression::new_datetime(moment.now.to_cedar()),
+                RunFact::Now => RestrictedExpression::new_datetime(state.now.to_cedar()),
                 RunFact::Mode(name) => enumerated(name, self.plan.mode.name()),
                 RunFact::Stage(name) => enumerated(name, stage),
-                RunFact::Gates(name) => RestrictedExpression::new_set(gates.iter().map(|gate| enumerated(name, gate))),
+                RunFact::Gates(name) => {
+                    RestrictedExpression::new_set(state.gates.iter().map(|gate| enumerated(name, gate)))
+                }
                 RunFact::Id => RestrictedExpression::new_string(self.plan.run.clone()),
-                RunFact::FinallyCounterpart => RestrictedExpression::new_bool(finally_counterpart),
+                RunFact::FinallyCounterpart => RestrictedExpression::new_bool(state.finally_counterpart),
                 RunFact::Parties(sets) => record_of(sets.keys().map(|key| {
                     let members = self.parties.get(key).into_iter().flatten().cloned();
                     (key.clone(), RestrictedExpression::new_set(members.map(RestrictedExpression::new_entity_uid)))

@@ -1,4 +1,4 @@
-//! The walk from inputs to decisions that several subcommands share: closed table, approvals judged, decided again.
+//! The walk from inputs to decisions that several subcommands share: closed table, approvals judged, and what they open.
 
 use super::common::{Inputs, LedgerArguments};
 use crate::approval::judge::{Authority, barred, judge};
@@ -10,6 +10,7 @@ use crate::files;
 use crate::problem::Problems;
 use crate::request::{Moment, Requests, Stage};
 use clap::Args;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ pub struct AuthorityArguments {
     baseline: Option<PathBuf>,
 }
 
-/// A plan decided with every gate closed, its approvals judged, and decided again with what they open.
+/// A plan decided with every gate closed, its approvals judged, and what they open.
 #[derive(Debug)]
 pub struct Walk<'a> {
     /// The plan, ready to be asked about.
@@ -39,8 +40,8 @@ pub struct Walk<'a> {
     pub approvals: Approvals,
     /// When, and what is open then.
     pub moment: Moment,
-    /// The decisions with the opened gates.
-    pub table: DecisionTable,
+    /// Rows that ran, as they were decided then.
+    ran: Option<&'a BTreeMap<usize, DecisionRow>>,
 }
 
 /// Walks from inputs to decisions; it only looks.
@@ -53,7 +54,7 @@ pub fn walk_after<'a>(
     inputs: &'a Inputs,
     authority: &AuthorityArguments,
     stage: Stage,
-    ran: Option<&BTreeMap<usize, DecisionRow>>,
+    ran: Option<&'a BTreeMap<usize, DecisionRow>>,
 ) -> Result<Walk<'a>, Problems> {
     let mut problems = Problems::new();
     let found = problems.absorb(authority.files());
@@ -87,11 +88,7 @@ pub fn walk_after<'a>(
     let approvals = judge(&found, &requests, &barred, &authority, &moment)?;
     moment.gates.clone_from(&approvals.gates);
     moment.spent.clone_from(&approvals.spent);
-    let table = match ran {
-        Some(rows) => decide_rest(&requests, &moment, rows)?,
-        None => decide(&requests, &moment)?,
-    };
-    Ok(Walk { requests, closed, found, approvals, moment, table })
+    Ok(Walk { requests, closed, found, approvals, moment, ran })
 }
 
 /// Whether a row is among those that ran.
@@ -102,9 +99,18 @@ fn is_done(inputs: &Inputs, ran: &BTreeMap<usize, DecisionRow>, row: &str) -> bo
 impl Walk<'_> {
     /// The decisions as a document.
     pub fn document(&self, inputs: &Inputs) -> Result<Decisions, Problems> {
-        let (requests, table, moment) = (&self.requests, &self.table, &self.moment);
-        Ok(Decisions::new(requests, table, moment, inputs.clock, &self.approvals, &inputs.config)?
+        let (requests, moment, table) = (&self.requests, &self.moment, self.table()?);
+        Ok(Decisions::new(requests, &table, moment, inputs.clock, &self.approvals, &inputs.config)?
             .under(inputs.trust.clone()))
+    }
+
+    /// The decisions with the opened gates; where none was opened they are those with every gate closed.
+    fn table(&self) -> Result<Cow<'_, DecisionTable>, Problems> {
+        Ok(match self.ran {
+            Some(rows) => Cow::Owned(decide_rest(&self.requests, &self.moment, rows)?),
+            None if self.moment == Moment::closed(self.moment.now, Stage::Plan) => Cow::Borrowed(&self.closed),
+            None => Cow::Owned(decide(&self.requests, &self.moment)?),
+        })
     }
 }
 

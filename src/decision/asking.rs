@@ -1,8 +1,8 @@
-//! One asking of Cedar, and the policies that it is asked with: all that can match an action, and with tiers set aside.
+//! One asking of Cedar, and the policies that it is asked with: all that can match an action, and parts of them.
 
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
-use cedar_policy::{ActionConstraint, Authorizer, Decision, Entities, EntityUid, PolicySet, Request};
+use cedar_policy::{ActionConstraint, Authorizer, Decision, Effect, Entities, EntityUid, PolicySet, Request};
 
 /// What one asking of Cedar answered.
 pub(crate) struct Answer {
@@ -12,11 +12,11 @@ pub(crate) struct Answer {
     pub(crate) errors: Vec<String>,
 }
 
-/// The policies that can match one action: all of them, and with tiers set aside.
+/// The policies that can match one action: all of them, and parts of them.
 pub(crate) struct Slice {
     pub(crate) full: PolicySet,
-    /// Without the approval and the precondition tier.
-    pub(super) bare: PolicySet,
+    /// The permits alone.
+    pub(super) permits: PolicySet,
     /// Without the precondition tier.
     pub(super) approvals: PolicySet,
 }
@@ -34,15 +34,15 @@ impl Slice {
                 }
             })
             .collect();
-        let set = |keep: &dyn Fn(Option<&Tier>) -> bool| {
-            let kept = matching.iter().filter(|policy| keep(policy.annotations.tier.as_ref()));
+        let set = |keep: &dyn Fn(&BundlePolicy) -> bool| {
+            let kept = matching.iter().filter(|policy| keep(policy));
             // The bundle joined the same policies before, so that ids cannot collide.
             PolicySet::from_policies(kept.map(|policy| policy.policy.clone())).unwrap_or_default()
         };
         Self {
             full: set(&|_| true),
-            bare: set(&|tier| !matches!(tier, Some(Tier::Approval(_) | Tier::Precondition(_)))),
-            approvals: set(&|tier| !matches!(tier, Some(Tier::Precondition(_)))),
+            permits: set(&|policy| policy.policy.effect() == Effect::Permit),
+            approvals: set(&|policy| !matches!(policy.annotations.tier, Some(Tier::Precondition(_)))),
         }
     }
 }

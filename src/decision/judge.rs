@@ -1,64 +1,68 @@
 //! One row judged: what Cedar says with all policies, with tiers set aside and with every gate open, and what follows.
 
 use super::asking::{Answer, Slice, ask};
+use super::contexts::Contexts;
 use super::{Basis, DecisionRow};
 use crate::plan::IntendedAction;
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
 use crate::problem::Problem;
-use crate::request::{Moment, Requests, Stage};
-use cedar_policy::{Authorizer, Context, EntityUid, PolicySet};
+use crate::request::{Moment, Requests, RunState, Stage};
+use cedar_policy::{Authorizer, EntityUid, PolicySet};
 use std::collections::{BTreeSet, HashMap};
 
 /// One row, and the gaps that will be asked for at the moment of use.
 pub type Judged = (DecisionRow, Vec<String>);
 
-/// Judges rows at one moment.
-pub struct Judge<'a, 'm> {
+/// Judges rows, each at a moment.
+pub struct Judge<'a> {
     requests: &'a Requests<'a>,
-    pub moment: &'m Moment,
     authorizer: Authorizer,
+    contexts: Contexts<'a>,
     slices: HashMap<EntityUid, Slice>,
     /// Rows that ask the same get the same answer; long plans repeat themselves.
     judged: HashMap<Question, Judged>,
 }
 
-/// Principal, action, resource and the row's own parameters.
-type Question = (EntityUid, EntityUid, EntityUid, String);
+/// Principal, action, resource, the row's own parameters and the state of the runtime.
+type Question = (EntityUid, EntityUid, EntityUid, String, RunState);
 
-impl<'a, 'm> Judge<'a, 'm> {
-    pub fn new(requests: &'a Requests<'a>, moment: &'m Moment) -> Self {
-        Self { requests, moment, authorizer: Authorizer::new(), slices: HashMap::new(), judged: HashMap::new() }
+impl<'a> Judge<'a> {
+    pub fn new(requests: &'a Requests<'a>) -> Self {
+        Self {
+            requests,
+            authorizer: Authorizer::new(),
+            contexts: Contexts::new(requests),
+            slices: HashMap::new(),
+            judged: HashMap::new(),
+        }
     }
 
     /// The row, and the gaps that will be asked for at the moment of use.
-    pub fn row(&mut self, action: &IntendedAction) -> Result<Judged, Problem> {
-        let parameters = action.parameters_text();
-        let gates = self.moment.gates_for(&action.id);
-        let asked = format!("{parameters}{gates:?}");
-        let key = (action.principal.clone(), action.action.clone(), action.resource.clone(), asked);
+    pub fn row(&mut self, action: &IntendedAction, moment: &Moment) -> Result<Judged, Problem> {
+        let state = self.requests.state(action, moment);
+        let (principal, resource) = (action.principal.clone(), action.resource.clone());
+        let key = (principal, action.action.clone(), resource, action.parameters_text(), state);
         if let Some(known) = self.judged.get(&key) {
             return Ok(known.clone());
         }
-        let judged = self.judge(action)?;
+        let judged = self.judge(action, &key.4)?;
         self.judged.insert(key, judged.clone());
         Ok(judged)
     }
 
-    fn judge(&mut self, action: &IntendedAction) -> Result<Judged, Problem> {
+    fn judge(&mut self, action: &IntendedAction, state: &RunState) -> Result<Judged, Problem> {
         let mut deferred = Vec::new();
-        let bundle = self.requests.bundle();
-        let facts = self.requests.facts().entities();
-        let slice = self
-            .slices
-            .entry(action.action.clone())
-            .or_insert_with(|| Slice::of(bundle, &action.action, self.requests.facts().entities()));
-        let ask = |moment: &Moment, policies: &PolicySet| -> Result<(Answer, Context), Problem> {
-            let context = self.requests.context(action, moment)?;
-            let request = self.requests.request(action, context.clone())?;
-            Ok((ask(&self.authorizer, &request, policies, facts), context))
+        let Self { requests, authorizer, contexts, slices, .. } = self;
+        let (bundle, facts) = (requests.bundle(), requests.facts().entities());
+        let slice = slices.entry(action.action.clone()).or_insert_with(|| Slice::of(bundle, &action.action, facts));
+        let context = contexts.of_new(action, state)?;
+        let request = requests.checked_request(action, context.clone())?;
+        let full = ask(authorizer, &request, &slice.full, facts);
+        let mut ask_in = |state: RunState, policies: &PolicySet| -> Result<Answer, Problem> {
+            let context = contexts.of(action, &state)?;
+            Ok(ask(authorizer, &requests.checked_request(action, context)?, policies, facts))
         };
-        let (full, context) = ask(self.moment, &slice.full)?;
         let mut row = DecisionRow {
             basis: Basis::Indeterminate,
             context,
@@ -77,8 +81,8 @@ impl<'a, 'm> Judge<'a, 'm> {
         }
         if full.allow {
             row.basis = Basis::Permitted;
-            if !self.moment.gates.is_empty() {
-                let (closed, _) = ask(&Moment::closed(self.moment.now, self.moment.stage), &slice.full)?;
+            if !state.gates.is_empty() {
+                let closed = ask_in(RunState { gates: BTreeSet::new(), ..state.clone() }, &slice.full)?;
                 row.errors = closed.errors;
                 if !closed.allow {
                     row.basis = Basis::Approved;
@@ -87,30 +91,29 @@ impl<'a, 'm> Judge<'a, 'm> {
                 }
             }
         } else {
+            let final_ban = row.policies.iter().any(|id| bars_for_good(bundle.tier(id)));
+            // Which bans hold is known from `full`; with the two tiers set aside those that nothing lifts remain.
+            let bare_allows = !final_ban && ask(authorizer, &request, &slice.permits, facts).allow;
             let every_gate = bundle.schema().gates().iter().cloned().collect();
-            let (bare, _) = ask(self.moment, &slice.bare)?;
-            let (opened, _) = ask(
-                &Moment { gates: every_gate, ..Moment::closed(self.moment.now, self.moment.stage) },
-                &slice.approvals,
-            )?;
-            row.errors = [bare.errors, opened.errors].concat();
-            if bare.allow != opened.allow {
+            let opened = ask_in(RunState { gates: every_gate, ..state.clone() }, &slice.approvals)?;
+            row.errors = opened.errors;
+            if bare_allows != opened.allow {
                 row.errors.push(
                     "setting the approval tier aside and opening every gate do not give the same decision".to_owned(),
                 );
             }
-            row.basis = match bare.allow {
+            row.basis = match bare_allows {
                 true => {
                     row.needs = gates(bundle, &row.policies);
                     row.gaps = gaps(bundle, &row.policies);
                     if row.needs.is_empty() { Basis::Precondition } else { Basis::ApprovalRequired }
                 }
-                false if row.policies.iter().any(|id| bars_for_good(bundle.tier(id))) => Basis::Forbidden,
+                false if final_ban => Basis::Forbidden,
                 false => Basis::NotPermitted,
             };
         }
-        if self.moment.stage == Stage::Plan && !matches!(row.basis, Basis::Forbidden | Basis::NotPermitted) {
-            let (at_use, _) = ask(&Moment { stage: Stage::Use, ..self.moment.clone() }, &slice.full)?;
+        if state.stage == Stage::Plan && !matches!(row.basis, Basis::Forbidden | Basis::NotPermitted) {
+            let at_use = ask_in(RunState { stage: Stage::Use, ..state.clone() }, &slice.full)?;
             row.errors.extend(at_use.errors);
             deferred = gaps(bundle, &at_use.policies);
         }

@@ -1,6 +1,7 @@
 //! The judgment: each row's decision and its basis, found by asking Cedar, and the verdict over all rows. Pure.
 
 mod asking;
+mod contexts;
 mod judge;
 mod table;
 

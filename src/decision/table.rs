@@ -20,23 +20,19 @@ pub fn decide_rest(
     moment: &Moment,
     decided: &BTreeMap<usize, DecisionRow>,
 ) -> Result<DecisionTable, Problems> {
-    let mut judge = Judge::new(requests, moment);
+    let mut judge = Judge::new(requests);
     tabulate(requests, &mut |index, action| match decided.get(&index) {
         Some(row) => Ok((row.clone(), Vec::new())),
-        None => judge.row(action),
+        None => judge.row(action, moment),
     })
 }
 
 /// Judges every row at a moment of its own; there are as many moments as rows.
 pub fn decide_each(requests: &Requests<'_>, moments: &[Moment]) -> Result<DecisionTable, Problems> {
-    let mut judges: Vec<Judge<'_, '_>> = Vec::new();
+    let mut judge = Judge::new(requests);
     tabulate(requests, &mut |index, action| {
         let moment = moments.get(index).ok_or_else(|| Problem::failure("a row has no moment"))?;
-        let at = judges.iter().position(|judge| judge.moment == moment).unwrap_or_else(|| {
-            judges.push(Judge::new(requests, moment));
-            judges.len() - 1
-        });
-        judges.get_mut(at).map_or_else(|| Err(Problem::failure("a row has no moment")), |judge| judge.row(action))
+        judge.row(action, moment)
     })
 }
 
@@ -44,7 +40,7 @@ pub fn decide_each(requests: &Requests<'_>, moments: &[Moment]) -> Result<Decisi
 ///
 /// The problem is a fault of the inputs: the row makes no request of the schema.
 pub fn decide_one(requests: &Requests<'_>, action: &IntendedAction, moment: &Moment) -> Result<DecisionRow, Problem> {
-    Ok(Judge::new(requests, moment).row(action)?.0)
+    Ok(Judge::new(requests).row(action, moment)?.0)
 }
 
 /// The table of all rows, and what follows for those that come after a denied one.
@@ -85,6 +81,7 @@ fn block(requests: &Requests<'_>, rows: &mut [DecisionRow]) {
     }
     let mut denied: Vec<usize> =
         (0..rows.len()).filter(|at| rows.get(*at).is_some_and(|r| !r.basis.allows())).collect();
+    // Each denied row is taken once; only a plan that names a row twice in `after` gives a blocker twice.
     while let Some(index) = denied.pop() {
         for follower in followers.get(&index).into_iter().flatten() {
             let Some(row) = rows.get_mut(*follower) else { continue };
@@ -92,13 +89,14 @@ fn block(requests: &Requests<'_>, rows: &mut [DecisionRow]) {
                 row.basis = Basis::BlockedBy;
                 denied.push(*follower);
             }
-            if row.basis == Basis::BlockedBy && !row.blocked_by.contains(&index) {
+            if row.basis == Basis::BlockedBy {
                 row.blocked_by.push(index);
             }
         }
     }
     for row in rows.iter_mut().filter(|row| row.basis == Basis::BlockedBy) {
         row.blocked_by.sort_unstable();
+        row.blocked_by.dedup();
         let names: Vec<&str> = row.blocked_by.iter().filter_map(|at| actions.get(*at)).map(|a| a.id.as_str()).collect();
         row.reason = format!("comes after {}, which is denied", crate::json::in_backticks(&names));
     }

@@ -13,15 +13,15 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The shipped texts, to be spoilt one way or another.
-struct Texts {
+pub struct Texts {
     schema: String,
-    policies: Vec<String>,
+    pub policies: Vec<String>,
     entities: Vec<serde_json::Value>,
-    plan: serde_json::Value,
+    pub plan: serde_json::Value,
 }
 
 impl Texts {
-    fn shipped(plan: &str) -> Self {
+    pub fn shipped(plan: &str) -> Self {
         let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
         let policies = ["approvals", "forbidden", "gates", "permits", "preconditions"];
         let mut entities = Vec::new();
@@ -39,8 +39,8 @@ impl Texts {
         }
     }
 
-    /// Decides anew from the texts; `None` where Cedar's validator refuses them.
-    fn decide(&self, gates: &BTreeSet<String>) -> Option<(RunPlan, DecisionTable)> {
+    /// The bundle and facts; `None` where Cedar's validator refuses them.
+    pub fn bundle_and_facts(&self) -> Option<(PolicyBundle, Facts)> {
         let sources = BundleSources {
             schemas: vec![Source::new("schema", self.schema.clone())],
             policies: vec![Source::new("policies", self.policies.join("\n"))],
@@ -58,6 +58,12 @@ impl Texts {
             name: "facts".to_owned(),
         };
         let facts = Facts::admit(&raw, &bundle).unwrap();
+        Some((bundle, facts))
+    }
+
+    /// Decides anew from the texts; `None` where Cedar's validator refuses them.
+    fn decide(&self, gates: &BTreeSet<String>) -> Option<(RunPlan, DecisionTable)> {
+        let (bundle, facts) = self.bundle_and_facts()?;
         let plan = RunPlan::parse(&Source::new("plan", self.plan.to_string()), bundle.schema(), None).unwrap();
         let requests = Requests::new(&plan, &bundle, &facts).unwrap();
         let now = Timestamp::parse("2026-05-21T08:15:00Z").unwrap();
@@ -97,7 +103,7 @@ fn split(text: &str) -> Vec<String> {
     policies
 }
 
-fn gates() -> impl Strategy<Value = BTreeSet<String>> {
+pub fn gates() -> impl Strategy<Value = BTreeSet<String>> {
     let all = ["SG_1", "SG_2", "SG_3", "FLIP", "GRANT", "PROBE", "TARGET", "BREAK_GLASS"];
     proptest::sample::subsequence(all.to_vec(), 0..=all.len())
         .prop_map(|gates| gates.into_iter().map(str::to_owned).collect())
