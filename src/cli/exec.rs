@@ -5,7 +5,7 @@ use super::common::{InputArguments, Inputs, OutputArguments, system_time};
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome};
 use crate::decision::{Basis, DecisionRow, Verdict, decide_one};
-use crate::ledger::{Event, Ledger};
+use crate::ledger::{Event, Journal};
 use crate::plan::{IntendedAction, Mode, RunPlan};
 use crate::problem::{Problem, Problems};
 use crate::request::Stage;
@@ -52,7 +52,12 @@ impl Arguments {
         }
         let ledger = self.authority.ledger.locate(&inputs.config)?;
         let ledger = ledger.store();
-        if let Some(last) = ledger.last_time()?.filter(|last| *last > walk.moment.now) {
+        let waits = !action.finally && !action.after.is_empty();
+        let (journal, last) = match waits {
+            true => ledger.journal_and_last_time(Some(&plan.run))?,
+            false => (Journal::default(), ledger.last_time()?),
+        };
+        if let Some(last) = last.filter(|last| *last > walk.moment.now) {
             let _ = writeln!(
                 text,
                 "refused: the clock shows {}, before the last record of the journal at {last}",
@@ -60,7 +65,7 @@ impl Arguments {
             );
             return Ok((text, Exit::Untrusted));
         }
-        let waiting = unfinished(plan, action, ledger)?;
+        let waiting = if waits { unfinished(plan, action, &ledger.name(), &journal)? } else { Vec::new() };
         if !waiting.is_empty() {
             let _ = writeln!(text, "blocked: it comes after {}, not finished in this run", waiting.join(", "));
             return Ok((text, Exit::Blocked));
@@ -123,17 +128,15 @@ impl Arguments {
 }
 
 /// The rows before this one that have not ended well in this run.
-fn unfinished(plan: &RunPlan, action: &IntendedAction, ledger: &dyn Ledger) -> Result<Vec<String>, Problems> {
-    if action.finally || action.after.is_empty() {
-        return Ok(Vec::new());
-    }
-    let journal = ledger.journal(Some(&plan.run))?;
+fn unfinished(
+    plan: &RunPlan,
+    action: &IntendedAction,
+    ledger: &str,
+    journal: &Journal,
+) -> Result<Vec<String>, Problems> {
     if !journal.damages.is_empty() {
-        let problem = Problem::failure(format!(
-            "the journal of {} is damaged in {} places",
-            ledger.name(),
-            journal.damages.len()
-        ));
+        let problem =
+            Problem::failure(format!("the journal of {ledger} is damaged in {} places", journal.damages.len()));
         return Err(problem.help("what ran before cannot be known; a person must look at it").into());
     }
     let ended_well = |id: &str| {

@@ -15,7 +15,7 @@
 mod disk;
 
 use super::chain::Head;
-use super::journal::Journal;
+use super::journal::{Journal, latest_time};
 use super::record::{JournalEntry, JournalRecord, LedgerId, RunStart, Use};
 use super::{Attested, Consumption, Ledger, RunStarted, already_made, missing, ordered};
 use crate::digest::Digest;
@@ -87,6 +87,16 @@ impl DirectoryLedger {
         let file = disk::open(&path, options)?.ok_or_else(|| lost(&path))?;
         disk::lock(&file, &path, shared)?;
         Ok(file)
+    }
+
+    /// The bytes of the journal; none where there is no ledger.
+    fn read_journal(&self) -> Result<Vec<u8>, Problem> {
+        let mut bytes = Vec::new();
+        if self.id()?.is_some() {
+            let read = self.open_journal(OpenOptions::new().read(true), true)?.read_to_end(&mut bytes);
+            read.map_err(|error| disk::failed(&self.journal_path(), "cannot be read", &error))?;
+        }
+        Ok(bytes)
     }
 
     /// One use, which must say of itself what its name says.
@@ -223,18 +233,17 @@ impl Ledger for DirectoryLedger {
     }
 
     fn journal(&self, run: Option<&str>) -> Result<Journal, Problem> {
-        if self.id()?.is_none() {
-            return Ok(Journal::default());
-        }
-        let mut file = self.open_journal(OpenOptions::new().read(true), true)?;
-        let mut bytes = Vec::new();
-        let read = file.read_to_end(&mut bytes);
-        read.map_err(|error| disk::failed(&self.journal_path(), "cannot be read", &error))?;
-        Ok(Journal::parse(&bytes).of_run(run))
+        Ok(self.journal_and_last_time(run)?.0)
     }
 
     fn last_time(&self) -> Result<Option<Timestamp>, Problem> {
-        Ok(self.journal(None)?.last_time())
+        Ok(latest_time(&self.read_journal()?))
+    }
+
+    fn journal_and_last_time(&self, run: Option<&str>) -> Result<(Journal, Option<Timestamp>), Problem> {
+        let journal = Journal::parse(&self.read_journal()?, run);
+        let last = journal.latest;
+        Ok((journal, last))
     }
 
     fn attestation_head(&self) -> Result<Option<Head>, Problem> {
@@ -280,7 +289,7 @@ impl End {
         file.rewind()?;
         bytes.clear();
         file.read_to_end(&mut bytes)?;
-        Ok(Self { sequence: Journal::parse(&bytes).last_sequence(), cut_short })
+        Ok(Self { sequence: Journal::parse(&bytes, None).last_sequence, cut_short })
     }
 }
 

@@ -60,6 +60,12 @@ pub trait Ledger {
     /// The latest time that a record of the journal bears.
     fn last_time(&self) -> Result<Option<Timestamp>, Problem>;
 
+    /// [`Self::journal`] and [`Self::last_time`] at once, for a store that reads the whole journal for either.
+    fn journal_and_last_time(&self, run: Option<&str>) -> Result<(Journal, Option<Timestamp>), Problem> {
+        let last = self.last_time()?;
+        Ok((self.journal(run)?, last))
+    }
+
     /// The last attestation of the chain; `None` where there is none.
     fn attestation_head(&self) -> Result<Option<Head>, Problem>;
 

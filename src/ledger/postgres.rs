@@ -193,7 +193,7 @@ impl Ledger for PostgresLedger {
             for row in snapshot.query(rows::JOURNAL, &[])? {
                 let (line, text) = rows::record(&row)?;
                 match serde_json::from_str::<JournalRecord>(&text) {
-                    Ok(record) if record.sequence == line => journal.push(line, record),
+                    Ok(record) if record.sequence == line => journal.push(line, record, run),
                     Ok(_) => journal.damages.push(Damage { line, damage: "its record has another number".to_owned() }),
                     Err(error) => {
                         journal.damages.push(Damage { line, damage: format!("no record: {}", cause(&error)) })
@@ -202,7 +202,7 @@ impl Ledger for PostgresLedger {
             }
             Ok(journal)
         })?;
-        Ok(found.unwrap_or_default().of_run(run))
+        Ok(found.unwrap_or_default())
     }
 
     fn last_time(&self) -> Result<Option<Timestamp>, Problem> {

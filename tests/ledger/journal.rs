@@ -18,7 +18,10 @@ fn what_is_appended_is_read_as_it_was() {
         assert!(journal.damages.is_empty());
         let of_one = ledger.journal(Some("r-2")).unwrap().records;
         assert_eq!(of_one.iter().map(|record| record.sequence).collect::<Vec<_>>(), [2]);
-        assert_eq!(ledger.last_time().unwrap(), Some(time("2026-05-21T08:15:00.123Z")));
+        let last = ledger.last_time().unwrap();
+        assert_eq!(last, Some(time("2026-05-21T08:15:00.123Z")));
+        let of_one = ledger.journal(Some("r-2")).unwrap();
+        assert_eq!(ledger.journal_and_last_time(Some("r-2")).unwrap(), (of_one, last));
     });
 }
 
