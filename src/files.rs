@@ -150,7 +150,10 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
             Source::new(document.display().to_string(), "")
         });
         let mut signatures = Vec::new();
-        for path in names.iter().filter(|path| is_signature_of(&name, &text(path))) {
+        // Names that begin with the document's stand together, as they are sorted.
+        let first = names.partition_point(|path| file_name(path) < name.as_bytes());
+        let beside = names.iter().skip(first).take_while(|path| file_name(path).starts_with(name.as_bytes()));
+        for path in beside.filter(|path| is_signature_of(&name, &text(path))) {
             match read_bytes(path) {
                 Ok(bytes) => signatures.push((text(path), bytes)),
                 Err(problem) => unreadable = Some(problem.message),
@@ -159,6 +162,10 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
         ApprovalFile { source, signatures, unreadable }
     };
     Ok(documents.map(read_one).collect())
+}
+
+fn file_name(path: &Path) -> &[u8] {
+    path.file_name().unwrap_or_default().as_encoded_bytes()
 }
 
 /// Whether a file of this name is a signature of one of that name: `X.sig` or `X.<name>.sig`.

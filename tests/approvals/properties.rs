@@ -16,6 +16,8 @@ use cutter::signature::Revocations;
 use cutter::time::Timestamp;
 use ed25519_dalek::Signer as _;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::OnceLock;
 
 /// Inputs of an office with all approvals, parsed once; the folder of the office is gone by then.
@@ -66,6 +68,42 @@ fn now() -> Timestamp {
 #[test]
 fn the_bench_opens_all_three_gates() {
     assert_eq!(opened(&bench().files, now()), ["FLIP", "SG_1", "SG_2"]);
+}
+
+/// File names of which many begin alike.
+fn file_names() -> impl Strategy<Value = BTreeSet<Vec<u8>>> {
+    let part = || proptest::sample::select(vec!["a", ".json", ".sig", ".bob", "-", ".", "é"]);
+    let name = proptest::collection::vec(part(), 1..6).prop_map(|parts| parts.concat().into_bytes());
+    let name = prop_oneof![9 => name, 1 => Just(b"a.json\xff.sig".to_vec())];
+    let name = name.prop_filter("a folder", |name| name != b"." && name != b"..");
+    proptest::collection::btree_set(name, 0..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_document_is_read_with_every_signature_that_bears_its_name(names in file_names()) {
+        let folder = tempfile::tempdir().unwrap();
+        for name in &names {
+            std::fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), name).unwrap();
+        }
+        let names: Vec<&str> = names.iter().filter_map(|name| std::str::from_utf8(name).ok()).collect();
+        let read = files::read_approvals(folder.path()).unwrap();
+        let read = read.iter().map(|file| {
+            let signatures = file.signatures.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+            (file.source.text(), signatures.collect::<Vec<_>>())
+        });
+        let of = |document: &str| -> Vec<(&str, &[u8])> {
+            let signs = |name: &&&str| {
+                let rest = name.strip_prefix(document).and_then(|rest| rest.strip_suffix(".sig"));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            names.iter().filter(signs).map(|name| (*name, name.as_bytes())).collect()
+        };
+        let expected = names.iter().filter(|name| name.ends_with(".json")).map(|name| (*name, of(name)));
+        prop_assert_eq!(read.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
 }
 
 proptest! {
