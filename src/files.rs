@@ -1,4 +1,8 @@
-//! Reading and writing files: the bundle, facts and plans from disk, with bounds; results written beside, synced, renamed.
+//! Reading files with bounds: the bundle, facts and plans. Writing is below, in `target`, `write` and `journal`.
+
+mod journal;
+mod target;
+mod write;
 
 use crate::approval::ApprovalFile;
 use crate::digest::{Digest, Listing};
@@ -6,11 +10,18 @@ use crate::facts::RawFacts;
 use crate::policy::BundleSources;
 use crate::problem::{Problem, Problems, Source};
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+pub use journal::Journal;
+pub use target::{is_stdout, is_stream};
+pub use write::{Output, check, check_folder, check_free, create, remove, stream, write, write_together};
 
 /// No single input may be larger, in bytes; a plan that nobody could read is no plan.
 pub const LARGEST_FILE: u64 = 32 * 1024 * 1024;
+
+/// The name of standard input, where a plan is read, and of standard output, where a result is written.
+pub const STDIN: &str = "-";
 
 /// No bundle or folder of facts may hold more files.
 pub const MOST_FILES: usize = 10_000;
@@ -18,6 +29,15 @@ pub const MOST_FILES: usize = 10_000;
 /// Reads one text file, reported under its path.
 pub fn read(path: &Path) -> Result<Source, Problems> {
     Ok(text(path, read_bytes(path)?)?)
+}
+
+/// Reads a plan: a file, or standard input under the name `-`, with the same bound.
+pub fn read_plan(path: &Path) -> Result<Source, Problems> {
+    if path.as_os_str() != STDIN {
+        return read(path);
+    }
+    let shown = Path::new("standard input");
+    Ok(text(shown, bounded(&mut std::io::stdin().lock(), shown)?)?)
 }
 
 /// Bytes that were read from a file, as text.
@@ -49,9 +69,15 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     if !metadata.is_file() {
         return Err(Problem::failure(format!("`{name}` is not a regular file")).help("name a file"));
     }
+    bounded(&mut { file }, path)
+}
+
+/// Reads all there is, unless it is too much.
+fn bounded(from: &mut dyn std::io::Read, path: &Path) -> Result<Vec<u8>, Problem> {
+    let name = path.display();
     let mut bytes = Vec::new();
     // One byte more than allowed shows that there is more, also in a file that grows.
-    file.take(LARGEST_FILE + 1)
+    from.take(LARGEST_FILE + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| Problem::failure(format!("`{name}` cannot be read: {}", cause(&error))))?;
     if bytes.len() as u64 > LARGEST_FILE {
@@ -198,69 +224,9 @@ pub fn read_files(folder: &Path, extension: &str) -> Result<Vec<Source>, Problem
     problems.or(sources)
 }
 
-/// Writes a file so that it is there whole or not at all: beside, synced, renamed.
-pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
-    put(path, text, &|beside| fs::rename(beside, path)).map_err(|error| unwritten(path, &error))
-}
-
-/// Writes a file under a name that must be free, so that it is there whole or not at all.
-pub fn create(path: &Path, text: &str) -> Result<(), Problem> {
-    // A link, other than a rename, never takes the place of what is there.
-    put(path, text, &|beside| fs::hard_link(beside, path)).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Problem::failure(format!("`{}` exists already", path.display()))
-            .help("it is never written over; name another file, or move it away"),
-        _ => unwritten(path, &error),
-    })
-}
-
-/// Writes a whole file beside its place, and has it put there.
-fn put(path: &Path, text: &str, place: &dyn Fn(&Path) -> std::io::Result<()>) -> std::io::Result<()> {
-    let folder = folder_of(path);
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("output");
-    let beside = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create_new(&beside).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    let placed = written.and_then(|()| place(&beside));
-    // After a rename there is nothing to remove.
-    let _ = fs::remove_file(&beside);
-    placed.and_then(|()| File::open(folder)?.sync_all())
-}
-
 /// The folder that a path lies in.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn unwritten(path: &Path, error: &std::io::Error) -> Problem {
-    Problem::failure(format!("`{}` cannot be written: {}", path.display(), cause(error)))
-}
-
-/// A file of lines that are only ever added, each durable before the next.
-#[derive(Debug)]
-pub struct Journal {
-    file: File,
-    name: String,
-}
-
-impl Journal {
-    /// Makes a new file; one that is there already is left as it is.
-    pub fn create(path: &Path) -> Result<Self, Problem> {
-        let name = path.display().to_string();
-        let file = File::create_new(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Problem::failure(format!("`{name}` exists already"))
-                .help("name another file, or move this one away; a record is never overwritten"),
-            _ => unwritten(path, &error),
-        })?;
-        Ok(Self { file, name })
-    }
-
-    /// Adds one line.
-    pub fn add(&mut self, line: &str) -> Result<(), Problem> {
-        let written = self.file.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(|error| Problem::failure(format!("`{}` cannot be written: {}", self.name, cause(&error))))
-    }
 }
 
 /// Every regular file below a folder, sorted; a symbolic link is refused, since what it names can change unseen.

@@ -3,17 +3,17 @@
 use super::common::{ClockArguments, InputArguments, OutputArguments};
 use super::format::TableOrJson;
 use super::walk::{AuthorityArguments, walk};
-use super::{Exit, Outcome, no_json};
+use super::{Exit, Outcome, no_json, signing};
 use crate::approval::request::request;
 use crate::digest::Digest;
 use crate::document::{ApprovalRow, ApprovalStatus};
+use crate::files::{self, Output};
 use crate::problem::{Problem, Problems};
+use crate::render;
 use crate::request::Stage;
-use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
 use crate::signature::{APPROVAL, REJECT};
-use crate::{files, render};
 use clap::{Args, Subcommand};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -93,6 +93,8 @@ impl Arguments {
 
 impl RequestArguments {
     fn run(&self, output: &OutputArguments) -> Outcome {
+        let folder = output.folder("approvals");
+        files::check_folder(&folder)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let ledger = self.authority.ledger.locate(&inputs.config)?;
@@ -103,7 +105,6 @@ impl RequestArguments {
         let nonce = Digest::of(format!("{}{}{id}", walk.moment.now, inputs.plan.digest).as_bytes()).to_string();
         let nonce = nonce.get(..12).unwrap_or(&nonce);
         let request = request(&walk.requests, &walk.closed, &id.to_string(), nonce, &walk.moment);
-        let folder = output.folder("approvals");
         let path = |gate: &str| folder.join(format!("{gate}.json"));
         let mut problems = Problems::new();
         for document in request.documents.iter().filter(|document| path(&document.gate).exists()) {
@@ -115,14 +116,14 @@ impl RequestArguments {
         if !problems.is_empty() {
             return Err(problems);
         }
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| Problem::failure(format!("`{}` cannot be made: {error}", folder.display())))?;
-        let mut text = String::new();
+        let (mut text, mut outputs) = (String::new(), Vec::new());
         for document in &request.documents {
-            files::write(&path(&document.gate), &render::json::document(document).map_err(no_json)?)?;
+            let document_text = render::json::document(document).map_err(no_json)?;
+            outputs.push(Output::new_file(path(&document.gate), document_text));
             let rows = document.actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             text.push_str(&format!("wrote {} for {rows}\n", path(&document.gate).display()));
         }
+        files::write_together(&outputs)?;
         match request.documents.is_empty() {
             true => text.push_str("no approval is needed\n"),
             false => text.push_str(
@@ -155,16 +156,7 @@ impl SignArguments {
         signature.push(format!(".{name}sig"));
         let signature = PathBuf::from(signature);
         let namespace = if self.reject { REJECT } else { APPROVAL };
-        let fingerprint = sign(
-            &Signing {
-                program: Path::new(SSH_KEYGEN),
-                key: &self.key,
-                namespace,
-                output: &signature,
-                prompts: Prompts::Person,
-            },
-            message.text().as_bytes(),
-        )?;
+        let fingerprint = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
         let digest = Digest::of(message.text().as_bytes());
         let text = format!(
             "signed {} (sha256 {digest})\nin {namespace} with {fingerprint}\nsignature {}\n",

@@ -2,7 +2,7 @@
 
 use super::common::{InputArguments, Inputs, OutputArguments};
 use super::walk::{AuthorityArguments, walk_after};
-use super::{Exit, Outcome};
+use super::{Exit, Outcome, signing};
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{
     ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text, Vouched,
@@ -15,13 +15,13 @@ use crate::attestation::{Statement, gather};
 use crate::digest::Digest;
 use crate::evidence::Capture;
 use crate::evidence::witness::WitnessRecord;
+use crate::files::{self, Output};
 use crate::ledger::{Attested, Ledger};
 use crate::problem::{Problem, Problems, Source};
+use crate::render;
 use crate::request::Stage;
-use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
 use crate::signature::{ATTESTATION, PlainKey};
 use crate::trust::{SignatureFile, judge_evidence};
-use crate::{files, render};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -67,8 +67,8 @@ enum Format {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
-        let inputs = self.inputs.load(None, output)?;
         self.refuse_existing()?;
+        let inputs = self.inputs.load(None, output)?;
         let located = self.authority.ledger.locate(&inputs.config)?;
         let ledger = located.store();
         let (secrets, scan) = self.secrets(&inputs)?;
@@ -90,7 +90,7 @@ impl Arguments {
             if matches!(attested, Ok(Attested::Appended)) {
                 break (statement, text);
             }
-            remove(&written);
+            files::remove(&written);
             // Whoever was faster has taken the number; then this one comes after it.
             if let Err(problem) = attested {
                 return Err(problem.into());
@@ -109,11 +109,7 @@ impl Arguments {
     fn refuse_existing(&self) -> Result<(), Problem> {
         let Some(path) = &self.attest else { return Ok(()) };
         let all = [path.clone(), SignatureFile::path_beside(path)?, envelope_path(path)];
-        match all.iter().find(|path| path.symlink_metadata().is_ok()) {
-            Some(path) => Err(Problem::failure(format!("`{}` exists already", path.display()))
-                .help("an attestation is never written over; name another file, or move it away")),
-            None => Ok(()),
-        }
+        all.iter().try_for_each(|path| files::check_free(path))
     }
 
     /// Everything the report is made from.
@@ -205,8 +201,8 @@ impl Arguments {
         problems.or((secrets, scan))
     }
 
-    /// Writes the statement, then signs it; gives the files that were made. After a fault none of them is left.
-    fn write(&self, text: &str, output: &OutputArguments) -> Result<Vec<PathBuf>, Problems> {
+    /// Signs the statement, then writes it and all that goes with it; gives what was written. After a fault nothing is left.
+    fn write(&self, text: &str, output: &OutputArguments) -> Result<Vec<Output>, Problems> {
         let Some(path) = &self.attest else { return Ok(Vec::new()) };
         if text.len() as u64 > files::LARGEST_FILE {
             return Err(Problem::failure(format!(
@@ -216,22 +212,22 @@ impl Arguments {
             .help("observe or plan less at once")
             .into());
         }
-        files::create(path, text)?;
-        let mut made = vec![path.clone()];
-        let signed = self.sign(path, text, &mut made, output);
-        if signed.is_err() {
-            remove(&made);
-        }
-        signed.map(|()| made)
+        let mut outputs = vec![Output::new_file(path, text)];
+        self.sign(path, text, &mut outputs, output)?;
+        files::write_together(&outputs)?;
+        Ok(outputs)
     }
 
-    fn sign(&self, path: &Path, text: &str, made: &mut Vec<PathBuf>, output: &OutputArguments) -> Result<(), Problems> {
+    fn sign(
+        &self,
+        path: &Path,
+        text: &str,
+        outputs: &mut Vec<Output>,
+        output: &OutputArguments,
+    ) -> Result<(), Problems> {
         let Some(key) = &self.key else { return Ok(()) };
-        let signature = SignatureFile::path_beside(path)?;
-        let program = Path::new(SSH_KEYGEN);
-        let signing = Signing { program, key, namespace: ATTESTATION, output: &signature, prompts: Prompts::Person };
-        sign(&signing, text.as_bytes())?;
-        made.push(signature);
+        let signed = signing::make(key, ATTESTATION, text.as_bytes())?;
+        outputs.push(Output::new_file(SignatureFile::path_beside(path)?, signed.text));
         let Some(plain) = files::read_bytes(key).ok().and_then(|content| PlainKey::parse(&content)) else {
             let message = format!("no DSSE envelope was made: `{}` is no unencrypted Ed25519 key", key.display());
             let help = "the SSH signature beside the statement stands; an envelope takes a plain Ed25519 signature";
@@ -244,9 +240,7 @@ impl Arguments {
             output.warn(&Problem::failure(message).help("the SSH signature beside the statement stands").into());
             return Ok(());
         }
-        let path = envelope_path(path);
-        files::create(&path, &envelope)?;
-        made.push(path);
+        outputs.push(Output::new_file(envelope_path(path), envelope));
         Ok(())
     }
 }
@@ -263,11 +257,6 @@ fn certain(mut parts: Parts, inputs: &Inputs) -> Result<Report, Problems> {
         again.differences.into_iter().map(|difference| format!("deciding again does not give it: {difference}"));
     parts.grounds.journal.faults.extend(faults);
     Report::derive(parts)
-}
-
-/// Takes back what was written of a statement that was not kept.
-fn remove(written: &[PathBuf]) {
-    written.iter().for_each(|path| drop(std::fs::remove_file(path)));
 }
 
 /// A statement that would hold a secret is not written.

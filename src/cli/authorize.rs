@@ -42,6 +42,7 @@ enum Format {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
+        self.attest.as_deref().map_or(Ok(()), files::check)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let statement = Statement::of_decisions(walk.document(&inputs)?);

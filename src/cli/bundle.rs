@@ -3,11 +3,10 @@
 use super::common::BundleArguments;
 use super::format::TableOrJson;
 use super::trust::TrustArguments;
-use super::{Exit, Outcome, common, no_json};
+use super::{Exit, Outcome, common, no_json, signing};
 use crate::problem::Problems;
 use crate::render;
 use crate::signature::BUNDLE;
-use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
 use crate::trust::{SignatureFile, judge_bundle};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -81,14 +80,7 @@ impl SignArguments {
         // A bundle that does not load is not worth a signature.
         let (bundle, _) = self.bundle.load()?;
         let path = SignatureFile::path_beside(self.bundle.folder())?;
-        let signing = Signing {
-            program: Path::new(SSH_KEYGEN),
-            key: &self.key,
-            namespace: BUNDLE,
-            output: &path,
-            prompts: Prompts::Person,
-        };
-        let key = sign(&signing, bundle.listing().text().as_bytes())?;
+        let key = signing::make_file(&path, &self.key, BUNDLE, bundle.listing().text().as_bytes())?;
         Signature::new("bundle", bundle.digest().to_string(), &path, key.to_string(), None).show(self.format)
     }
 }

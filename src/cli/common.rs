@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// Where policies, facts and configuration lie.
 #[derive(Args, Debug)]
 pub struct InputArguments {
-    /// The plan: a JSON file
+    /// The plan: a JSON file, or `-` for standard input
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
     #[command(flatten)]
@@ -97,7 +97,7 @@ impl InputArguments {
         let mut problems = Problems::new();
         let bundle = problems.absorb(self.bundle.load());
         let entities = problems.absorb(files::read_entities(&self.entities));
-        let source = problems.absorb(files::read(&self.plan));
+        let source = problems.absorb(files::read_plan(&self.plan));
         let (mut facts, mut plan) = (None, None);
         if let Some((bundle, config)) = &bundle {
             plan = source.and_then(|source| problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref())));
@@ -228,7 +228,7 @@ impl NamedLedger {
 /// How results and errors are shown.
 #[derive(Args, Debug)]
 pub struct OutputArguments {
-    /// Write results to this file instead of standard output; where several are written, their folder
+    /// Write results to this file instead of standard output, which is `-`; where several are written, their folder
     #[arg(long, global = true, value_name = "PATH")]
     output: Option<PathBuf>,
     /// When to use colour; `NO_COLOR` turns `auto` off
@@ -259,7 +259,7 @@ enum ErrorFormat {
 impl OutputArguments {
     /// How standard output wants it.
     pub fn style(&self) -> Style {
-        self.style_for(self.output.is_none() && std::io::stdout().is_terminal())
+        self.style_for(self.output.as_deref().is_none_or(files::is_stdout) && std::io::stdout().is_terminal())
     }
 
     /// The text of problems, as standard error wants it.
@@ -276,6 +276,11 @@ impl OutputArguments {
         self.output.clone().unwrap_or_else(|| PathBuf::from(default))
     }
 
+    /// Refuses, before any work, a file that the result could not go to.
+    pub fn check(&self) -> Result<(), Problem> {
+        self.output.as_deref().map_or(Ok(()), files::check)
+    }
+
     /// The file that the result goes to, where one is named.
     pub fn file(&self) -> Option<&Path> {
         self.output.as_deref()
@@ -288,18 +293,11 @@ impl OutputArguments {
         }
     }
 
-    /// Prints a result where it belongs; a command that writes a folder prints to standard output.
-    pub fn print(&self, text: &str, writes_folder: bool) -> Result<(), Problem> {
-        if let Some(path) = self.output.as_ref().filter(|_| !writes_folder) {
-            return files::write(path, text);
-        }
-        let mut stdout = std::io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            // A reader that has seen enough, such as `head`, is no failure of ours.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Problem::failure(format!("the result cannot be printed: {error}")))
-            }
-            _ => Ok(()),
+    /// Prints a result where it belongs; a command that used `--output` itself prints to standard output.
+    pub fn print(&self, text: &str, stored: bool) -> Result<(), Problem> {
+        match self.output.as_ref().filter(|_| !stored) {
+            Some(path) => files::write(path, text),
+            None => files::stream(&mut std::io::stdout().lock(), text.as_bytes()),
         }
     }
 

@@ -14,6 +14,7 @@ mod log;
 mod plan;
 mod review;
 mod schema;
+mod signing;
 mod trust;
 mod verify;
 mod walk;
@@ -109,7 +110,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let output = &arguments.output;
-    let result = match &arguments.command {
+    let stored = match &arguments.command {
+        Command::Approval(arguments) => arguments.writes_folder(),
+        Command::Evidence(arguments) => arguments.stores_its_result(),
+        _ => false,
+    };
+    let checked = if stored { Ok(()) } else { output.check().map_err(Problems::from) };
+    let result = checked.and_then(|()| match &arguments.command {
         Command::Authorize(arguments) => arguments.run(output),
         Command::Attest(arguments) => arguments.run(output),
         Command::Approval(arguments) => arguments.run(output),
@@ -123,9 +130,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Verify(arguments) => arguments.run(),
         Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
-    };
-    let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
-    match result.and_then(|(text, exit)| output.print(&text, folder).map(|()| exit).map_err(Problems::from)) {
+    });
+    match result.and_then(|(text, exit)| output.print(&text, stored).map(|()| exit).map_err(Problems::from)) {
         Ok(exit) => exit,
         Err(problems) => {
             let _ = std::io::stderr().write_all(output.problems(&problems).as_bytes());

@@ -4,18 +4,17 @@ use super::bundle::Signature;
 use super::common::{self, BundleArguments};
 use super::format::TableOrJson;
 use super::trust::TrustArguments;
-use super::{Exit, Outcome, no_json};
+use super::{Exit, Outcome, no_json, signing};
 use crate::files;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::Problems;
 use crate::render;
 use crate::signature::PLAN;
-use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -34,7 +33,7 @@ enum Work {
 /// A plan and what it is read against.
 #[derive(Args, Debug)]
 struct PlanArguments {
-    /// The plan: a JSON file
+    /// The plan: a JSON file, beside which its signature lies
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
     #[command(flatten)]
@@ -91,7 +90,7 @@ impl Arguments {
 impl PlanArguments {
     fn load(&self) -> Result<(PolicyBundle, RunPlan), Problems> {
         let (bundle, config) = self.bundle.load()?;
-        let plan = RunPlan::parse(&files::read(&self.plan)?, bundle.schema(), config.as_ref())?;
+        let plan = RunPlan::parse(&files::read_plan(&self.plan)?, bundle.schema(), config.as_ref())?;
         Ok((bundle, plan))
     }
 }
@@ -101,14 +100,7 @@ impl SignArguments {
         // A plan that does not load is not worth a signature.
         let (_, plan) = self.plan.load()?;
         let path = SignatureFile::path_beside(&self.plan.plan)?;
-        let signing = Signing {
-            program: Path::new(SSH_KEYGEN),
-            key: &self.key,
-            namespace: PLAN,
-            output: &path,
-            prompts: Prompts::Person,
-        };
-        let key = sign(&signing, plan.source.text().as_bytes())?;
+        let key = signing::make_file(&path, &self.key, PLAN, plan.source.text().as_bytes())?;
         Signature::new("plan", plan.digest.to_string(), &path, key.to_string(), None).show(self.format)
     }
 }

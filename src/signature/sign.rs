@@ -1,15 +1,13 @@
-//! Making a detached signature: `ssh-keygen` signs, so that agents and FIDO keys work; cutter checks and stores it.
+//! Making a detached signature: `ssh-keygen` signs, so that agents and FIDO keys work; cutter checks it. It stores nothing.
 
 use super::key::{Fingerprint, shown};
 use super::ssh::Claim;
 use crate::problem::Problem;
-use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// What to sign with, what for, and where the signature goes.
+/// What to sign with, and what for.
 #[derive(Clone, Copy, Debug)]
 pub struct Signing<'a> {
     /// The `ssh-keygen` to call: a path, or a name that is looked up in `PATH`. Usually [`SSH_KEYGEN`].
@@ -18,8 +16,6 @@ pub struct Signing<'a> {
     pub key: &'a Path,
     /// What the signature is for.
     pub namespace: &'a str,
-    /// The file that gets the signature. It must not exist.
-    pub output: &'a Path,
     /// Who sees what `ssh-keygen` says, such as "touch the key".
     pub prompts: Prompts,
 }
@@ -33,16 +29,20 @@ pub enum Prompts {
     Problem,
 }
 
-/// Signs exactly these bytes and stores the signature in a new file; gives the fingerprint of the key.
-pub fn sign(signing: &Signing<'_>, message: &[u8]) -> Result<Fingerprint, Problem> {
-    // Before anybody is asked to touch a key.
-    if signing.output.symlink_metadata().is_ok() {
-        return Err(exists(signing.output));
-    }
-    let armored = call(signing, message)?;
-    let fingerprint = examine(signing, message, &armored)?;
-    store(signing.output, &armored)?;
-    Ok(fingerprint)
+/// A signature that was made.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// The armored signature, as `ssh-keygen` writes it.
+    pub text: Vec<u8>,
+    /// The key that made it.
+    pub key: Fingerprint,
+}
+
+/// Signs exactly these bytes.
+pub fn sign(signing: &Signing<'_>, message: &[u8]) -> Result<Signed, Problem> {
+    let text = call(signing, message)?;
+    let key = examine(signing, message, &text)?;
+    Ok(Signed { text, key })
 }
 
 /// The usual `ssh-keygen`.
@@ -106,86 +106,26 @@ fn examine(signing: &Signing<'_>, message: &[u8], armored: &[u8]) -> Result<Fing
     Ok(claim.key.fingerprint())
 }
 
-/// Writes beside, syncs, and gives the file its name only if nobody else has taken it.
-fn store(output: &Path, content: &[u8]) -> Result<(), Problem> {
-    let beside = beside(output);
-    let written = write_new(&beside, content).and_then(|()| fs::hard_link(&beside, output));
-    // Nothing depends on it any more, and the next attempt uses another name.
-    let _ = fs::remove_file(&beside);
-    written.and_then(|()| sync_folder(output)).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(output),
-        _ => Problem::failure(format!("the signature `{}` could not be written: {error}", output.display())),
-    })
-}
-
-fn beside(output: &Path) -> PathBuf {
-    let mut name = output.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(format!(".{}.new", std::process::id()));
-    output.with_file_name(name)
-}
-
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn exists(output: &Path) -> Problem {
-    Problem::failure(format!("the signature `{}` exists already", output.display()))
-        .help("move it away if it is not wanted; cutter never overwrites a signature")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn signing<'a>(program: &'a str, output: &'a Path) -> Signing<'a> {
+    fn refused(program: &str, message: &[u8]) -> Problem {
         let (program, key) = (Path::new(program), Path::new("key"));
-        Signing { program, key, namespace: "cutter-approval", output, prompts: Prompts::Problem }
-    }
-
-    fn said(program: &str, output: &Path, message: &[u8]) -> String {
-        sign(&signing(program, output), message).unwrap_err().message
+        let signing = Signing { program, key, namespace: "cutter-approval", prompts: Prompts::Problem };
+        sign(&signing, message).unwrap_err()
     }
 
     #[test]
     fn a_missing_ssh_keygen_is_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let problem = sign(&signing("no-such-ssh-keygen", &folder.path().join("a.sig")), b"").unwrap_err();
+        let problem = refused("no-such-ssh-keygen", b"");
         assert_eq!(problem.message, "`no-such-ssh-keygen` is not installed");
         assert!(problem.help.is_some_and(|help| help.contains("openssh-client")));
     }
 
     #[test]
-    fn a_program_that_fails_or_does_not_sign_leaves_no_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let output = folder.path().join("a.sig");
-        assert!(said("false", &output, &[0; 1 << 20]).ends_with("it did not say why"));
-        assert!(said("true", &output, b"").contains("does not begin with the line"));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn an_existing_signature_stays_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let output = folder.path().join("a.sig");
-        fs::write(&output, "precious").unwrap();
-        assert!(said("no-such-ssh-keygen", &output, b"").ends_with("exists already"));
-        assert!(store(&output, b"other").unwrap_err().message.ends_with("exists already"));
-        assert_eq!(fs::read_to_string(&output).unwrap(), "precious");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_dangling_link_is_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let output = folder.path().join("a.sig");
-        std::os::unix::fs::symlink(folder.path().join("elsewhere"), &output).unwrap();
-        assert!(store(&output, b"x").unwrap_err().message.ends_with("exists already"));
+    fn a_program_that_fails_or_does_not_sign_gives_no_signature() {
+        assert!(refused("false", &[0; 1 << 20]).message.ends_with("it did not say why"));
+        assert!(refused("true", b"").message.contains("does not begin with the line"));
     }
 }

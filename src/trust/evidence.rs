@@ -79,9 +79,9 @@ mod tests {
             let made =
                 Command::new(SSH_KEYGEN).args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]).arg(&key).status();
             assert!(made.unwrap().success());
-            let output = &desk.path("capture.json.sig");
             let program = Path::new(SSH_KEYGEN);
-            sign(&Signing { program, key: &key, namespace, output, prompts: Prompts::Problem }, EVIDENCE).unwrap();
+            let signed = sign(&Signing { program, key: &key, namespace, prompts: Prompts::Problem }, EVIDENCE).unwrap();
+            std::fs::write(desk.path("capture.json.sig"), signed.text).unwrap();
             desk
         }
 

@@ -22,6 +22,10 @@ impl SignatureFile {
 
     /// Where the signature of this file or folder lies.
     pub fn path_beside(signed: &Path) -> Result<PathBuf, Problem> {
+        if files::is_stream(signed) {
+            let message = format!("`{}` is a stream, and a signature lies beside a file", signed.display());
+            return Err(Problem::failure(message).help("name the file that is signed"));
+        }
         // `.` and `..` have no name of their own; what they stand for has.
         let named = match signed.file_name() {
             Some(_) => signed.to_path_buf(),

@@ -63,7 +63,7 @@ fn an_attestation_that_cannot_be_written_or_signed_is_not_chained() {
     let scene = Scene::new();
     scene.capture("a.json");
     scene.capture("b.json");
-    for arguments in ["--attest nowhere/r.json", "--attest r.json --key keys/none"] {
+    for arguments in ["--attest cutter.toml/r.json", "--attest r.json --key keys/none"] {
         let ran = scene.attest(arguments);
         assert_eq!((ran.exit, scene.path(".cutter/attestations").exists()), (1, false), "{}", ran.stderr);
         assert!(!scene.path("r.json").exists());

@@ -12,3 +12,4 @@ mod shipped;
 #[path = "../support/tree.rs"]
 mod tree;
 mod world;
+mod written;

@@ -1,12 +1,16 @@
 //! A scratch copy of the shipped project that a test may spoil, and the program run in it.
 
 use crate::tree::copy;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 // Each test binary uses a part of this.
 const _: [fn(&World, &str); 2] = [World::remove_if_there, World::remove];
 const _: fn(&World) -> Vec<(PathBuf, u64)> = World::listing;
+const _: fn(&World, &str) -> Ran = World::cutter_as_nobody;
+const _: fn(&World, &str, &[u8]) -> Ran = World::cutter_fed;
 
 pub struct World {
     folder: tempfile::TempDir,
@@ -83,22 +87,39 @@ impl World {
     }
 
     pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
-        let output: Output = Command::new(env!("CARGO_BIN_EXE_cutter"))
-            .args(arguments.split_whitespace())
-            .current_dir(self.folder.path())
-            .env_clear()
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
-        Ran {
+        Ran::of(self.command(arguments).envs(environment.iter().copied()).output().unwrap())
+    }
+
+    /// The same as the user `nobody`.
+    pub fn cutter_as_nobody(&self, arguments: &str) -> Ran {
+        Ran::of(self.command(arguments).uid(65534).gid(65534).output().unwrap())
+    }
+
+    /// The same with this on standard input.
+    pub fn cutter_fed(&self, arguments: &str, input: &[u8]) -> Ran {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Whoever has read enough closes its end.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Ran::of(child.wait_with_output().unwrap())
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cutter"));
+        command.args(arguments.split_whitespace()).current_dir(self.folder.path()).env_clear();
+        command
+    }
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Self {
             exit: output.status.code().expect("cutter ended by a signal"),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Ran {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }

@@ -40,6 +40,11 @@ enum LevelArgument {
 }
 
 impl Arguments {
+    /// Whether somebody vouches for the result.
+    pub fn is_signed(&self) -> bool {
+        self.sign.is_given()
+    }
+
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         let (config, digest) = configuration(&self.config)?;
         let seal = self.sign.seal(output, self.format)?;
@@ -66,12 +71,12 @@ impl Arguments {
             TableJsonOrMarkdown::Json => render::json::document(&capture).map_err(no_json)?,
             TableJsonOrMarkdown::Markdown => render::evidence::capture_markdown(&capture),
         };
-        if let Some(seal) = seal {
-            seal.sign(text.as_bytes())?;
-        }
         // A witness is somebody else's work; a capture can reach no more than this.
         let exit =
             if capture.level.reached == Some(level.min(Level::Net)) { Exit::Authorized } else { Exit::Unmeasured };
-        Ok((text, exit))
+        match (seal, output.file()) {
+            (Some(seal), Some(file)) => seal.store(file, &text).map(|()| (String::new(), exit)).map_err(Into::into),
+            _ => Ok((text, exit)),
+        }
     }
 }

@@ -6,7 +6,8 @@ use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::config::Config;
 use crate::evidence::grants::{GrantStatus, audit};
-use crate::{files, render};
+use crate::files::{self, Output};
+use crate::render;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ pub struct Arguments {
     /// The configuration, whose `[database]` and `[grants]` say what is expected
     #[arg(long, value_name = "FILE", default_value = "cutter.toml")]
     config: PathBuf,
-    /// Also write the package and its inverse as `grants.sql` and `grants-inverse.sql` into this folder, which must exist
+    /// Also write the package and its inverse as `grants.sql` and `grants-inverse.sql` into this folder
     #[arg(long, value_name = "DIR")]
     package: Option<PathBuf>,
     /// The form of the result
@@ -26,13 +27,16 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
+        self.package.as_deref().map_or(Ok(()), files::check_folder)?;
         let config = Config::parse(&files::read(&self.config)?)?;
         config.grants.check()?;
         let audit = audit(&config.grants, &access(&config)?)?;
         // What could not be read needs no package that says "nothing to do".
         if let Some(folder) = self.package.as_ref().filter(|_| audit.status != GrantStatus::Unknown) {
-            files::write(&folder.join("grants.sql"), &render::grants::script(&audit.package))?;
-            files::write(&folder.join("grants-inverse.sql"), &render::grants::script(&audit.inverse))?;
+            files::write_together(&[
+                Output::replacing(folder.join("grants.sql"), render::grants::script(&audit.package)),
+                Output::replacing(folder.join("grants-inverse.sql"), render::grants::script(&audit.inverse)),
+            ])?;
         }
         let text = match self.format {
             TableJsonOrMarkdown::Table => render::grants::audit(&audit, output.style()),

@@ -40,6 +40,11 @@ enum Command {
 }
 
 impl Arguments {
+    /// Whether the result is written to `--output` together with its signature.
+    pub fn stores_its_result(&self) -> bool {
+        matches!(&self.command, Command::Capture(arguments) if arguments.is_signed())
+    }
+
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         match &self.command {
             Command::Capture(arguments) => arguments.run(output),

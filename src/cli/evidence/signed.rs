@@ -2,12 +2,12 @@
 
 use crate::cli::common::OutputArguments;
 use crate::cli::format::TableJsonOrMarkdown;
+use crate::cli::signing;
 use crate::cli::trust::TrustArguments;
 use crate::evidence::Voucher;
-use crate::files;
+use crate::files::{self, Output};
 use crate::problem::{Problem, Problems, Source};
 use crate::signature::EVIDENCE;
-use crate::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
 use crate::time::Timestamp;
 use crate::trust::{SignatureFile, judge_evidence};
 use clap::Args;
@@ -30,11 +30,19 @@ pub struct Seal<'a> {
 }
 
 impl SignArguments {
+    /// Whether there is one.
+    pub fn is_given(&self) -> bool {
+        self.sign.is_some()
+    }
+
     /// Where the signature of the result goes; said before anything is observed.
     pub fn seal(&self, output: &OutputArguments, format: TableJsonOrMarkdown) -> Result<Option<Seal<'_>>, Problem> {
         let Some(key) = &self.sign else { return Ok(None) };
         match output.file() {
-            Some(file) if format == TableJsonOrMarkdown::Json => Seal::new(key, file).map(Some),
+            Some(file) if format == TableJsonOrMarkdown::Json => {
+                files::check(file)?;
+                Seal::new(key, file).map(Some)
+            }
             _ => Err(Problem::invalid("`--sign` has no file to sign").help("add `--format json --output FILE`")),
         }
     }
@@ -44,23 +52,19 @@ impl<'a> Seal<'a> {
     /// The signature by this key of a file that is yet to come.
     pub fn new(key: &'a Path, file: &Path) -> Result<Self, Problem> {
         let path = SignatureFile::path_beside(file)?;
-        if path.symlink_metadata().is_ok() {
-            return Err(Problem::failure(format!("the signature `{}` exists already", path.display()))
-                .help("move it away if it is not wanted; cutter never overwrites a signature"));
-        }
+        files::check_free(&path)?;
         Ok(Self { key, path })
     }
 
     /// Signs exactly these bytes.
     pub fn sign(&self, bytes: &[u8]) -> Result<(), Problem> {
-        let signing = Signing {
-            program: Path::new(SSH_KEYGEN),
-            key: self.key,
-            namespace: EVIDENCE,
-            output: &self.path,
-            prompts: Prompts::Person,
-        };
-        sign(&signing, bytes).map(|_| ())
+        signing::make_file(&self.path, self.key, EVIDENCE, bytes).map(drop)
+    }
+
+    /// Signs a result, and writes it and its signature together.
+    pub fn store(&self, file: &Path, text: &str) -> Result<(), Problem> {
+        let signed = signing::make(self.key, EVIDENCE, text.as_bytes())?;
+        files::write_together(&[Output::replacing(file, text), Output::new_file(&self.path, signed.text)])
     }
 }
 

@@ -4,8 +4,9 @@ use crate::cli::common::{ClockArguments, InputArguments, OutputArguments};
 use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::targets::{TargetStatus, audit};
+use crate::files::{self, Output};
+use crate::render;
 use crate::request::{Moment, Requests, Stage};
-use crate::{files, render};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ pub struct Arguments {
     inputs: InputArguments,
     #[command(flatten)]
     clock: ClockArguments,
-    /// Also write the intake package as `intake.json` and `intake.md` into this folder, which must exist: what a target must
+    /// Also write the intake package as `intake.json` and `intake.md` into this folder: what a target must
     /// bring, who must bring it, and what each candidate lacks
     #[arg(long, value_name = "DIR")]
     package: Option<PathBuf>,
@@ -30,13 +31,16 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
+        self.package.as_deref().map_or(Ok(()), files::check_folder)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
         let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts)?;
         let audit = audit(&inputs.config.targets, &requests, &Moment::closed(inputs.now, Stage::Plan))?;
         let json = render::json::document(&audit).map_err(no_json)?;
         if let Some(folder) = &self.package {
-            files::write(&folder.join("intake.json"), &json)?;
-            files::write(&folder.join("intake.md"), &render::targets::intake(&audit))?;
+            files::write_together(&[
+                Output::replacing(folder.join("intake.json"), json.as_str()),
+                Output::replacing(folder.join("intake.md"), render::targets::intake(&audit)),
+            ])?;
         }
         let text = match self.format {
             TableJsonOrMarkdown::Table => render::targets::audit(&audit, output.style()),

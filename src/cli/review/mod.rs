@@ -96,6 +96,15 @@ struct RulesArguments {
 }
 
 impl Arguments {
+    /// How the chosen command proves.
+    fn proof(&self) -> &ProofArguments {
+        match &self.command {
+            Some(Command::Diff(arguments)) => &arguments.proof,
+            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => &arguments.proof,
+            _ => &self.proof,
+        }
+    }
+
     /// The form that the chosen command was given.
     fn format(&self) -> Format {
         match &self.command {
@@ -108,6 +117,7 @@ impl Arguments {
     }
 
     pub fn run(&self, output: &OutputArguments) -> Outcome {
+        self.proof().check()?;
         let mut review = Review::default();
         match &self.command {
             Some(Command::Rules(arguments)) => return arguments.run(),
@@ -156,13 +166,7 @@ impl Arguments {
                 }
             }
         }
-        self.proof.write_counterexamples(&review)?;
-        if let Some(Command::Diff(arguments)) = &self.command {
-            arguments.proof.write_counterexamples(&review)?;
-        }
-        if let Some(Command::Prove(arguments) | Command::Coverage(arguments)) = &self.command {
-            arguments.proof.write_counterexamples(&review)?;
-        }
+        self.proof().write_counterexamples(&review)?;
         Ok((show(&review, self.format(), output)?, exit(review.verdict())))
     }
 }

@@ -1,12 +1,13 @@
 //! How proofs are made: the solver, its limits, the cache, and where counterexamples are written.
 
 use crate::cli::no_json;
+use crate::files::{self, Output};
 use crate::problem::{Problem, Problems};
+use crate::render;
 use crate::review::prove::solver::SolverOptions;
 use crate::review::prove::{self, ProveOptions};
 use crate::review::subject::Subject;
 use crate::review::{Part, Review, coverage};
-use crate::{files, render};
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -62,20 +63,25 @@ impl ProofArguments {
 
     pub fn write_counterexamples(&self, review: &Review) -> Result<(), Problems> {
         let Some(folder) = &self.counterexamples else { return Ok(()) };
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Problem::failure(format!("`{}` cannot be made: {error}", folder.display())))?;
+        let mut outputs = Vec::new();
         for finding in review.findings() {
             let Some(shown) = &finding.counterexample else { continue };
             let name = format!("{}-{}", finding.rule.name, finding.about);
-            let write = |kind: &str, value: &serde_json::Value| {
+            let mut add = |kind: &str, value: &serde_json::Value| -> Result<(), Problem> {
                 let text = render::json::document(value).map_err(no_json)?;
-                files::write(&folder.join(format!("{name}.{kind}.json")), &text)
+                outputs.push(Output::replacing(folder.join(format!("{name}.{kind}.json")), text));
+                Ok(())
             };
-            write("request", &shown.request)?;
-            write("entities", &shown.entities)?;
-            write("test", &shown.test_case(&name))?;
+            add("request", &shown.request)?;
+            add("entities", &shown.entities)?;
+            add("test", &shown.test_case(&name))?;
         }
-        Ok(())
+        Ok(files::write_together(&outputs)?)
+    }
+
+    /// Refuses, before any work, a folder that counterexamples could not be written into.
+    pub fn check(&self) -> Result<(), Problem> {
+        self.counterexamples.as_deref().map_or(Ok(()), files::check_folder)
     }
 }
 

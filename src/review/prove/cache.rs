@@ -57,10 +57,6 @@ impl Cache {
 
     /// Keeps the answers, and the part where everything held. A cache that cannot be written costs time, nothing else.
     pub fn keep(&self, part: &Part, answers: &HashMap<Digest, bool>) {
-        let Some(folder) = &self.folder else { return };
-        if std::fs::create_dir_all(folder).is_err() {
-            return;
-        }
         let mut lines: Vec<String> = answers
             .iter()
             .map(|(digest, satisfiable)| format!("{digest} {}\n", if *satisfiable { "sat" } else { "unsat" }))

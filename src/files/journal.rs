@@ -1,0 +1,72 @@
+//! A file of lines, such as a witness writes: only ever added to.
+
+use super::target::{Parents, Target, failed};
+use super::write::{check_free, exists};
+use crate::problem::Problem;
+use rustix::fs::{self, Mode, OFlags};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A file of lines that are only ever added, each durable before the next.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Journal {
+    /// Looks for a name that is free; the file is made with its first line, so that work that never began leaves none.
+    pub fn create(path: &Path) -> Result<Self, Problem> {
+        check_free(path)?;
+        match Target::find(path, Parents::Look)? {
+            Target::File(_) => Ok(Self { path: path.to_path_buf(), file: None }),
+            Target::Stdout | Target::Stderr => {
+                Err(Problem::failure(format!("`{}` is a stream, and a record is read back", path.display()))
+                    .help("name a file"))
+            }
+        }
+    }
+
+    /// Adds one line.
+    pub fn add(&mut self, line: &str) -> Result<(), Problem> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => create_empty(&self.path)?,
+        };
+        let written = file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data());
+        self.file = Some(file);
+        written.map_err(|error| failed(&self.path, error))
+    }
+}
+
+/// Makes a file under a name that must be free.
+fn create_empty(path: &Path) -> Result<File, Problem> {
+    let Target::File(mut place) = Target::find(path, Parents::Make)? else { return Err(exists(path)) };
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match fs::openat(&place.folder, &place.name, flags, Mode::from_raw_mode(0o666)) {
+        Ok(file) => {
+            place.made.0.clear();
+            Ok(file.into())
+        }
+        Err(rustix::io::Errno::EXIST) => Err(exists(path)),
+        Err(error) => Err(failed(path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_made_with_its_first_line_and_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let (mut first, mut second) = (Journal::create(&path).unwrap(), Journal::create(&path).unwrap());
+        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
+        first.add("a").unwrap();
+        first.add("b").unwrap();
+        assert!(second.add("c").is_err() && Journal::create(&path).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\n");
+    }
+}
