@@ -5,7 +5,7 @@ pub mod postgres;
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::policy::{PolicyBundle, diagnostics};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::schema::RunSchema;
 use cedar_policy::{Entities, Entity, EntityUid, EvalResult, RestrictedExpression};
 use jsonc_parser::ast::Value;
@@ -88,7 +88,7 @@ impl Facts {
                 dangling.push((
                     source,
                     span.clone(),
-                    Problem::invalid(message).help(format!("add it to {}", raw.name)),
+                    Problem::invalid(message).help(format!("add it to {}", raw.name)).coded(Code::EntityMissing),
                 ));
             }
         }
@@ -103,7 +103,8 @@ impl Facts {
                     problems.push(
                         Problem::invalid(format!("policy `{}` names `{literal}`, which is absent", policy.id()))
                             .at(&policy.source, policy.span.clone())
-                            .help(format!("add it to {}, or the policy would silently never match it", raw.name)),
+                            .help(format!("add it to {}, or the policy would silently never match it", raw.name))
+                            .coded(Code::EntityMissing),
                     );
                 }
             }

@@ -8,7 +8,7 @@ use crate::approval::ApprovalFile;
 use crate::digest::{Digest, Listing};
 use crate::facts::RawFacts;
 use crate::policy::BundleSources;
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,8 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<Source, Problem> {
             let source = Source::new(name.clone(), valid);
             Err(Problem::invalid(format!("`{name}` is not UTF-8: byte {} begins no character", at + 1))
                 .at(&source, end..end)
-                .help("save it as UTF-8"))
+                .help("save it as UTF-8")
+                .coded(Code::NotUtf8))
         }
     }
 }
@@ -62,12 +63,18 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let name = path.display();
     let file = File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Problem::failure(format!("`{name}` does not exist"))
-            .help("check the path, or run from the project's folder"),
-        _ => Problem::failure(format!("`{name}` cannot be opened: {}", cause(&error))),
+            .help("check the path, or run from the project's folder")
+            .coded(Code::FileMissing),
+        _ => Problem::failure(format!("`{name}` cannot be opened: {}", cause(&error))).coded(Code::FileUnreadable),
     })?;
-    let metadata = file.metadata().map_err(|error| Problem::failure(format!("`{name}`: {}", cause(&error))))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| Problem::failure(format!("`{name}`: {}", cause(&error))))
+        .coded(Code::FileUnreadable)?;
     if !metadata.is_file() {
-        return Err(Problem::failure(format!("`{name}` is not a regular file")).help("name a file"));
+        return Err(Problem::failure(format!("`{name}` is not a regular file"))
+            .help("name a file")
+            .coded(Code::FileUnreadable));
     }
     bounded(&mut { file }, path)
 }
@@ -79,10 +86,12 @@ fn bounded(from: &mut dyn std::io::Read, path: &Path) -> Result<Vec<u8>, Problem
     // One byte more than allowed shows that there is more, also in a file that grows.
     from.take(LARGEST_FILE + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| Problem::failure(format!("`{name}` cannot be read: {}", cause(&error))))?;
+        .map_err(|error| Problem::failure(format!("`{name}` cannot be read: {}", cause(&error))))
+        .coded(Code::FileUnreadable)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(Problem::invalid(format!("`{name}` is larger than {} MiB", LARGEST_FILE / 1024 / 1024))
-            .help("split it; nobody can review so much at once"));
+            .help("split it; nobody can review so much at once")
+            .coded(Code::FileTooLarge));
     }
     Ok(bytes)
 }
@@ -160,11 +169,14 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
     let entries = fs::read_dir(folder).map_err(|error| {
         Problem::failure(format!("the folder `{}` cannot be read: {}", folder.display(), cause(&error)))
             .help("name the folder of approvals with --approvals")
+            .coded(Code::FolderUnreadable)
     })?;
     let mut names: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     names.sort();
     if names.len() > MOST_FILES {
-        return Err(Problem::invalid(format!("`{}` has more than {MOST_FILES} files", folder.display())).into());
+        return Err(Problem::invalid(format!("`{}` has more than {MOST_FILES} files", folder.display()))
+            .coded(Code::FileTooLarge)
+            .into());
     }
     let text = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let documents = names.iter().filter(|path| text(path).ends_with(".json"));
@@ -239,7 +251,9 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
             Err(error) => {
                 let problem =
                     Problem::failure(format!("the folder `{}` cannot be read: {}", current.display(), cause(&error)));
-                problems.push(problem.help("check the path, or run from the project's folder"));
+                problems.push(
+                    problem.help("check the path, or run from the project's folder").coded(Code::FolderUnreadable),
+                );
                 continue;
             }
         };
@@ -259,7 +273,10 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
                 ))),
             }
             if files.len() > MOST_FILES {
-                problems.push(Problem::invalid(format!("`{}` has more than {MOST_FILES} files", folder.display())));
+                problems.push(
+                    Problem::invalid(format!("`{}` has more than {MOST_FILES} files", folder.display()))
+                        .coded(Code::FileTooLarge),
+                );
                 return Err(problems);
             }
         }

@@ -1,6 +1,6 @@
 //! JSON with positions: strict RFC 8259 text, no key twice, and typed reading of objects that names every fault.
 
-use crate::problem::{Problem, Problems, Source, nearest};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged as _;
 use std::ops::Range;
@@ -11,16 +11,21 @@ pub fn parse(source: &Source) -> Result<Value<'_>, Problems> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(source.text()) {
         let at = offset(source.text(), error.line(), error.column());
         let message = format!("`{}` is not JSON: {}", source.name(), cause(&error));
-        return Err(Problem::invalid(message).at(source, at..at).into());
+        return Err(Problem::invalid(message).at(source, at..at).coded(Code::JsonSyntax).into());
     }
     let parsed = jsonc_parser::parse_to_ast(source.text(), &Default::default(), &Default::default());
     let value = match parsed.map(|result| result.value) {
         Ok(Some(value)) => value,
-        Ok(None) => return Err(Problem::invalid(format!("`{}` is empty", source.name())).of(source).into()),
+        Ok(None) => {
+            return Err(Problem::invalid(format!("`{}` is empty", source.name()))
+                .of(source)
+                .coded(Code::JsonSyntax)
+                .into());
+        }
         Err(error) => {
             let at = error.range().start;
             let message = format!("`{}` cannot be read: {}", source.name(), error.kind().to_string().to_lowercase());
-            return Err(Problem::invalid(message).at(source, at..at).into());
+            return Err(Problem::invalid(message).at(source, at..at).coded(Code::JsonSyntax).into());
         }
     };
     let mut problems = Problems::new();
@@ -209,7 +214,8 @@ impl<'a, 'p> ObjectReader<'a, 'p> {
                     None => format!("it may have {}", in_backticks(&self.asked)),
                 };
                 let message = format!("{} has an unknown field `{name}`", self.what);
-                self.problems.push(Problem::invalid(message).at(self.source, at).help(help));
+                self.problems
+                    .push(Problem::invalid(message).at(self.source, at).help(help).coded(Code::JsonUnknownField));
             }
         }
     }
@@ -253,7 +259,7 @@ fn refuse_repeated_keys(value: &Value<'_>, source: &Source, problems: &mut Probl
                     let (line, column) = source.position(first);
                     let message = format!("the key `{}` stands twice in one object", name(property));
                     let help = format!("it stands first at line {line}, column {column}; keep one of the two");
-                    problems.push(Problem::invalid(message).at(source, at).help(help));
+                    problems.push(Problem::invalid(message).at(source, at).help(help).coded(Code::JsonDuplicateKey));
                 }
                 refuse_repeated_keys(&property.value, source, problems);
             }

@@ -1,5 +1,9 @@
 //! What is wrong with an input, where, and what to do. Problems are gathered, so that one run reports all of an input.
 
+mod code;
+
+pub use code::{Code, Coded};
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,12 +67,29 @@ pub struct Problem {
     pub span: Option<Range<usize>>,
     /// What to do.
     pub help: Option<String>,
+    code: Option<Code>,
+}
+
+impl Coded for Problem {
+    fn coded(mut self, code: Code) -> Self {
+        self.code.get_or_insert(code);
+        self
+    }
+}
+
+impl Coded for Problems {
+    fn coded(mut self, code: Code) -> Self {
+        for problem in &mut self.kept {
+            problem.code.get_or_insert(code);
+        }
+        self
+    }
 }
 
 impl Problem {
     /// An input that is not right.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self { fault: Fault::Invalid, message: message.into(), source: None, span: None, help: None }
+        Self { fault: Fault::Invalid, message: message.into(), source: None, span: None, help: None, code: None }
     }
 
     /// Something that no signature vouches for.
@@ -79,6 +100,15 @@ impl Problem {
     /// Work that could not be done.
     pub fn failure(message: impl Into<String>) -> Self {
         Self { fault: Fault::Failure, ..Self::invalid(message) }
+    }
+
+    /// What has to be put right; where nobody said, only whose fault it is.
+    pub fn code(&self) -> Code {
+        self.code.unwrap_or(match self.fault {
+            Fault::Invalid => Code::Invalid,
+            Fault::Untrusted => Code::Untrusted,
+            Fault::Failure => Code::Failure,
+        })
     }
 
     /// Adds the whole text it is about.

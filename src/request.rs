@@ -3,7 +3,7 @@
 use crate::facts::{Facts, collect};
 use crate::plan::{IntendedAction, RunPlan};
 use crate::policy::PolicyBundle;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::schema::RunFact;
 use crate::time::Timestamp;
 use cedar_policy::{
@@ -91,7 +91,8 @@ impl<'a> Requests<'a> {
                 problems.push(
                     Problem::invalid(format!("{what} reaches `{uid}`, which is absent from the facts"))
                         .at(&plan.source, span)
-                        .help("add the entity to the facts, or correct its name"),
+                        .help("add the entity to the facts, or correct its name")
+                        .coded(Code::EntityMissing),
                 );
             }
         };
@@ -124,7 +125,8 @@ impl<'a> Requests<'a> {
                         problems.push(
                             Problem::invalid(format!("no facts are recorded for the run: `{uid}` is absent"))
                                 .at(&plan.source, start..start + 1)
-                                .help("record the run's facts as the attribute `facts` of that entity"),
+                                .help("record the run's facts as the attribute `facts` of that entity")
+                                .coded(Code::EntityMissing),
                         );
                     }
                 },

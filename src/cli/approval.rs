@@ -8,7 +8,7 @@ use crate::approval::request::request;
 use crate::digest::Digest;
 use crate::document::{ApprovalRow, ApprovalStatus};
 use crate::files::{self, Output};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::render;
 use crate::request::Stage;
 use crate::signature::{APPROVAL, REJECT};
@@ -100,7 +100,7 @@ impl RequestArguments {
         let ledger = self.authority.ledger.locate(&inputs.config)?;
         let Some(id) = ledger.store().id()? else {
             let problem = Problem::failure("there is no ledger that an approval could name");
-            return Err(problem.help("make one with `cutter ledger init`").into());
+            return Err(problem.help("make one with `cutter ledger init`").coded(Code::LedgerMissing).into());
         };
         let nonce = Digest::of(format!("{}{}{id}", walk.moment.now, inputs.plan.digest).as_bytes()).to_string();
         let nonce = nonce.get(..12).unwrap_or(&nonce);
@@ -110,7 +110,8 @@ impl RequestArguments {
         for document in request.documents.iter().filter(|document| path(&document.gate).exists()) {
             problems.push(
                 Problem::failure(format!("`{}` exists already", path(&document.gate).display()))
-                    .help("name another folder with --output; a document that was signed is not overwritten"),
+                    .help("name another folder with --output; a document that was signed is not overwritten")
+                    .coded(Code::OutputExists),
             );
         }
         if !problems.is_empty() {

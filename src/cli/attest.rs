@@ -17,7 +17,7 @@ use crate::evidence::Capture;
 use crate::evidence::witness::WitnessRecord;
 use crate::files::{self, Output};
 use crate::ledger::{Attested, Ledger};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::render;
 use crate::request::Stage;
 use crate::signature::{ATTESTATION, PlainKey};
@@ -79,7 +79,7 @@ impl Arguments {
             report.previous = head.map(|head| head.sha256.to_string());
             let statement = Statement::of_report(report.clone());
             let text = statement.text()?;
-            refuse_secrets(&secrets, &statement, &text)?;
+            refuse_secrets(&secrets, &statement, &text).coded(Code::SecretFound)?;
             // Whole and signed before it is chained: what cannot be written or signed is not kept for ever.
             let written = self.write(&text, output)?;
             let number = head.map_or(1, |head| head.length.saturating_add(1));
@@ -154,11 +154,14 @@ impl Arguments {
     /// A capture, of the plan's own database, and who vouches for it.
     fn capture(&self, inputs: &Inputs, path: &Path) -> Result<CaptureRecord, Problems> {
         let source = files::read(path)?;
-        let capture = Capture::parse(&source)?;
+        let capture = Capture::parse(&source).coded(Code::EvidenceInvalid)?;
         let observed = &capture.database.system_identifier;
         if let Some(target) = inputs.plan.target.database.as_ref().filter(|target| *target != observed) {
             let message = format!("`{}` observes the database `{observed}`, not the plan's `{target}`", path.display());
-            return Err(Problem::invalid(message).help("capture the database that the plan is aimed at").into());
+            return Err(Problem::invalid(message)
+                .help("capture the database that the plan is aimed at")
+                .coded(Code::EvidenceInvalid)
+                .into());
         }
         let sha256 = Digest::of(source.text().as_bytes()).to_string();
         Ok(CaptureRecord { sha256, vouched: self.vouched(inputs, path, &source)?, capture })
@@ -167,7 +170,7 @@ impl Arguments {
     /// What a witness recorded, and who vouches for it.
     fn witness(&self, inputs: &Inputs, path: &Path) -> Result<WitnessSource, Problems> {
         let source = files::read(path)?;
-        WitnessRecord::parse(&source)?;
+        WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?;
         let sha256 = Digest::of(source.text().as_bytes()).to_string();
         Ok(WitnessSource { sha256, vouched: self.vouched(inputs, path, &source)?, text: source.text().to_owned() })
     }
@@ -177,7 +180,8 @@ impl Arguments {
         let signature = SignatureFile::beside(path)?;
         let Some(bytes) = signature.bytes().filter(|_| self.inputs.trust.is_there()) else { return Ok(None) };
         let text = source.text().as_bytes();
-        let by = judge_evidence(&self.inputs.trust.load()?, text, &signature, &inputs.revocations, inputs.now)?;
+        let by = judge_evidence(&self.inputs.trust.load()?, text, &signature, &inputs.revocations, inputs.now)
+            .coded(Code::EvidenceUntrusted)?;
         Ok(by.map(|by| Vouched {
             signature: String::from_utf8_lossy(bytes).into_owned(),
             signer: by.signer.principal,

@@ -4,7 +4,7 @@ use super::common::BundleArguments;
 use super::format::TableOrJson;
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, common, no_json, signing};
-use crate::problem::Problems;
+use crate::problem::{Code, Coded as _, Problems};
 use crate::render;
 use crate::signature::BUNDLE;
 use crate::trust::{SignatureFile, judge_bundle};
@@ -97,7 +97,8 @@ impl VerifyArguments {
         else {
             return Err(problems);
         };
-        let signer = judge_bundle(&trust, bundle.listing(), &signature, &revocations, common::system_time()?)?;
+        let signer = judge_bundle(&trust, bundle.listing(), &signature, &revocations, common::system_time()?)
+            .coded(Code::BundleUntrusted)?;
         let (digest, key) = (bundle.digest().to_string(), signer.key.to_string());
         Signature::new("bundle", digest, signature.path(), key, Some(signer.principal)).show(self.format)
     }

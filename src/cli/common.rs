@@ -8,11 +8,12 @@ use crate::files;
 use crate::ledger::{DirectoryLedger, Ledger, PostgresLedger};
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::render::{self, Style};
 use crate::signature::Revocations;
 use crate::time::Timestamp;
 use clap::{Args, ValueEnum};
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -100,7 +101,9 @@ impl InputArguments {
         let source = problems.absorb(files::read_plan(&self.plan));
         let (mut facts, mut plan) = (None, None);
         if let Some((bundle, config)) = &bundle {
-            plan = source.and_then(|source| problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref())));
+            plan = source.and_then(|source| {
+                problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref()).coded(Code::PlanInvalid))
+            });
             let raw = match (self.facts, entities, &plan) {
                 (FactsSource::Entities, raw, _) => raw,
                 (FactsSource::Postgres, Some(recorded), Some(plan)) => {
@@ -108,7 +111,7 @@ impl InputArguments {
                 }
                 (FactsSource::Postgres, _, _) => None,
             };
-            facts = raw.and_then(|raw| problems.absorb(Facts::admit(&raw, bundle)));
+            facts = raw.and_then(|raw| problems.absorb(Facts::admit(&raw, bundle).coded(Code::FactsInvalid)));
         } else if let Some(source) = &source {
             // Without a schema the plan can still be told apart from what is no JSON at all.
             problems.absorb(crate::json::parse(source).map(|_| ()));
@@ -150,10 +153,13 @@ impl BundleArguments {
     /// Reads the bundle and, where there is one, the configuration.
     pub fn load(&self) -> Result<(PolicyBundle, Option<Config>), Problems> {
         let mut problems = Problems::new();
-        let sources = problems.absorb(files::read_bundle(&self.policies, self.config_path().as_deref()));
-        let bundle = sources.as_ref().and_then(|sources| problems.absorb(PolicyBundle::parse(sources)));
+        let sources = problems
+            .absorb(files::read_bundle(&self.policies, self.config_path().as_deref()).coded(Code::BundleInvalid));
+        let bundle = sources
+            .as_ref()
+            .and_then(|sources| problems.absorb(PolicyBundle::parse(sources).coded(Code::BundleInvalid)));
         let config = sources.and_then(|sources| sources.config);
-        let config = config.and_then(|source| problems.absorb(Config::parse(&source)));
+        let config = config.and_then(|source| problems.absorb(Config::parse(&source).coded(Code::ConfigInvalid)));
         match bundle {
             Some(bundle) => problems.or((bundle, config)),
             None => Err(problems),
@@ -195,9 +201,11 @@ impl LedgerArguments {
             return Ok(NamedLedger::Directory(DirectoryLedger::new(&self.ledger)));
         }
         let settings = config.ledger.as_ref().ok_or_else(|| {
-            Problem::invalid("the configuration does not say where the shared ledger lies").help(
-                "add `[ledger.database]` with `url_env = \"NAME\"`, the variable that holds its connection string",
-            )
+            Problem::invalid("the configuration does not say where the shared ledger lies")
+                .help(
+                    "add `[ledger.database]` with `url_env = \"NAME\"`, the variable that holds its connection string",
+                )
+                .coded(Code::ConfigInvalid)
         })?;
         let ledger = PostgresLedger::resolve(settings, &|name| std::env::var_os(name))?;
         Ok(NamedLedger::Postgres(Box::new(ledger)))
@@ -211,7 +219,7 @@ impl LoneLedgerArguments {
             return self.ledger.locate(&Config::default());
         }
         let path = self.config.clone().unwrap_or_else(|| PathBuf::from("cutter.toml"));
-        self.ledger.locate(&Config::parse(&files::read(&path)?)?)
+        self.ledger.locate(&Config::parse(&files::read(&path)?).coded(Code::ConfigInvalid)?)
     }
 }
 
@@ -317,10 +325,19 @@ impl OutputArguments {
 /// What the database says, laid over what was recorded.
 fn live(config: Option<&Config>, bundle: &PolicyBundle, run: &str, recorded: RawFacts) -> Result<RawFacts, Problems> {
     let config = config.ok_or_else(|| {
-        Problem::invalid("`--facts postgres` needs a `cutter.toml`").help("it names the connection and the queries")
+        Problem::invalid("`--facts postgres` needs a `cutter.toml`")
+            .help("it names the connection and the queries")
+            .coded(Code::ConfigInvalid)
     })?;
     let access = super::evidence::access(config)?;
     facts::postgres::fetch(&config.facts, &access, bundle.schema(), run, recorded)
+}
+
+/// Whether a command line that cannot be read asks for errors in JSON.
+pub fn wants_json_errors(words: &[OsString]) -> bool {
+    let own = words.split(|word| word == "--").next().unwrap_or_default();
+    own.iter().any(|word| word == "--error-format=json")
+        || own.windows(2).any(|pair| matches!(pair, [option, form] if option == "--error-format" && form == "json"))
 }
 
 /// Reads a time of the command line.

@@ -7,7 +7,7 @@ use super::{Exit, Outcome};
 use crate::decision::{Basis, DecisionRow, Verdict, decide_one};
 use crate::ledger::{Event, Journal};
 use crate::plan::{IntendedAction, Mode, RunPlan};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::request::Stage;
 use crate::runtime::{self, Permission};
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
@@ -106,7 +106,7 @@ impl Arguments {
             user: &RunningUser::of_this_process()?,
             acting: &[&action.principal],
         };
-        judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now)
+        judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
     }
 
     /// The declared command; what was typed after `--` must be the same.

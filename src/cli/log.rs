@@ -2,7 +2,7 @@
 
 use super::common::{LoneLedgerArguments, OutputArguments};
 use super::{Exit, Outcome, no_json};
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use crate::render;
 use clap::{Args, ValueEnum};
 
@@ -37,6 +37,7 @@ impl Arguments {
         let id = ledger.id()?.ok_or_else(|| {
             Problem::failure(format!("there is no ledger at `{}`", ledger.name()))
                 .help("name the ledger of the run with `--ledger`; nothing is recorded before `cutter ledger init`")
+                .coded(Code::LedgerMissing)
         })?;
         let journal = ledger.journal(self.run.as_deref())?;
         let text = match self.format {

@@ -19,7 +19,8 @@ mod trust;
 mod verify;
 mod walk;
 
-use crate::problem::{Fault, Problem, Problems};
+use crate::problem::{Code, Coded as _, Fault, Problem, Problems};
+use crate::render;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -102,8 +103,13 @@ enum Command {
 
 /// Parses the command line, does the work, prints, and says how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && common::wants_json_errors(&words) => {
+            let _ = std::io::stderr().write_all(render::problems::json(&misused(&error).into()).as_bytes());
+            return Exit::Usage;
+        }
         Err(error) => {
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Authorized };
@@ -142,6 +148,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             }
         }
     }
+}
+
+/// A wrong command line as a problem: what is wrong, then what clap says besides.
+fn misused(error: &clap::Error) -> Problem {
+    let text = error.render().to_string();
+    let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let problem = Problem::invalid(one_line(message.trim_start_matches("error: "))).coded(Code::Usage);
+    if rest.is_empty() { problem } else { problem.help(one_line(rest)) }
 }
 
 /// What a command gives: text for standard output, and how it went.

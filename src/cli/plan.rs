@@ -8,7 +8,7 @@ use super::{Exit, Outcome, no_json, signing};
 use crate::files;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
-use crate::problem::Problems;
+use crate::problem::{Code, Coded as _, Problems};
 use crate::render;
 use crate::signature::PLAN;
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
@@ -90,7 +90,8 @@ impl Arguments {
 impl PlanArguments {
     fn load(&self) -> Result<(PolicyBundle, RunPlan), Problems> {
         let (bundle, config) = self.bundle.load()?;
-        let plan = RunPlan::parse(&files::read_plan(&self.plan)?, bundle.schema(), config.as_ref())?;
+        let plan = RunPlan::parse(&files::read_plan(&self.plan)?, bundle.schema(), config.as_ref())
+            .coded(Code::PlanInvalid)?;
         Ok((bundle, plan))
     }
 }
@@ -128,7 +129,10 @@ impl VerifyArguments {
             user: &user,
             acting: &acting,
         };
-        let vouched = Vouched::new(&judge(&trust, &claims, &revocations, common::system_time()?)?, &user);
+        let vouched = Vouched::new(
+            &judge(&trust, &claims, &revocations, common::system_time()?).coded(Code::RunUntrusted)?,
+            &user,
+        );
         let text = match self.format {
             TableOrJson::Table => vouched.text(),
             TableOrJson::Json => render::json::document(&vouched).map_err(no_json)?,

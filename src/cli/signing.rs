@@ -1,7 +1,7 @@
 //! Signatures that commands make: room for them is looked for first, `ssh-keygen` makes them, and they go into new files.
 
 use crate::files;
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use crate::signature::Fingerprint;
 use crate::signature::sign::{Prompts, SSH_KEYGEN, Signed, Signing, sign};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 /// Signs exactly these bytes; nothing is stored.
 pub fn make(key: &Path, namespace: &str, bytes: &[u8]) -> Result<Signed, Problem> {
     let program = Path::new(SSH_KEYGEN);
-    sign(&Signing { program, key, namespace, prompts: Prompts::Person }, bytes)
+    sign(&Signing { program, key, namespace, prompts: Prompts::Person }, bytes).coded(Code::SigningFailed)
 }
 
 /// Signs exactly these bytes into a new file; gives the fingerprint of the key.

@@ -4,7 +4,7 @@ use super::common::BundleArguments;
 use crate::document::BundleTrust;
 use crate::files;
 use crate::policy::PolicyBundle;
-use crate::problem::Problems;
+use crate::problem::{Code, Coded as _, Problems};
 use crate::signature::Revocations;
 use crate::time::Timestamp;
 use crate::trust::{self, SignatureFile, TrustRoot};
@@ -26,7 +26,7 @@ pub struct TrustArguments {
 impl TrustArguments {
     /// Reads the trust root, which must be there.
     pub fn load(&self) -> Result<TrustRoot, Problems> {
-        TrustRoot::read(self.path())
+        TrustRoot::read(self.path()).coded(Code::TrustRootInvalid)
     }
 
     /// Whether there is a trust root, or one was named.
@@ -64,12 +64,15 @@ impl TrustArguments {
         let standing = match beside.symlink_metadata().is_ok() {
             true => {
                 let source = trust::guarded::read(&beside, "the list of revoked keys");
-                source.and_then(|source| Revocations::parse(&source)).map_err(Problems::as_untrusted)?
+                source
+                    .and_then(|source| Revocations::parse(&source))
+                    .map_err(Problems::as_untrusted)
+                    .coded(Code::TrustRootInvalid)?
             }
             false => Revocations::none(),
         };
         match &self.revoked {
-            Some(path) => Ok(standing.joined(Revocations::parse(&files::read(path)?)?)),
+            Some(path) => Ok(standing.joined(Revocations::parse(&files::read(path)?).coded(Code::TrustRootInvalid)?)),
             None => Ok(standing),
         }
     }

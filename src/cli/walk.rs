@@ -7,7 +7,7 @@ use crate::decision::{DecisionRow, DecisionTable, decide, decide_rest};
 use crate::digest::Digest;
 use crate::document::Decisions;
 use crate::files;
-use crate::problem::Problems;
+use crate::problem::{Code, Coded as _, Problems};
 use crate::request::{Moment, Requests, Stage};
 use clap::Args;
 use std::borrow::Cow;
@@ -64,7 +64,7 @@ pub fn walk_after<'a>(
         }
         None => Some(None),
     };
-    let requests = problems.absorb(Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts));
+    let requests = problems.absorb(Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts).coded(Code::PlanUnfit));
     let (Some(found), Some(baseline), Some(requests), true) = (found, baseline, requests, problems.is_empty()) else {
         return Err(problems);
     };

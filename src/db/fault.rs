@@ -1,6 +1,6 @@
 //! What a database can fail with, in fixed texts found by SQLSTATE.
 
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use postgres::error::SqlState;
 use std::fmt;
 
@@ -54,7 +54,7 @@ impl DatabaseError {
 
     /// The failure of `what`.
     pub fn problem(&self, what: &str) -> Problem {
-        Problem::failure(format!("{what}: {self}"))
+        Problem::failure(format!("{what}: {self}")).coded(Code::DatabaseFailed)
     }
 }
 
@@ -83,7 +83,9 @@ pub(super) fn not_connected(error: &postgres::Error, encrypted: bool) -> Problem
         None if encrypted => "check host and port, and that `ca_file` signed the server's certificate for that host",
         None => "check host and port where `[database]` says they are, and that the server runs",
     };
-    Problem::failure(format!("the database cannot be opened: {reason}{shown}")).help(help)
+    Problem::failure(format!("the database cannot be opened: {reason}{shown}"))
+        .help(help)
+        .coded(Code::DatabaseUnreachable)
 }
 
 fn phrase(state: &SqlState) -> &'static str {

@@ -1,7 +1,7 @@
 //! Where a result may be written: a standard stream, or a regular file that nobody else chose. It writes no file.
 
 use super::cause;
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use rustix::fs::{self, Access, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -149,6 +149,7 @@ impl Walk {
                 Path::new(name).display()
             );
             return Err(Problem::failure(message)
+                .coded(Code::OutputRefused)
                 .help(format!("if it is meant, name what it points to, `{}`", target.display())));
         }
         self.links += 1;
@@ -190,6 +191,7 @@ impl Drop for Made {
 pub(super) fn failed(path: &Path, error: impl Into<std::io::Error>) -> Problem {
     let error = error.into();
     let problem = Problem::failure(format!("`{}` cannot be written: {}", path.display(), cause(&error)));
+    let problem = problem.coded(Code::OutputUnwritable);
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => problem.help("name a file in a folder where you may write"),
         std::io::ErrorKind::StorageFull => problem.help("make room, or name a file elsewhere"),
@@ -200,6 +202,7 @@ pub(super) fn failed(path: &Path, error: impl Into<std::io::Error>) -> Problem {
 fn refused(path: &Path, why: &str) -> Problem {
     Problem::failure(format!("`{}` is not written: it {why}", path.display()))
         .help("name a regular file, or `-` for standard output")
+        .coded(Code::OutputRefused)
 }
 
 fn of_kind(kind: FileType) -> &'static str {

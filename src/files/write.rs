@@ -1,7 +1,7 @@
 //! Writing results: each file is there whole or not at all, and so are those that belong together.
 
 use super::target::{Made, Parents, Place, Target, failed};
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
@@ -55,9 +55,10 @@ pub fn check_free(path: &Path) -> Result<(), Problem> {
 
 /// Refuses, before any work, a folder that files could not be written into.
 pub fn check_folder(path: &Path) -> Result<(), Problem> {
-    check(&path.join("file")).map_err(|problem| Problem {
-        message: problem.message.replace(&path.join("file").display().to_string(), &path.display().to_string()),
-        ..problem
+    let inside = path.join("file");
+    check(&inside).map_err(|mut problem| {
+        problem.message = problem.message.replace(&inside.display().to_string(), &path.display().to_string());
+        problem
     })
 }
 
@@ -231,6 +232,7 @@ pub fn stream(stream: &mut dyn Write, bytes: &[u8]) -> Result<(), Problem> {
 pub(super) fn exists(path: &Path) -> Problem {
     Problem::failure(format!("`{}` exists already", path.display()))
         .help("it is never written over; name another file, or move it away")
+        .coded(Code::OutputExists)
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);

@@ -6,7 +6,7 @@
 use super::Ledger;
 use super::record::LedgerId;
 use crate::digest::Digest;
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use serde_json::Value;
 
 /// The end of a chain: what is published.
@@ -58,7 +58,9 @@ impl Chain {
     /// Reads the chain of a ledger, and its id; no ledger is an error.
     pub fn of(ledger: &dyn Ledger) -> Result<(LedgerId, Self), Problem> {
         let id = ledger.id()?.ok_or_else(|| {
-            Problem::failure(format!("there is no ledger at `{}`", ledger.name())).help("name it with `--ledger`")
+            Problem::failure(format!("there is no ledger at `{}`", ledger.name()))
+                .help("name it with `--ledger`")
+                .coded(Code::LedgerMissing)
         })?;
         let chain = Self::read(&id, &ledger.attestations()?);
         Ok((id, chain))

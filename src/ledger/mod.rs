@@ -14,7 +14,7 @@ pub use postgres::{LedgerSettings, PostgresLedger};
 pub use record::{ApprovalUsed, Event, JournalEntry, JournalRecord, LedgerId, RunStart, Use};
 
 use crate::digest::Digest;
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use crate::time::Timestamp;
 
 /// A store of uses, runs and the journal.
@@ -130,10 +130,12 @@ fn key(one: &Use) -> (Digest, &str) {
 fn missing(name: &str) -> Problem {
     Problem::failure(format!("there is no ledger at `{name}`"))
         .help(format!("`cutter ledger init --ledger {name}` makes one, whose id every approval names"))
+        .coded(Code::LedgerMissing)
 }
 
 /// What `init` finds where there is a ledger.
 fn already_made(name: &str, id: &LedgerId) -> Problem {
     Problem::failure(format!("there is a ledger at `{name}` already, with id `{id}`"))
         .help("it keeps its id; approvals name it, and a new one would make them void")
+        .coded(Code::LedgerExists)
 }

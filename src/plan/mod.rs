@@ -7,7 +7,7 @@ mod row;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
-use crate::problem::{Problem, Problems, Source, nearest};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
 use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jsonc_parser::ast::Value;
 use serde::Serialize;
@@ -129,6 +129,7 @@ impl RunPlan {
         let names = || self.actions.iter().map(|action| action.id.as_str());
         self.action(id).map(|(_, action)| action).ok_or_else(|| {
             let problem = Problem::invalid(format!("the plan has no action `{id}`")).of(&self.source);
+            let problem = problem.coded(Code::PlanUnknownRow);
             match nearest(id, names()) {
                 Some(meant) => problem.help(format!("did you mean `{meant}`?")),
                 None => problem.help(format!("it has {}", json::in_backticks(&names().take(20).collect::<Vec<_>>()))),

@@ -62,7 +62,7 @@ pub fn plain(problems: &Problems) -> String {
     text
 }
 
-/// `{"version": 1, "count", "errors": [{message, file, line, column, help}]}`; `count` tells of those not kept, too.
+/// `{"version": 1, "count", "errors": [{code, message, file, line, column, help}]}`; `count` tells of those not kept, too.
 pub fn json(problems: &Problems) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
@@ -72,12 +72,14 @@ pub fn json(problems: &Problems) -> String {
     }
     #[derive(Serialize)]
     struct Error<'a> {
+        code: &'static str,
         message: &'a str,
         #[serde(flatten)]
         place: Option<Place>,
         help: Option<&'a str>,
     }
     let errors = problems.iter().map(|problem| Error {
+        code: problem.code().name(),
         message: &problem.message,
         place: Place::of(problem),
         help: problem.help.as_deref(),

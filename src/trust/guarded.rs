@@ -4,20 +4,20 @@
 //! may write there. Root itself may write anywhere; for root the rule keeps everybody else out.
 
 use crate::files;
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 /// Reads a text file, which messages call `what`, if nobody but root can change it.
 pub fn read(path: &Path, what: &str) -> Result<Source, Problems> {
-    check(path, what)?;
+    check(path, what).coded(Code::TrustRootUnsafe)?;
     files::read(path)
 }
 
 /// Reads the bytes of a file, which messages call `what`, if nobody but root can change it.
 pub fn read_bytes(path: &Path, what: &str) -> Result<Vec<u8>, Problems> {
-    check(path, what)?;
+    check(path, what).coded(Code::TrustRootUnsafe)?;
     Ok(files::read_bytes(path)?)
 }
 

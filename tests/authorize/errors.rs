@@ -347,6 +347,13 @@ fn every_spoilt_input_gets_its_exit_code_and_a_message_that_says_where_and_what_
         let world = World::shipped();
         (case.spoil)(&world);
         let ran = world.cutter(&format!("authorize {PLAN}"));
+        let coded = world.cutter(&format!("authorize {PLAN} --error-format json"));
+        let document: serde_json::Value = coded.stderr.parse().unwrap();
+        let codes: Vec<&str> =
+            document["errors"].as_array().unwrap().iter().map(|error| error["code"].as_str().unwrap()).collect();
+        if codes.iter().any(|code| ["invalid", "untrusted", "failure"].contains(code)) {
+            failures.push(format!("{}: a problem without a code of its own: {codes:?}\n{}", case.says, ran.stderr));
+        }
         let missing: Vec<&&str> = case.stderr.iter().filter(|part| !ran.stderr.contains(**part)).collect();
         let leaks =
             ["panicked", "Err(", "ParseError", "serde", "RUST_BACKTRACE"].iter().any(|word| ran.stderr.contains(word));
@@ -397,6 +404,36 @@ fn a_wrong_command_line_is_64_and_help_is_0() {
     {
         assert_eq!(world.cutter(arguments).exit, exit, "{arguments}");
     }
+}
+
+#[test]
+fn errors_in_json_carry_a_code_and_a_wrong_command_line_is_such_a_document_too() {
+    let world = World::shipped();
+    for (arguments, exit, code) in [
+        ("authorize nothing.json", 1, "file-missing"),
+        ("authorize plans/o9-first-production-run.json --policies nothing", 1, "folder-unreadable"),
+        ("authorize plans/o9-first-production-run.json --output policies", 1, "output-refused"),
+        ("explain plans/o9-first-production-run.json nothing", 3, "plan-unknown-row"),
+        ("log", 1, "ledger-missing"),
+        ("evidence grants", 1, "database-settings"),
+        ("bundle verify --trust /nothing", 8, "trust-root-unsafe"),
+        ("authorize x --format sarif", 64, "usage"),
+        ("authorise", 64, "usage"),
+        ("authorize", 64, "usage"),
+    ] {
+        let ran = world.cutter(&format!("{arguments} --error-format json"));
+        let document: serde_json::Value = ran.stderr.parse().unwrap_or_else(|_| panic!("{arguments}: {}", ran.stderr));
+        assert_eq!(
+            (ran.exit, document["errors"][0]["code"].as_str()),
+            (exit, Some(code)),
+            "{arguments}: {}",
+            ran.stderr
+        );
+    }
+    let ran = world.cutter("authorize x --format sarif --error-format=json");
+    let said: serde_json::Value = ran.stderr.parse().unwrap();
+    let message = said["errors"][0]["message"].as_str().unwrap();
+    assert!(message.ends_with("[possible values: table, json, markdown, ndjson]"), "{message}");
 }
 
 #[test]

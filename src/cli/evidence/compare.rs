@@ -7,7 +7,7 @@ use crate::cli::trust::TrustArguments;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::witness::{WitnessRecord, testify};
 use crate::evidence::{self, Capture, Comparison, Limits, RowStatus, Vouchers};
-use crate::problem::Problems;
+use crate::problem::{Code, Coded as _, Problems};
 use crate::render;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -40,12 +40,16 @@ impl Arguments {
         let config = problems.absorb(configuration(&self.config));
         let mut read = |path: &Path| {
             let read = signed::read(path, &self.trust, now);
-            problems.absorb(read.and_then(|(source, voucher)| Ok((Capture::parse(&source)?, voucher))))
+            problems.absorb(
+                read.and_then(|(source, voucher)| Ok((Capture::parse(&source).coded(Code::EvidenceInvalid)?, voucher))),
+            )
         };
         let (baseline, last) = (read(&self.baseline), read(&self.last));
         let witness = self.witness.as_deref().map(|path| {
             let read = signed::read(path, &self.trust, now);
-            problems.absorb(read.and_then(|(source, voucher)| Ok((WitnessRecord::parse(&source)?, voucher))))
+            problems.absorb(read.and_then(|(source, voucher)| {
+                Ok((WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?, voucher))
+            }))
         });
         let (Some((config, digest)), Some((baseline, first)), Some((last, second)), None | Some(Some(_))) =
             (config, baseline, last, &witness)
@@ -54,7 +58,8 @@ impl Arguments {
         };
         let (witness, third) = witness.flatten().unzip();
         let limits = Limits { now, config: digest.to_string() };
-        let mut comparison = evidence::compare(&baseline, &last, &config.evidence, &limits)?;
+        let mut comparison =
+            evidence::compare(&baseline, &last, &config.evidence, &limits).coded(Code::EvidenceInvalid)?;
         testify(&mut comparison, (&baseline, &last), witness.as_ref(), &config.evidence)?;
         comparison.signed = Vouchers { baseline: first, last: second, witness: third.flatten() };
         let text = match self.format {

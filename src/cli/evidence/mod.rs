@@ -15,7 +15,7 @@ use crate::db::Access;
 use crate::digest::Digest;
 use crate::evidence::EvidenceSettings;
 use crate::files;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use clap::{Args, Subcommand};
 use std::path::Path;
 
@@ -60,10 +60,11 @@ impl Arguments {
 fn configuration(path: &Path) -> Result<(Config, Digest), Problems> {
     let source = files::read(path)?;
     let digest = Digest::of(source.text().as_bytes());
-    let config = Config::parse(&source)?;
+    let config = Config::parse(&source).coded(Code::ConfigInvalid)?;
     if config.evidence == EvidenceSettings::default() {
         return Err(Problem::invalid(format!("`{}` does not say what to observe", path.display()))
             .help("add `[evidence.relations.\"schema.name\"]` and what else is to be watched")
+            .coded(Code::ConfigInvalid)
             .into());
     }
     Ok((config, digest))
@@ -74,6 +75,7 @@ pub fn access(config: &Config) -> Result<Access, Problem> {
     let settings = config.database.as_ref().ok_or_else(|| {
         Problem::invalid("`cutter.toml` has no `[database]`")
             .help("add it with `url_env = \"NAME\"`: the environment variable that holds the connection string")
+            .coded(Code::ConfigInvalid)
     })?;
-    Access::resolve(settings, &|name| std::env::var_os(name))
+    Access::resolve(settings, &|name| std::env::var_os(name)).coded(Code::DatabaseSettings)
 }

@@ -6,7 +6,7 @@ use crate::cli::signing;
 use crate::cli::trust::TrustArguments;
 use crate::evidence::Voucher;
 use crate::files::{self, Output};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::signature::EVIDENCE;
 use crate::time::Timestamp;
 use crate::trust::{SignatureFile, judge_evidence};
@@ -75,7 +75,8 @@ pub fn read(path: &Path, trust: &TrustArguments, now: Timestamp) -> Result<(Sour
     if signature.bytes().is_none() {
         return Ok((source, None));
     }
-    let signer = judge_evidence(&trust.load()?, source.text().as_bytes(), &signature, &trust.revocations()?, now)?;
+    let signer = judge_evidence(&trust.load()?, source.text().as_bytes(), &signature, &trust.revocations()?, now)
+        .coded(Code::EvidenceUntrusted)?;
     let voucher = signer.map(|by| Voucher {
         name: by.signer.principal,
         key: by.signer.key.to_string(),

@@ -5,6 +5,7 @@ use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::targets::{TargetStatus, audit};
 use crate::files::{self, Output};
+use crate::problem::{Code, Coded as _};
 use crate::render;
 use crate::request::{Moment, Requests, Stage};
 use clap::Args;
@@ -33,7 +34,7 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         self.package.as_deref().map_or(Ok(()), files::check_folder)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
-        let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts)?;
+        let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts).coded(Code::PlanUnfit)?;
         let audit = audit(&inputs.config.targets, &requests, &Moment::closed(inputs.now, Stage::Plan))?;
         let json = render::json::document(&audit).map_err(no_json)?;
         if let Some(folder) = &self.package {

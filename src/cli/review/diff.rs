@@ -3,7 +3,7 @@
 use super::Format;
 use super::proof::{ProofArguments, part};
 use crate::policy::PolicyBundle;
-use crate::problem::Problems;
+use crate::problem::{Code, Coded as _, Problems};
 use crate::review::subject::Subject;
 use crate::review::{Review, diff};
 use crate::{files, git};
@@ -46,8 +46,8 @@ impl DiffArguments {
         let folder = Path::new(name);
         let sources = match folder.is_dir() {
             true => files::read_bundle(folder, None)?,
-            false => git::read_bundle_at(name, &self.policies)?,
+            false => git::read_bundle_at(name, &self.policies).coded(Code::RevisionUnreadable)?,
         };
-        Ok(Subject::new(PolicyBundle::parse(&sources)?, Vec::new())?)
+        Ok(Subject::new(PolicyBundle::parse(&sources).coded(Code::BundleInvalid)?, Vec::new())?)
     }
 }

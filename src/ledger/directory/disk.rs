@@ -3,7 +3,7 @@
 use crate::files::cause;
 use crate::ledger::journal;
 use crate::ledger::record::VERSION;
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -33,11 +33,13 @@ pub fn folder_exists(path: &Path) -> Result<bool, Problem> {
     };
     if !metadata.is_dir() {
         return Err(Problem::failure(format!("`{name}` is not a folder of its own"))
-            .help("a ledger is a real folder; a link could be pointed elsewhere"));
+            .help("a ledger is a real folder; a link could be pointed elsewhere")
+            .coded(Code::LedgerUnusable));
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(Problem::failure(format!("others may write to `{name}`"))
-            .help(format!("whoever can remove a record can use an approval twice; run `chmod 700 {name}`")));
+            .help(format!("whoever can remove a record can use an approval twice; run `chmod 700 {name}`"))
+            .coded(Code::LedgerUnusable));
     }
     Ok(true)
 }
@@ -70,7 +72,9 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Option<File>, Problem>
         |file: &File| file.metadata().is_ok_and(|opened| (opened.dev(), opened.ino()) == (found.dev(), found.ino()));
     match file {
         Some(file) if same(&file) => Ok(Some(file)),
-        _ => Err(Problem::failure(format!("`{}` is not a regular file", path.display())).help(RESTORE)),
+        _ => Err(Problem::failure(format!("`{}` is not a regular file", path.display()))
+            .help(RESTORE)
+            .coded(Code::LedgerDamaged)),
     }
 }
 
@@ -86,7 +90,8 @@ pub fn lock(file: &File, path: &Path, shared: bool) -> Result<(), Problem> {
             Err(TryLockError::WouldBlock) => {
                 let seconds = LONGEST_WAIT.as_secs();
                 return Err(Problem::failure(format!("`{}` has been locked for {seconds} seconds", path.display()))
-                    .help("another run of cutter holds it; end that one if it hangs"));
+                    .help("another run of cutter holds it; end that one if it hangs")
+                    .coded(Code::LedgerUnusable));
             }
             Err(TryLockError::Error(error)) => return Err(failed(path, "cannot be locked", &error)),
         }
@@ -155,7 +160,9 @@ fn create(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<Creation> {
 
 /// A record that is not what was written.
 pub fn spoilt(path: &Path, what: &str) -> Problem {
-    Problem::failure(format!("`{}` is not a record of this ledger: {what}", path.display())).help(RESTORE)
+    Problem::failure(format!("`{}` is not a record of this ledger: {what}", path.display()))
+        .help(RESTORE)
+        .coded(Code::LedgerDamaged)
 }
 
 /// What the system refused.
@@ -167,7 +174,7 @@ pub fn failed(path: &Path, what: &str, error: &io::Error) -> Problem {
         ErrorKind::Unsupported => "the ledger needs a file system with hard links and locks",
         _ => "nothing that needs the ledger runs before this is mended",
     };
-    Problem::failure(format!("`{}` {what}: {}", path.display(), cause(error))).help(help)
+    Problem::failure(format!("`{}` {what}: {}", path.display(), cause(error))).help(help).coded(Code::LedgerUnusable)
 }
 
 /// A record as it is kept.

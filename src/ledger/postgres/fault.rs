@@ -1,7 +1,7 @@
 //! Why a ledger in a database cannot be used, told in the words of the ledger.
 
 use crate::db::DatabaseError;
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 
 /// Why a ledger in a database cannot be used.
 pub enum Fault {
@@ -29,7 +29,8 @@ impl Fault {
                 error.problem(what).help(help)
             }
             Self::Spoilt(part) => Problem::failure(format!("{what}: {part} is not as cutter writes it"))
-                .help("what it recorded counts as used; restore the table from a copy"),
+                .help("what it recorded counts as used; restore the table from a copy")
+                .coded(Code::LedgerDamaged),
             Self::Refused(problem) => problem,
         }
     }
