@@ -14,19 +14,12 @@ mod support;
 
 use cutter::db::{Access, DatabaseSettings};
 use cutter::digest::Digest;
-use cutter::evidence::{self, EvidenceSettings, Level, Observer, Task};
+use cutter::evidence::{self, EvidenceSettings, Level, Task};
+use cutter::progress::Silent;
 use cutter::time::Timestamp;
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 use support::postgres::{Options, Server};
-
-struct Silent;
-
-impl Observer for Silent {
-    fn begin(&self, _: &str, _: u64) {}
-    fn advance(&self, _: u64) {}
-    fn end(&self) {}
-}
 
 fn main() {
     let number =

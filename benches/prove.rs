@@ -7,6 +7,7 @@
 use cedar_policy::{PolicySet, Schema};
 use cutter::files;
 use cutter::policy::PolicyBundle;
+use cutter::progress::Silent;
 use cutter::review::invariant;
 use cutter::review::prove::asking::{Answers, Asker};
 use cutter::review::prove::bench::Bench;
@@ -37,7 +38,7 @@ fn main() -> Result<(), Failure> {
     for _ in 0..3 {
         let start = Instant::now();
         let options = ProveOptions { solver: solver(), jobs: two, cache: None };
-        let part = prove(&subject, &options).map_err(|problem| problem.message)?;
+        let part = prove(&subject, &options, &Silent).map_err(|problem| problem.message)?;
         let time = start.elapsed();
         best = best.min(time);
         writeln!(out, "one process, two solvers  {:8.2} s  {}", time.as_secs_f64(), part.summary)?;

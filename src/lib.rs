@@ -1,7 +1,7 @@
 //! `cutter` decides by Cedar policies what an automated run may do to a production database, and proves what it did.
 //!
 //! The rooms, lowest first; imports go down only:
-//! bytes, time, text and problems ([`digest`], [`time`], [`text`], [`problem`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
+//! bytes, time, text and problems ([`digest`], [`time`], [`text`], [`problem`], [`progress`], [`json`], [`signature`]); nouns ([`schema`], [`policy`], [`config`],
 //! [`plan`], [`facts`]); the judgment ([`request`], [`decision`]); what follows from it ([`document`], [`explain`]); the review
 //! of policies ([`review`]); files and revisions ([`files`], [`git`]), databases ([`db`]), what is observed ([`evidence`]), what
 //! was used and done ([`ledger`], [`runtime`]), who is trusted ([`trust`]), what is stated of it all ([`attestation`]); faces
@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod plan;
 pub mod policy;
 pub mod problem;
+pub mod progress;
 pub mod render;
 pub mod request;
 pub mod review;

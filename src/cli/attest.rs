@@ -1,6 +1,7 @@
 //! `cutter attest`: the after-run report, from decisions, two captures and the journal. It decides nothing and undoes nothing.
 
 use super::common::{InputArguments, Inputs, OutputArguments};
+use super::progress::Progress;
 use super::walk::{AuthorityArguments, walk_after};
 use super::{Exit, Outcome, signing};
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
@@ -18,6 +19,7 @@ use crate::evidence::witness::WitnessRecord;
 use crate::files::{self, Output};
 use crate::ledger::{Attested, Ledger};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::progress::Phase;
 use crate::render;
 use crate::request::Stage;
 use crate::signature::{ATTESTATION, PlainKey};
@@ -72,7 +74,13 @@ impl Arguments {
         let located = self.authority.ledger.locate(&inputs.config)?;
         let ledger = located.store();
         let (secrets, scan) = self.secrets(&inputs)?;
-        let mut report = certain(self.parts(&inputs, ledger, scan)?, &inputs)?;
+        let progress = Progress::default();
+        let phase = Phase::new(&progress, "decide and compare", 0);
+        let parts = self.parts(&inputs, ledger, scan)?;
+        drop(phase);
+        let phase = Phase::new(&progress, "decide again", 0);
+        let mut report = certain(parts, &inputs)?;
+        drop(phase);
         let chained = self.attest.is_some() && report.grounds.journal.ledger.is_some();
         let (statement, text) = loop {
             let head = if chained { ledger.attestation_head()? } else { None };

@@ -1,10 +1,12 @@
 //! `cutter authorize`: decisions for every intended action of a plan. It only looks.
 
 use super::common::{ClockArguments, InputArguments, OutputArguments};
+use super::progress::Progress;
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;
 use crate::decision::Verdict;
+use crate::progress::Phase;
 use crate::request::Stage;
 use crate::{files, render};
 use clap::{Args, ValueEnum};
@@ -44,8 +46,11 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         self.attest.as_deref().map_or(Ok(()), files::check)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
+        let progress = Progress::default();
+        let phase = Phase::new(&progress, "authorize", 0);
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let statement = Statement::of_decisions(walk.document(&inputs)?);
+        drop(phase);
         if let Some(path) = &self.attest {
             files::write(path, &statement.text()?)?;
         }

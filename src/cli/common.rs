@@ -267,7 +267,12 @@ enum ErrorFormat {
 impl OutputArguments {
     /// How standard output wants it.
     pub fn style(&self) -> Style {
-        self.style_for(self.output.as_deref().is_none_or(files::is_stdout) && std::io::stdout().is_terminal())
+        self.style_for(self.is_terminal())
+    }
+
+    /// Whether the result goes to a terminal, and not into a file or to another program.
+    pub fn is_terminal(&self) -> bool {
+        self.output.as_deref().is_none_or(files::is_stdout) && std::io::stdout().is_terminal()
     }
 
     /// The text of problems, as standard error wants it.

@@ -12,6 +12,7 @@ mod format;
 mod ledger;
 mod log;
 mod plan;
+mod progress;
 mod review;
 mod schema;
 mod signing;
@@ -133,7 +134,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Log(arguments) => arguments.run(output),
         Command::Bundle(arguments) => arguments.run(),
         Command::Plan(arguments) => arguments.run(),
-        Command::Verify(arguments) => arguments.run(),
+        Command::Verify(arguments) => arguments.run(output),
         Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     });

@@ -9,19 +9,10 @@ use super::{
 use crate::db::{Access, DatabaseError, Session};
 use crate::digest::Digest;
 use crate::problem::{Problem, Problems};
+use crate::progress::{Observer, Phase};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-
-/// What is told while long work goes on; it decides nothing.
-pub trait Observer: Sync {
-    /// Long work begins; its steps are unknown where `steps` is 0.
-    fn begin(&self, what: &str, steps: u64);
-    /// Some steps are done.
-    fn advance(&self, steps: u64);
-    /// The work has ended.
-    fn end(&self);
-}
 
 /// What a capture is made from.
 pub struct Task<'a> {
@@ -37,7 +28,7 @@ pub struct Task<'a> {
     pub strict: bool,
     /// The clock.
     pub now: &'a dyn Fn() -> Result<Timestamp, Problem>,
-    /// Who is told of long work.
+    /// Who is shown the progress.
     pub observer: &'a dyn Observer,
 }
 
@@ -61,10 +52,9 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
     let lag = Duration::from_secs(u64::from(task.settings.counter_lag_seconds));
     if let Some(opening) = opening {
         let during = counters::read(&mut session, &[], &[]).map_err(failed)?;
-        task.observer.begin("waiting for counters", 0);
-        let settled = counters::settle(&mut session, since, lag, 0);
-        task.observer.end();
-        let settled = settled.map_err(failed)?;
+        let phase = Phase::new(task.observer, "waiting for counters", 0);
+        let settled = counters::settle(&mut session, since, lag, 0).map_err(failed)?;
+        drop(phase);
         let closing = counters::read(&mut session, &relations, &functions).map_err(failed)?;
         record.closing_snapshot = closing.snapshot.clone();
         let held = during.running.intersection(&closing.running).cloned().collect();
@@ -102,6 +92,7 @@ fn observe(
     let mut snapshot = session.begin()?;
     let record = database::identify(&mut snapshot)?;
     let mut observations = Vec::new();
+    let phase = Phase::new(task.observer, "settings and catalogs", 0);
     if task.level >= Level::Quiet {
         let reset_at = opening.map(|opening| opening.reset_at.as_str());
         observations.extend(database::observe(settings, &record, reset_at, &mut snapshot)?);
@@ -118,6 +109,7 @@ fn observe(
             observations.push(catalog::function(name, &mut snapshot)?);
         }
     }
+    drop(phase);
     let exported = snapshot.export()?;
     // A server that has no connection left for helpers is read by this one alone.
     let mut sessions: Vec<Session> = Vec::new();
@@ -160,6 +152,7 @@ fn observe_host(task: &Task<'_>, record: &super::DatabaseRecord, observations: &
         return;
     }
     let settings = task.settings;
+    let _phase = Phase::new(task.observer, "files and services", 0);
     observations.extend(settings.trees.iter().map(|(name, tree)| tree::observe(name, tree)));
     observations.extend(settings.services.iter().map(|(name, service)| service::observe(name, service, record)));
     observations.extend(settings.host.iter().map(|(name, host)| host::observe(name, host)));

@@ -16,7 +16,7 @@ pub mod targets;
 mod tree;
 pub mod witness;
 
-pub use capture::{Observer, Task, capture};
+pub use capture::{Task, capture};
 pub use compare::{Limits, compare};
 pub use comparison::{Comparison, LevelReached, Quiet, Row, RowStatus, Voucher, Vouchers};
 pub use settings::{EvidenceSettings, Level, RelationSettings, Toleration};
@@ -160,6 +160,14 @@ pub struct Unknown {
     /// The server's SQLSTATE, where it was the server that refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
+}
+
+impl Unknown {
+    /// What could not be read and why, with the SQLSTATE: `content: permission denied (SQLSTATE 42501)`.
+    pub fn words(&self) -> String {
+        let state = self.sqlstate.as_ref().map_or(String::new(), |state| format!(" (SQLSTATE {state})"));
+        format!("{}: {}{state}", self.value, self.reason)
+    }
 }
 
 impl Observation {

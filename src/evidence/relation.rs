@@ -2,9 +2,10 @@
 
 mod ordered;
 
+use super::Observation;
 use super::settings::{Level, RelationSettings};
-use super::{Observation, Observer};
 use crate::db::{DatabaseError, Session, Snapshot, identifier, literal};
+use crate::progress::Observer;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;

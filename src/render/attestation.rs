@@ -1,20 +1,27 @@
 //! The faces of a report, each drawn from its statement alone; no face drops a row.
 
+use super::lines::{self, Tone};
 use super::markdown::escape;
 use super::{Style, colored, grid, printable, short};
 use crate::attestation::Statement;
 use crate::attestation::report::{
-    DisclosureKind, DoneOutcome, DoneRow, ForbiddenStatus, ObservedRow, ObservedStatus, Report,
+    DisclosureKind, DoneOutcome, DoneRow, ForbiddenStatus, ObservedRow, ObservedStatus, Report, ReportVerdict,
 };
 use crate::document::RowDecision;
 use comfy_table::{Cell, Color};
 use std::fmt::Write as _;
 
-/// A report for terminals.
+/// A report for terminals, the verdict first.
 pub fn table(statement: &Statement<Report>, style: Style) -> String {
     let report = &statement.predicate;
-    let mut text = String::new();
-    for line in head(report) {
+    let plan = &report.decisions.plan;
+    let tone = match report.verdict {
+        ReportVerdict::Authorized => Tone::Good,
+        ReportVerdict::Blocked | ReportVerdict::ReadyForSovereignApproval => Tone::Open,
+        ReportVerdict::Denied | ReportVerdict::Indeterminate | ReportVerdict::Contradicted => Tone::Bad,
+    };
+    let mut text = lines::head("attest", report.verdict.name(), tone, &format!("{} ({})", plan.name, plan.mode), style);
+    for line in said(report) {
         let _ = writeln!(text, "{line}");
     }
     let mut observed = grid(style, &["observation", "baseline", "final", "status"]);
@@ -46,7 +53,7 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
         ]);
     }
     let _ = writeln!(text, "{observed}\n{forbidden}\n{done}");
-    for line in foot(report) {
+    for line in grounds(report) {
         let _ = writeln!(text, "{line}");
     }
     text
@@ -150,10 +157,10 @@ fn word(text: &str) -> String {
     printable(text).replace(' ', "_")
 }
 
-fn head(report: &Report) -> Vec<String> {
+/// What it rests on.
+fn grounds(report: &Report) -> Vec<String> {
     let decisions = &report.decisions;
     let mut lines = vec![
-        format!("plan      {} ({})", printable(&decisions.plan.name), decisions.plan.mode),
         format!("sha256    {}", decisions.plan.sha256),
         format!("run       {}", printable(&decisions.plan.run)),
         format!("time      {}", report.time),
@@ -254,12 +261,11 @@ fn with(rows: &[ObservedRow], status: ObservedStatus) -> Vec<&str> {
     rows.iter().filter(|row| row.status == status).map(|row| row.id.as_str()).collect()
 }
 
-/// The lines below the tables.
-fn foot(report: &Report) -> Vec<String> {
+/// What a reader must know beside the verdict.
+fn said(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> =
         report.contradictions.iter().map(|found| format!("CONTRADICTED  {}", printable(&found.text))).collect();
     lines.extend(report.disclosures.iter().map(|found| format!("{:<13} {}", kind(found.kind), printable(&found.text))));
-    lines.push(format!("verdict       {}", report.verdict.name()));
     lines
 }
 

@@ -1,34 +1,43 @@
-//! The faces of captures and comparisons; every observation is a row.
+//! Captures and comparisons for people: the result first, then everything that is not fine; reports have every row.
 
+use super::entries::{Entry, entries};
+use super::lines::{Cell, Fit, Lines, Tone, head};
 use super::markdown::escape;
-use super::{Style, colored, grid, printable};
-use crate::evidence::{Capture, Comparison, Level, Observation, Row, RowStatus, Status};
-use comfy_table::{Cell, Color};
+use super::{Style, printable};
+use crate::evidence::{Capture, Comparison, Level, Observation, Row, RowStatus, Status, Unknown};
 use std::fmt::Write as _;
 
-/// A capture for terminals.
-pub fn capture(capture: &Capture, style: Style) -> String {
-    let mut table = grid(style, &["observation", "status", "value"]);
-    for observation in &capture.observations {
-        let (status, color) = match observation.status {
-            Status::Observed => ("observed", Color::Green),
-            Status::Unknown => ("UNKNOWN", Color::Yellow),
-        };
-        table.add_row([
-            Cell::new(printable(&observation.id)),
-            colored(status, color, style),
-            Cell::new(printable(&seen(observation))),
-        ]);
+/// A capture for terminals: how much of it is known, what is not, and where it was made.
+pub fn capture(capture: &Capture, all: bool, style: Style) -> String {
+    let (unknown, observed): (Vec<&Observation>, Vec<&Observation>) =
+        capture.observations.iter().partition(|observation| observation.status == Status::Unknown);
+    let (result, tone) = if unknown.is_empty() { ("OBSERVED", Tone::Good) } else { ("UNKNOWN", Tone::Open) };
+    let rest = format!("{}, {}", reached(capture.level.requested, capture.level.reached), span(capture));
+    let mut text = head("capture", result, tone, &rest, style);
+    let mut shown: Vec<Entry> = Vec::new();
+    for observation in &unknown {
+        let said = observation.unknown.iter().map(Unknown::words);
+        shown.push(Entry::new("UNKNOWN", Tone::Open, &observation.id, said));
     }
-    let mut text = head(capture);
-    let _ = writeln!(text, "{table}");
-    text
+    if all {
+        let fine = observed.iter();
+        shown.extend(fine.map(|seen| Entry::new("observed", Tone::Good, &seen.id, [seen.summary()])));
+    }
+    text.push_str(&entries(&shown, style));
+    text.push_str(&rest_of(observed.len(), "observed", all));
+    let database = &capture.database;
+    let mut foot = foot();
+    let role = format!("{} {} as {}", database.name, database.system_identifier, database.role);
+    named(&mut foot, "database", &role);
+    named(&mut foot, "snapshot", &database.snapshot);
+    named(&mut foot, "config", &digest(&capture.config_sha256));
+    text + &foot.text(style)
 }
 
 /// A capture for reports.
 pub fn capture_markdown(capture: &Capture) -> String {
     let mut text = String::from("# Evidence\n\n```\n");
-    text.push_str(&head(capture));
+    text.push_str(&header(capture));
     text.push_str("```\n\n| Observation | Status | Value |\n|---|---|---|\n");
     for observation in &capture.observations {
         let status = if observation.status == Status::Observed { "observed" } else { "UNKNOWN" };
@@ -37,39 +46,49 @@ pub fn capture_markdown(capture: &Capture) -> String {
     text
 }
 
-/// A comparison for terminals.
-pub fn comparison(comparison: &Comparison, style: Style) -> String {
-    let mut table = grid(style, &["observation", "baseline", "final", "status", "because"]);
-    for row in &comparison.rows {
-        let color = match row.status {
-            RowStatus::Unchanged | RowStatus::Tolerated => Color::Green,
-            RowStatus::Unknown => Color::Yellow,
-            RowStatus::Changed => Color::Red,
-        };
-        table.add_row([
-            Cell::new(printable(&row.id)),
-            Cell::new(printable(&row.baseline)),
-            Cell::new(printable(&row.last)),
-            colored(row.status.name(), color, style),
-            Cell::new(printable(&row.because.join("; "))),
-        ]);
+/// A comparison for terminals: the result, every row that is not as it was, and what that rests on.
+pub fn comparison(comparison: &Comparison, all: bool, style: Style) -> String {
+    let level = reached(comparison.level.requested, comparison.level.reached);
+    let rest = format!("{level}, {}", window_of(&comparison.baseline_at, &comparison.final_at));
+    let mut text = head("compare", comparison.status.name(), tone(comparison.status), &rest, style);
+    let mut shown: Vec<Entry> = Vec::new();
+    for status in [RowStatus::Changed, RowStatus::Unknown, RowStatus::Tolerated, RowStatus::Unchanged] {
+        let wanted = |row: &&Row| row.status == status && (all || status != RowStatus::Unchanged);
+        for row in comparison.rows.iter().filter(wanted) {
+            let mut said: Vec<String> = row.because.iter().map(|reason| digests(reason)).collect();
+            if said.is_empty() {
+                said.push(row.last.clone());
+            }
+            shown.push(Entry::new(status.name(), tone(status), &row.id, said));
+        }
     }
-    format!("{}{table}\n{}", window(comparison), verdict(comparison))
+    text.push_str(&entries(&shown, style));
+    let unchanged = comparison.rows.iter().filter(|row| row.status == RowStatus::Unchanged).count();
+    text.push_str(&rest_of(unchanged, "unchanged", all));
+    let mut foot = foot();
+    named(&mut foot, "quiet", &quiet(comparison));
+    named(&mut foot, "database", &comparison.database);
+    for (what, voucher) in vouchers(comparison) {
+        named(&mut foot, what, &voucher);
+    }
+    if comparison.signed.is_empty() {
+        named(&mut foot, "signed", "by nobody: the captures are self-reported");
+    }
+    text + &foot.text(style)
 }
 
 /// A comparison for reports.
 pub fn comparison_markdown(comparison: &Comparison) -> String {
-    let mut text = format!("# Comparison\n\n```\n{}```\n\n", window(comparison));
+    let mut text = format!("# Comparison\n\n```\n{}{}```\n\n", verdict(comparison), window(comparison));
     text.push_str("| Observation | Baseline | Final | Status | Because |\n|---|---|---|---|---|\n");
     for Row { id, baseline, last, status, because } in &comparison.rows {
         let cells = [id, baseline, last, status.name(), &because.join("; ")].map(escape);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
-    let _ = writeln!(text, "\n```\n{}```", verdict(comparison));
     text
 }
 
-fn head(capture: &Capture) -> String {
+fn header(capture: &Capture) -> String {
     let database = &capture.database;
     let mut text = format!(
         "database  {} {} as {}\ntime      {} to {}\nconfig    sha256 {}\nsnapshot  {}\nlevel     {} requested, {} reached\n",
@@ -90,28 +109,40 @@ fn head(capture: &Capture) -> String {
 }
 
 fn window(comparison: &Comparison) -> String {
-    let quiet = match comparison.quiet.proven {
+    let mut text = format!(
+        "database  {}\nwindow    {} to {}\nquiet     {}\nlevel     {} requested, {} reached\n",
+        printable(&comparison.database),
+        comparison.baseline_at,
+        comparison.final_at,
+        quiet(comparison),
+        comparison.level.requested.name(),
+        level(comparison.level.reached),
+    );
+    for (what, voucher) in vouchers(comparison) {
+        let _ = writeln!(text, "{what:<9} {}", printable(&voucher));
+    }
+    text
+}
+
+fn quiet(comparison: &Comparison) -> String {
+    match comparison.quiet.proven {
         true => "proven: no writing transaction completed in the whole cluster".to_owned(),
         false => {
             format!("not proven: the snapshot moved from {} to {}", comparison.quiet.baseline, comparison.quiet.last)
         }
-    };
-    let mut text = format!(
-        "database  {}\nwindow    {} to {}\nquiet     {quiet}\nlevel     {} requested, {} reached\n",
-        printable(&comparison.database),
-        comparison.baseline_at,
-        comparison.final_at,
-        comparison.level.requested.name(),
-        level(comparison.level.reached),
-    );
-    let signed = &comparison.signed;
-    for (what, voucher) in [("baseline", &signed.baseline), ("final", &signed.last), ("witness", &signed.witness)] {
-        if let Some(voucher) = voucher {
-            let who = voucher.entity.as_deref().unwrap_or("whom the trust root does not name");
-            let _ = writeln!(text, "{what:<9} signed by {}, {}", printable(&voucher.name), printable(who));
-        }
     }
-    text
+}
+
+/// Who vouches for what, by the trust root.
+fn vouchers(comparison: &Comparison) -> Vec<(&'static str, String)> {
+    let signed = &comparison.signed;
+    let all = [("baseline", &signed.baseline), ("final", &signed.last), ("witness", &signed.witness)];
+    let said = all.into_iter().filter_map(|(what, voucher)| Some((what, voucher.as_ref()?)));
+    said.map(|(what, voucher)| {
+        let who = voucher.entity.as_deref().unwrap_or("whom the trust root does not name");
+        (what, format!("signed by {}, {who}", voucher.name))
+    })
+    .collect()
 }
 
 fn verdict(comparison: &Comparison) -> String {
@@ -133,13 +164,65 @@ fn level(level: Option<Level>) -> &'static str {
 
 /// What was seen, and what was not.
 fn seen(observation: &Observation) -> String {
-    let mut parts = vec![observation.summary()];
-    for unknown in observation.unknown.iter().take(3) {
-        let state = unknown.sqlstate.as_ref().map_or(String::new(), |state| format!(" (SQLSTATE {state})"));
-        parts.push(format!("{}: {}{state}", unknown.value, unknown.reason));
+    let unknown = observation.unknown.iter().map(Unknown::words);
+    std::iter::once(observation.summary()).chain(unknown).collect::<Vec<_>>().join("; ")
+}
+
+/// What a result rests on: a name, and what it is.
+fn foot() -> Lines {
+    Lines::new([Fit::Whole, Fit::Whole, Fit::Words])
+}
+
+/// How many rows are fine, and the flag that shows them.
+fn rest_of(count: usize, what: &str, all: bool) -> String {
+    let flag = if all || count == 0 { "" } else { " (--all)" };
+    format!("  {count} {what}{flag}\n")
+}
+
+fn named(foot: &mut Lines, name: &str, what: &str) {
+    foot.row([Cell::new(""), Cell::new(name), Cell::new(what)]);
+}
+
+fn tone(status: RowStatus) -> Tone {
+    match status {
+        RowStatus::Unchanged | RowStatus::Tolerated => Tone::Good,
+        RowStatus::Unknown => Tone::Open,
+        RowStatus::Changed => Tone::Bad,
     }
-    if observation.unknown.len() > 3 {
-        parts.push(format!("and {} more", observation.unknown.len() - 3));
+}
+
+/// The level that was reached, and the one that was asked for where that is another.
+fn reached(requested: Level, reached: Option<Level>) -> String {
+    match reached {
+        Some(reached) if reached == requested => format!("level {}", reached.name()),
+        other => format!("level {} ({} requested)", level(other), requested.name()),
     }
-    parts.join("; ")
+}
+
+fn span(capture: &Capture) -> String {
+    window_of(&capture.started_at, &capture.finished_at)
+}
+
+/// A time between two others of the record; the day once, and no part of a second.
+fn window_of(from: &str, to: &str) -> String {
+    let parts = |time: &'_ str| -> Option<(String, String)> {
+        let (day, rest) = time.strip_suffix('Z')?.split_once('T')?;
+        Some((day.to_owned(), rest.get(..8)?.to_owned()))
+    };
+    match (parts(from), parts(to)) {
+        (Some((day, start)), Some((other, end))) if day == other => format!("{day} {start} to {end}Z"),
+        (Some((day, start)), Some((other, end))) => format!("{day} {start}Z to {other} {end}Z"),
+        _ => format!("{from} to {to}"),
+    }
+}
+
+/// Text in which no digest is longer than a reader compares.
+fn digests(text: &str) -> String {
+    text.split(' ').map(digest).collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of a digest; other words as they are.
+fn digest(word: &str) -> String {
+    let is_digest = word.len() >= 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_digest { word.chars().take(12).collect() } else { word.to_owned() }
 }

@@ -1,40 +1,40 @@
 //! The faces of the audit of grants; every difference, conflict and statement is shown.
 
+use super::entries::{Entry, entries};
+use super::lines::{Tone, head};
 use super::markdown::escape;
-use super::{Style, colored, grid, printable};
+use super::{Style, printable};
 use crate::evidence::grants::{Conflict, DifferenceKind, GrantAudit, GrantStatus};
-use comfy_table::{Cell, Color};
 use std::fmt::Write as _;
 
-/// An audit for terminals.
+/// An audit for terminals: the result, every difference and conflict, and the package that closes what it can.
 pub fn audit(audit: &GrantAudit, style: Style) -> String {
-    let mut text = String::new();
-    if !audit.differences.is_empty() {
-        let mut table = grid(style, &["role", "right", "is", "closed by the package"]);
-        for found in &audit.differences {
-            table.add_row([
-                Cell::new(printable(&found.role)),
-                Cell::new(printable(&found.right)),
-                colored(name(found.kind), Color::Red, style),
-                Cell::new(if found.closed { "yes" } else { "no" }),
-            ]);
-        }
-        let _ = writeln!(text, "{table}");
+    let (result, tone) = match audit.status {
+        GrantStatus::Matches => ("MATCHES", Tone::Good),
+        GrantStatus::Differs => ("DIFFERS", Tone::Bad),
+        GrantStatus::Unknown => ("UNKNOWN", Tone::Open),
+    };
+    let rest = match &audit.unknown {
+        Some(unknown) => unknown.clone(),
+        None => counts(audit).join(", "),
+    };
+    let mut text = head("grants", result, tone, &rest, style);
+    let mut shown: Vec<Entry> = Vec::new();
+    for found in &audit.differences {
+        let left = if found.closed { "" } else { " (not closed by the package)" };
+        shown.push(Entry::new(name(found.kind), Tone::Bad, &found.role, [format!("{}{left}", found.right)]));
     }
-    if !audit.conflicts.is_empty() {
-        let mut table = grid(style, &["conflict", "role", "because it holds", "accepted"]);
-        for conflict in &audit.conflicts {
-            let color = if conflict.accepted.is_some() { Color::Green } else { Color::Red };
-            table.add_row([
-                Cell::new(printable(&format!("{}: {}", conflict.name, conflict.why))),
-                colored(&printable(&conflict.role), color, style),
-                Cell::new(printable(&held(conflict))),
-                Cell::new(printable(conflict.accepted.as_deref().unwrap_or("no"))),
-            ]);
-        }
-        let _ = writeln!(text, "{table}");
+    for conflict in &audit.conflicts {
+        let (word, tone, ruling) = match &conflict.accepted {
+            Some(ruling) => ("accepted", Tone::Good, format!("accepted: {ruling}")),
+            None => ("CONFLICT", Tone::Bad, String::new()),
+        };
+        let why = format!("{}: {}", conflict.name, conflict.why);
+        shown.push(Entry::new(word, tone, &conflict.role, [why, format!("holds {}", held(conflict)), ruling]));
     }
-    text + &verdict(audit) + &packages(audit)
+    text.push_str(&entries(&shown, style));
+    text.push_str(&format!("  database {}\n", printable(&audit.database)));
+    text + &packages(audit)
 }
 
 /// An audit for reports.
@@ -97,17 +97,26 @@ fn verdict(audit: &GrantAudit) -> String {
         GrantStatus::Differs => "DIFFERS",
         GrantStatus::Unknown => "UNKNOWN",
     };
-    let open = audit.conflicts.iter().filter(|conflict| conflict.accepted.is_none()).count();
     let mut text = format!("database     {}\nresult       {status}\n", printable(&audit.database));
     if let Some(unknown) = &audit.unknown {
         let _ = writeln!(text, "unknown      {}", printable(unknown));
         return text;
     }
-    let closed = audit.differences.iter().filter(|found| found.closed).count();
-    let _ = writeln!(text, "differences  {}, {closed} of them closed by the package", audit.differences.len());
-    let _ = writeln!(text, "conflicts    {}, {open} of them not accepted", audit.conflicts.len());
-    let _ = writeln!(text, "package      {} statements", audit.package.len());
+    for count in counts(audit) {
+        let _ = writeln!(text, "             {count}");
+    }
     text
+}
+
+/// How much was found, and how long the package is.
+fn counts(audit: &GrantAudit) -> Vec<String> {
+    let closed = audit.differences.iter().filter(|found| found.closed).count();
+    let open = audit.conflicts.iter().filter(|conflict| conflict.accepted.is_none()).count();
+    vec![
+        format!("{} differences ({closed} closed by the package)", audit.differences.len()),
+        format!("{} conflicts ({open} not accepted)", audit.conflicts.len()),
+        format!("a package of {} statements", audit.package.len()),
+    ]
 }
 
 fn held(conflict: &Conflict) -> String {

@@ -17,6 +17,8 @@ pub enum Tone {
     Open,
     /// What waits or matters least: dim.
     Dim,
+    /// What stands above others: bold.
+    Bold,
 }
 
 /// One cell; its text is made printable here.
@@ -143,6 +145,15 @@ impl Lines {
     }
 }
 
+/// What a command comes to, in one line: its name, the result in its tone, and what belongs to it.
+pub fn head(command: &str, result: &str, tone: Tone, rest: &str, style: Style) -> String {
+    let last = if rest.is_empty() { vec![] } else { vec![Cell::new(rest)] };
+    let fits = if rest.is_empty() { vec![Fit::Whole, Fit::Words] } else { vec![Fit::Whole, Fit::Whole, Fit::Words] };
+    let mut lines = Lines::new(fits);
+    lines.row([Cell::new(command), Cell::toned(result, tone)].into_iter().chain(last));
+    lines.text(style)
+}
+
 /// Text in a tone, where colour is wanted.
 pub fn paint(text: &str, tone: Tone, style: Style) -> String {
     let code = match tone {
@@ -151,6 +162,7 @@ pub fn paint(text: &str, tone: Tone, style: Style) -> String {
         Tone::Bad => "1;31",
         Tone::Open => "33",
         Tone::Dim => "2",
+        Tone::Bold => "1",
     };
     match style.color && !code.is_empty() && !text.is_empty() {
         true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
@@ -180,8 +192,8 @@ pub fn middle(text: &str, width: usize) -> String {
     front.into_iter().chain(['…']).chain(back.into_iter().rev()).collect()
 }
 
-/// Lines of whole words; a word that is wider than a line has one of its own.
-fn fold(text: &str, width: usize) -> Vec<String> {
+/// Lines of whole words; a word that is wider than a line has one of its own, and is cut in the middle.
+pub fn fold(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut().filter(|line| line.width() + 1 + word.width() <= width) {
@@ -189,7 +201,7 @@ fn fold(text: &str, width: usize) -> Vec<String> {
                 line.push(' ');
                 line.push_str(word);
             }
-            None => lines.push(word.to_owned()),
+            None => lines.push(middle(word, width)),
         }
     }
     lines

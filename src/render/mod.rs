@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod attestation;
+pub mod entries;
 pub mod evidence;
 pub mod explanation;
 pub mod grants;

@@ -1,31 +1,48 @@
 //! The faces of the audit of targets: every criterion of every candidate, and what a target must bring.
 
+use super::entries::{Entry, entries};
+use super::lines::{Cell, Fit, Lines, Tone, head};
 use super::markdown::escape;
-use super::{Style, colored, grid, printable};
+use super::{Style, printable};
 use crate::evidence::targets::{Criterion, TargetAudit, TargetStatus};
-use comfy_table::{Cell, Color};
 use std::fmt::Write as _;
 
-/// An audit for terminals.
+/// An audit for terminals: whether there is a target, then what each candidate lacks, then what it meets.
 pub fn audit(audit: &TargetAudit, style: Style) -> String {
-    let mut table = grid(style, &["candidate", "criterion", "is", "because"]);
+    let count = |status| audit.candidates.iter().filter(|candidate| candidate.status == status).count();
+    let (result, color) = match audit.status {
+        TargetStatus::Met => ("MET", Tone::Good),
+        other => (other.name(), tone(other)),
+    };
+    let rest = format!(
+        "{}: of {} candidates {} meet every criterion, {} unknown, {} lack something",
+        audit.gap,
+        audit.candidates.len(),
+        count(TargetStatus::Met),
+        count(TargetStatus::Unknown),
+        count(TargetStatus::Lacking)
+    );
+    let mut text = head("targets", result, color, &rest, style);
+    let mut shown: Vec<Entry> = Vec::new();
     for candidate in &audit.candidates {
-        for (index, criterion) in candidate.criteria.iter().enumerate() {
-            let color = match criterion.status {
-                TargetStatus::Met => Color::Green,
-                TargetStatus::Unknown => Color::Yellow,
-                TargetStatus::Lacking => Color::Red,
-            };
-            let entity = if index == 0 { candidate.entity.as_str() } else { "" };
-            table.add_row([
-                Cell::new(printable(entity)),
-                Cell::new(printable(&format!("{}: {}", criterion.name, criterion.what))),
-                colored(criterion.status.name(), color, style),
-                Cell::new(printable(&reasons(criterion))),
-            ]);
+        let mut criteria: Vec<&Criterion> = candidate.criteria.iter().collect();
+        criteria.sort_by_key(|criterion| match criterion.status {
+            TargetStatus::Lacking => 0,
+            TargetStatus::Unknown => 1,
+            TargetStatus::Met => 2,
+        });
+        for criterion in criteria {
+            let said = [format!("{}: {}", criterion.name, criterion.what), reasons(criterion)];
+            shown.push(Entry::new(criterion.status.name(), tone(criterion.status), &candidate.entity, said));
         }
     }
-    format!("{table}\n{}", verdict(audit))
+    text.push_str(&entries(&shown, style));
+    let mut foot = Lines::new([Fit::Whole, Fit::Whole, Fit::Words]);
+    for (name, what) in [("time", &audit.time), ("facts", &audit.facts_sha256), ("policies", &audit.policies_sha256)] {
+        let what: String = what.to_string().chars().take(SHOWN).collect();
+        foot.row([Cell::new(""), Cell::toned(name, Tone::Dim), Cell::toned(what, Tone::Dim)]);
+    }
+    text + &foot.text(style)
 }
 
 /// The intake package, for people.
@@ -68,3 +85,14 @@ fn reasons(criterion: &Criterion) -> String {
     let because = criterion.because.join(", ");
     if criterion.advice.is_empty() { because } else { format!("{because}: {}", criterion.advice.join("; ")) }
 }
+
+fn tone(status: TargetStatus) -> Tone {
+    match status {
+        TargetStatus::Met => Tone::Good,
+        TargetStatus::Unknown => Tone::Open,
+        TargetStatus::Lacking => Tone::Bad,
+    }
+}
+
+/// How much of a digest is shown, and of a time.
+const SHOWN: usize = 20;

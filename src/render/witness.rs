@@ -1,53 +1,59 @@
-//! The face of a witness's record; everything that was seen is shown.
+//! The record of a witness for people; everything that was seen is shown.
 
-use super::{Style, colored, grid, printable};
+use super::Style;
+use super::entries::{Entry, entries};
+use super::lines::{Cell, Fit, Lines, Tone, head};
+use crate::evidence::RowStatus;
 use crate::evidence::witness::WitnessRecord;
-use comfy_table::{Cell, Color};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-/// A record for terminals: what watched, and what each part saw in all.
+/// A record for terminals: what was seen and what was not, then what watched.
 pub fn record(record: &WitnessRecord, style: Style) -> String {
     let opened = &record.opened;
-    let mut parts = grid(style, &["part", "watched", "cannot see"]);
-    for part in &opened.parts {
-        let (watched, color) = match &part.off {
-            None => ("yes".to_owned(), Color::Green),
-            Some(reason) => (format!("no: {reason}"), Color::Yellow),
-        };
-        let watched = colored(&printable(&watched), color, style);
-        parts.add_row([Cell::new(&part.name), watched, Cell::new(printable(&part.blind_to))]);
-    }
     let mut totals: BTreeMap<(&str, &str), BTreeMap<&str, i64>> = BTreeMap::new();
     for seen in &record.seen {
         let counts = totals.entry((&seen.id, &seen.part)).or_default();
         seen.what.iter().for_each(|(what, count)| *counts.entry(what).or_default() += count);
     }
-    let mut text = format!(
-        "database  {} {} as {}\nwatched   {} to {}\n{parts}\n",
-        opened.system_identifier,
-        printable(&opened.database),
-        printable(&opened.role),
-        opened.at,
-        record.last_at,
-    );
-    if !totals.is_empty() {
-        let mut seen = grid(style, &["observation", "seen by", "what"]);
-        for ((id, part), counts) in totals {
+    let (result, tone) = match record.status() {
+        RowStatus::Changed => ("SEEN", Tone::Bad),
+        RowStatus::Unknown => ("UNKNOWN", Tone::Open),
+        RowStatus::Unchanged | RowStatus::Tolerated => ("NOTHING SEEN", Tone::Good),
+    };
+    let text = head("witness", result, tone, &format!("{} to {}", opened.at, record.last_at), style);
+    let seen: Vec<Entry> = totals
+        .into_iter()
+        .map(|((id, part), counts)| {
             let what = counts.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
-            seen.add_row([Cell::new(printable(id)), Cell::new(part), colored(&printable(&what), Color::Red, style)]);
-        }
-        let _ = writeln!(text, "{seen}");
+            Entry::new("SEEN", Tone::Bad, id, [format!("{what} (by {part})")])
+        })
+        .collect();
+    let mut foot = Lines::new([Fit::Whole, Fit::Whole, Fit::Words]);
+    let mut named = |name: &str, tone: Tone, what: String| {
+        foot.row([Cell::new(""), Cell::toned(name, tone), Cell::new(what)]);
+    };
+    for gap in record.gaps() {
+        named("UNKNOWN", Tone::Open, gap);
     }
     for (relation, kind) in opened.relations.iter().filter(|(_, kind)| *kind != "logged") {
-        let _ = writeln!(text, "unlogged  {}: {}", printable(relation), printable(kind));
+        named("unlogged", Tone::Open, format!("{relation}: {kind}"));
     }
-    for gap in record.gaps() {
-        let _ = writeln!(text, "UNKNOWN   {}", printable(&gap));
+    for part in &opened.parts {
+        match &part.off {
+            None => named("watched", Tone::Good, format!("{}; it cannot see {}", part.name, part.blind_to)),
+            Some(reason) => {
+                named("off", Tone::Open, format!("{}: {reason}; it would not see {}", part.name, part.blind_to))
+            }
+        }
     }
-    let _ = match &record.closed {
-        Some(closed) => writeln!(text, "ended     by {}", printable(&closed.reason)),
-        None => writeln!(text, "ended     not in order"),
-    };
-    text
+    named("database", Tone::Plain, format!("{} {} as {}", opened.database, opened.system_identifier, opened.role));
+    named(
+        "ended",
+        Tone::Plain,
+        match &record.closed {
+            Some(closed) => format!("by {}", closed.reason),
+            None => "abnormally".to_owned(),
+        },
+    );
+    text + &entries(&seen, style) + &foot.text(style)
 }

@@ -122,6 +122,19 @@ impl Counterexample {
         }])
     }
 
+    /// The same without namespaces, and with the name of the action alone.
+    pub fn short_request_line(&self) -> String {
+        let part = |key: &str| {
+            let uid = self.request.get(key).and_then(Value::as_str).unwrap_or_default();
+            let (name, id) = uid.split_once("::\"").unwrap_or((uid, ""));
+            match (name.rsplit("::").next().unwrap_or(name), id.trim_end_matches('"')) {
+                ("Action", action) => action.to_owned(),
+                (name, id) => format!("{name}::\"{id}\""),
+            }
+        };
+        format!("{} {} {}", part("principal"), part("action"), part("resource"))
+    }
+
     /// Principal, action and resource on one line.
     pub fn request_line(&self) -> String {
         let part = |key: &str| self.request.get(key).and_then(Value::as_str).unwrap_or_default();

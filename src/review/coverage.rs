@@ -11,12 +11,13 @@ use super::subject::Subject;
 use super::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
+use crate::progress::{Observer, Phase};
 use cedar_policy::{Effect, RequestEnv};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// Drops each policy in turn. The invariants must hold of the whole bundle, else nothing follows from a refutation.
-pub fn coverage(subject: &Subject, options: &ProveOptions) -> Result<Part, Problem> {
+pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Part, Problem> {
     let version = solver::tried(&options.solver)?;
     let cache = Cache::open(options.cache.as_deref(), "coverage", subject, &version);
     let names: Vec<String> = subject.bundle.policies().iter().map(|policy| policy.id().to_owned()).collect();
@@ -26,7 +27,8 @@ pub fn coverage(subject: &Subject, options: &ProveOptions) -> Result<Part, Probl
     let answers = Answers::new(cache.known());
     let covered: Mutex<BTreeSet<usize>> = Mutex::default();
     let undecided: Mutex<BTreeMap<usize, String>> = Mutex::default();
-    each_request_type(subject, &answers, options, |at, bench, asker| {
+    let phase = Phase::new(observer, "coverage", subject.request_types.len());
+    each_request_type(subject, &answers, options, &phase, |at, bench, asker| {
         let Some(request_type) = subject.request_types.get(at) else { return };
         for policy in subject.matching(request_type) {
             if locked(&covered).contains(&policy) {
@@ -39,6 +41,7 @@ pub fn coverage(subject: &Subject, options: &ProveOptions) -> Result<Part, Probl
             }
         }
     })?;
+    drop(phase);
     let (covered, undecided) = (locked(&covered).clone(), locked(&undecided).clone());
     let mut part = Part { name: "coverage", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
     for (at, name) in names.into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! `review diff`: what a new bundle allows that the old one denies, and the other way round, per request type.
 
 use super::counterexample::Case;
+use super::headline::{DIFF, counted};
 use super::lint::reading::visit_mut;
 use super::prove::asking::{Answers, Asker};
 use super::prove::claim::Refuter;
@@ -11,22 +12,30 @@ use super::subject::{Subject, groups, request_type_name};
 use super::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::BundlePolicy;
 use crate::problem::Problem;
+use crate::progress::{Observer, Phase};
 use cedar_policy::{Entities, EntityUid, Policy, PolicySet, Request, RequestEnv};
 use cedar_policy_symcc::{CompiledPolicySet, CompiledSchema, implies_asserts};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// Compares two bundles; both are read in the new schema, each with the groups of its own.
-pub fn diff(old: &Subject, new: &Subject, options: &ProveOptions, allow_widening: bool) -> Result<Part, Problem> {
+pub fn diff(
+    old: &Subject,
+    new: &Subject,
+    options: &ProveOptions,
+    allow_widening: bool,
+    observer: &dyn Observer,
+) -> Result<Part, Problem> {
     solver::tried(&options.solver)?;
     let answers = Answers::default();
     let mut asker = Asker::new(&answers, &options.solver)?;
     let schema = CompiledSchema::new(new.bundle.schema().schema())
         .map_err(|error| Problem::invalid(format!("the schema cannot be compiled: {error}")))?;
-    let mut part = Part { name: "diff", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
-    let mut effects: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut part = Part { name: DIFF, summary: String::new(), checks: Vec::new(), findings: Vec::new() };
+    let mut unchanged = 0;
     let changed = changed(old, new);
+    let phase = Phase::new(observer, DIFF, new.request_types.len());
     for request_type in &new.request_types {
+        phase.advance();
         let name = request_type_name(request_type);
         if !old.request_types.contains(request_type) {
             part.findings.push(appeared(new, &name, request_type, "only the new bundle has this request type"));
@@ -35,7 +44,7 @@ pub fn diff(old: &Subject, new: &Subject, options: &ProveOptions, allow_widening
         let sides = [old, new].map(|side| specialised(side, request_type));
         let [before, after] = &sides;
         if before == after {
-            *effects.entry("unchanged").or_default() += 1;
+            unchanged += 1;
             continue;
         }
         let mut answer = |from: &[Policy], to: &[Policy]| compare(from, to, request_type, &schema, &mut asker);
@@ -47,13 +56,7 @@ pub fn diff(old: &Subject, new: &Subject, options: &ProveOptions, allow_widening
                 continue;
             }
         };
-        let effect = match (&widened, &narrowed) {
-            (None, None) => "unchanged",
-            (Some(_), None) => "widened",
-            (None, Some(_)) => "narrowed",
-            (Some(_), Some(_)) => "both",
-        };
-        *effects.entry(effect).or_default() += 1;
+        unchanged += usize::from(widened.is_none() && narrowed.is_none());
         let concerned: Vec<&Change<'_>> =
             changed.iter().filter(|change| change.concerns(old, new, request_type)).collect();
         let harmful =
@@ -94,8 +97,9 @@ pub fn diff(old: &Subject, new: &Subject, options: &ProveOptions, allow_widening
         let name = request_type_name(request_type);
         part.findings.push(appeared(old, &name, request_type, "only the old bundle has this request type"));
     }
-    let counts: Vec<String> = effects.iter().map(|(effect, count)| format!("{count} {effect}")).collect();
-    part.summary = format!("request types: {}; policies changed: {}", counts.join(", "), changed.len());
+    // What opens is read first.
+    part.findings.sort_by_key(|finding| finding.rule.number);
+    part.summary = format!("{} unchanged; {} changed", counted(unchanged, "request type"), policies(changed.len()));
     Ok(part)
 }
 
@@ -199,6 +203,10 @@ fn changed<'a>(old: &'a Subject, new: &'a Subject) -> Vec<Change<'a>> {
     let gone = old.bundle.policies().iter().filter(|policy| new.bundle.policy(policy.id()).is_none());
     changes.extend(gone.map(|before| Change { before: Some(before), after: None }));
     changes
+}
+
+fn policies(count: usize) -> String {
+    if count == 1 { "1 policy".to_owned() } else { format!("{count} policies") }
 }
 
 fn text(policy: &BundlePolicy) -> &str {

@@ -1,4 +1,4 @@
-//! `review matrix`: who may do what to what, in which mode and under which gates, small enough to be read in a diff.
+//! `review matrix`: who may do what to what, in which mode and under which gates.
 //!
 //! Preconditions are set aside: they are about facts, and the table is about policies.
 
@@ -8,38 +8,119 @@ use crate::facts::Facts;
 use crate::policy::BundlePolicy;
 use crate::policy::annotations::Tier;
 use crate::problem::{Problem, Problems};
+use crate::progress::{Observer, Phase};
 use crate::review::sample::{Contexts, Variant};
 use cedar_policy::{
     Authorizer, Context, Decision, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, Request,
     RequestEnv,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
-/// The table as text; the same inputs give the same bytes.
-pub fn matrix(subject: &Subject, facts: &Facts) -> Result<String, Problems> {
+/// Who may do what: one column for each principal, or for all those who are alike.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Matrix {
+    /// Sorted by type and name.
+    pub columns: Vec<Column>,
+    /// `live` and `dry_run`, each with its rows.
+    pub modes: Vec<(&'static str, Vec<Row>)>,
+}
+
+/// Principals of one type and the same groups, who may do the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// The name of the only one, or of the first with a star.
+    pub label: String,
+    /// Their type, without its namespace.
+    pub kind: String,
+    /// Their groups, sorted.
+    pub groups: Vec<String>,
+    /// The names of all of them, sorted.
+    pub names: Vec<String>,
+}
+
+/// What may be done: an action, with the parameters that matter, and a type of resource.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The action, its parameters and the type of resource.
+    pub what: String,
+    /// The resources, where those of the type are not all treated alike.
+    pub of: Vec<String>,
+    /// For each column: who may.
+    pub cells: Vec<Cell>,
+}
+
+/// Whether the principals of a column may do what the row says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Cell {
+    /// There is no such request.
+    NoRequest,
+    /// Denied.
+    Denied,
+    /// Allowed.
+    Allowed,
+    /// Allowed once these gates are open.
+    Needs(BTreeSet<String>),
+    /// A policy errs.
+    Error,
+}
+
+impl Row {
+    /// Whether nobody may.
+    pub fn is_for_nobody(&self) -> bool {
+        self.cells.iter().all(|cell| matches!(cell, Cell::NoRequest | Cell::Denied))
+    }
+}
+
+/// The table; the same inputs give the same one.
+pub fn matrix(subject: &Subject, facts: &Facts, observer: &dyn Observer) -> Result<Matrix, Problems> {
     let contexts = Contexts::new(subject.bundle.schema())?;
     let principals = principals(subject, facts);
-    let mut text = String::from(HEAD);
-    for (at, (principal, lanes)) in principals.iter().enumerate() {
-        let _ = writeln!(text, "#   {}  {principal}: {}", letter(at), lanes.join(", "));
-    }
-    for mode in ["live", "dry_run"] {
+    let actions = subject.actions();
+    let phase = Phase::new(observer, "matrix", actions.len() * MODES.len());
+    let mut modes = Vec::new();
+    for mode in MODES {
         let mut rows = Vec::new();
-        for action in subject.actions() {
+        for action in &actions {
             for variant in contexts.variants(action) {
                 rows.extend(self::rows(subject, facts, &contexts, &principals, action, &variant, mode)?);
             }
+            phase.advance();
         }
-        write(&mut text, mode, principals.len(), rows);
+        modes.push((mode, rows));
     }
-    Ok(text)
+    Ok(Matrix { columns: merge(&principals, &mut modes), modes })
 }
 
-/// One line: what, and a cell for each principal.
-struct Row {
-    what: String,
-    cells: Vec<String>,
+/// Puts those who are of one type, in the same groups, and may do the same into one column.
+fn merge(principals: &[(EntityUid, Vec<String>)], modes: &mut [(&'static str, Vec<Row>)]) -> Vec<Column> {
+    let names: Vec<&str> = principals.iter().map(|(uid, _)| uid.id().as_ref()).collect();
+    let mut columns: Vec<(usize, Column)> = Vec::new();
+    for (at, (uid, groups)) in principals.iter().enumerate() {
+        let name = uid.id().escaped().to_string();
+        let kind = uid.type_name().basename().to_owned();
+        let is_alike = |of: &(usize, Column)| {
+            let mut rows = modes.iter().flat_map(|(_, rows)| rows);
+            of.1.kind == kind && of.1.groups == *groups && rows.all(|row| row.cells.get(of.0) == row.cells.get(at))
+        };
+        if let Some(at) = columns.iter().position(is_alike) {
+            columns.get_mut(at).into_iter().for_each(|(_, column)| column.names.push(name.clone()));
+            continue;
+        }
+        // A name that two types have is told apart by the type.
+        let id: &str = uid.id().as_ref();
+        let is_only = names.iter().filter(|other| **other == id).count() == 1;
+        let label = if is_only { name.clone() } else { format!("{kind}::{name}") };
+        columns.push((at, Column { label, kind, groups: groups.clone(), names: vec![name] }));
+    }
+    for row in modes.iter_mut().flat_map(|(_, rows)| rows) {
+        row.cells = columns.iter().filter_map(|(at, _)| row.cells.get(*at).cloned()).collect();
+    }
+    for (_, column) in &mut columns {
+        if column.names.len() > 1 {
+            column.label.push('*');
+        }
+    }
+    columns.into_iter().map(|(_, column)| column).collect()
 }
 
 fn rows(
@@ -57,20 +138,19 @@ fn rows(
     let refused =
         |why: String| Problem::invalid(format!("no sample request of `{}` can be made: {why}", action.id().escaped()));
     let context = Context::from_json_value(json, Some((schema, action))).map_err(|error| refused(error.to_string()))?;
-    let judges: BTreeMap<&EntityTypeName, Judge> =
-        types.iter().map(|of| (of.principal(), Judge::new(subject, of))).collect();
+    let judges: BTreeMap<(&EntityTypeName, &EntityTypeName), Judge> =
+        types.iter().map(|of| ((of.principal(), of.resource()), Judge::new(subject, of))).collect();
     let resources: BTreeSet<&EntityTypeName> = types.iter().map(|of| of.resource()).collect();
     let mut rows = Vec::new();
     for name in resources {
         let candidates = candidates(subject, facts, name);
         // Resources that are treated alike stand in one row.
-        let mut alike: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+        let mut alike: BTreeMap<Vec<Cell>, Vec<String>> = BTreeMap::new();
         for resource in &candidates {
             let mut cells = Vec::new();
             for (principal, _) in principals {
-                let applies = types.iter().any(|of| of.principal() == principal.type_name() && of.resource() == name);
-                cells.push(match judges.get(principal.type_name()).filter(|_| applies) {
-                    None => String::new(),
+                cells.push(match judges.get(&(principal.type_name(), name)) {
+                    None => Cell::NoRequest,
                     Some(judge) => {
                         let request = Request::new(
                             principal.clone(),
@@ -87,9 +167,8 @@ fn rows(
         }
         let only = alike.len() == 1;
         for (cells, ids) in alike {
-            let of = if only { String::new() } else { format!(" {}", ids.join(" ")) };
-            let what = format!("{}{} {}{of}", action.id().escaped(), variant.label(), name.basename());
-            rows.push(Row { what, cells });
+            let what = format!("{}{} {}", action.id().escaped(), variant.label(), name.basename());
+            rows.push(Row { what, of: if only { Vec::new() } else { ids }, cells });
         }
     }
     Ok(rows)
@@ -126,19 +205,19 @@ impl Judge {
         Self { bare: set(bare), approvals: set(approvals), gates }
     }
 
-    fn cell(&self, request: &Request, facts: &Facts) -> String {
+    fn cell(&self, request: &Request, facts: &Facts) -> Cell {
         let bare = Authorizer::new().is_authorized(request, &self.bare, facts.entities());
         let needs = Authorizer::new().is_authorized(request, &self.approvals, facts.entities());
         let erred = bare.diagnostics().errors().chain(needs.diagnostics().errors()).next().is_some();
         if erred {
-            return "error".to_owned();
+            return Cell::Error;
         }
         if bare.decision() == Decision::Deny {
-            return "-".to_owned();
+            return Cell::Denied;
         }
-        let gates: BTreeSet<&String> =
-            needs.diagnostics().reason().filter_map(|id| self.gates.get(AsRef::<str>::as_ref(id))).collect();
-        if gates.is_empty() { "yes".to_owned() } else { gates.into_iter().cloned().collect::<Vec<_>>().join("+") }
+        let gates: BTreeSet<String> =
+            needs.diagnostics().reason().filter_map(|id| self.gates.get(AsRef::<str>::as_ref(id)).cloned()).collect();
+        if gates.is_empty() { Cell::Allowed } else { Cell::Needs(gates) }
     }
 }
 
@@ -151,24 +230,22 @@ fn judges_document(policy: &BundlePolicy) -> bool {
         .any(|path| path.starts_with("context.approval") || path.starts_with("context.expected"))
 }
 
-/// Every principal of the facts with its lanes; the first of those with the same lanes stands for them all.
+/// Every principal of the facts with its groups, sorted.
 fn principals(subject: &Subject, facts: &Facts) -> Vec<(EntityUid, Vec<String>)> {
     let types: BTreeSet<&EntityTypeName> = subject.request_types.iter().map(RequestEnv::principal).collect();
-    let mut seen = BTreeSet::new();
     let mut principals: Vec<(EntityUid, Vec<String>)> = facts
         .entities()
         .iter()
         .map(cedar_policy::Entity::uid)
         .filter(|uid| types.contains(uid.type_name()))
         .map(|uid| {
-            let lanes = facts.entities().ancestors(&uid).into_iter().flatten();
-            let mut lanes: Vec<String> = lanes.map(|lane| lane.id().escaped().to_string()).collect();
-            lanes.sort();
-            (uid, lanes)
+            let groups = facts.entities().ancestors(&uid).into_iter().flatten();
+            let mut groups: Vec<String> = groups.map(|group| group.id().escaped().to_string()).collect();
+            groups.sort();
+            (uid, groups)
         })
         .collect();
     principals.sort();
-    principals.retain(|(uid, lanes)| seen.insert((uid.type_name().clone(), lanes.clone())));
     principals
 }
 
@@ -184,35 +261,5 @@ fn candidates(subject: &Subject, facts: &Facts, name: &EntityTypeName) -> Vec<En
     if known.is_empty() { vec![uid("any")] } else { known }
 }
 
-fn write(text: &mut String, mode: &str, columns: usize, rows: Vec<Row>) {
-    let denied = |row: &Row| row.cells.iter().all(|cell| cell.is_empty() || cell == "-");
-    let (nobody, rows): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(denied);
-    let cells = rows.iter().flat_map(|row| &row.cells);
-    // One width for all, and the same from day to day: a change of one cell is a difference of one line.
-    let width = cells.map(String::len).max().unwrap_or_default().max(USUAL_WIDTH);
-    let line = |cells: Vec<String>, what: &str| {
-        let padded = cells.iter().map(|cell| format!("{cell:<width$} "));
-        format!("{}{what}\n", padded.collect::<String>())
-    };
-    let _ = write!(text, "\n== {mode}\n{}", line((0..columns).map(|at| letter(at).to_string()).collect(), "action"));
-    for row in rows {
-        text.push_str(&line(row.cells, &row.what));
-    }
-    text.push_str("\nnobody:\n");
-    for row in nobody {
-        let _ = writeln!(text, "  {}", row.what);
-    }
-}
-
-fn letter(at: usize) -> char {
-    ('A'..='Z').nth(at).unwrap_or('?')
-}
-
-/// Room for most cells.
-const USUAL_WIDTH: usize = 11;
-
-const HEAD: &str = "\
-# Who may do what, by the policies alone: preconditions are set aside, the plan has its turn-off.
-# yes: allowed. FLIP+SG_1: allowed once these gates are open. -: denied. blank: makes no request.
-# `cutter review matrix --check FILE` compares; `cutter review matrix --output FILE` writes it anew.
-";
+/// Both modes of a plan.
+const MODES: [&str; 2] = ["live", "dry_run"];

@@ -4,6 +4,7 @@ pub mod counterexample;
 pub mod coverage;
 pub mod diff;
 pub mod essentials;
+pub mod headline;
 pub mod invariant;
 pub mod likeness;
 pub mod lint;
@@ -55,6 +56,11 @@ impl Place {
     /// A place without a label.
     pub fn new(source: &Source, span: Range<usize>) -> Self {
         Self { source: source.clone(), span, label: None }
+    }
+
+    /// The text that stands there.
+    pub fn text(&self) -> &str {
+        self.source.text().get(self.span.clone()).unwrap_or_default()
     }
 
     /// Says what stands there.
@@ -216,11 +222,11 @@ impl Review {
                     let (line, _) = place.source.position(place.span.start);
                     format!("{}:{line}: ", place.source.name())
                 });
-                format!("mend first: {at}{} {}: {}{rest}", finding.rule.number, finding.about, finding.message)
+                format!("fix first: {at}{} {}: {}{rest}", finding.rule.number, finding.about, finding.message)
             }
             (None, Some((part, name, why)), _) => format!("undecided: {part} {name}: {why}"),
             (None, None, Some(skipped)) => format!("undecided: {skipped}"),
-            (None, None, None) => "clean: nothing to mend".to_owned(),
+            (None, None, None) => "clean: nothing to fix".to_owned(),
         }
     }
 }

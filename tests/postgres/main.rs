@@ -13,6 +13,9 @@ mod evidence;
 #[cfg(test)]
 mod facts;
 #[cfg(test)]
+#[path = "../support/golden.rs"]
+mod golden;
+#[cfg(test)]
 mod grants;
 #[cfg(test)]
 mod host;
@@ -23,11 +26,19 @@ mod progress;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod screens;
+#[cfg(test)]
+#[path = "../support/screens.rs"]
+mod screens_of;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
 mod targets;
+#[cfg(test)]
+#[path = "../support/terminal.rs"]
+mod terminal;
 #[cfg(test)]
 mod watching;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is told of long work: on a terminal a bar, elsewhere nothing, and never on standard output.
 
 use crate::scene::Scene;
-use std::process::Command;
+use crate::terminal::{in_a_terminal, screen};
 
 #[test]
 fn a_long_table_has_a_bar_on_a_terminal_and_none_elsewhere() {
@@ -16,10 +16,8 @@ fn a_long_table_has_a_bar_on_a_terminal_and_none_elsewhere() {
     let arguments = ["evidence", "capture", "--format", "json", "--output", "a.json"];
     let silent = scene.run(&arguments);
     assert_eq!((silent.stdout.as_slice(), silent.stderr.as_slice()), (&b""[..], &b""[..]));
-    // `script` is the terminal.
     let line = format!("{} {}", env!("CARGO_BIN_EXE_cutter"), arguments.join(" "));
-    let mut terminal = Command::new("script");
-    terminal.args(["-qec", &line, "/dev/null"]).current_dir(scene.folder.path()).env("TERM", "xterm");
-    let shown = String::from_utf8_lossy(&terminal.output().unwrap().stdout).into_owned();
+    let shown = in_a_terminal(scene.folder.path(), &line);
     assert!(shown.contains("relation:public.long_table") && shown.contains('%'), "{shown:?}");
+    assert_eq!(screen(&shown), "");
 }

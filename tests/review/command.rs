@@ -1,5 +1,6 @@
 //! `cutter review` as a user runs it: exit codes, counterexamples, the cache, and a difference between two bundles.
 
+use crate::terminal::{in_a_terminal, screen};
 use crate::world::{World, slipped_expiry};
 use std::path::Path;
 use std::process::Command;
@@ -49,7 +50,8 @@ fn a_missing_solver_is_exit_7_with_the_install_line() {
     let world = World::with("permits.cedar", "context.to", "context.to");
     let output = world.review(&["prove", "--policies", "POLICIES", "--solver", "/nonexistent/cvc5"]);
     assert_eq!(output.status.code(), Some(7));
-    assert!(String::from_utf8(output.stdout).unwrap().contains("apt-get install cvc5"));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.split_whitespace().collect::<Vec<_>>().join(" ").contains("apt-get install cvc5"), "{shown}");
 }
 
 #[test]
@@ -92,7 +94,8 @@ fn a_solver_that_is_too_old_or_too_slow_is_exit_7_and_never_0() {
     let output = world.review(&["--policies", "POLICIES", "--no-cache", "--solver", &unsure]);
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(7), "{shown}");
-    assert!(shown.lines().last().unwrap().contains("undecided: prove"), "{shown}");
+    assert!(shown.starts_with("review  undecided: "), "{shown}");
+    assert!(shown.lines().any(|line| line.starts_with("  prove ") && line.contains(" UNDECIDED ")), "{shown}");
 }
 
 #[test]
@@ -122,7 +125,12 @@ fn an_answer_is_recalled_unless_the_cache_is_left_out() {
     let prove = |more: &[&str]| {
         let output = world.review(&[&["prove", "--policies", "POLICIES"], more].concat());
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
-        String::from_utf8(output.stdout).unwrap().contains("from the cache")
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains("from the cache")
     };
     assert_eq!([prove(&[]), prove(&[]), prove(&["--no-cache"]), prove(&[])], [false, true, false, true]);
 }
@@ -176,4 +184,19 @@ fn the_commands_of_the_recipe_in_the_readme_run() {
     for file in ["summary.md", "review.sarif"] {
         assert!(!std::fs::read(world.folder.path().join(file)).unwrap().is_empty(), "{file}");
     }
+}
+
+#[test]
+fn the_phases_of_a_review_are_shown_on_a_terminal_only_and_leave_nothing_behind() {
+    let world = World::with("permits.cedar", "context.to", "context.to");
+    world.keep_little();
+    let line = format!("{} review --policies {} --no-cache --jobs 1", env!("CARGO_BIN_EXE_cutter"), world.policies());
+    let written = in_a_terminal(Path::new("."), &line);
+    for phase in ["validate", "lint", "matrix", "prove"] {
+        assert!(written.contains(&format!("{phase} ")), "{phase}: {written:?}");
+    }
+    assert!(written.contains("/158 "), "{written:?}");
+    let output = Command::new("sh").args(["-c", &line]).env("COLUMNS", "80").output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((screen(&written).as_str(), output.stderr.as_slice()), (shown.trim_end(), &b""[..]));
 }

@@ -3,6 +3,7 @@
 use crate::support::{Fixture, options};
 use cedar_policy::{Authorizer, Context, Decision, Effect, Entities, EntityUid, Policy, PolicyId, PolicySet, Request};
 use cutter::problem::Problems;
+use cutter::progress::Silent;
 use cutter::review::counterexample::Counterexample;
 use cutter::review::subject::Subject;
 use cutter::review::{Finding, lint, prove, validate};
@@ -167,7 +168,7 @@ fn review(
                 });
                 subject.request_types = types;
             }
-            prove::prove(&subject, &options(cache)).unwrap().findings
+            prove::prove(&subject, &options(cache), &Silent).unwrap().findings
         }
     };
     (findings, Some(subject))

@@ -5,13 +5,21 @@ mod command;
 mod differential;
 mod faults;
 mod forms;
+#[path = "../support/golden.rs"]
+mod golden;
 mod lints;
+mod screens;
+#[path = "../support/screens.rs"]
+mod screens_of;
 mod support;
+#[path = "../support/terminal.rs"]
+mod terminal;
 #[path = "../support/tree.rs"]
 mod tree;
 mod world;
 
 use cutter::files;
+use cutter::progress::Silent;
 use cutter::review::rules;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,14 +30,14 @@ fn the_shipped_bundle_is_clean() {
     let subject = Fixture::shipped().subject().unwrap();
     let cache = tempfile::tempdir().unwrap();
     let lint = cutter::review::lint::lint(&subject);
-    let proof = cutter::review::prove::prove(&subject, &options(cache.path())).unwrap();
-    let coverage = cutter::review::coverage::coverage(&subject, &options(cache.path())).unwrap();
+    let proof = cutter::review::prove::prove(&subject, &options(cache.path()), &Silent).unwrap();
+    let coverage = cutter::review::coverage::coverage(&subject, &options(cache.path()), &Silent).unwrap();
     for part in [&lint, &proof, &coverage] {
         assert!(part.findings.is_empty(), "{:?}", part.findings);
         assert!(part.checks.iter().all(|check| check.outcome == cutter::review::Outcome::Held), "{}", part.summary);
     }
     // What did not change costs no question.
-    let again = cutter::review::prove::prove(&subject, &options(cache.path())).unwrap();
+    let again = cutter::review::prove::prove(&subject, &options(cache.path()), &Silent).unwrap();
     assert!(again.summary.ends_with("from the cache"), "{}", again.summary);
 }
 
@@ -38,7 +46,8 @@ fn an_invariant_that_is_taken_away_leaves_its_ban_uncovered() {
     let mut fixture = Fixture::shipped();
     fixture.drop_policy("invariants/preconditions.cedar", "start-needs-no-failure");
     let cache = tempfile::tempdir().unwrap();
-    let part = cutter::review::coverage::coverage(&fixture.subject().unwrap(), &options(cache.path())).unwrap();
+    let part =
+        cutter::review::coverage::coverage(&fixture.subject().unwrap(), &options(cache.path()), &Silent).unwrap();
     let found: Vec<&str> = part.findings.iter().map(|finding| finding.about.as_str()).collect();
     assert_eq!(found, ["start-needs-no-failed-test"]);
 }
@@ -50,7 +59,7 @@ fn a_solver_that_is_missing_or_says_nothing_proves_nothing() {
     for program in ["/nonexistent/cvc5", "/bin/true", "/bin/cat"] {
         let mut options = options(cache.path());
         options.solver.program = program.into();
-        let problem = cutter::review::prove::prove(&subject, &options).unwrap_err();
+        let problem = cutter::review::prove::prove(&subject, &options, &Silent).unwrap_err();
         assert!(problem.help.unwrap().contains("install cvc5"), "{program}");
     }
 }
@@ -75,7 +84,7 @@ fn a_solver_without_time_leaves_properties_undecided() {
     let mut fixture = Fixture::shipped();
     fixture.keep_invariants(&["off-is-always-allowed"]);
     fixture.keep_policies(&["anyone-turns-switches-off", "no-switch-on-without-approval"]);
-    let part = cutter::review::prove::prove(&fixture.subject().unwrap(), &options).unwrap();
+    let part = cutter::review::prove::prove(&fixture.subject().unwrap(), &options, &Silent).unwrap();
     assert!(part.checks.iter().any(|check| matches!(check.outcome, cutter::review::Outcome::Undecided(_))));
     let review = cutter::review::Review { parts: vec![part], skipped: Vec::new() };
     assert_eq!(review.verdict(), cutter::review::Verdict::Undecided);

@@ -1,10 +1,10 @@
 //! `cutter evidence capture`: observe once, and have somebody vouch for it.
 
-use super::progress::Progress;
 use super::signed::SignArguments;
 use super::{access, configuration};
 use crate::cli::common::{OutputArguments, system_time};
 use crate::cli::format::TableJsonOrMarkdown;
+use crate::cli::progress::Progress;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::{self, Level, Task};
 use crate::render;
@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Digest ordered binary copies, which a forger cannot make fit
     #[arg(long)]
     strict: bool,
+    /// Show every observation, not only what is not known
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     sign: SignArguments,
     /// The form of the result
@@ -67,7 +70,7 @@ impl Arguments {
         };
         let capture = evidence::capture(&task)?;
         let text = match self.format {
-            TableJsonOrMarkdown::Table => render::evidence::capture(&capture, output.style()),
+            TableJsonOrMarkdown::Table => render::evidence::capture(&capture, self.all, output.style()),
             TableJsonOrMarkdown::Json => render::json::document(&capture).map_err(no_json)?,
             TableJsonOrMarkdown::Markdown => render::evidence::capture_markdown(&capture),
         };

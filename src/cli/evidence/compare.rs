@@ -3,11 +3,13 @@
 use super::{configuration, signed};
 use crate::cli::common::{OutputArguments, system_time};
 use crate::cli::format::TableJsonOrMarkdown;
+use crate::cli::progress::Progress;
 use crate::cli::trust::TrustArguments;
 use crate::cli::{Exit, Outcome, no_json};
 use crate::evidence::witness::{WitnessRecord, testify};
 use crate::evidence::{self, Capture, Comparison, Limits, RowStatus, Vouchers};
 use crate::problem::{Code, Coded as _, Problems};
+use crate::progress::Phase;
 use crate::render;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,9 @@ pub struct Arguments {
     /// The record of a witness that watched from before the baseline until after the final capture
     #[arg(long, value_name = "FILE")]
     witness: Option<PathBuf>,
+    /// Show what is unchanged as well
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     trust: TrustArguments,
     /// The form of the result
@@ -37,6 +42,8 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         let mut problems = Problems::new();
         let now = system_time()?;
+        let progress = Progress::default();
+        let phase = Phase::new(&progress, "compare", 0);
         let config = problems.absorb(configuration(&self.config));
         let mut read = |path: &Path| {
             let read = signed::read(path, &self.trust, now);
@@ -62,8 +69,9 @@ impl Arguments {
             evidence::compare(&baseline, &last, &config.evidence, &limits).coded(Code::EvidenceInvalid)?;
         testify(&mut comparison, (&baseline, &last), witness.as_ref(), &config.evidence)?;
         comparison.signed = Vouchers { baseline: first, last: second, witness: third.flatten() };
+        drop(phase);
         let text = match self.format {
-            TableJsonOrMarkdown::Table => render::evidence::comparison(&comparison, output.style()),
+            TableJsonOrMarkdown::Table => render::evidence::comparison(&comparison, self.all, output.style()),
             TableJsonOrMarkdown::Json => render::json::document(&comparison).map_err(no_json)?,
             TableJsonOrMarkdown::Markdown => render::evidence::comparison_markdown(&comparison),
         };

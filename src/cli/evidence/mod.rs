@@ -3,7 +3,6 @@
 mod capture;
 mod compare;
 mod grants;
-mod progress;
 mod signed;
 mod targets;
 mod witness;

@@ -4,6 +4,7 @@ use super::signed::Seal;
 use super::{access, configuration};
 use crate::cli::common::OutputArguments;
 use crate::cli::{Exit, Outcome, no_json};
+use crate::evidence::RowStatus;
 use crate::evidence::witness::{Watch, WitnessRecord, watch};
 use crate::problem::Problem;
 use crate::{files, render};
@@ -105,17 +106,12 @@ impl Arguments {
     }
 }
 
-/// What a record comes to: nothing happened only where something saw all of it.
+/// The exit code of a record.
 fn exit(record: &WitnessRecord) -> Exit {
-    // Of a catalog only that rows were written is seen, not whose.
-    let is_watched = |id: &str| id.starts_with("relation:") || id.starts_with("function:");
-    let is_complete = record.opened.relations.keys().all(|name| record.is_complete_for(name));
-    if record.seen.iter().any(|seen| is_watched(&seen.id)) {
-        Exit::Contradicted
-    } else if record.gaps().is_empty() && record.seen.is_empty() && is_complete {
-        Exit::Authorized
-    } else {
-        Exit::Unmeasured
+    match record.status() {
+        RowStatus::Changed => Exit::Contradicted,
+        RowStatus::Unchanged | RowStatus::Tolerated => Exit::Authorized,
+        RowStatus::Unknown => Exit::Unmeasured,
     }
 }
 

@@ -4,6 +4,8 @@ use super::Format;
 use super::proof::{ProofArguments, part};
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problems};
+use crate::progress::Observer;
+use crate::review::headline::DIFF;
 use crate::review::subject::Subject;
 use crate::review::{Review, diff};
 use crate::{files, git};
@@ -32,13 +34,14 @@ pub struct DiffArguments {
 }
 
 impl DiffArguments {
-    pub fn run(&self, review: &mut Review) -> Result<(), Problems> {
+    pub fn run(&self, review: &mut Review, observer: &dyn Observer) -> Result<(), Problems> {
         let here = self.policies.display().to_string();
         let mut problems = Problems::new();
         let old = problems.absorb(self.read(&self.old));
         let new = problems.absorb(self.read(self.new.as_deref().unwrap_or(&here)));
         let (Some(old), Some(new)) = (old, new) else { return Err(problems) };
-        part(diff::diff(&old, &new, &self.proof.options()?, self.allow_widening), "diff", review);
+        let found = diff::diff(&old, &new, &self.proof.options()?, self.allow_widening, observer);
+        part(found, DIFF, review);
         Ok(())
     }
 

@@ -6,11 +6,14 @@ mod proof;
 mod scope;
 
 use super::common::OutputArguments;
+use super::progress::Progress;
 use super::{Exit, Outcome, no_json};
 use crate::files;
 use crate::problem::Problem;
+use crate::progress::Phase;
 use crate::render::{self, review as face};
-use crate::review::{Review, Verdict, lint, rules};
+use crate::review::subject::Subject;
+use crate::review::{Part, Review, Verdict, lint, rules};
 use clap::{Args, Subcommand, ValueEnum};
 use diff::DiffArguments;
 use matrix::{MatrixArguments, check_matrix};
@@ -119,47 +122,50 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         self.proof().check()?;
         let mut review = Review::default();
+        let progress = Progress::default();
         match &self.command {
             Some(Command::Rules(arguments)) => return arguments.run(),
             Some(Command::Validate(arguments)) => {
-                arguments.scope.load(&mut review, true)?;
+                arguments.scope.load(&mut review, true, &progress)?;
             }
             Some(Command::Lint(arguments)) => {
-                if let Some(subject) = arguments.scope.load(&mut review, false)? {
-                    review.parts.push(lint::lint(&subject));
+                if let Some(subject) = arguments.scope.load(&mut review, false, &progress)? {
+                    review.parts.push(linted(&subject, &progress));
                 }
             }
             Some(Command::Matrix(arguments)) => {
-                let Some(subject) = arguments.scope.load(&mut review, false)? else {
+                let Some(subject) = arguments.scope.load(&mut review, false, &progress)? else {
                     return Ok((show(&review, self.format(), output)?, exit(review.verdict())));
                 };
-                let text = arguments.scope.matrix(&subject)?;
+                let matrix = arguments.scope.matrix(&subject, &progress)?;
                 match &arguments.check {
-                    None => return Ok((text, Exit::Authorized)),
-                    Some(path) => review.parts.push(check_matrix(&text, &files::read(path)?)),
+                    None => return Ok((arguments.shown(&matrix, output), Exit::Authorized)),
+                    Some(path) => review.parts.push(check_matrix(&matrix, &files::read(path)?)),
                 }
             }
-            Some(Command::Diff(arguments)) => arguments.run(&mut review)?,
+            Some(Command::Diff(arguments)) => arguments.run(&mut review, &progress)?,
             Some(Command::Prove(arguments)) => {
-                if let Some(subject) = arguments.scope.load(&mut review, false)? {
-                    arguments.proof.prove(&subject, &mut review)?;
+                if let Some(subject) = arguments.scope.load(&mut review, false, &progress)? {
+                    arguments.proof.prove(&subject, &mut review, &progress)?;
                 }
             }
             Some(Command::Coverage(arguments)) => {
-                if let Some(subject) = arguments.scope.load(&mut review, false)? {
-                    arguments.proof.cover(&subject, &mut review)?;
+                if let Some(subject) = arguments.scope.load(&mut review, false, &progress)? {
+                    arguments.proof.cover(&subject, &mut review, &progress)?;
                 }
             }
             None => {
-                if let Some(subject) = self.scope.load(&mut review, true)? {
-                    review.parts.push(lint::lint(&subject));
+                if let Some(subject) = self.scope.load(&mut review, true, &progress)? {
+                    review.parts.push(linted(&subject, &progress));
                     let golden = Path::new(GOLDEN);
                     if golden.exists() {
-                        review.parts.push(check_matrix(&self.scope.matrix(&subject)?, &files::read(golden)?));
+                        review
+                            .parts
+                            .push(check_matrix(&self.scope.matrix(&subject, &progress)?, &files::read(golden)?));
                     }
-                    self.proof.prove(&subject, &mut review)?;
+                    self.proof.prove(&subject, &mut review, &progress)?;
                     if review.verdict() == Verdict::Clean {
-                        self.proof.cover(&subject, &mut review)?;
+                        self.proof.cover(&subject, &mut review, &progress)?;
                     } else {
                         review.skipped.push("coverage: it says something only where everything else holds".to_owned());
                     }
@@ -190,6 +196,12 @@ impl RulesArguments {
         };
         Ok((text, Exit::Authorized))
     }
+}
+
+/// The lint of a subject, as a phase of its own.
+fn linted(subject: &Subject, progress: &Progress) -> Part {
+    let _phase = Phase::new(progress, "lint", 0);
+    lint::lint(subject)
 }
 
 /// Where the table is committed: outside the bundle, whose digest approvals name.

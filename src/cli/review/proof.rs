@@ -3,6 +3,7 @@
 use crate::cli::no_json;
 use crate::files::{self, Output};
 use crate::problem::{Problem, Problems};
+use crate::progress::Observer;
 use crate::render;
 use crate::review::prove::solver::SolverOptions;
 use crate::review::prove::{self, ProveOptions};
@@ -51,13 +52,13 @@ impl ProofArguments {
         })
     }
 
-    pub fn prove(&self, subject: &Subject, review: &mut Review) -> Result<(), Problems> {
-        part(prove::prove(subject, &self.options()?), "prove", review);
+    pub fn prove(&self, subject: &Subject, review: &mut Review, observer: &dyn Observer) -> Result<(), Problems> {
+        part(prove::prove(subject, &self.options()?, observer), "prove", review);
         Ok(())
     }
 
-    pub fn cover(&self, subject: &Subject, review: &mut Review) -> Result<(), Problems> {
-        part(coverage::coverage(subject, &self.options()?), "coverage", review);
+    pub fn cover(&self, subject: &Subject, review: &mut Review, observer: &dyn Observer) -> Result<(), Problems> {
+        part(coverage::coverage(subject, &self.options()?, observer), "coverage", review);
         Ok(())
     }
 

@@ -6,8 +6,10 @@ use crate::facts::Facts;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problems, Source};
+use crate::progress::{Observer, Phase};
+use crate::review::matrix::{self, Matrix};
 use crate::review::subject::Subject;
-use crate::review::{Review, invariant, matrix, validate};
+use crate::review::{Review, invariant, validate};
 use crate::{files, json};
 use clap::Args;
 use std::path::PathBuf;
@@ -27,7 +29,13 @@ pub struct Scope {
 
 impl Scope {
     /// Reads everything; `None` if the bundle cannot be reviewed further, which a finding then says.
-    pub fn load(&self, review: &mut Review, with_inputs: bool) -> Result<Option<Subject>, Problems> {
+    pub fn load(
+        &self,
+        review: &mut Review,
+        with_inputs: bool,
+        observer: &dyn Observer,
+    ) -> Result<Option<Subject>, Problems> {
+        let _phase = Phase::new(observer, "validate", 0);
         let mut problems = Problems::new();
         let (folder, config_path) = (self.bundle.folder(), self.bundle.config_path());
         let sources = files::read_bundle(folder, config_path.as_deref())?;
@@ -54,9 +62,9 @@ impl Scope {
     }
 
     /// The table of decisions over the facts of this scope.
-    pub fn matrix(&self, subject: &Subject) -> Result<String, Problems> {
+    pub fn matrix(&self, subject: &Subject, observer: &dyn Observer) -> Result<Matrix, Problems> {
         let facts = Facts::admit(&files::read_entities(&self.entities)?, &subject.bundle)?;
-        matrix::matrix(subject, &facts)
+        matrix::matrix(subject, &facts, observer)
     }
 
     /// Checks facts, plans and configuration against the bundle.

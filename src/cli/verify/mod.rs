@@ -2,14 +2,15 @@
 
 mod against;
 
-use super::common::{BundleArguments, parse_time, system_time};
+use super::common::{BundleArguments, OutputArguments, parse_time, system_time};
 use super::format::TableOrJson;
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, no_json};
 use crate::digest::Digest;
 use crate::ledger::{self, Chain, DirectoryLedger, Head};
 use crate::problem::{Problem, Problems};
-use crate::render;
+use crate::render::lines::{Cell, Fit, Lines, Tone, head};
+use crate::render::{self, Style};
 use crate::time::Timestamp;
 use crate::trust::{SignatureFile, judge_bundle};
 use against::Against;
@@ -92,7 +93,7 @@ pub struct Verified {
 }
 
 impl Arguments {
-    pub fn run(&self) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
         let against = self.against()?;
         let mut files = Vec::new();
         let mut before: Option<String> = None;
@@ -121,7 +122,7 @@ impl Arguments {
         };
         let verification = Verification { version: 1, time: against.now.to_string(), files };
         let text = match self.format {
-            TableOrJson::Table => verification.text(),
+            TableOrJson::Table => verification.text(output.style()),
             TableOrJson::Json => render::json::document(&verification).map_err(no_json)?,
         };
         Ok((text, exit))
@@ -176,19 +177,30 @@ impl Arguments {
 }
 
 impl Verification {
-    fn text(&self) -> String {
+    /// Each file: the verdict to believe or not, then what does not hold or could not be checked, then what holds.
+    fn text(&self, style: Style) -> String {
         let mut text = String::new();
         for file in &self.files {
-            let lines = |name: &str, lines: &[String]| -> String {
-                lines.iter().map(|line| format!("{name:<10}{}\n", render::printable(line))).collect()
+            let (state, tone) = match (file.faults.is_empty(), file.unchecked.is_empty()) {
+                (false, _) => ("NOT TO BE BELIEVED", Tone::Bad),
+                (true, false) => (file.verdict.as_str(), Tone::Open),
+                (true, true) => (file.verdict.as_str(), Tone::Good),
             };
-            text.push_str(&format!("file      {}\nsha256    {}\n", render::printable(&file.file), file.sha256));
-            text.push_str(&lines("holds", &file.holds));
-            text.push_str(&lines("note", &file.noted));
-            text.push_str(&lines("unchecked", &file.unchecked));
-            text.push_str(&lines("FAULT", &file.faults));
-            let state = if file.faults.is_empty() { file.verdict.as_str() } else { "not to be believed" };
-            text.push_str(&format!("verdict   {state}\n"));
+            text.push_str(&head("verify", state, tone, &file.file, style));
+            let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Words]);
+            let all = [
+                ("FAULT", Tone::Bad, &file.faults),
+                ("unchecked", Tone::Open, &file.unchecked),
+                ("note", Tone::Open, &file.noted),
+                ("holds", Tone::Good, &file.holds),
+            ];
+            for (name, tone, said) in all {
+                for line in said {
+                    lines.row([Cell::new(""), Cell::toned(name, tone), Cell::new(line)]);
+                }
+            }
+            lines.row([Cell::new(""), Cell::new("sha256"), Cell::new(&file.sha256)]);
+            text.push_str(&lines.text(style));
         }
         text
     }

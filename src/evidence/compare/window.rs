@@ -79,12 +79,12 @@ impl<'a> Window<'a> {
     }
 
     fn unknown(&self, a: &Observation, b: &Observation, findings: &mut Vec<(RowStatus, String)>) {
-        for (when, observation) in [("baseline", a), ("final", b)] {
-            for unknown in &observation.unknown {
-                let state = unknown.sqlstate.as_ref().map_or(String::new(), |state| format!(" (SQLSTATE {state})"));
-                findings
-                    .push((RowStatus::Unknown, format!("{}: {}{state}, at the {when}", unknown.value, unknown.reason)));
-            }
+        for unknown in &a.unknown {
+            let when = if b.unknown.contains(unknown) { "at both ends" } else { "at the baseline" };
+            findings.push((RowStatus::Unknown, format!("{}, {when}", unknown.words())));
+        }
+        for unknown in b.unknown.iter().filter(|unknown| !a.unknown.contains(unknown)) {
+            findings.push((RowStatus::Unknown, format!("{}, at the final", unknown.words())));
         }
     }
 

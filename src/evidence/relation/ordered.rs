@@ -2,7 +2,7 @@
 
 use super::Plan;
 use crate::db::{DatabaseError, Snapshot, identifier, literal};
-use crate::evidence::Observer;
+use crate::progress::{Observer, Phase};
 use sha2::{Digest as _, Sha256};
 
 /// The sha-256 over all rows in order, in the binary form of COPY.
@@ -22,10 +22,8 @@ pub(super) fn ordered(
         plan.qualified
     );
     let mut hasher = Sha256::new();
-    observer.begin(&format!("copy of {}", plan.qualified), 0);
-    let copied = snapshot.copy(&sql, |bytes| hasher.update(bytes));
-    observer.end();
-    copied?;
+    let _phase = Phase::new(observer, &format!("copy of {}", plan.qualified), 0);
+    snapshot.copy(&sql, |bytes| hasher.update(bytes))?;
     let digest: [u8; 32] = hasher.finalize().into();
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }

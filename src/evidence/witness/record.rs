@@ -1,5 +1,6 @@
 //! The record of a witness: lines that are only ever added, so that a killed one loses nothing it has seen.
 
+use crate::evidence::RowStatus;
 use crate::json;
 use crate::problem::{Problem, Problems, Source};
 use serde::{Deserialize, Serialize};
@@ -192,6 +193,20 @@ impl WitnessRecord {
             gaps.push(format!("the witness broke off after {}", self.last_at));
         }
         gaps
+    }
+
+    /// What it comes to: nothing happened only where something saw all of it.
+    pub fn status(&self) -> RowStatus {
+        // Of a catalog only that rows were written is seen, not whose.
+        let is_watched = |id: &str| id.starts_with("relation:") || id.starts_with("function:");
+        let is_complete = self.opened.relations.keys().all(|name| self.is_complete_for(name));
+        if self.seen.iter().any(|seen| is_watched(&seen.id)) {
+            RowStatus::Changed
+        } else if self.gaps().is_empty() && self.seen.is_empty() && is_complete {
+            RowStatus::Unchanged
+        } else {
+            RowStatus::Unknown
+        }
     }
 
     /// Whether a part that sees every change of a logged table watched.

@@ -1,31 +1,49 @@
-//! The terminal face of a review.
+//! The terminal form of a review: what it comes to, every finding with its source underlined, and one line a part.
 
+use super::difference;
+use crate::render::lines::{Cell, Fit, Lines, Tone, fold, head};
 use crate::render::{Style, printable};
+use crate::review::headline::{DIFF, counted};
 use crate::review::rule::{Rule, Severity};
-use crate::review::{Finding, Place, Review, Verdict};
+use crate::review::{Finding, Outcome, Part, Place, Review, Verdict};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use std::fmt::Write as _;
 
-/// Every finding with its source underlined, what each part did, and one line to act on.
+/// The result first, then what is not fine, the gravest first, then what each part did.
 pub fn review(review: &Review, style: Style) -> String {
-    let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
-    let renderer = renderer.term_width(usize::from(style.width));
-    let mut text = String::new();
-    for finding in review.findings() {
-        text.push_str(&one(finding, &renderer));
-        text.push('\n');
+    let only = review.parts.first().filter(|part| part.name == review.name());
+    let beside = only.filter(|part| part.name != DIFF).map_or("", |part| &part.summary);
+    let mut text = head(review.name(), &review.headline(), tone(review), beside, style);
+    match review.parts.as_slice() {
+        [only] if only.name == DIFF => text.push_str(&difference::findings(only, style)),
+        _ => {
+            let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
+            let renderer = renderer.term_width(usize::from(style.width));
+            for finding in review.gravest_first() {
+                text.push('\n');
+                text.push_str(&one(finding, &renderer, style));
+            }
+            if review.findings().next().is_some() {
+                text.push('\n');
+            }
+        }
     }
-    for part in &review.parts {
-        let _ = writeln!(text, "{:<10}{}", part.name, printable(&part.summary));
+    let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Whole, Fit::Words]);
+    for (part, name, why) in review.undecided() {
+        let why = format!("{name}: {why}");
+        lines.row([Cell::new(""), Cell::new(part), Cell::toned("UNDECIDED", Tone::Open), Cell::new(why)]);
     }
     for skipped in &review.skipped {
-        let _ = writeln!(text, "skipped   {}", printable(skipped));
+        let (name, why) = skipped.split_once(": ").unwrap_or(("", skipped));
+        lines.row([Cell::new(""), Cell::new(name), Cell::toned("skipped", Tone::Open), Cell::new(why)]);
     }
-    for (part, name, why) in review.undecided() {
-        let _ = writeln!(text, "undecided {part}: {}: {}", printable(name), printable(why));
+    for part in &review.parts {
+        // Of a part alone the headline says it all.
+        if only.is_none() {
+            let (mark, tone) = mark(part);
+            lines.row([Cell::new(""), Cell::new(part.name), Cell::toned(mark, tone), Cell::new(&part.summary)]);
+        }
     }
-    let _ = writeln!(text, "{:<10}{}", "review", paint(review.verdict(), &printable(&review.next_step()), style));
-    text
+    text + &lines.text(style)
 }
 
 /// The page of a rule.
@@ -44,8 +62,33 @@ pub fn rules(rules: &[&Rule]) -> String {
         .collect()
 }
 
-fn one(finding: &Finding, renderer: &Renderer) -> String {
-    let title = printable(&format!("{}: {}", finding.about, finding.message));
+/// How a part went, in a word.
+fn mark(part: &Part) -> (String, Tone) {
+    let gravest = part.findings.iter().map(|finding| finding.severity).max();
+    let is_undecided = part.checks.iter().any(|check| matches!(check.outcome, Outcome::Undecided(_)));
+    match gravest {
+        Some(Severity::Error | Severity::Warning) => (counted(part.findings.len(), "finding"), Tone::Bad),
+        _ if is_undecided => ("undecided".to_owned(), Tone::Open),
+        Some(Severity::Note) => (counted(part.findings.len(), "note"), Tone::Good),
+        None => ("ok".to_owned(), Tone::Good),
+    }
+}
+
+fn tone(review: &Review) -> Tone {
+    match review.verdict() {
+        Verdict::Clean => Tone::Good,
+        Verdict::Undecided => Tone::Open,
+        Verdict::Findings | Verdict::Invalid => Tone::Bad,
+    }
+}
+
+fn one(finding: &Finding, renderer: &Renderer, style: Style) -> String {
+    // Room for `warning[L01]: ` and `   = note: `.
+    let fold = |text: &str, indent: &str| {
+        let width = usize::from(style.width).saturating_sub(BESIDE + indent.len());
+        fold(&printable(text), width).join(&format!("\n{indent}"))
+    };
+    let title = fold(&format!("{}: {}", finding.about, finding.message), "");
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -57,20 +100,20 @@ fn one(finding: &Finding, renderer: &Renderer) -> String {
     }
     let mut lines = Vec::new();
     if let Some(shown) = &finding.counterexample {
-        lines.push(format!("shown by {}", shown.request_line()));
-        lines.extend(shown.essentials.iter().map(|essential| format!("    {essential}")));
+        lines.push(fold(&format!("shown by {}", shown.request_line()), ""));
+        lines.extend(shown.essentials.iter().map(|essential| format!("    {}", fold(essential, "    "))));
         let by = match (shown.policies.as_slice(), shown.decision) {
             ([], "deny") => "no permit matches".to_owned(),
             (policies, _) => format!("by {}", policies.join(", ")),
         };
         let meant = if shown.decision == shown.expected { "" } else { ", which is not meant" };
-        lines.push(format!("the whole bundle answers {} ({by}){meant}", shown.decision));
+        lines.push(fold(&format!("the whole bundle answers {} ({by}){meant}", shown.decision), ""));
     }
-    let shown = lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n");
+    let shown = lines.join("\n");
     if !shown.is_empty() {
         group = group.element(Level::NOTE.message(&shown));
     }
-    let help = finding.help.as_deref().map(printable);
+    let help = finding.help.as_deref().map(|help| fold(help, ""));
     if let Some(help) = &help {
         group = group.element(Level::HELP.message(help));
     }
@@ -92,11 +135,5 @@ fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
     Snippet::source(text).path(place.source.name()).fold(true).annotation(annotation)
 }
 
-fn paint(verdict: Verdict, text: &str, style: Style) -> String {
-    let code = match verdict {
-        Verdict::Clean => "32",
-        Verdict::Undecided => "33",
-        Verdict::Findings | Verdict::Invalid => "31",
-    };
-    if style.color { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-}
+/// What a renderer of snippets puts beside the words of a finding.
+const BESIDE: usize = 15;

@@ -4,10 +4,10 @@ use crate::render::markdown::escape;
 use crate::review::Review;
 use std::fmt::Write as _;
 
-/// What each part did, a table of every finding, and one line to act on.
+/// What it comes to, what each part did, and a table of every finding, the gravest first.
 pub fn review(review: &Review) -> String {
     let mut text = String::from("# Policy review\n\n");
-    let _ = writeln!(text, "**{}**\n", escape(&review.next_step()));
+    let _ = writeln!(text, "**{}**\n", escape(&format!("{}: {}", review.name(), review.headline())));
     for part in &review.parts {
         let _ = writeln!(text, "- {}: {}", part.name, escape(&part.summary));
     }
@@ -21,7 +21,7 @@ pub fn review(review: &Review) -> String {
         return text;
     }
     text.push_str("\n| Severity | Rule | Policy | Finding | Where |\n|---|---|---|---|---|\n");
-    for finding in review.findings() {
+    for finding in review.gravest_first() {
         let at = finding.place().map_or_else(String::new, |place| {
             format!("{}:{}", place.source.name(), place.source.position(place.span.start).0)
         });

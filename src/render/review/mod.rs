@@ -1,10 +1,12 @@
 //! The faces of a review: for people with underlined source, and for machines. They show every finding.
 
+pub mod difference;
 pub mod document;
 pub mod github;
 pub mod human;
 pub mod junit;
 pub mod markdown;
+pub mod matrix;
 pub mod sarif;
 
 use crate::review::Place;

@@ -13,6 +13,7 @@ pub mod solver;
 use super::subject::{Subject, request_type_name};
 use super::{Check, Finding, Outcome, Part};
 use crate::problem::Problem;
+use crate::progress::{Observer, Phase};
 use asking::{Answers, Asker, Effort};
 use bench::Bench;
 use cache::Cache;
@@ -67,7 +68,7 @@ struct Learnt {
 }
 
 /// Proves every property of the subject; a problem is a solver that cannot be used at all.
-pub fn prove(subject: &Subject, options: &ProveOptions) -> Result<Part, Problem> {
+pub fn prove(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Part, Problem> {
     let version = solver::tried(&options.solver)?;
     let cache = Cache::open(options.cache.as_deref(), "prove", subject, &version);
     let properties = property::all(subject);
@@ -76,7 +77,9 @@ pub fn prove(subject: &Subject, options: &ProveOptions) -> Result<Part, Problem>
         return Ok(part);
     }
     let answers = Answers::new(cache.known());
-    let learnt = ask_all(subject, &answers, options)?;
+    let phase = Phase::new(observer, "prove", subject.request_types.len());
+    let learnt = ask_all(subject, &answers, options, &phase)?;
+    drop(phase);
     let mut part = Part { name: "prove", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
     for (property, name) in properties.into_iter().zip(names) {
         let (outcome, finding) = judge(subject, property, learnt.get(&property));
@@ -93,10 +96,11 @@ fn ask_all(
     subject: &Subject,
     answers: &Answers,
     options: &ProveOptions,
+    phase: &Phase<'_>,
 ) -> Result<BTreeMap<Property, Learnt>, Problem> {
     let learnt: Mutex<BTreeMap<Property, Learnt>> = Mutex::default();
     let alive: Mutex<BTreeSet<Property>> = Mutex::default();
-    each_request_type(subject, answers, options, |at, bench, asker| {
+    each_request_type(subject, answers, options, phase, |at, bench, asker| {
         let Some(request_type) = subject.request_types.get(at) else { return };
         for question in property::questions(subject, request_type) {
             let property = question.property;
@@ -167,6 +171,7 @@ pub(super) fn each_request_type(
     subject: &Subject,
     answers: &Answers,
     options: &ProveOptions,
+    phase: &Phase<'_>,
     work: impl Fn(usize, &mut Result<Bench<'_>, String>, &mut Asker<'_>) + Sync,
 ) -> Result<(), Problem> {
     let schema = CompiledSchema::new(subject.bundle.schema().schema())
@@ -184,6 +189,7 @@ pub(super) fn each_request_type(
                 let taken = || order.get(next.fetch_add(1, Ordering::Relaxed)).copied();
                 while let Some((at, request_type)) = taken().and_then(|at| Some((at, subject.request_types.get(at)?))) {
                     work(at, &mut Bench::new(subject, schema, request_type), &mut asker);
+                    phase.advance();
                 }
             });
         }

@@ -1,0 +1,80 @@
+//! What a change of policies opens and closes: what it is, a request that shows it, and the policy that did it.
+
+use crate::render::Style;
+use crate::render::lines::{Cell, Fit, Lines, Tone};
+use crate::review::counterexample::Counterexample;
+use crate::review::headline::counted;
+use crate::review::rule::Severity;
+use crate::review::{Finding, Part, rules};
+
+/// Every finding of a comparison of two bundles in a few lines, what widened first.
+pub fn findings(part: &Part, style: Style) -> String {
+    let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Words]);
+    let mut help: Vec<&str> = Vec::new();
+    for finding in &part.findings {
+        let (word, tone) = word(finding);
+        let more = |text: &str| [Cell::new(""), Cell::new(""), Cell::toned(text, Tone::Dim)];
+        lines.row([Cell::new(""), Cell::toned(word, tone), Cell::new(what(finding))]);
+        if let Some(shown) = &finding.counterexample {
+            for line in example(finding, shown) {
+                lines.row([Cell::new(""), Cell::new(""), Cell::new(line)]);
+            }
+        }
+        let by = places(finding);
+        if !by.is_empty() {
+            lines.row(more(&by));
+        }
+        help.extend(finding.help.as_deref());
+    }
+    help.dedup();
+    for help in help {
+        lines.row([Cell::new(""), Cell::new("help"), Cell::new(help)]);
+    }
+    lines.row([Cell::new(""), Cell::new("rest"), Cell::new(&part.summary)]);
+    lines.text(style)
+}
+
+/// What a finding is about: a request type, and where one bundle does not have it, which.
+fn what(finding: &Finding) -> String {
+    match *finding.rule == rules::REQUEST_TYPE_CHANGED {
+        true => format!("{}: {}", finding.about, finding.message),
+        false => finding.about.clone(),
+    }
+}
+
+/// A request that shows it, then those of the facts that matter of which the changed text speaks.
+fn example(finding: &Finding, shown: &Counterexample) -> Vec<String> {
+    let is_spoken_of = |fact: &&String| {
+        let path = fact.split(' ').next().unwrap_or_default();
+        finding.places.iter().any(|place| place.text().contains(path))
+    };
+    let facts: Vec<&str> = shown.essentials.iter().filter(is_spoken_of).map(String::as_str).collect();
+    let more = shown.essentials.len() - facts.len();
+    let facts = match (facts.as_slice(), more) {
+        ([], 0) => None,
+        ([], more) => Some(format!("where {} hold (--format json)", counted(more, "fact"))),
+        (facts, 0) => Some(format!("where {}", facts.join("; "))),
+        (facts, more) => Some(format!("where {}; and {more} more (--format json)", facts.join("; "))),
+    };
+    std::iter::once(format!("e.g. {}", shown.short_request_line())).chain(facts).collect()
+}
+
+/// The changed policies that concern it.
+fn places(finding: &Finding) -> String {
+    let place = |place: &crate::review::Place| {
+        let (line, _) = place.source.position(place.span.start);
+        let label = place.label.as_deref().map(|label| format!(" {label}")).unwrap_or_default();
+        format!("{}:{line}{label}", place.source.name())
+    };
+    finding.places.iter().map(place).collect::<Vec<_>>().join(", ")
+}
+
+fn word(finding: &Finding) -> (&'static str, Tone) {
+    match (*finding.rule == rules::WIDENED, finding.severity) {
+        (true, Severity::Error) => ("WIDENED", Tone::Bad),
+        (true, _) => ("widened", Tone::Open),
+        _ if *finding.rule == rules::WIDENED_HARMLESS => ("widened", Tone::Plain),
+        _ if *finding.rule == rules::NARROWED => ("narrowed", Tone::Good),
+        _ => ("changed", Tone::Open),
+    }
+}
