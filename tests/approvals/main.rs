@@ -3,6 +3,9 @@
 
 mod codes;
 mod exec;
+#[path = "../support/golden.rs"]
+mod golden;
+mod golden_output;
 mod office;
 mod properties;
 mod scenarios;
