@@ -16,7 +16,7 @@ pub fn record(record: &WitnessRecord, style: Style) -> String {
             Some(reason) => (format!("no: {reason}"), Color::Yellow),
         };
         let watched = colored(&printable(&watched), color, style);
-        parts.add_row([Cell::new(&part.name), watched, Cell::new(printable(&part.blind_to))]);
+        parts.add_row([Cell::new(printable(&part.name)), watched, Cell::new(printable(&part.blind_to))]);
     }
     let mut totals: BTreeMap<(&str, &str), BTreeMap<&str, i64>> = BTreeMap::new();
     for seen in &record.seen {
@@ -25,17 +25,21 @@ pub fn record(record: &WitnessRecord, style: Style) -> String {
     }
     let mut text = format!(
         "database  {} {} as {}\nwatched   {} to {}\n{parts}\n",
-        opened.system_identifier,
+        printable(&opened.system_identifier),
         printable(&opened.database),
         printable(&opened.role),
-        opened.at,
-        record.last_at,
+        printable(&opened.at),
+        printable(&record.last_at),
     );
     if !totals.is_empty() {
         let mut seen = grid(style, &["observation", "seen by", "what"]);
         for ((id, part), counts) in totals {
             let what = counts.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
-            seen.add_row([Cell::new(printable(id)), Cell::new(part), colored(&printable(&what), Color::Red, style)]);
+            seen.add_row([
+                Cell::new(printable(id)),
+                Cell::new(printable(part)),
+                colored(&printable(&what), Color::Red, style),
+            ]);
         }
         let _ = writeln!(text, "{seen}");
     }

@@ -7,6 +7,7 @@ mod exec;
 mod golden;
 mod golden_output;
 mod office;
+mod printable;
 mod properties;
 mod scenarios;
 #[path = "../support/tree.rs"]
