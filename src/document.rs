@@ -141,6 +141,9 @@ pub struct ApprovalRow {
     pub signers: Vec<String>,
     /// The file it stands in; empty where a gate has none.
     pub file: String,
+    /// Until when the document says that it is valid, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
     /// Sha-256 of the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
@@ -170,6 +173,7 @@ impl ApprovalRow {
             details: judged.faults.iter().map(|fault| fault.detail.clone()).collect(),
             signers: judged.signers.clone(),
             file: judged.file.clone(),
+            expires_at: judged.expires_at.clone(),
             sha256: judged.digest.map(|digest| digest.to_string()),
         }
     }
@@ -235,6 +239,21 @@ pub enum RowDecision {
     Allow,
     /// It may not.
     Deny,
+}
+
+impl RowDecision {
+    /// The decision of a row of this basis.
+    pub fn of(basis: Basis) -> Self {
+        if basis.allows() { Self::Allow } else { Self::Deny }
+    }
+
+    /// The decision as people read it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "DENY",
+        }
+    }
 }
 
 /// A gate that an approval must open.
@@ -346,7 +365,7 @@ impl Row {
             action: action.action.to_string(),
             resource: action.resource.to_string(),
             context,
-            decision: if row.basis.allows() { RowDecision::Allow } else { RowDecision::Deny },
+            decision: RowDecision::of(row.basis),
             basis: row.basis,
             policies: row.policies.clone(),
             decided_by: row.decided_by.clone(),

@@ -1,15 +1,16 @@
 //! Why one row is what it is: the deciding policies, the facts they looked at, and what would change it.
 
+use crate::decision::Basis;
 use crate::document::{BundleTrust, Decisions, Row};
 use crate::plan::IntendedAction;
-use crate::policy::BundlePolicy;
 use crate::policy::annotations::Tier;
+use crate::policy::{BundlePolicy, PolicyBundle};
 use crate::problem::{Problem, Problems, Source};
 use crate::request::Requests;
 use cedar_policy::{Context, Expression, eval_expression};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::str::FromStr as _;
 
@@ -34,6 +35,8 @@ pub struct Explanation {
 pub struct ExplainedPolicy {
     /// Its `@id`.
     pub id: String,
+    /// Its `@title`, or its id.
+    pub title: String,
     /// Its tier, or `permit`.
     pub tier: String,
     /// The file it stands in.
@@ -96,6 +99,7 @@ fn explain_policy(
     let effect = ["\npermit", "\nforbid"].into_iter().filter_map(|word| text.find(word)).min().map_or(0, |at| at + 1);
     ExplainedPolicy {
         id: policy.id().to_owned(),
+        title: policy.title().to_owned(),
         tier,
         file: policy.source.name().to_owned(),
         line: policy.source.position(policy.span.start).0,
@@ -148,38 +152,49 @@ fn look_up(requests: &Requests<'_>, action: &IntendedAction, row: &Row, path: &s
     value.map_or_else(|| "absent".to_owned(), |value| value.to_string())
 }
 
-/// What would change a row, for people.
-fn changes(decisions: &Decisions, row: &Row, policies: &[&BundlePolicy]) -> Vec<String> {
-    use crate::decision::Basis;
-    let advice = |wanted: &dyn Fn(&Tier) -> bool| {
-        let mut lines: Vec<String> = Vec::new();
-        for policy in policies.iter().filter(|policy| policy.annotations.tier.as_ref().is_some_and(wanted)) {
-            let what = match &policy.annotations.tier {
-                Some(Tier::Approval(gate)) => format!("open the gate {gate}"),
-                Some(Tier::Precondition(gap)) => format!("close the gap {gap}"),
-                _ => "change the plan".to_owned(),
-            };
-            let line = match &policy.annotations.advice {
-                Some(advice) => format!("{what}: {advice}"),
-                None => what,
-            };
-            if !lines.contains(&line) {
-                lines.push(line);
+/// What closes each open gap: the advice of the bans that name it and fired, in the order of the files.
+pub fn closing(bundle: &PolicyBundle, decisions: &Decisions) -> BTreeMap<String, Vec<String>> {
+    let fired: BTreeSet<&str> =
+        decisions.decisions.iter().flat_map(|row| row.policies.iter().map(String::as_str)).collect();
+    let mut closing: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for policy in bundle.policies().iter().filter(|policy| fired.contains(policy.id())) {
+        if let (Some(Tier::Precondition(gap)), Some(advice)) = (&policy.annotations.tier, &policy.annotations.advice) {
+            let all = closing.entry(gap.clone()).or_default();
+            if !all.contains(advice) {
+                all.push(advice.clone());
             }
         }
-        lines
-    };
+    }
+    closing
+}
+
+/// The row that a blocked row waits for in the end.
+pub fn blocker<'a>(decisions: &'a Decisions, row: &'a Row) -> &'a Row {
+    let mut at = row;
+    // A plan has no circle, so that there are no more steps than rows.
+    for _ in &decisions.decisions {
+        let before = at.blocked_by.first().and_then(|id| decisions.decisions.iter().find(|row| row.id == *id));
+        match before {
+            Some(before) => at = before,
+            None => break,
+        }
+    }
+    at
+}
+
+/// What would change a row, for people: one line a gate, a gap or a row before it.
+fn changes(decisions: &Decisions, row: &Row, policies: &[&BundlePolicy]) -> Vec<String> {
     match row.basis {
         Basis::Permitted => vec!["nothing needs to: it is allowed".to_owned()],
         Basis::Approved => vec!["it is allowed as long as its approvals are valid and unused".to_owned()],
         Basis::ApprovalRequired | Basis::Precondition => {
-            let mut lines = advice(&|tier| matches!(tier, Tier::Approval(_)));
-            lines.extend(advice(&|tier| matches!(tier, Tier::Precondition(_))));
+            let mut lines = advice(policies, &|tier| matches!(tier, Tier::Approval(_)));
+            lines.extend(advice(policies, &|tier| matches!(tier, Tier::Precondition(_))));
             lines
         }
         Basis::Forbidden => {
             let mut lines = vec!["no approval and no closed gap can lift this".to_owned()];
-            lines.extend(advice(&|tier| matches!(tier, Tier::Absolute | Tier::Gate(_))));
+            lines.extend(advice(policies, &|tier| matches!(tier, Tier::Absolute | Tier::Gate(_))));
             lines
         }
         Basis::NotPermitted => vec![
@@ -192,9 +207,35 @@ fn changes(decisions: &Decisions, row: &Row, policies: &[&BundlePolicy]) -> Vec<
             .map(|id| {
                 let blocker = decisions.decisions.iter().find(|row| row.id == *id);
                 let basis = blocker.map_or("denied", |row| row.basis.words());
-                format!("`{id}` must be allowed first ({basis}): see `cutter explain PLAN {id}`")
+                format!("`{id}` must be allowed first ({basis})")
             })
             .collect(),
-        Basis::Indeterminate => vec!["mend what erred; until then it is denied".to_owned()],
+        Basis::Indeterminate => vec!["fix the evaluation errors; until then it is denied".to_owned()],
     }
+}
+
+/// What the policies of a tier advise, all that concerns one gate or gap in one line.
+fn advice(policies: &[&BundlePolicy], wanted: &dyn Fn(&Tier) -> bool) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for policy in policies.iter().filter(|policy| policy.annotations.tier.as_ref().is_some_and(wanted)) {
+        let what = match &policy.annotations.tier {
+            Some(Tier::Approval(gate)) => format!("open the gate {gate}"),
+            Some(Tier::Precondition(gap)) => format!("close the gap {gap}"),
+            _ => "change the plan".to_owned(),
+        };
+        let known = lines.iter().position(|(known, _)| *known == what);
+        let at = known.unwrap_or_else(|| {
+            lines.push((what, Vec::new()));
+            lines.len() - 1
+        });
+        let advice = policy.annotations.advice.as_deref();
+        if let (Some((_, all)), Some(advice)) = (lines.get_mut(at), advice)
+            && !all.contains(&advice)
+        {
+            all.push(advice);
+        }
+    }
+    let line =
+        |(what, all): (String, Vec<&str>)| if all.is_empty() { what } else { format!("{what}: {}", all.join("; ")) };
+    lines.into_iter().map(line).collect()
 }

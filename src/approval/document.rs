@@ -102,8 +102,9 @@ impl ApprovalDocument {
         })
     }
 
-    /// The first field that still holds a placeholder, where a person or a tool should have written a value.
-    pub fn placeholder(&self) -> Option<&'static str> {
+    /// The first field that still holds nothing or a placeholder where a person or a tool should have written a value, and
+    /// what it holds.
+    pub fn placeholder(&self) -> Option<(&'static str, &str)> {
         let fields = [
             ("id", Some(&self.id)),
             ("run", Some(&self.run)),
@@ -113,7 +114,10 @@ impl ApprovalDocument {
             ("plan_sha256", Some(&self.plan_sha256)),
             ("policies_sha256", Some(&self.policies_sha256)),
         ];
-        fields.into_iter().find(|(_, text)| text.is_some_and(|text| is_placeholder(text))).map(|(field, _)| field)
+        fields
+            .into_iter()
+            .filter_map(|(field, text)| Some((field, text?.as_str())))
+            .find(|(_, text)| is_placeholder(text))
     }
 
     /// Whether its scope is a wildcard or nothing.

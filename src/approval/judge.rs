@@ -71,6 +71,7 @@ pub fn judge(
                 gate: gate.clone(),
                 faults: vec![fault(RejectCode::Missing, format!("no document opens `{gate}`"))],
                 signers: Vec::new(),
+                expires_at: None,
                 digest: None,
             });
         }
@@ -137,6 +138,7 @@ impl Bench<'_> {
             gate: String::new(),
             faults: Vec::new(),
             signers: Vec::new(),
+            expires_at: None,
             digest: Some(digest),
         };
         if let Some(cause) = &file.unreadable {
@@ -153,9 +155,11 @@ impl Bench<'_> {
         };
         judged.id.clone_from(&document.id);
         judged.gate.clone_from(&document.gate);
+        judged.expires_at = Some(document.expires_at.clone());
         let faults = &mut judged.faults;
-        if let Some(field) = document.placeholder() {
-            faults.push(fault(RejectCode::Placeholder, format!("`{field}` holds a placeholder")));
+        if let Some((field, text)) = document.placeholder() {
+            let what = if text.trim().is_empty() { "is empty" } else { "holds a placeholder" };
+            faults.push(fault(RejectCode::Placeholder, format!("`{field}` {what}")));
         }
         if document.is_generic() {
             faults.push(fault(RejectCode::GenericScope, "its scope is a wildcard or nothing"));

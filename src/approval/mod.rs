@@ -32,6 +32,8 @@ pub struct JudgedApproval {
     pub faults: Vec<Fault>,
     /// The people whose yes was counted, sorted.
     pub signers: Vec<String>,
+    /// Until when it says that it is valid, as it is written there.
+    pub expires_at: Option<String>,
     /// Sha-256 of the document, in the form the ledger knows it by.
     pub digest: Option<crate::digest::Digest>,
 }

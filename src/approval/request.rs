@@ -3,16 +3,18 @@
 use super::document::ApprovalDocument;
 use super::judge::{barred, would_reject};
 use crate::decision::{Basis, DecisionTable};
+use crate::json::in_backticks;
 use crate::policy::annotations::RejectCode;
 use crate::request::{Moment, Requests};
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// What is asked for, and what no approval can give.
 #[derive(Clone, Debug)]
 pub struct ApprovalRequest {
     /// One unsigned document for each gate, in the order of the gates' names.
     pub documents: Vec<ApprovalDocument>,
-    /// Each remaining denial, and that no approval lifts it.
+    /// Each remaining denial and each gap, and that no approval lifts it.
     pub remaining: Vec<String>,
 }
 
@@ -65,23 +67,30 @@ pub fn request(
             document
         })
         .collect();
-    let remaining = plan
-        .actions
-        .iter()
-        .zip(&closed.rows)
-        .filter_map(|(action, row)| match row.basis {
-            Basis::Forbidden | Basis::NotPermitted => {
-                Some(format!("`{}` is {}: no approval can ever lift it ({})", action.id, row.basis.words(), row.reason))
+    ApprovalRequest { documents, remaining: remaining(requests, closed) }
+}
+
+/// What no approval lifts: rows that are denied for good or could not be judged, and gaps with all rows they bar.
+fn remaining(requests: &Requests<'_>, closed: &DecisionTable) -> Vec<String> {
+    let (mut lines, mut gaps) = (Vec::new(), BTreeMap::<&str, Vec<&str>>::new());
+    for (action, row) in requests.plan().actions.iter().zip(&closed.rows) {
+        match row.basis {
+            Basis::Forbidden | Basis::NotPermitted => lines.push(format!(
+                "`{}` is {}: no approval can ever lift it ({})",
+                action.id,
+                row.basis.words(),
+                row.reason
+            )),
+            Basis::Indeterminate => {
+                lines.push(format!("`{}` could not be judged: no approval can lift it", action.id));
             }
-            Basis::Indeterminate => Some(format!("`{}` could not be judged: no approval can lift it", action.id)),
-            Basis::ApprovalRequired | Basis::Precondition if !row.gaps.is_empty() => {
-                let gaps = row.gaps.join(", ");
-                Some(format!("`{}` also needs {gaps} closed: no approval can lift a gap", action.id))
-            }
-            _ => None,
-        })
-        .collect();
-    ApprovalRequest { documents, remaining }
+            _ => row.gaps.iter().for_each(|gap| gaps.entry(gap).or_default().push(&action.id)),
+        }
+    }
+    lines.extend(gaps.into_iter().map(|(gap, rows)| {
+        format!("the gap {gap} must be closed for {}: no approval can lift it", in_backticks(&rows))
+    }));
+    lines
 }
 
 /// The lives that are proposed, longest first.

@@ -2,18 +2,21 @@
 
 use super::common::{ClockArguments, InputArguments, OutputArguments};
 use super::format::TableOrJson;
-use super::walk::{AuthorityArguments, walk};
+use super::next::{Typed, word};
+use super::walk::{AuthorityArguments, Walk, walk};
 use super::{Exit, Outcome, no_json, signing};
-use crate::approval::request::request;
+use crate::approval::document::ApprovalDocument;
+use crate::approval::request::{ApprovalRequest, request};
 use crate::digest::Digest;
-use crate::document::{ApprovalRow, ApprovalStatus};
+use crate::document::ApprovalRow;
 use crate::files::{self, Output};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::render;
+use crate::render::approvals::{Judged, Requested};
 use crate::request::Stage;
 use crate::signature::{APPROVAL, REJECT};
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -117,26 +120,14 @@ impl RequestArguments {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let (mut text, mut outputs) = (String::new(), Vec::new());
+        let mut outputs = Vec::new();
         for document in &request.documents {
-            let document_text = render::json::document(document).map_err(no_json)?;
-            outputs.push(Output::new_file(path(&document.gate), document_text));
-            let rows = document.actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            text.push_str(&format!("wrote {} for {rows}\n", path(&document.gate).display()));
+            let text = render::json::document(document).map_err(no_json)?;
+            outputs.push(Output::new_file(path(&document.gate), text));
         }
         files::write_together(&outputs)?;
-        match request.documents.is_empty() {
-            true => text.push_str("no approval is needed\n"),
-            false => text.push_str(
-                "In each a person writes `\"allowance\": \"explicit\"` and a reason, checks the times, and signs it:\n  \
-                 cutter approval sign FILE --key KEY   (or: ssh-keygen -Y sign -n cutter-approval -f KEY FILE)\n",
-            ),
-        }
-        for line in &request.remaining {
-            text.push_str(&format!("not lifted: {}\n", render::printable(line)));
-        }
         match self.format {
-            TableOrJson::Table => Ok((text, Exit::Authorized)),
+            TableOrJson::Table => Ok((self.text(&request, &path, &walk, output.style()), Exit::Authorized)),
             TableOrJson::Json => Ok((
                 render::json::document(&serde_json::json!({
                     "version": 1, "documents": request.documents, "not_lifted": request.remaining,
@@ -145,6 +136,32 @@ impl RequestArguments {
                 Exit::Authorized,
             )),
         }
+    }
+}
+
+impl RequestArguments {
+    /// What was written, for people.
+    fn text(
+        &self,
+        request: &ApprovalRequest,
+        path: &dyn Fn(&str) -> PathBuf,
+        walk: &Walk<'_>,
+        style: render::Style,
+    ) -> String {
+        let file = |document: &ApprovalDocument| path(&document.gate).display().to_string();
+        let written: Vec<_> = request.documents.iter().map(|document| (file(document), document)).collect();
+        let sign = |(file, _): &(String, &ApprovalDocument)| format!("cutter approval sign {} --key KEY", word(file));
+        let mut next: Vec<String> = written.iter().map(sign).collect();
+        if !written.is_empty() {
+            next.push(Typed { inputs: &self.inputs, authority: &self.authority }.command("approval verify", None));
+        }
+        let requested = Requested {
+            written: &written,
+            remaining: &request.remaining,
+            plan: &walk.requests.plan().name,
+            now: &walk.moment.now.to_string(),
+        };
+        render::approvals::requested(&requested, &next, style)
     }
 }
 
@@ -159,10 +176,12 @@ impl SignArguments {
         let namespace = if self.reject { REJECT } else { APPROVAL };
         let fingerprint = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
         let digest = Digest::of(message.text().as_bytes());
+        let shown = |path: &Path| render::printable(&path.display().to_string());
         let text = format!(
-            "signed {} (sha256 {digest})\nin {namespace} with {fingerprint}\nsignature {}\n",
-            self.file.display(),
-            signature.display()
+            "signed     {} in {namespace}\nsha256     {digest}\nkey        {}\nsignature  {}\n",
+            shown(&self.file),
+            render::printable(&fingerprint.to_string()),
+            shown(&signature)
         );
         Ok((text, Exit::Authorized))
     }
@@ -174,14 +193,24 @@ impl JudgeArguments {
         let walk = walk(&inputs, &self.authority, Stage::Plan)?;
         let rows: Vec<ApprovalRow> = walk.approvals.judged.iter().map(ApprovalRow::new).collect();
         let needed = crate::approval::judge::barred(&walk.requests, &walk.closed);
-        let open = needed.keys().all(|gate| walk.approvals.gates.contains(gate));
-        let accepted = rows.iter().filter(|row| row.status == ApprovalStatus::Accepted).count();
+        let open = needed.keys().filter(|gate| walk.approvals.gates.contains(*gate)).count();
         let text = match self.format {
-            TableOrJson::Table => render::approvals::table(&rows, accepted, output.style()),
+            TableOrJson::Table => {
+                let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+                let next = if open < needed.len() { typed.after_judging(&rows, &walk) } else { Vec::new() };
+                let judged = Judged {
+                    rows: &rows,
+                    needed: needed.len(),
+                    open,
+                    plan: &inputs.plan.name,
+                    now: &walk.moment.now.to_string(),
+                };
+                render::approvals::table(&judged, &next, output.style())
+            }
             TableOrJson::Json => {
                 render::json::document(&serde_json::json!({ "version": 1, "approvals": rows })).map_err(no_json)?
             }
         };
-        Ok((text, if verify && !open { Exit::Ready } else { Exit::Authorized }))
+        Ok((text, if verify && open < needed.len() { Exit::Ready } else { Exit::Authorized }))
     }
 }

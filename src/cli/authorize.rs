@@ -2,13 +2,15 @@
 
 use super::common::{ClockArguments, InputArguments, OutputArguments};
 use super::progress::Progress;
+use super::next::Typed;
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;
 use crate::decision::Verdict;
 use crate::progress::Phase;
+use crate::render::table::Guide;
 use crate::request::Stage;
-use crate::{files, render};
+use crate::{explain, files, render};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -55,9 +57,13 @@ impl Arguments {
             files::write(path, &statement.text()?)?;
         }
         let decisions = &statement.predicate.decisions;
+        let guide = || Guide {
+            closes: explain::closing(&inputs.bundle, decisions),
+            next: Typed { inputs: &self.inputs, authority: &self.authority }.after(decisions, &walk, &inputs.config),
+        };
         let text = match self.format {
-            Format::Table => Ok(render::table::decisions(decisions, output.style())),
-            Format::Markdown => Ok(render::markdown::decisions(decisions)),
+            Format::Table => Ok(render::table::decisions(decisions, &guide(), output.style())),
+            Format::Markdown => Ok(render::markdown::decisions(decisions, &guide())),
             Format::Json => render::json::document(decisions),
             Format::Ndjson => render::json::lines(decisions),
         };

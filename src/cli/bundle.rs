@@ -120,8 +120,9 @@ impl Signature {
     }
 
     fn text(&self) -> String {
-        let signer = self.signer.as_ref().map(|name| format!("signer     {name}\n")).unwrap_or_default();
-        let signature = render::printable(&self.signature);
-        format!("{:<10} sha256 {}\nsignature  {signature}\n{signer}key        {}\n", self.signed, self.sha256, self.key)
+        let line = |name: &str, text: &str| format!("{name:<10} {}\n", render::printable(text));
+        let signer = self.signer.as_ref().map(|name| line("signer", name)).unwrap_or_default();
+        let signed = line(self.signed, &format!("sha256 {}", self.sha256));
+        signed + &line("signature", &self.signature) + &signer + &line("key", &self.key)
     }
 }

@@ -26,7 +26,7 @@ pub struct InputArguments {
     #[command(flatten)]
     pub bundle: BundleArguments,
     /// The folder of facts: Cedar entities in `*.json`
-    #[arg(long, value_name = "DIR", default_value = "entities")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_ENTITIES)]
     entities: PathBuf,
     /// Where facts come from: files, or files with what the database says laid over them
     #[arg(long, value_enum, default_value_t = FactsSource::Entities)]
@@ -62,7 +62,7 @@ enum FactsSource {
 #[derive(Args, Debug)]
 pub struct BundleArguments {
     /// The policy bundle: one schema and its policies
-    #[arg(long, value_name = "DIR", default_value = "policies")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_POLICIES)]
     policies: PathBuf,
     /// The configuration [default: cutter.toml, where it exists]
     #[arg(long, value_name = "FILE")]
@@ -91,6 +91,24 @@ pub struct Inputs {
 }
 
 impl InputArguments {
+    /// The flags that were not left to their defaults.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        let mut flag = |name: &str, path: Option<&Path>, default: &str| {
+            if let Some(path) = path.filter(|path| path.as_os_str() != default) {
+                flags.extend([name.to_owned(), path.to_string_lossy().into_owned()]);
+            }
+        };
+        flag("--policies", Some(&self.bundle.policies), DEFAULT_POLICIES);
+        flag("--config", self.bundle.config.as_deref(), "");
+        flag("--entities", Some(&self.entities), DEFAULT_ENTITIES);
+        if self.facts == FactsSource::Postgres {
+            flags.extend(["--facts".to_owned(), "postgres".to_owned()]);
+        }
+        flags.extend(self.trust.flags());
+        flags
+    }
+
     /// Reads everything and reports all that is wrong together; a signature that is not accepted is only said.
     ///
     /// Without a given time it is the system's.
@@ -171,7 +189,7 @@ impl BundleArguments {
 #[derive(Args, Debug)]
 pub struct LedgerArguments {
     /// The ledger: a folder, or `postgres` for the one that `[ledger]` of the configuration names
-    #[arg(long, value_name = "DIR|postgres", default_value = ".cutter")]
+    #[arg(long, value_name = "DIR|postgres", default_value = DEFAULT_LEDGER)]
     ledger: PathBuf,
 }
 
@@ -195,6 +213,14 @@ pub enum NamedLedger {
 }
 
 impl LedgerArguments {
+    /// The flag, where it was not left to its default.
+    pub fn flags(&self) -> Vec<String> {
+        match self.ledger.as_os_str() == DEFAULT_LEDGER {
+            true => Vec::new(),
+            false => vec!["--ledger".to_owned(), self.ledger.to_string_lossy().into_owned()],
+        }
+    }
+
     /// Finds where the ledger would be; nothing is opened or made.
     pub fn locate(&self, config: &Config) -> Result<NamedLedger, Problems> {
         if self.ledger.as_os_str() != "postgres" {
@@ -351,3 +377,7 @@ pub fn parse_time(text: &str) -> Result<Timestamp, String> {
         "write an RFC 3339 time with an offset and at most milliseconds, such as 2026-05-21T08:15:00Z".to_owned()
     })
 }
+
+const DEFAULT_POLICIES: &str = "policies";
+const DEFAULT_ENTITIES: &str = "entities";
+const DEFAULT_LEDGER: &str = ".cutter";

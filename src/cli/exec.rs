@@ -8,11 +8,12 @@ use crate::decision::{Basis, DecisionRow, Verdict, decide_one};
 use crate::ledger::{Event, Journal};
 use crate::plan::{IntendedAction, Mode, RunPlan};
 use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::render;
+use crate::render::lines::Tone;
 use crate::request::Stage;
 use crate::runtime::{self, Permission};
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::Args;
-use std::fmt::Write as _;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -40,15 +41,12 @@ impl Arguments {
         }
         let walk = walk(&inputs, &self.authority, Stage::Use)?;
         let row = decide_one(&walk.requests, action, &walk.moment)?;
-        let mut text =
-            format!("{}: {} ({})\n", action.id, if row.basis.allows() { "allow" } else { "DENY" }, row.basis.words());
+        let said = |tone, message: &str| render::exec::said(action, row.basis, (tone, message), output.style());
         let Some(permission) = Permission::of(&walk.requests, action, &row, &walk.approvals, walk.moment.now) else {
-            let _ = writeln!(text, "{}", denied(&row));
-            return Ok((text, exit(Verdict::of(row.basis))));
+            return Ok((said(Tone::Plain, &denied(&row)), exit(Verdict::of(row.basis))));
         };
         if plan.mode == Mode::DryRun {
-            let _ = writeln!(text, "the plan is a dry run: nothing was run");
-            return Ok((text, Exit::Authorized));
+            return Ok((said(Tone::Plain, "the plan is a dry run: nothing was run"), Exit::Authorized));
         }
         let ledger = self.authority.ledger.locate(&inputs.config)?;
         let ledger = ledger.store();
@@ -58,42 +56,17 @@ impl Arguments {
             false => (Journal::default(), ledger.last_time()?),
         };
         if let Some(last) = last.filter(|last| *last > walk.moment.now) {
-            let _ = writeln!(
-                text,
-                "refused: the clock shows {}, before the last record of the journal at {last}",
-                walk.moment.now
-            );
-            return Ok((text, Exit::Untrusted));
+            let now = walk.moment.now;
+            let why = format!("refused: the clock shows {now}, before the last record of the journal at {last}");
+            return Ok((said(Tone::Bad, &why), Exit::Untrusted));
         }
         let waiting = if waits { unfinished(plan, action, &ledger.name(), &journal)? } else { Vec::new() };
         if !waiting.is_empty() {
-            let _ = writeln!(text, "blocked: it comes after {}, not finished in this run", waiting.join(", "));
-            return Ok((text, Exit::Blocked));
+            let why = format!("blocked: it comes after {}, not finished in this run", waiting.join(", "));
+            return Ok((said(Tone::Open, &why), Exit::Blocked));
         }
-        match permission.run(&argv, ledger, &system_time)? {
-            runtime::Outcome::Ran(Some(0)) => Ok((text + "done\n", Exit::Authorized)),
-            runtime::Outcome::Ran(status) => {
-                let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
-                let _ = writeln!(text, "the command ended {status}; its approvals stay used");
-                Ok((text, Exit::Effect))
-            }
-            runtime::Outcome::AlreadyConsumed(used) => {
-                let _ = writeln!(
-                    text,
-                    "refused: approval `{}` was used for `{}` at {}",
-                    used.approval_id, used.action, used.time
-                );
-                Ok((text, Exit::Ready))
-            }
-            runtime::Outcome::RunOfAnotherPlan(start) => {
-                let _ = writeln!(
-                    text,
-                    "refused: the run began at {} under another plan, sha256 {}",
-                    start.time, start.plan
-                );
-                Ok((text, Exit::Denied))
-            }
-        }
+        let ((tone, what), exit) = outcome(&permission.run(&argv, ledger, &system_time)?);
+        Ok((said(tone, &what), exit))
     }
 
     /// Proof that the trust root vouches for bundle, plan, author and the running user; the problems say why not.
@@ -124,6 +97,27 @@ impl Arguments {
             .help("leave the command out, or write it exactly as the plan has it"));
         }
         Ok(declared)
+    }
+}
+
+/// What became of a permitted action, in words.
+fn outcome(outcome: &runtime::Outcome) -> ((Tone, String), Exit) {
+    match outcome {
+        runtime::Outcome::Ran(Some(0)) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        runtime::Outcome::Ran(status) => {
+            let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
+            let what = format!("the command ended {status}; its approvals stay used");
+            ((Tone::Bad, what), Exit::Effect)
+        }
+        runtime::Outcome::AlreadyConsumed(used) => {
+            let (id, action, time) = (&used.approval_id, &used.action, used.time);
+            let what = format!("refused: approval `{id}` was used for `{action}` at {time}");
+            ((Tone::Bad, what), Exit::Ready)
+        }
+        runtime::Outcome::RunOfAnotherPlan(start) => {
+            let what = format!("refused: the run began at {} under another plan, sha256 {}", start.time, start.plan);
+            ((Tone::Bad, what), Exit::Denied)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::common::{ClockArguments, InputArguments, OutputArguments};
 use super::format::TableOrJson;
+use super::next::Typed;
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::explain::explain;
@@ -32,7 +33,11 @@ impl Arguments {
         let decisions = walk.document(&inputs)?;
         let explanation = explain(&walk.requests, &decisions, &self.action)?;
         let text = match self.format {
-            TableOrJson::Table => render::explanation::explanation(&explanation, output.style()),
+            TableOrJson::Table => {
+                let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+                let next = typed.about(&explanation.row, &decisions, &walk, &inputs.config);
+                render::explanation::explanation(&explanation, &next, output.style())
+            }
             TableOrJson::Json => render::json::document(&explanation).map_err(no_json)?,
         };
         Ok((text, Exit::Authorized))

@@ -11,6 +11,7 @@ mod explain;
 mod format;
 mod ledger;
 mod log;
+mod next;
 mod plan;
 mod progress;
 mod review;

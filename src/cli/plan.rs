@@ -155,14 +155,14 @@ impl Vouched {
     }
 
     fn text(&self) -> String {
-        format!(
-            "plan     sha256 {}\nsigned   by {}\npolicies sha256 {}\nsigned   by {}\nuser     {} is {}\n",
-            self.plan_sha256,
-            self.plan_signer,
-            self.policies_sha256,
-            self.bundle_signer,
-            self.user,
-            render::printable(&self.principal),
-        )
+        let line = |name: &str, text: &str| format!("{name:<8} {}\n", render::printable(text));
+        [
+            line("plan", &format!("sha256 {}", self.plan_sha256)),
+            line("signed", &format!("by {}", self.plan_signer)),
+            line("policies", &format!("sha256 {}", self.policies_sha256)),
+            line("signed", &format!("by {}", self.bundle_signer)),
+            line("user", &format!("{} is {}", self.user, self.principal)),
+        ]
+        .concat()
     }
 }

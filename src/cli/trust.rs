@@ -24,6 +24,13 @@ pub struct TrustArguments {
 }
 
 impl TrustArguments {
+    /// The flags that were given.
+    pub fn flags(&self) -> Vec<String> {
+        let given = [("--trust", &self.trust), ("--revoked", &self.revoked)].into_iter();
+        let given = given.filter_map(|(name, path)| Some([name.to_owned(), path.as_ref()?.to_string_lossy().into()]));
+        given.flatten().collect()
+    }
+
     /// Reads the trust root, which must be there.
     pub fn load(&self) -> Result<TrustRoot, Problems> {
         TrustRoot::read(self.path()).coded(Code::TrustRootInvalid)

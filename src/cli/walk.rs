@@ -42,6 +42,8 @@ pub struct Walk<'a> {
     pub moment: Moment,
     /// Rows that ran, as they were decided then.
     ran: Option<&'a BTreeMap<usize, DecisionRow>>,
+    /// Whether there is a ledger.
+    pub has_ledger: bool,
 }
 
 /// Walks from inputs to decisions; it only looks.
@@ -88,7 +90,7 @@ pub fn walk_after<'a>(
     let approvals = judge(&found, &requests, &barred, &authority, &moment)?;
     moment.gates.clone_from(&approvals.gates);
     moment.spent.clone_from(&approvals.spent);
-    Ok(Walk { requests, closed, found, approvals, moment, ran })
+    Ok(Walk { requests, closed, found, approvals, moment, ran, has_ledger: id.is_some() })
 }
 
 /// Whether a row is among those that ran.
@@ -115,6 +117,19 @@ impl Walk<'_> {
 }
 
 impl AuthorityArguments {
+    /// The flags that were not left to their defaults.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        if self.approvals.as_os_str() != DEFAULT_APPROVALS {
+            flags.extend(["--approvals".to_owned(), self.approvals.to_string_lossy().into_owned()]);
+        }
+        flags.extend(self.ledger.flags());
+        if let Some(path) = &self.baseline {
+            flags.extend(["--baseline".to_owned(), path.to_string_lossy().into_owned()]);
+        }
+        flags
+    }
+
     /// The evidence that approvals may be bound to.
     pub fn baseline(&self) -> Option<&Path> {
         self.baseline.as_deref()

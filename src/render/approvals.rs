@@ -1,24 +1,94 @@
-//! The terminal face of approvals: every document, its status, its reject code and why.
+//! The terminal forms of approvals: what became of every document, and what was requested.
 
-use super::{Style, grid, printable};
+use super::Style;
+use super::lines::{Cell, Fit, Lines, Tone, flow};
+use super::table::{commands, label, until};
+use crate::approval::document::ApprovalDocument;
 use crate::document::{ApprovalRow, ApprovalStatus};
 
-/// Every document and every gate without one.
-pub fn table(rows: &[ApprovalRow], accepted: usize, style: Style) -> String {
-    let mut table = grid(Style { color: false, ..style }, &["gate", "document", "status", "why"]);
-    for row in rows {
-        let name = if row.file.is_empty() { "(none)" } else { row.file.as_str() };
-        let status = match (row.status, row.code) {
-            (ApprovalStatus::Accepted, _) => "accepted".to_owned(),
+/// Documents that were judged for a plan at a moment.
+pub struct Judged<'a> {
+    /// Every document and every gate without one.
+    pub rows: &'a [ApprovalRow],
+    /// How many gates the plan needs.
+    pub needed: usize,
+    /// How many of them open.
+    pub open: usize,
+    /// The plan's name.
+    pub plan: &'a str,
+    /// When, RFC 3339.
+    pub now: &'a str,
+}
+
+/// Whether every needed gate opens, then one line a document or gate, and what to run next.
+pub fn table(judged: &Judged<'_>, next: &[String], style: Style) -> String {
+    let (words, tone) = match (judged.needed, judged.open) {
+        (0, _) => ("no approval is needed".to_owned(), Tone::Good),
+        (needed, open) if needed == open => (format!("all {needed} needed gates open"), Tone::Good),
+        (needed, open) => (format!("{open} of {needed} needed gates open"), Tone::Open),
+    };
+    let mut text = flow(&[Cell::new("approval"), Cell::toned(words, tone), Cell::new(judged.plan)], 10, style);
+    let mut lines = Lines::new([Fit::Middle, Fit::Whole, Fit::Middle, Fit::Words]);
+    for row in judged.rows {
+        let (status, tone, why) = match (row.status, row.code) {
+            (ApprovalStatus::Accepted, _) => (
+                "accepted".to_owned(),
+                Tone::Good,
+                format!("{}{}", row.signers.join(", "), until(row.expires_at.as_deref(), judged.now)),
+            ),
+            (ApprovalStatus::Rejected, _) if row.file.is_empty() => ("missing".to_owned(), Tone::Open, String::new()),
             (ApprovalStatus::Rejected, code) => {
-                code.map_or("rejected".to_owned(), |code| format!("REJECTED {}", code.name()))
+                let code = code.map(|code| format!(" {}", code.name())).unwrap_or_default();
+                (format!("REJECTED{code}"), Tone::Bad, row.details.join("; "))
             }
         };
-        let why = match row.status {
-            ApprovalStatus::Accepted => format!("signed by {}", row.signers.join(", ")),
-            ApprovalStatus::Rejected => row.details.join("; "),
-        };
-        table.add_row([printable(&row.gate), printable(&format!("{name} {}", row.id)), status, printable(&why)]);
+        lines.row([Cell::new(&row.gate), Cell::toned(status, tone), Cell::new(&row.file), Cell::new(why)]);
     }
-    format!("{table}\n{} documents or gates: {accepted} accepted, {} not\n", rows.len(), rows.len() - accepted)
+    text.push_str(&lines.text(style));
+    text + &commands(next).text(style)
+}
+
+/// Documents that were written, one line each.
+pub struct Requested<'a> {
+    /// Each with the file it stands in.
+    pub written: &'a [(String, &'a ApprovalDocument)],
+    /// What no approval can lift.
+    pub remaining: &'a [String],
+    /// The plan's name.
+    pub plan: &'a str,
+    /// When, RFC 3339.
+    pub now: &'a str,
+}
+
+/// What was written, what a person writes into it, what no approval lifts, and what to run next.
+pub fn requested(requested: &Requested<'_>, next: &[String], style: Style) -> String {
+    let words = match requested.written.len() {
+        0 => "no approval is needed".to_owned(),
+        1 => "1 document written".to_owned(),
+        many => format!("{many} documents written"),
+    };
+    let heading = [Cell::new("approval request"), Cell::new(words), Cell::new(requested.plan)];
+    let mut text = flow(&heading, 8, style);
+    let mut lines = Lines::new([Fit::Whole, Fit::Middle, Fit::Whole, Fit::End]);
+    for (file, document) in requested.written {
+        let rows = document.actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let end = until(Some(&document.expires_at), requested.now);
+        let rows = format!("{} rows: {rows}", document.actions.len());
+        lines.row([label("wrote", Tone::Plain), Cell::new(file), Cell::new(end.trim_start()), Cell::new(rows)]);
+    }
+    text.push_str(&lines.text(style));
+    let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+    if !requested.written.is_empty() {
+        let all = "`\"allowance\": \"explicit\"` and a reason into each, and checks the times";
+        lines.row([label("person", Tone::Plain), Cell::new(format!("writes {all}"))]);
+    }
+    for (file, _) in requested.written.iter().filter(|(_, document)| document.review_decision.is_some()) {
+        let what = format!("writes the review's decision into {file}");
+        lines.row([label("", Tone::Plain), Cell::new(what)]);
+    }
+    for line in requested.remaining {
+        lines.row([label("never", Tone::Open), Cell::new(line)]);
+    }
+    text.push_str(&lines.text(style));
+    text + &commands(next).text(style)
 }

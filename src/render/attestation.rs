@@ -76,15 +76,11 @@ pub fn markdown(statement: &Statement<Report>) -> String {
     let _ = writeln!(text, "- result: {}", result(report));
     let _ = writeln!(text, "\n## 1. Decision\n\n| Row | Action | Decision | Basis | Because |\n|---|---|---|---|---|");
     for row in &decisions.decisions {
-        let decision = if row.decision == RowDecision::Allow { "allow" } else { "DENY" };
-        let cells = [&row.id, short(&row.action), decision, row.basis.words(), &row.because()].map(escape);
+        let cells = [&row.id, short(&row.action), row.decision.words(), row.basis.words(), &row.because()].map(escape);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
-    let _ = writeln!(text, "\n```");
-    for line in super::table::summary(decisions) {
-        let _ = writeln!(text, "{line}");
-    }
-    let _ = writeln!(text, "```\n\n## 2. Non-mutation attestation\n\n```");
+    let summary = super::table::summary(decisions);
+    let _ = writeln!(text, "\n```\n{summary}```\n\n## 2. Non-mutation attestation\n\n```");
     for line in window(report).into_iter().chain(facts(report)) {
         let _ = writeln!(text, "{line}");
     }

@@ -92,13 +92,13 @@ fn header(capture: &Capture) -> String {
     let database = &capture.database;
     let mut text = format!(
         "database  {} {} as {}\ntime      {} to {}\nconfig    sha256 {}\nsnapshot  {}\nlevel     {} requested, {} reached\n",
-        database.system_identifier,
+        printable(&database.system_identifier),
         printable(&database.name),
         printable(&database.role),
-        capture.started_at,
-        capture.finished_at,
-        capture.config_sha256,
-        database.snapshot,
+        printable(&capture.started_at),
+        printable(&capture.finished_at),
+        printable(&capture.config_sha256),
+        printable(&database.snapshot),
         capture.level.requested.name(),
         level(capture.level.reached),
     );
@@ -128,7 +128,8 @@ fn quiet(comparison: &Comparison) -> String {
     match comparison.quiet.proven {
         true => "proven: no writing transaction completed in the whole cluster".to_owned(),
         false => {
-            format!("not proven: the snapshot moved from {} to {}", comparison.quiet.baseline, comparison.quiet.last)
+            let moved = format!("from {} to {}", comparison.quiet.baseline, comparison.quiet.last);
+            printable(&format!("not proven: the snapshot moved {moved}"))
         }
     }
 }

@@ -1,44 +1,78 @@
-//! The terminal face of an explanation: policies underlined in their files, facts, and what would change the row.
+//! The terminal form of an explanation: what would change the row, then why, then the policies underlined in their files.
 
-use super::{Style, printable, short};
-use crate::document::RowDecision;
-use crate::explain::Explanation;
+use super::lines::{Cell, Fit, Lines, Tone, flow};
+use super::table::{commands, label, mark};
+use super::{Style, printable, short, shown};
+use crate::explain::{Explanation, Fact};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 
-/// The explanation for people.
-pub fn explanation(explanation: &Explanation, style: Style) -> String {
+/// The explanation for people, and the commands to run next.
+pub fn explanation(explanation: &Explanation, next: &[String], style: Style) -> String {
+    let row = &explanation.row;
+    let (_, tone) = mark(row.basis);
+    let heading = [
+        Cell::new("explain"),
+        Cell::toned(format!("{}: {}", row.decision.words(), row.basis.words()), tone),
+        Cell::new(&row.id),
+        Cell::named(short(&row.action), short(&row.resource), Tone::Plain),
+        Cell::new(format!("by {}", short(&row.principal))),
+        Cell::toned(format!("bundle {}", explanation.bundle.words()), Tone::Dim),
+    ];
+    let mut text = flow(&heading, 8, style);
+    let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+    let errors = row.errors.iter().map(|error| Cell::toned(error, Tone::Bad));
+    section(&mut lines, "ERR", errors);
+    section(&mut lines, "change", explanation.changes.iter().map(Cell::new));
+    text.push_str(&lines.text(style));
+    text.push_str(&commands(next).text(style));
+    text.push_str(&why(explanation, style));
+    text.push_str(&sources(explanation, style));
+    text
+}
+
+/// The deciding policies one line each, and every fact that they looked at once.
+fn why(explanation: &Explanation, style: Style) -> String {
+    let mut text = String::new();
+    if !explanation.policies.is_empty() {
+        text.push('\n');
+    }
+    let mut lines = Lines::new([Fit::Whole, Fit::End, Fit::Middle]);
+    for (index, policy) in explanation.policies.iter().enumerate() {
+        let place = format!("{}:{}", policy.file, policy.line);
+        lines.row([leading("why", index), Cell::new(&policy.title), Cell::new(place)]);
+    }
+    text.push_str(&lines.text(style));
+    let facts: BTreeSet<&Fact> = explanation.policies.iter().flat_map(|policy| &policy.facts).collect();
+    let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+    section(&mut lines, "facts", facts.iter().map(|fact| Cell::new(format!("{} is {}", fact.path, fact.value))));
+    text + &lines.text(style)
+}
+
+/// The deciding policies as they stand in their files.
+fn sources(explanation: &Explanation, style: Style) -> String {
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(usize::from(style.width));
-    let row = &explanation.row;
-    let decision = if row.decision == RowDecision::Allow { "allow" } else { "DENY" };
-    let mut text = format!(
-        "row        {}\nprincipal  {}\naction     {}\nresource   {}\ndecision   {decision}: {}\nbecause    {}\n\
-         bundle     {}\n",
-        printable(&row.id),
-        printable(&row.principal),
-        printable(short(&row.action)),
-        printable(&row.resource),
-        row.basis.words(),
-        printable(&row.because()),
-        printable(&explanation.bundle.words()),
-    );
+    let mut text = String::new();
     for policy in &explanation.policies {
-        let title = printable(&format!("decided by `{}` ({})", policy.id, policy.tier));
+        let title = printable(&format!("{} ({})", policy.id, policy.tier));
         let path = printable(&policy.file);
-        let snippet = Snippet::source(policy.source.text())
-            .path(&path)
-            .fold(true)
-            .annotation(AnnotationKind::Primary.span(policy.span.clone()));
-        let facts: Vec<String> =
-            policy.facts.iter().map(|fact| printable(&format!("{} is {}", fact.path, fact.value))).collect();
-        let group = Level::NOTE.primary_title(&title).element(snippet);
-        let group = facts.iter().fold(group, |group, fact| group.element(Level::NOTE.message(fact)));
-        let _ = writeln!(text, "\n{}", renderer.render(&[group]));
-    }
-    let _ = writeln!(text, "\nwhat would change it:");
-    for change in &explanation.changes {
-        let _ = writeln!(text, "  - {}", printable(change));
+        let (source, span) = shown(&policy.source, policy.span.clone());
+        let snippet = Snippet::source(source.as_str()).path(&path).fold(true);
+        let group = Level::NOTE.primary_title(&title);
+        let group = group.element(snippet.annotation(AnnotationKind::Primary.span(span)));
+        text.push_str(&format!("\n{}\n", renderer.render(&[group])));
     }
     text
+}
+
+/// Lines of which the first says what they are.
+fn section(lines: &mut Lines, name: &str, cells: impl Iterator<Item = Cell>) {
+    for (index, cell) in cells.enumerate() {
+        lines.row([leading(name, index), cell]);
+    }
+}
+
+fn leading(name: &str, index: usize) -> Cell {
+    label(if index == 0 { name } else { "" }, Tone::Plain)
 }

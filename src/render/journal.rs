@@ -1,35 +1,63 @@
 //! The faces of a journal; what of it cannot be read is shown in each of them.
 
-use super::{Style, grid, printable, short};
-use crate::ledger::{Damage, Event, Journal, JournalRecord, LedgerId};
+use super::lines::{Cell, Fit, Lines, Tone, flow};
+use super::{Style, short};
+use crate::ledger::{Damage, Event, Journal, JournalEntry, JournalRecord, LedgerId};
 use serde::Serialize;
 
-/// For terminals.
+/// For terminals: each run as a heading, each event on a line of its own, damages last.
 pub fn table(journal: &Journal, style: Style) -> String {
-    let header = ["no", "time", "run and action", "event", "by", "approvals"];
-    let mut table = grid(Style { color: false, ..style }, &header);
-    for JournalRecord { sequence, entry } in &journal.records {
-        let event = match (entry.event, entry.exit_status) {
-            (Event::Finished, Some(status)) => format!("finished\nexit {status}"),
-            (Event::Finished, None) => "finished\nby a signal".to_owned(),
-            (Event::Started, _) => "started".to_owned(),
-        };
-        let approvals: Vec<String> =
-            entry.approvals.iter().map(|used| printable(&format!("{} {}", used.gate, used.id))).collect();
-        table.add_row([
-            sequence.to_string(),
-            entry.time.to_string(),
-            format!("{}\n{}", printable(&entry.run), printable(&entry.action)),
-            event,
-            printable(short(&entry.principal)),
-            approvals.join("\n"),
+    let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Whole, Fit::Middle, Fit::Middle, Fit::Middle]);
+    let mut run = None;
+    let mut headings = Vec::new();
+    for (index, JournalRecord { sequence, entry }) in journal.records.iter().enumerate() {
+        if run != Some(&entry.run) {
+            run = Some(&entry.run);
+            headings.push((index, &entry.run));
+        }
+        let (event, tone) = event(entry);
+        let approvals: Vec<String> = entry.approvals.iter().map(|used| format!("{} {}", used.gate, used.id)).collect();
+        lines.row([
+            Cell::toned(format!("{sequence:>4}"), Tone::Dim),
+            Cell::new(entry.time.to_cedar()),
+            Cell::toned(event, tone),
+            Cell::new(&entry.action),
+            Cell::new(format!("by {}", short(&entry.principal))),
+            Cell::new(approvals.join(", ")),
         ]);
     }
-    let mut text = format!("{table}\nrecords   {}\n", journal.records.len());
-    for Damage { line, damage } in &journal.damages {
-        text.push_str(&format!("damaged   line {line}: {}\n", printable(damage)));
+    let records = match journal.records.len() {
+        1 => "1 record".to_owned(),
+        count => format!("{count} records"),
+    };
+    let damages = match journal.damages.len() {
+        0 => Cell::new(""),
+        count => Cell::toned(format!("DAMAGED in {count}"), Tone::Bad),
+    };
+    let mut text = flow(&[Cell::new("log"), Cell::new(records), damages], 0, style);
+    let mut headings = headings.into_iter().peekable();
+    for (index, line) in lines.text(style).lines().enumerate() {
+        if let Some((_, run)) = headings.next_if(|(at, _)| *at == index) {
+            text.push_str(&flow(&[Cell::new("run"), Cell::new(run)], 0, style));
+        }
+        text.push_str(line);
+        text.push('\n');
     }
-    text
+    let mut damaged = Lines::new([Fit::Whole, Fit::Words]);
+    for Damage { line, damage } in &journal.damages {
+        damaged.row([Cell::toned("DAMAGED", Tone::Bad), Cell::new(format!("line {line}: {damage}"))]);
+    }
+    text + &damaged.text(style)
+}
+
+/// What happened, and whether it is fine.
+fn event(entry: &JournalEntry) -> (String, Tone) {
+    match (entry.event, entry.exit_status) {
+        (Event::Started, _) => ("started".to_owned(), Tone::Plain),
+        (Event::Finished, Some(0)) => ("exit 0".to_owned(), Tone::Good),
+        (Event::Finished, Some(status)) => (format!("exit {status}"), Tone::Bad),
+        (Event::Finished, None) => ("signal".to_owned(), Tone::Bad),
+    }
 }
 
 /// One versioned document.

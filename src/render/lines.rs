@@ -26,6 +26,8 @@ pub enum Tone {
 pub struct Cell {
     text: String,
     tone: Tone,
+    /// The bytes at the beginning that stay whole where the rest is cut in the middle.
+    kept: usize,
 }
 
 /// How a column gives way where the terminal is too narrow for all of it.
@@ -35,6 +37,8 @@ pub enum Fit {
     Whole,
     /// It is cut in the middle, so that both ends of a name stay readable.
     Middle,
+    /// It ends after the last word that fits, and `…`.
+    End,
     /// Its words go on in further lines below; a last column only.
     Words,
 }
@@ -54,7 +58,22 @@ impl Cell {
 
     /// Text that speaks in this tone.
     pub fn toned(text: impl AsRef<str>, tone: Tone) -> Self {
-        Self { text: printable(text.as_ref()), tone }
+        Self { text: printable(text.as_ref()), tone, kept: 0 }
+    }
+
+    /// Words that stay whole as long as there is room, then a name.
+    pub fn named(words: &str, name: &str, tone: Tone) -> Self {
+        let words = printable(words) + " ";
+        Self { text: format!("{words}{}", printable(name)), tone, kept: words.len() }
+    }
+
+    /// The text cut in the middle, behind what stays whole.
+    fn cut(&self, width: usize) -> String {
+        let (words, name) = self.text.split_at_checked(self.kept).unwrap_or(("", &self.text));
+        match width.checked_sub(words.width()).filter(|room| *room >= LEAST_NAME / 2) {
+            Some(room) => format!("{words}{}", middle(name, room)),
+            None => middle(&self.text, width),
+        }
     }
 }
 
@@ -86,7 +105,8 @@ impl Lines {
                 let fit = self.fits.get(index).copied().unwrap_or(Fit::Whole);
                 let shown = match fit {
                     Fit::Whole => cell.text.clone(),
-                    Fit::Middle => middle(&cell.text, width),
+                    Fit::Middle => cell.cut(width),
+                    Fit::End => end(&cell.text, width),
                     Fit::Words => {
                         let mut folded = fold(&cell.text, width).into_iter();
                         let first = folded.next().unwrap_or_default();
@@ -125,7 +145,7 @@ impl Lines {
             let excess = total.saturating_sub(available);
             let least = |index: usize| match self.fits.get(index) {
                 Some(Fit::Middle) => Some(LEAST_NAME),
-                Some(Fit::Words) => Some(LEAST_WORDS),
+                Some(Fit::Words | Fit::End) => Some(LEAST_WORDS),
                 _ => None,
             };
             let mut giving: Vec<(usize, usize)> = widths
@@ -152,6 +172,27 @@ pub fn head(command: &str, result: &str, tone: Tone, rest: &str, style: Style) -
     let mut lines = Lines::new(fits);
     lines.row([Cell::new(command), Cell::toned(result, tone)].into_iter().chain(last));
     lines.text(style)
+}
+
+/// Cells after each other, in further lines below where they do not fit; one that is wider than a line is cut.
+pub fn flow(cells: &[Cell], indent: usize, style: Style) -> String {
+    let available = usize::from(style.width);
+    let (mut text, mut at) = (String::new(), 0);
+    for cell in cells.iter().filter(|cell| !cell.text.is_empty()) {
+        let shown = cell.cut(available.saturating_sub(indent).max(LEAST_NAME));
+        if at > 0 && at + GAP + shown.width() > available {
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            at = indent;
+        } else if at > 0 {
+            text.push_str(&" ".repeat(GAP));
+            at += GAP;
+        }
+        at += shown.width();
+        text.push_str(&paint(&shown, cell.tone, style));
+    }
+    text.push('\n');
+    text
 }
 
 /// Text in a tone, where colour is wanted.
@@ -192,6 +233,18 @@ pub fn middle(text: &str, width: usize) -> String {
     front.into_iter().chain(['…']).chain(back.into_iter().rev()).collect()
 }
 
+/// As many whole words as fit, then `…`.
+fn end(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut lines = fold(text, width.saturating_sub(1)).into_iter();
+    match lines.next().filter(|first| first.width() < width) {
+        Some(first) => first + "…",
+        None => middle(text, width),
+    }
+}
+
 /// Lines of whole words; a word that is wider than a line has one of its own, and is cut in the middle.
 pub fn fold(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -229,6 +282,19 @@ mod tests {
     }
 
     #[test]
+    fn the_words_before_a_name_are_not_cut_as_long_as_there_is_room() {
+        let cell = Cell::named("author_file", "/var/lib/cutter/backup_runner.py", Tone::Plain);
+        assert_eq!(cell.cut(30), "author_file /var/lib…runner.py");
+        assert_eq!(cell.cut(14), "author…nner.py");
+    }
+
+    #[test]
+    fn a_sentence_that_does_not_fit_ends_after_a_word() {
+        assert_eq!(end("Let a sandbox agent touch production", 20), "Let a sandbox agent…");
+        assert_eq!(end("Unbreakably-long-name of a thing", 12), "Unbre… thing");
+    }
+
+    #[test]
     fn words_go_on_below_their_own_column_and_are_never_broken() {
         let mut lines = Lines::new([Fit::Whole, Fit::Words]);
         lines.row([Cell::new("DENY"), Cell::new("an approval is missing and nothing else stands in the way")]);
@@ -242,7 +308,15 @@ mod tests {
         lines.row([Cell::new("ok"), Cell::new("a"), Cell::new("b")]);
         let text = lines.text(NARROW);
         assert!(text.lines().all(|line| line.width() <= 40), "{text}");
-        assert!(text.contains("_runner.py") && text.contains("ok  author"), "{text}");
+        assert!(text.contains("unner.py") && text.contains("ok  author"), "{text}");
+    }
+
+    #[test]
+    fn cells_that_flow_go_on_below_and_none_is_too_wide() {
+        let cells =
+            ["authorize", "READY", "a-plan-of-a-name-that-no-line-has-room-for (live)", "6 allow"].map(Cell::new);
+        let text = flow(&cells, 4, NARROW);
+        assert_eq!(text, "authorize  READY\n    a-plan-of-a-name-…as-room-for (live)\n    6 allow\n");
     }
 
     #[test]

@@ -1,44 +1,62 @@
-//! The Markdown face of decisions.
+//! The Markdown form of decisions.
 
-use super::{printable, short, table};
-use crate::document::{Decisions, RowDecision};
+use super::table::{Guide, counts, items};
+use super::{printable, short};
+use crate::document::{Clock, Decisions};
 use std::fmt::Write as _;
 
-/// The decisions as Markdown: the record's head, one table with every row, and the verdict.
-pub fn decisions(decisions: &Decisions) -> String {
+/// The decisions as Markdown: verdict, needs and gaps, one table with every row, what to do next, and what was judged.
+pub fn decisions(decisions: &Decisions, guide: &Guide) -> String {
     let plan = &decisions.plan;
-    let mut text = String::new();
-    let _ = writeln!(text, "# Decisions: {}\n", escape(&plan.name));
-    if let Some(name) = &plan.macro_name {
-        let _ = writeln!(text, "- macro: {}", escape(name));
+    let mut text = format!("# Decisions: {}\n\n", escape(&plan.name));
+    let _ = writeln!(text, "**{}** ({}): {}\n", decisions.verdict.name(), plan.mode, counts(decisions));
+    for mark in &decisions.marks {
+        let _ = writeln!(text, "- **!!! {} !!!**", escape(mark));
     }
-    let _ = writeln!(text, "- run: `{}` ({})", escape(&plan.run), plan.mode);
-    let _ = writeln!(text, "- time: {}", decisions.time);
-    let _ = writeln!(text, "- plan sha256: `{}`", plan.sha256);
-    let bundle = escape(&decisions.bundle.words());
-    let _ = writeln!(text, "- policies sha256: `{}` (bundle: {bundle})", decisions.policies.sha256);
-    let _ = writeln!(text, "- facts sha256: `{}` ({})\n", decisions.facts.sha256, decisions.facts.source);
-    let _ = writeln!(text, "| Row | Action | Resource | Decision | Basis | Because | Policies |");
+    for fault in &decisions.bundle.faults {
+        let _ = writeln!(text, "- **UNTRUSTED** {}", escape(fault));
+    }
+    for item in items(decisions, guide) {
+        let [name, rows, state] = [&item.name, &item.rows, &item.state].map(|part| escape(part));
+        let _ = writeln!(text, "- {} {name}: {rows}, {state}", item.label);
+    }
+    if !decisions.deferred_gaps.is_empty() {
+        let _ = writeln!(text, "- at use {}", escape(&decisions.deferred_gaps.join(", ")));
+    }
+    let _ = writeln!(text, "\n| Row | Action | Resource | Decision | Basis | Because | Policies |");
     let _ = writeln!(text, "|---|---|---|---|---|---|---|");
     for row in &decisions.decisions {
-        let decision = if row.decision == RowDecision::Allow { "allow" } else { "DENY" };
         let cells = [
             escape(&row.id),
             escape(short(&row.action)),
             escape(short(&row.resource)),
-            decision.to_owned(),
+            row.decision.words().to_owned(),
             row.basis.words().to_owned(),
             escape(&row.because()),
             escape(&row.policies.join(", ")),
         ];
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
-    let _ = writeln!(text, "\n```");
-    for line in table::summary(decisions) {
-        let _ = writeln!(text, "{line}");
+    text.push('\n');
+    for command in &guide.next {
+        let _ = writeln!(text, "- next: {}", escape(command));
     }
-    let _ = writeln!(text, "```");
+    identity(decisions, &mut text);
     text
+}
+
+/// What was judged by what, and when.
+fn identity(decisions: &Decisions, text: &mut String) {
+    let plan = &decisions.plan;
+    if let Some(name) = &plan.macro_name {
+        let _ = writeln!(text, "- macro: {}", escape(name));
+    }
+    let clock = if decisions.clock == Clock::Given { " (given)" } else { "" };
+    let _ = writeln!(text, "- run: {}\n- time: {}{clock}", escape(&plan.run), decisions.time);
+    let _ = writeln!(text, "- plan sha256: `{}`", plan.sha256);
+    let bundle = escape(&decisions.bundle.words());
+    let _ = writeln!(text, "- policies sha256: `{}` (bundle: {bundle})", decisions.policies.sha256);
+    let _ = writeln!(text, "- facts sha256: `{}` ({})", decisions.facts.sha256, decisions.facts.source);
 }
 
 /// User text that cannot end a cell, start markup or run HTML.

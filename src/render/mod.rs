@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod attestation;
 pub mod entries;
 pub mod evidence;
+pub mod exec;
 pub mod explanation;
 pub mod grants;
 pub mod journal;
@@ -18,6 +19,8 @@ pub mod witness;
 
 pub use crate::text::printable;
 
+use crate::problem::Source;
+use crate::text::printable_lines;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
 /// How the terminal wants it.
@@ -52,4 +55,10 @@ fn grid(style: Style, header: &[&str]) -> Table {
 fn colored(text: &str, color: Color, style: Style) -> Cell {
     let cell = Cell::new(text);
     if style.color { cell.fg(color) } else { cell }
+}
+
+/// Source text that is safe to show, and where in it the bytes of this span are.
+fn shown(source: &Source, span: std::ops::Range<usize>) -> (String, std::ops::Range<usize>) {
+    let up_to = |at: usize| printable_lines(source.text().get(..at).unwrap_or_default()).len();
+    (printable_lines(source.text()), up_to(span.start)..up_to(span.end))
 }

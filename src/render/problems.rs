@@ -14,7 +14,7 @@ pub fn human(problems: &Problems, style: Style) -> String {
     for problem in problems.iter().take(SHOWN) {
         let message = printable(&problem.message);
         let mut group = Group::with_title(Level::ERROR.primary_title(&message));
-        let name;
+        let (name, text_shown);
         if let Some(source) = &problem.source {
             name = printable(source.name());
             let span = problem.span.clone().filter(|span| {
@@ -24,8 +24,10 @@ pub fn human(problems: &Problems, style: Style) -> String {
             });
             group = match span {
                 Some(span) => {
-                    let span = span.start..first_line_end(source.text(), &span);
-                    let snippet = Snippet::source(source.text()).path(&name).fold(true);
+                    let end = first_line_end(source.text(), &span);
+                    let (clean, span) = super::shown(source, span.start..end);
+                    text_shown = clean;
+                    let snippet = Snippet::source(text_shown.as_str()).path(&name).fold(true);
                     group.element(snippet.annotation(AnnotationKind::Primary.span(span)))
                 }
                 None => {

@@ -1,120 +1,247 @@
-//! The terminal face of decisions.
+//! The terminal form of decisions: verdict and needs first, then one line a row, then what to do and what was judged.
 
-use super::{Style, grid, printable, short};
+use super::lines::{Cell, Fit, Lines, Tone, flow};
+use super::{Style, short};
 use crate::decision::{Basis, Verdict};
-use crate::document::{Clock, Decisions, RowDecision};
-use comfy_table::{Cell, Color, ColumnConstraint, Width};
+use crate::document::{ApprovalRow, ApprovalStatus, Clock, Decisions, Row};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
 
-/// The decisions as a table, and what follows from them.
-pub fn decisions(decisions: &Decisions, style: Style) -> String {
-    let mut table = grid(style, &["row", "decision", "because"]);
-    for row in &decisions.decisions {
-        let decision = if row.decision == RowDecision::Allow { "allow" } else { "DENY" };
-        let decision = Cell::new(format!("{decision}\n{}", row.basis.words()));
-        let mut because = printable(&row.because());
-        if let (RowDecision::Deny, Some(id)) =
-            (row.decision, row.decided_by.as_ref().filter(|_| !row.policies.is_empty()))
-        {
-            let more = match row.policies.len() - 1 {
-                _ if row.basis == Basis::BlockedBy => String::new(),
-                0 => format!("\nby {}", printable(id)),
-                more => format!("\nby {} and {more} more", printable(id)),
-            };
-            because.push_str(&more);
-        }
-        table.add_row([
-            Cell::new(format!(
-                "{}\n{} {}",
-                printable(&row.id),
-                printable(short(&row.action)),
-                printable(short(&row.resource))
-            )),
-            if style.color { decision.fg(color(row.basis)) } else { decision },
-            Cell::new(because),
-        ]);
-    }
-    // The reasons are what is read; the names before them may break.
-    table.set_constraints([
-        ColumnConstraint::UpperBoundary(Width::Percentage(40)),
-        ColumnConstraint::LowerBoundary(Width::Fixed(12)),
-    ]);
+/// What is shown beside decisions and does not stand in them.
+#[derive(Clone, Default, Debug)]
+pub struct Guide {
+    /// What closes each open gap, by its name.
+    pub closes: BTreeMap<String, Vec<String>>,
+    /// The commands to run next, in order.
+    pub next: Vec<String>,
+}
+
+/// One thing that the plan needs, or that opened.
+pub(super) struct Item {
+    pub label: &'static str,
+    pub name: String,
+    /// The rows it concerns.
+    pub rows: String,
+    pub state: String,
+    tone: Tone,
+}
+
+/// The decisions for terminals.
+pub fn decisions(decisions: &Decisions, guide: &Guide, style: Style) -> String {
     let plan = &decisions.plan;
-    let clock = match decisions.clock {
-        Clock::System => "",
-        Clock::Given => " (given)",
-    };
-    let marks: String = decisions.marks.iter().map(|mark| format!("!!! {} !!!\n", printable(mark))).collect();
-    let mut text = format!(
-        "{marks}plan     {} ({})\nsha256   {}\nrun      {}\ntime     {}{clock}\npolicies sha256 {}\nfacts    sha256 {}\n\
-         sources  bundle: {}; facts: {}\n{table}\n",
-        printable(&plan.name),
-        plan.mode,
-        plan.sha256,
-        printable(&plan.run),
-        decisions.time,
-        decisions.policies.sha256,
-        decisions.facts.sha256,
-        printable(&decisions.bundle.words()),
-        decisions.facts.source,
-    );
-    for line in summary(decisions) {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    if style.color {
-        let code = match decisions.verdict {
-            Verdict::Authorized => "32",
-            Verdict::Blocked | Verdict::ReadyForSovereignApproval => "33",
-            Verdict::Denied | Verdict::Indeterminate => "31",
-        };
-        let name = decisions.verdict.name();
-        text = text.replace(&format!("verdict   {name}"), &format!("verdict   \u{1b}[1;{code}m{name}\u{1b}[0m"));
-    }
+    let named = Cell::new(format!("{} ({})", plan.name, plan.mode));
+    let heading = [Cell::new("authorize"), verdict(decisions.verdict), named, Cell::new(counts(decisions))];
+    let mut text = flow(&heading, LABEL + 2, style);
+    text.push_str(&loud(decisions).text(style));
+    text.push_str(&needs(decisions, guide, style));
+    text.push('\n');
+    text.push_str(&rows(decisions).text(style));
+    text.push('\n');
+    text.push_str(&commands(&guide.next).text(style));
+    text.push_str(&identity(decisions, style));
     text
 }
 
-/// The lines below the table: verdict, counts, gaps, and what a person could do next.
-pub fn summary(decisions: &Decisions) -> Vec<String> {
-    let allowed = decisions.decisions.iter().filter(|row| row.decision == RowDecision::Allow).count();
-    let total = decisions.decisions.len();
-    let mut lines = vec![
-        format!("verdict   {}", decisions.verdict.name()),
-        format!("rows      {total}: {allowed} allowed, {} denied", total - allowed),
-    ];
-    lines.extend(decisions.marks.iter().map(|mark| format!("!!!       {}", printable(mark))));
-    for row in &decisions.approvals {
-        let state = match row.code {
-            None => format!("accepted, signed by {}", row.signers.join(", ")),
-            Some(code) => format!("rejected: {}", code.name()),
-        };
-        lines.push(format!("approval  {} {} {state}", printable(&row.gate), printable(&row.id)));
+/// Verdict, needs and gaps as lines, for reports that show the rows by themselves.
+pub fn summary(decisions: &Decisions) -> String {
+    let style = Style { width: u16::MAX, color: false };
+    let heading = [verdict(decisions.verdict), Cell::new(counts(decisions))];
+    flow(&heading, 0, style) + &loud(decisions).text(style) + &needs(decisions, &Guide::default(), style)
+}
+
+/// The word that begins a decided row, and how loudly it speaks.
+pub fn mark(basis: Basis) -> (&'static str, Tone) {
+    match basis {
+        Basis::Permitted | Basis::Approved => ("ok", Tone::Good),
+        Basis::ApprovalRequired | Basis::Precondition => ("DENY", Tone::Open),
+        Basis::Forbidden | Basis::NotPermitted => ("DENY", Tone::Bad),
+        Basis::BlockedBy => ("wait", Tone::Dim),
+        Basis::Indeterminate => ("ERR", Tone::Bad),
     }
-    let mut gates: Vec<&str> = decisions
-        .decisions
-        .iter()
-        .filter(|row| row.basis == Basis::ApprovalRequired)
-        .flat_map(|row| row.needs.iter().map(|need| need.gate.as_str()))
-        .collect();
-    gates.sort_unstable();
-    gates.dedup();
-    let mut list = |name: &str, items: &[&str]| {
-        if !items.is_empty() {
-            lines
-                .push(format!("{name:<10}{}", items.iter().map(|item| printable(item)).collect::<Vec<_>>().join(", ")));
-        }
+}
+
+/// The verdict in its colour.
+fn verdict(verdict: Verdict) -> Cell {
+    let tone = match verdict {
+        Verdict::Authorized => Tone::Good,
+        Verdict::Blocked | Verdict::ReadyForSovereignApproval => Tone::Open,
+        Verdict::Denied | Verdict::Indeterminate => Tone::Bad,
     };
-    list("needs", &gates);
-    list("open gaps", &decisions.open_gaps.iter().map(String::as_str).collect::<Vec<_>>());
-    list("at use", &decisions.deferred_gaps.iter().map(String::as_str).collect::<Vec<_>>());
-    let faults = decisions.bundle.faults.iter();
-    lines.extend(faults.map(|fault| format!("UNTRUSTED {}", printable(fault))));
+    Cell::toned(verdict.name(), tone)
+}
+
+/// How many rows are what; only of what is there.
+pub(super) fn counts(decisions: &Decisions) -> String {
+    let count = |wanted: &[Basis]| decisions.decisions.iter().filter(|row| wanted.contains(&row.basis)).count();
+    let all = [
+        (count(&[Basis::Indeterminate]), "not judged"),
+        (count(&[Basis::Forbidden, Basis::NotPermitted]), "denied for good"),
+        (count(&[Basis::Permitted, Basis::Approved]), "allow"),
+        (count(&[Basis::ApprovalRequired]), "need approval"),
+        (count(&[Basis::Precondition]), "need a gap closed"),
+        (count(&[Basis::BlockedBy]), "wait"),
+    ];
+    let there = all.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    there.collect::<Vec<_>>().join(", ")
+}
+
+/// What must not be overlooked.
+fn loud(decisions: &Decisions) -> Lines {
+    let mut lines = Lines::new([Fit::Words]);
+    for mark in &decisions.marks {
+        lines.row([Cell::toned(format!("!!! {mark} !!!"), Tone::Bad)]);
+    }
+    for fault in &decisions.bundle.faults {
+        lines.row([Cell::toned(format!("UNTRUSTED {fault}"), Tone::Bad)]);
+    }
     lines
 }
 
-fn color(basis: Basis) -> Color {
-    match basis {
-        Basis::Permitted | Basis::Approved => Color::Green,
-        Basis::ApprovalRequired | Basis::Precondition | Basis::BlockedBy => Color::Yellow,
-        Basis::Forbidden | Basis::NotPermitted | Basis::Indeterminate => Color::Red,
+/// Every gate and every gap, what is missing first.
+pub(super) fn items(decisions: &Decisions, guide: &Guide) -> Vec<Item> {
+    let mut approvals: Vec<&ApprovalRow> = decisions.approvals.iter().collect();
+    approvals.sort_by_key(|row| row.status == ApprovalStatus::Accepted);
+    let mut items: Vec<Item> = approvals
+        .into_iter()
+        .map(|row| Item {
+            label: if row.status == ApprovalStatus::Accepted { "opened" } else { "needs" },
+            name: if row.gate.is_empty() { row.file.clone() } else { row.gate.clone() },
+            rows: concerned(decisions, |decided| decided.needs.iter().any(|need| need.gate == row.gate)),
+            state: state(row, &decisions.time),
+            tone: if row.status == ApprovalStatus::Accepted { Tone::Good } else { Tone::Open },
+        })
+        .collect();
+    items.extend(decisions.open_gaps.iter().map(|gap| {
+        let state = match guide.closes.get(gap).map(Vec::as_slice) {
+            Some([only]) => only.clone(),
+            Some(all @ [_, ..]) => format!("{} steps: {}", all.len(), all.join("; ")),
+            _ => "open".to_owned(),
+        };
+        let rows = concerned(decisions, |row| row.gaps.contains(gap));
+        Item { label: "gaps", name: gap.clone(), rows, state, tone: Tone::Plain }
+    }));
+    items
+}
+
+/// `9 rows`, or the one row's name where it is short.
+fn concerned(decisions: &Decisions, is_concerned: impl Fn(&Row) -> bool) -> String {
+    let mut rows = decisions.decisions.iter().filter(|row| is_concerned(row));
+    match (rows.next(), rows.count()) {
+        (None, _) => "no row".to_owned(),
+        (Some(only), 0) if only.id.chars().count() <= SHORT_NAME => only.id.clone(),
+        (Some(_), 0) => "1 row".to_owned(),
+        (Some(_), more) => format!("{} rows", more + 1),
     }
 }
+
+/// What became of one approval: `missing`, `accepted by sovereign until 09:59Z`, `REJECTED placeholder: ...`.
+fn state(row: &ApprovalRow, now: &str) -> String {
+    match row.code {
+        None => format!("accepted by {}{}", row.signers.join(", "), until(row.expires_at.as_deref(), now)),
+        Some(_) if row.file.is_empty() => "missing".to_owned(),
+        Some(code) => format!("REJECTED {}: {}", code.name(), row.details.join("; ")),
+    }
+}
+
+/// ` until 09:59Z`, with the day where it is not that of the decision; empty where it has no end.
+pub(super) fn until(end: Option<&str>, now: &str) -> String {
+    let Some(end) = end.and_then(Timestamp::parse).map(Timestamp::to_cedar) else {
+        return String::new();
+    };
+    let (Some(day), Some(minute)) = (end.get(..10), end.get(11..16)) else { return String::new() };
+    match now.starts_with(day) {
+        true => format!(" until {minute}Z"),
+        false => format!(" until {day} {minute}Z"),
+    }
+}
+
+/// Gates, gaps and what is decided at use, one line each.
+fn needs(decisions: &Decisions, guide: &Guide, style: Style) -> String {
+    let mut lines = Lines::new([Fit::Whole, Fit::Middle, Fit::Middle, Fit::End]);
+    let mut last = "";
+    for item in items(decisions, guide) {
+        let said = if item.label == last { "" } else { item.label };
+        last = item.label;
+        let cells = [label(said, Tone::Plain), Cell::new(item.name), Cell::new(item.rows)];
+        lines.row(cells.into_iter().chain([Cell::toned(item.state, item.tone)]));
+    }
+    let mut deferred = Lines::new([Fit::Whole, Fit::Words]);
+    if !decisions.deferred_gaps.is_empty() {
+        deferred.row([label("at use", Tone::Plain), Cell::new(decisions.deferred_gaps.join(" "))]);
+    }
+    lines.text(style) + &deferred.text(style)
+}
+
+/// One line a row.
+fn rows(decisions: &Decisions) -> Lines {
+    let mut lines = Lines::new([Fit::Whole, Fit::Middle, Fit::Middle, Fit::End]);
+    for row in &decisions.decisions {
+        let (word, tone) = mark(row.basis);
+        let rest = if tone == Tone::Dim { tone } else { Tone::Plain };
+        let why = if tone == Tone::Bad { tone } else { rest };
+        lines.row([
+            label(word, tone),
+            Cell::toned(&row.id, rest),
+            Cell::named(short(&row.action), short(&row.resource), rest),
+            Cell::toned(because(row), why),
+        ]);
+    }
+    lines
+}
+
+/// Why a row is what it is, as short as it can be said.
+pub(super) fn because(row: &Row) -> String {
+    let gates = row.needs.iter().map(|need| need.gate.as_str()).collect::<Vec<_>>().join(" ");
+    match row.basis {
+        Basis::Permitted => String::new(),
+        Basis::Approved => format!("by {gates}"),
+        Basis::ApprovalRequired if row.gaps.is_empty() => gates,
+        Basis::ApprovalRequired => format!("{gates}  {}", row.gaps.join(" ")),
+        Basis::Precondition => row.gaps.join(" "),
+        Basis::Forbidden | Basis::NotPermitted => row.reason.clone(),
+        Basis::BlockedBy => match row.blocked_by.as_slice() {
+            [first, more @ ..] if !more.is_empty() => format!("after {first} and {} more", more.len()),
+            rows => format!("after {}", rows.join(", ")),
+        },
+        Basis::Indeterminate => row.errors.first().unwrap_or(&row.reason).clone(),
+    }
+}
+
+/// Commands to run, each whole on a line of its own.
+pub fn commands(next: &[String]) -> Lines {
+    let mut lines = Lines::new([Fit::Whole, Fit::Whole]);
+    for (index, command) in next.iter().enumerate() {
+        lines.row([label(if index == 0 { "next" } else { "then" }, Tone::Plain), Cell::new(command)]);
+    }
+    lines
+}
+
+/// What was judged by what, short; whole in JSON.
+fn identity(decisions: &Decisions, style: Style) -> String {
+    let digest = |name: &str, sha256: &str| format!("{name} {}", sha256.get(..12).unwrap_or(sha256));
+    let facts = match decisions.facts.source.as_str() {
+        "entities" => String::new(),
+        source => format!(" ({source})"),
+    };
+    let mut cells = vec![
+        digest("plan", &decisions.plan.sha256),
+        digest("policies", &decisions.policies.sha256),
+        digest("facts", &decisions.facts.sha256) + &facts,
+        format!("bundle {}", decisions.bundle.words()),
+    ];
+    if decisions.clock == Clock::Given {
+        cells.push(format!("at {} (given)", decisions.time));
+    }
+    flow(&cells.into_iter().map(|cell| Cell::toned(cell, Tone::Dim)).collect::<Vec<_>>(), 0, style)
+}
+
+/// The word in front of a line, of one width.
+pub fn label(word: &str, tone: Tone) -> Cell {
+    Cell::toned(format!("{word:<LABEL$}"), tone)
+}
+
+/// As wide as the widest label.
+const LABEL: usize = 6;
+
+/// A name of more letters is not shown in place of a count.
+const SHORT_NAME: usize = 16;

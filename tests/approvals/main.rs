@@ -3,7 +3,11 @@
 
 mod codes;
 mod exec;
+#[path = "../support/golden.rs"]
+mod golden;
+mod golden_output;
 mod office;
+mod printable;
 mod properties;
 mod scenarios;
 #[path = "../support/tree.rs"]

@@ -16,7 +16,8 @@ fn every_face_shows_every_row() {
     let lines = world.cutter(&format!("{O9} --format ndjson")).stdout;
     assert_eq!(lines.lines().count(), ids.len());
     for id in ids {
-        assert!(table.contains(&format!("│ {id} ")), "{id}");
+        let is_row = |line: &str| line.get(8..).is_some_and(|rest| rest.starts_with(&format!("{id} ")));
+        assert_eq!(table.lines().filter(|line| is_row(line)).count(), 1, "{id}\n{table}");
         assert!(markdown.contains(&format!("| {id} |")), "{id}");
         assert!(lines.contains(&format!("{{\"id\":\"{id}\"")), "{id}");
     }
@@ -94,4 +95,6 @@ fn explain_underlines_the_deciding_policy_and_shows_facts_and_changes() {
 fn explain_of_a_blocked_row_names_its_blocker() {
     let ran = World::shipped().cutter("explain plans/o9-first-production-run.json mark");
     assert!(ran.stdout.contains("`source-pin` must be allowed first"), "{}", ran.stdout);
+    let next = "next    cutter explain plans/o9-first-production-run.json start\n";
+    assert!(ran.stdout.contains(next), "{}", ran.stdout);
 }

@@ -6,6 +6,9 @@ mod cedar;
 mod errors;
 mod faces;
 mod formats;
+#[path = "../support/golden.rs"]
+mod golden;
+mod golden_output;
 mod plainly;
 mod properties;
 mod shipped;

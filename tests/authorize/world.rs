@@ -11,6 +11,7 @@ const _: [fn(&World, &str); 2] = [World::remove_if_there, World::remove];
 const _: fn(&World) -> Vec<(PathBuf, u64)> = World::listing;
 const _: fn(&World, &str) -> Ran = World::cutter_as_nobody;
 const _: fn(&World, &str, &[u8]) -> Ran = World::cutter_fed;
+const _: fn(&World, &[&str]) -> Ran = World::cutter_words;
 
 pub struct World {
     folder: tempfile::TempDir,
@@ -87,7 +88,16 @@ impl World {
     }
 
     pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
-        Ran::of(self.command(arguments).envs(environment.iter().copied()).output().unwrap())
+        self.run(&arguments.split_whitespace().collect::<Vec<_>>(), environment)
+    }
+
+    /// The same, where an argument holds blanks.
+    pub fn cutter_words(&self, arguments: &[&str]) -> Ran {
+        self.run(arguments, &[])
+    }
+
+    pub fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+        Ran::of(self.command("").args(arguments).envs(environment.iter().copied()).output().unwrap())
     }
 
     /// The same as the user `nobody`.

@@ -9,6 +9,11 @@ mod directory;
 #[cfg(test)]
 mod faces;
 #[cfg(test)]
+#[path = "../support/golden.rs"]
+mod golden;
+#[cfg(test)]
+mod golden_output;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod postgres;

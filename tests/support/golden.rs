@@ -11,5 +11,8 @@ pub fn golden(name: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == text, "{} differs; this is what is shown now:\n{text}", path.display());
+    assert!(
+        kept == text,
+        "tests/golden/{name} differs; if this is meant, run again with CUTTER_BLESS=1 and review it:\n{text}"
+    );
 }

@@ -13,7 +13,7 @@ fn an_unsigned_bundle_is_said_to_be_unsigned() {
     let scene = Scene::unsigned();
     let json = authorize(&scene, "--format json").json();
     assert_eq!((&json["bundle"], json.get("bundle_signer")), (&"unsigned".into(), None));
-    assert!(authorize(&scene, "").stdout.contains("bundle: unsigned;"));
+    assert!(authorize(&scene, "").stdout.contains("  bundle unsigned\n"));
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn a_signed_bundle_is_said_to_be_signed_by_its_signer() {
     let json = authorize(&scene, "--format json").json();
     assert_eq!((&json["bundle"], &json["bundle_signer"]), (&"signed".into(), &"sovereign".into()));
     let explained = scene.cutter(&format!("explain {PLAN} flip-on --trust {}", scene.trust_path().display()));
-    assert!(explained.stdout.contains("bundle     signed by sovereign\n"), "{}", explained.stdout);
+    assert!(explained.stdout.contains("bundle signed by sovereign\n"), "{}", explained.stdout);
     assert!(authorize(&scene, "--format markdown").stdout.contains("(bundle: signed by sovereign)"));
 }
 

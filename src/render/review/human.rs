@@ -2,7 +2,7 @@
 
 use super::difference;
 use crate::render::lines::{Cell, Fit, Lines, Tone, fold, head};
-use crate::render::{Style, printable};
+use crate::render::{Style, printable, shown};
 use crate::review::headline::{DIFF, counted};
 use crate::review::rule::{Rule, Severity};
 use crate::review::{Finding, Outcome, Part, Place, Review, Verdict};
@@ -109,9 +109,9 @@ fn one(finding: &Finding, renderer: &Renderer, style: Style) -> String {
         let meant = if shown.decision == shown.expected { "" } else { ", which is not meant" };
         lines.push(fold(&format!("the whole bundle answers {} ({by}){meant}", shown.decision), ""));
     }
-    let shown = lines.join("\n");
-    if !shown.is_empty() {
-        group = group.element(Level::NOTE.message(&shown));
+    let example = lines.join("\n");
+    if !example.is_empty() {
+        group = group.element(Level::NOTE.message(&example));
     }
     let help = finding.help.as_deref().map(|help| fold(help, ""));
     if let Some(help) = &help {
@@ -127,12 +127,13 @@ fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
     // Underlining a whole policy would print it; its first line says where.
     let inside = text.get(start..place.span.end.max(start)).unwrap_or_default();
     let end = start + inside.find('\n').unwrap_or(inside.len());
-    let annotation = AnnotationKind::Primary.span(start..end);
+    let (text, span) = shown(&place.source, start..end);
+    let annotation = AnnotationKind::Primary.span(span);
     let annotation = match &place.label {
-        Some(label) => annotation.label(label.as_str()),
+        Some(label) => annotation.label(printable(label)),
         None => annotation,
     };
-    Snippet::source(text).path(place.source.name()).fold(true).annotation(annotation)
+    Snippet::source(text).path(printable(place.source.name())).fold(true).annotation(annotation)
 }
 
 /// What a renderer of snippets puts beside the words of a finding.

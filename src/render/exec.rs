@@ -1,0 +1,23 @@
+//! The terminal form of one action at its moment of use.
+
+use super::Style;
+use super::lines::{Cell, Fit, Lines, Tone, flow};
+use super::table::{label, mark};
+use crate::decision::Basis;
+use crate::document::RowDecision;
+use crate::plan::IntendedAction;
+
+/// The decision, and what came of it.
+pub fn said(action: &IntendedAction, basis: Basis, (tone, what): (Tone, &str), style: Style) -> String {
+    let (_, colour) = mark(basis);
+    let decision = RowDecision::of(basis).words();
+    let heading = [
+        Cell::new("exec"),
+        Cell::toned(format!("{decision}: {}", basis.words()), colour),
+        Cell::new(&action.id),
+        Cell::named(action.action.id().unescaped(), action.resource.id().unescaped(), Tone::Plain),
+    ];
+    let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+    lines.row([label("", Tone::Plain), Cell::toned(what, tone)]);
+    flow(&heading, 8, style) + &lines.text(style)
+}
