@@ -37,6 +37,7 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         let mut problems = Problems::new();
         let now = system_time()?;
+        let trust = problems.absorb(self.trust.check());
         let config = problems.absorb(configuration(&self.config));
         let mut read = |path: &Path| {
             let read = signed::read(path, &self.trust, now);
@@ -51,8 +52,8 @@ impl Arguments {
                 Ok((WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?, voucher))
             }))
         });
-        let (Some((config, digest)), Some((baseline, first)), Some((last, second)), None | Some(Some(_))) =
-            (config, baseline, last, &witness)
+        let (Some((config, digest)), Some((baseline, first)), Some((last, second)), None | Some(Some(_)), Some(_)) =
+            (config, baseline, last, &witness, trust)
         else {
             return Err(problems);
         };
