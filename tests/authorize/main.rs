@@ -6,6 +6,7 @@ mod cedar;
 mod errors;
 mod faces;
 mod formats;
+mod mistakes;
 mod plainly;
 mod properties;
 mod shipped;
