@@ -5,10 +5,12 @@ use crate::evidence::EvidenceSettings;
 use crate::evidence::grants::GrantsSettings;
 use crate::evidence::targets::TargetSettings;
 use crate::facts::postgres::FactsSettings;
+use crate::json::in_backticks;
 use crate::ledger::LedgerSettings;
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Problem, Problems, Source, nearest};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// The configuration of one domain.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
@@ -96,6 +98,16 @@ impl Config {
         all.into_iter().cloned().collect()
     }
 
+    /// Where an effect is declared in a configuration that was read before.
+    pub fn place_of_effect(source: &Source, name: &str) -> Option<Range<usize>> {
+        #[derive(Deserialize)]
+        struct Names {
+            effects: BTreeMap<toml::Spanned<String>, toml::Value>,
+        }
+        let names: Names = toml::from_str(source.text()).ok()?;
+        names.effects.into_keys().find(|key| key.get_ref() == name).map(|key| key.span())
+    }
+
     /// Reads `cutter.toml`; an unknown key is an error.
     pub fn parse(source: &Source) -> Result<Self, Problems> {
         toml::from_str(source.text()).map_err(|error| {
@@ -106,13 +118,55 @@ impl Config {
                     "it may have `url_env`, or `host`, `port`, `user`, `dbname` (each also with `_env`), `password_env`, `passfile`, `service`, `service_file`, and `ca_file`, `statement_timeout_seconds`, `lock_timeout_seconds`; a password never stands here",
                 ));
             }
-            let message = format!("`{}` cannot be read: {}", source.name(), error.message().trim());
-            let problem = Problem::invalid(message);
+            let (message, help) = told(error.message().trim());
+            let mut problem = Problem::invalid(format!("`{}` cannot be read: {message}", source.name()));
+            problem.help = help;
             Problems::from(match error.span() {
                 Some(span) => problem.at(source, span),
                 None => problem.of(source),
             })
         })
+    }
+}
+
+/// What the reader of TOML says, in our words, and what to do.
+fn told(message: &str) -> (String, Option<String>) {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [unknown, known @ ..] if message.starts_with("unknown field") || message.starts_with("unknown variant") => {
+            let help = match nearest(unknown, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there may be {}", in_backticks(known)),
+            };
+            let what = if message.starts_with("unknown field") { "key" } else { "value" };
+            (format!("it has the unknown {what} `{unknown}`"), Some(help))
+        }
+        [missing, ..] if message.starts_with("missing field") => (format!("it lacks `{missing}`"), None),
+        _ => match message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
+            Some((found, wanted)) => (format!("it has {} where {} belongs", article(found), plain_type(wanted)), None),
+            None => (message.replace('\n', " "), None),
+        },
+    }
+}
+
+fn article(found: &str) -> String {
+    let first = found.split(' ').next().unwrap_or_default();
+    if first == "map" || first == "sequence" {
+        return if first == "map" { "a table".to_owned() } else { "an array".to_owned() };
+    }
+    format!("the {found}")
+}
+
+/// A type as people who write TOML know it.
+fn plain_type(wanted: &str) -> &str {
+    match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i32" | "i64" => "a whole number",
+        "a sequence" => "an array",
+        "a boolean" => "true or false",
+        "path string" => "a path",
+        "a map" => "a table",
+        _ if wanted.starts_with("struct ") => "a table",
+        other => other,
     }
 }
 

@@ -28,6 +28,16 @@ pub struct Access {
     secret: Option<String>,
     encryption: Encryption,
     limits: Limits,
+    place: Place,
+}
+
+/// Where the server is looked for, and where that stands; never a secret.
+#[derive(Clone)]
+struct Place {
+    /// `127.0.0.1:5432`, or the folder of a socket.
+    address: String,
+    /// Which variables or settings say so.
+    origin: String,
 }
 
 /// How long a session may take before the server ends it.
@@ -78,8 +88,8 @@ impl Access {
                 self.config.connect(connector)
             }
         };
-        let mut client =
-            connected.map_err(|error| fault::not_connected(&error, self.encryption != Encryption::Local))?;
+        let mut client = connected
+            .map_err(|error| fault::not_connected(&error, &self.place, self.encryption != Encryption::Local))?;
         let prepared = client.batch_execute(settings);
         prepared.map_err(|error| self.fault(&error).problem("the session cannot be prepared"))?;
         Ok(client)

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::policy::{PolicyBundle, diagnostics};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
-use crate::schema::RunSchema;
+use crate::schema::{Misfit, RunSchema};
 use cedar_policy::{Entities, Entity, EntityUid, EvalResult, RestrictedExpression};
 use jsonc_parser::ast::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -171,12 +171,16 @@ fn read(source: &Source, schema: &RunSchema) -> Result<Vec<(Entity, Range<usize>
     let mut entities = Vec::new();
     for element in &array.elements {
         let Some(mut reader) = ObjectReader::new(source, element, "an entity", &mut problems) else { continue };
-        reader.required("uid");
-        reader.required("attrs");
-        reader.required("parents");
+        let uid = reader.required("uid");
+        let attrs = reader.required("attrs");
+        let parents = reader.required("parents");
+        let is_whole = uid.is_some() && attrs.is_some() && parents.is_some();
         reader.optional("tags");
         let span = reader.span();
         reader.finish();
+        if !is_whole {
+            continue;
+        }
         match Entity::from_json_value(json::to_serde(element), Some(schema.schema())) {
             Ok(entity) if entity.uid().type_name().basename() == "Action" => problems.push(
                 Problem::invalid(format!("`{}` is an action, and no fact", entity.uid()))
@@ -185,6 +189,14 @@ fn read(source: &Source, schema: &RunSchema) -> Result<Vec<(Entity, Range<usize>
             ),
             Ok(entity) => entities.push((entity, span)),
             Err(error) => {
+                let misfits = misfits(schema, uid, attrs, span.start);
+                if !misfits.is_empty() {
+                    misfits.into_iter().for_each(|misfit| {
+                        let problem = Problem::invalid(misfit.message).at(source, misfit.at);
+                        problems.push(misfit.help.map_or_else(|| problem.clone(), |help| problem.clone().help(help)));
+                    });
+                    continue;
+                }
                 let found = diagnostics::problem(&error, "an entity does not conform to the schema", source);
                 let message = found.message.replace("error during entity deserialization: ", "");
                 let problem = Problem::invalid(message).at(source, span);
@@ -196,6 +208,26 @@ fn read(source: &Source, schema: &RunSchema) -> Result<Vec<(Entity, Range<usize>
         }
     }
     problems.or(entities)
+}
+
+/// Where the attributes of an entity are not of their declared types.
+fn misfits(schema: &RunSchema, uid: Option<&Value<'_>>, attrs: Option<&Value<'_>>, start: usize) -> Vec<Misfit> {
+    let uid = uid.map(|uid| json::member(uid, "__entity").unwrap_or(uid));
+    let text = |field| match uid.and_then(|uid| json::member(uid, field)) {
+        Some(Value::StringLit(text)) => Some(text.value.as_ref()),
+        _ => None,
+    };
+    match (text("type"), text("id")) {
+        (Some(name), _) if schema.unknown_type(name).is_some() => {
+            let at = uid.and_then(|uid| json::member(uid, "type")).map_or(start..start + 1, json::span);
+            let message = format!("an entity has the unknown type `{name}`");
+            vec![Misfit { message, at, help: schema.unknown_type(name) }]
+        }
+        (Some(name), Some(id)) => {
+            schema.attribute_misfits(name, attrs, start, &format!("the entity `{name}::\"{id}\"`"))
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Every entity that this one refers to: parents, attributes and tags.

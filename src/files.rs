@@ -8,7 +8,7 @@ use crate::approval::ApprovalFile;
 use crate::digest::{Digest, Listing};
 use crate::facts::RawFacts;
 use crate::policy::BundleSources;
-use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -50,9 +50,13 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<Source, Problem> {
             let valid = String::from_utf8_lossy(error.as_bytes().get(..at).unwrap_or_default()).into_owned();
             let end = valid.len();
             let source = Source::new(name.clone(), valid);
+            let help = match error.as_bytes() {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16; save it as UTF-8",
+                _ => "save it as UTF-8",
+            };
             Err(Problem::invalid(format!("`{name}` is not UTF-8: byte {} begins no character", at + 1))
                 .at(&source, end..end)
-                .help("save it as UTF-8")
+                .help(help)
                 .coded(Code::NotUtf8))
         }
     }
@@ -63,7 +67,10 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let name = path.display();
     let file = File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Problem::failure(format!("`{name}` does not exist"))
-            .help("check the path, or run from the project's folder")
+            .help(match alike(path) {
+                Some(meant) => format!("did you mean `{}`?", meant.display()),
+                None => "check the path, or run from the project's folder".to_owned(),
+            })
             .coded(Code::FileMissing),
         _ => Problem::failure(format!("`{name}` cannot be opened: {}", cause(&error))).coded(Code::FileUnreadable),
     })?;
@@ -71,6 +78,10 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
         .metadata()
         .map_err(|error| Problem::failure(format!("`{name}`: {}", cause(&error))))
         .coded(Code::FileUnreadable)?;
+    if metadata.is_dir() {
+        return Err(Problem::failure(format!("`{name}` is a folder, not a file")).help("name a file in it"))
+            .coded(Code::FileUnreadable);
+    }
     if !metadata.is_file() {
         return Err(Problem::failure(format!("`{name}` is not a regular file"))
             .help("name a file")
@@ -94,6 +105,18 @@ fn bounded(from: &mut dyn std::io::Read, path: &Path) -> Result<Vec<u8>, Problem
             .coded(Code::FileTooLarge));
     }
     Ok(bytes)
+}
+
+/// The file beside a missing one whose name it was probably meant to be.
+fn alike(path: &Path) -> Option<PathBuf> {
+    let folder = folder_of(path);
+    let names: Vec<String> = fs::read_dir(folder)
+        .ok()?
+        .take(MOST_FILES)
+        .filter_map(|entry| entry.ok().filter(|entry| entry.path().is_file())?.file_name().into_string().ok())
+        .collect();
+    let meant = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(meant))
 }
 
 /// Reads a policy bundle: one schema, the policies beside it, and the digest of everything below the folder.
@@ -251,9 +274,11 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
             Err(error) => {
                 let problem =
                     Problem::failure(format!("the folder `{}` cannot be read: {}", current.display(), cause(&error)));
-                problems.push(
-                    problem.help("check the path, or run from the project's folder").coded(Code::FolderUnreadable),
-                );
+                let help = match error.kind() {
+                    std::io::ErrorKind::NotADirectory => "name a folder, not a file",
+                    _ => "check the path, or run from the project's folder",
+                };
+                problems.push(problem.help(help).coded(Code::FolderUnreadable));
                 continue;
             }
         };

@@ -10,8 +10,7 @@ pub fn parse(source: &Source) -> Result<Value<'_>, Problems> {
     // serde_json is the judge of what is JSON; jsonc-parser, which is more lenient, only adds the positions.
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(source.text()) {
         let at = offset(source.text(), error.line(), error.column());
-        let message = format!("`{}` is not JSON: {}", source.name(), cause(&error));
-        return Err(Problem::invalid(message).at(source, at..at).coded(Code::JsonSyntax).into());
+        return Err(not_json(source, at, &cause(&error)).coded(Code::JsonSyntax).into());
     }
     let parsed = jsonc_parser::parse_to_ast(source.text(), &Default::default(), &Default::default());
     let value = match parsed.map(|result| result.value) {
@@ -63,6 +62,12 @@ pub fn to_serde(value: &Value<'_>) -> serde_json::Value {
         Value::Array(array) => array.elements.iter().map(to_serde).collect(),
         Value::NullKeyword(_) => serde_json::Value::Null,
     }
+}
+
+/// The value of a member of an object.
+pub fn member<'v, 'a>(value: &'v Value<'a>, field: &str) -> Option<&'v Value<'a>> {
+    let Value::Object(object) = value else { return None };
+    object.properties.iter().find(|property| name(property) == field).map(|property| &property.value)
 }
 
 /// Reads the fields of one object and says of each what is wrong with it.
@@ -121,7 +126,9 @@ impl<'a, 'p> ObjectReader<'a, 'p> {
 
     /// The value of a field that may be absent.
     pub fn optional(&mut self, field: &'static str) -> Option<&'a Value<'a>> {
-        self.asked.push(field);
+        if !self.asked.contains(&field) {
+            self.asked.push(field);
+        }
         self.object.properties.iter().find(|property| name(property) == field).map(|property| &property.value)
     }
 
@@ -178,14 +185,14 @@ impl<'a, 'p> ObjectReader<'a, 'p> {
         elements.iter().filter_map(|element| self.as_string(field, element)).collect()
     }
 
-    /// The string-valued members of an object that may be absent.
-    pub fn string_map(&mut self, field: &'static str) -> Vec<(&'a str, &'a str)> {
+    /// The string-valued members of an object that may be absent, with the places of the values.
+    pub fn string_map(&mut self, field: &'static str) -> Vec<(&'a str, (&'a str, Range<usize>))> {
         match self.optional(field) {
             None => Vec::new(),
             Some(Value::Object(object)) => object
                 .properties
                 .iter()
-                .filter_map(|property| Some((name(property), self.as_string(field, &property.value)?.0)))
+                .filter_map(|property| Some((name(property), self.as_string(field, &property.value)?)))
                 .collect(),
             Some(other) => {
                 self.wrong_kind(field, other, "an object of strings");
@@ -279,6 +286,34 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
         at -= 1;
     }
     at
+}
+
+/// What is wrong with text that is no JSON, and what to do about the usual mistakes.
+fn not_json(source: &Source, at: usize, cause: &str) -> Problem {
+    let (name, text) = (source.name(), source.text());
+    if text.trim().is_empty() {
+        return Problem::invalid(format!("`{name}` is empty")).of(source);
+    }
+    if text.starts_with('\u{feff}') {
+        let problem = Problem::invalid(format!("`{name}` is not JSON: it begins with a byte order mark")).of(source);
+        return problem.help("save it as UTF-8 without one");
+    }
+    let problem = Problem::invalid(format!("`{name}` is not JSON: {cause}")).at(source, at..at);
+    let here = text.get(at..).unwrap_or_default();
+    let before = text.get(..at).unwrap_or_default().trim_end();
+    if here.starts_with('/') || here.starts_with('#') {
+        problem.help("JSON has no comments; remove it")
+    } else if here.starts_with('\'') {
+        problem.help("strings and keys are in double quotes")
+    } else if cause.contains("trailing comma") || before.ends_with(',') && here.starts_with(['}', ']']) {
+        problem.help("remove the comma before it")
+    } else if cause.contains("key must be a string") {
+        problem.help("keys are in double quotes")
+    } else if cause.starts_with("expected `,`") {
+        problem.help("a comma is missing before it")
+    } else {
+        problem
+    }
 }
 
 /// serde_json's message without the position it ends with.

@@ -156,6 +156,15 @@ impl Problems {
         }
     }
 
+    /// Adds one that costs work to describe, which is not done for one that is only counted.
+    pub fn push_with(&mut self, describe: impl FnOnce() -> Problem) {
+        if self.is_full() {
+            self.more += 1;
+        } else {
+            self.push(describe());
+        }
+    }
+
     /// Whether further problems are only counted, so that describing them would be work for nothing.
     pub fn is_full(&self) -> bool {
         self.kept.len() >= MOST_KEPT

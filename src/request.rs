@@ -1,9 +1,9 @@
 //! One Cedar request for each intended action: its own parameters, and `context.run` as the runtime established it.
 
 use crate::facts::{Facts, collect};
-use crate::plan::{IntendedAction, RunPlan};
+use crate::plan::{IntendedAction, Places, RunPlan};
 use crate::policy::PolicyBundle;
-use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::problem::{Code, Coded as _, Problem, Problems, nearest};
 use crate::schema::RunFact;
 use crate::time::Timestamp;
 use cedar_policy::{
@@ -83,34 +83,10 @@ pub struct Requests<'a> {
 impl<'a> Requests<'a> {
     /// Checks that every entity a row reaches is among the facts, and that the facts of the run are recorded.
     pub fn new(plan: &'a RunPlan, bundle: &'a PolicyBundle, facts: &'a Facts) -> Result<Self, Problems> {
-        let mut problems = Problems::new();
         let schema = bundle.schema();
-        let mut missed = BTreeSet::new();
-        let mut require = |uid: &EntityUid, what: &str, span: std::ops::Range<usize>, problems: &mut Problems| {
-            if !schema.is_enumerated(uid.type_name()) && !facts.has(uid) && missed.insert(uid.clone()) {
-                problems.push(
-                    Problem::invalid(format!("{what} reaches `{uid}`, which is absent from the facts"))
-                        .at(&plan.source, span)
-                        .help("add the entity to the facts, or correct its name")
-                        .coded(Code::EntityMissing),
-                );
-            }
-        };
-        let start = plan.source.text().find('{').unwrap_or(0);
-        require(&plan.author, "the plan's author", start..start + 1, &mut problems);
-        for action in &plan.actions {
-            let what = format!("plan action `{}`", action.id);
-            let at = action.span.start..action.span.start + 1;
-            require(&action.principal, &what, at.clone(), &mut problems);
-            require(&action.resource, &what, at.clone(), &mut problems);
-            if let Ok(context) = Context::from_pairs(action.parameters.clone()) {
-                let mut named = BTreeSet::new();
-                for key in action.parameters.keys() {
-                    context.get(key).iter().for_each(|value| collect(value, &mut named));
-                }
-                named.iter().for_each(|uid| require(uid, &what, at.clone(), &mut problems));
-            }
-        }
+        let places = std::cell::OnceCell::new();
+        let places = || places.get_or_init(|| Places::of(plan));
+        let mut problems = refuse_absent(plan, bundle, facts, &places);
         let mut run_facts = None;
         let mut parties = BTreeMap::new();
         for fact in schema.run().values() {
@@ -121,11 +97,15 @@ impl<'a> Requests<'a> {
                         None => problems.push(Problem::invalid(format!("the entity `{uid}` has no attribute `facts`"))),
                     },
                     uid => {
-                        let uid = uid.map_or_else(|| plan.run.clone(), |uid| uid.to_string());
+                        let shown = uid.as_ref().map_or_else(|| plan.run.clone(), ToString::to_string);
+                        let help = match uid.and_then(|uid| meant(facts, &uid)) {
+                            Some(meant) => format!("did you mean `{}`?", meant.id().unescaped()),
+                            None => "record the run's facts as the attribute `facts` of that entity".to_owned(),
+                        };
                         problems.push(
-                            Problem::invalid(format!("no facts are recorded for the run: `{uid}` is absent"))
-                                .at(&plan.source, start..start + 1)
-                                .help("record the run's facts as the attribute `facts` of that entity")
+                            Problem::invalid(format!("no facts are recorded for the run: `{shown}` is absent"))
+                                .at(&plan.source, places().field("run"))
+                                .help(help)
                                 .coded(Code::EntityMissing),
                         );
                     }
@@ -253,6 +233,56 @@ impl<'a> Requests<'a> {
         }
         record_of(record)
     }
+}
+
+/// Every entity that a row reaches and that is not among the facts, each once.
+fn refuse_absent<'a: 'p, 'p>(
+    plan: &'a RunPlan,
+    bundle: &PolicyBundle,
+    facts: &Facts,
+    places: &dyn Fn() -> &'p Places<'a>,
+) -> Problems {
+    let mut problems = Problems::new();
+    let mut missed = BTreeSet::new();
+    let mut is_missing = |uid: &EntityUid| {
+        !bundle.schema().is_enumerated(uid.type_name()) && !facts.has(uid) && missed.insert(uid.clone())
+    };
+    let absent = |message: String, uid: &EntityUid, at: std::ops::Range<usize>| {
+        let help = match meant(facts, uid) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "add the entity to the facts, or correct its name".to_owned(),
+        };
+        Problem::invalid(message).at(&plan.source, at).help(help).coded(Code::EntityMissing)
+    };
+    if is_missing(&plan.author) {
+        let message = format!("the plan's author `{}` is absent from the facts", plan.author);
+        problems.push_with(|| absent(message, &plan.author, places().field("author")));
+    }
+    for action in &plan.actions {
+        let message = |uid| format!("plan action `{}` reaches `{uid}`, which is absent from the facts", action.id);
+        for (field, uid) in [("principal", &action.principal), ("resource", &action.resource)] {
+            if is_missing(uid) {
+                problems.push_with(|| absent(message(uid), uid, places().row_field(action, field)));
+            }
+        }
+        let Ok(context) = Context::from_pairs(action.parameters.clone()) else { continue };
+        let mut named = BTreeSet::new();
+        for key in action.parameters.keys() {
+            context.get(key).iter().for_each(|value| collect(value, &mut named));
+        }
+        for uid in named.iter().filter(|uid| is_missing(uid)) {
+            problems.push_with(|| absent(message(uid), uid, places().parameter(action, uid)));
+        }
+    }
+    problems
+}
+
+/// The entity of the facts that was probably meant by this one: of the same type.
+fn meant(facts: &Facts, uid: &EntityUid) -> Option<EntityUid> {
+    let all: Vec<EntityUid> = facts.entities().iter().map(|entity| entity.uid()).collect();
+    let alike: Vec<&EntityUid> = all.iter().filter(|known| known.type_name() == uid.type_name()).collect();
+    let id = nearest(uid.id().unescaped(), alike.iter().map(|known| known.id().unescaped()));
+    alike.iter().find(|known| id == Some(known.id().unescaped())).map(|known| (*known).clone())
 }
 
 /// The entity that the run's facts are recorded on: `Run::"<run id>"` in the schema's namespace.

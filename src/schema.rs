@@ -1,5 +1,10 @@
 //! What the runtime must know of a Cedar schema: its namespace, the type of `context.run`, and parameters by themselves.
 
+mod misfit;
+
+pub use misfit::Misfit;
+
+use crate::policy::{Statements, diagnostics, unclosed};
 use crate::problem::{Problem, Problems, Source};
 use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use serde_json::Value;
@@ -16,6 +21,7 @@ pub struct RunSchema {
     namespace: String,
     common_types: BTreeMap<String, Value>,
     enumerations: BTreeMap<String, Vec<String>>,
+    attributes: BTreeMap<String, Value>,
     contexts: BTreeMap<String, Value>,
     run: BTreeMap<String, RunFact>,
     run_type: Value,
@@ -45,15 +51,13 @@ pub enum RunFact {
 impl RunSchema {
     /// Reads a schema in Cedar's own syntax and finds `context.run` in it.
     pub fn parse(source: &Source) -> Result<Self, Problems> {
-        let (fragment, warnings) = SchemaFragment::from_cedarschema_str(source.text())
-            .map_err(|error| crate::policy::diagnostics::problems(&error, "the schema cannot be read", source))?;
+        let (fragment, warnings) =
+            SchemaFragment::from_cedarschema_str(source.text()).map_err(|error| unreadable(&error, source))?;
         let mut problems = Problems::new();
         for warning in warnings {
             problems.push(Problem::invalid(format!("the schema has a warning: {warning}")).of(source));
         }
-        let invalid = |error: &dyn miette::Diagnostic| {
-            crate::policy::diagnostics::problems(error, "the schema is not valid", source)
-        };
+        let invalid = |error: &dyn miette::Diagnostic| diagnostics::problems(error, "the schema is not valid", source);
         let json = fragment
             .clone()
             .to_json_value()
@@ -69,6 +73,7 @@ impl RunSchema {
             namespace: view.namespace,
             common_types: view.common_types,
             enumerations: view.enumerations,
+            attributes: view.attributes,
             contexts: view.contexts,
             run: view.run,
             run_type: view.run_type,
@@ -193,11 +198,22 @@ impl RunSchema {
     }
 }
 
+/// Why a schema cannot be read: what is not closed in it, else what Cedar says.
+fn unreadable(error: &dyn miette::Diagnostic, source: &Source) -> Problems {
+    let mut problems = Problems::new();
+    unclosed(source, Statements::Declarations).into_iter().for_each(|(_, problem)| problems.push(problem));
+    if problems.is_empty() {
+        return diagnostics::problems(error, "the schema cannot be read", source);
+    }
+    problems
+}
+
 /// What is read from the schema's JSON form.
 struct View {
     namespace: String,
     common_types: BTreeMap<String, Value>,
     enumerations: BTreeMap<String, Vec<String>>,
+    attributes: BTreeMap<String, Value>,
     contexts: BTreeMap<String, Value>,
     run: BTreeMap<String, RunFact>,
     run_type: Value,
@@ -219,8 +235,10 @@ impl View {
         }
         let mut problems = Problems::new();
         let common_types: BTreeMap<String, Value> = members(body, "commonTypes").collect();
-        let mut enumerations = BTreeMap::new();
+        let (mut enumerations, mut shapes_of_entities) = (BTreeMap::new(), BTreeMap::new());
         for (name, entity) in members(body, "entityTypes") {
+            let shape = entity.get("shape").cloned().unwrap_or_else(|| serde_json::json!({"type": "Record"}));
+            shapes_of_entities.insert(format!("{namespace}::{name}"), shape);
             if let Some(ids) = entity.get("enum").and_then(Value::as_array) {
                 let ids = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
                 enumerations.insert(format!("{namespace}::{name}"), ids);
@@ -270,7 +288,8 @@ impl View {
                 problems.push(bad(format!("`context.run` has no `{key}`")).help("declare it in the type of `run`"));
             }
         }
-        problems.or(Self { namespace: (*namespace).clone(), common_types, enumerations, contexts, run, run_type })
+        let (namespace, attributes) = ((*namespace).clone(), shapes_of_entities);
+        problems.or(Self { namespace, common_types, enumerations, attributes, contexts, run, run_type })
     }
 }
 

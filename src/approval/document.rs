@@ -102,9 +102,10 @@ impl ApprovalDocument {
         })
     }
 
-    /// The first field that still holds nothing or a placeholder where a person or a tool should have written a value, and
-    /// what it holds.
-    pub fn placeholder(&self) -> Option<(&'static str, &str)> {
+    /// What a person or a tool still has to write: every field that is empty or holds a placeholder, each as a clause.
+    ///
+    /// An empty `allowance` is not among them: whether one is needed is the policies' to say.
+    pub fn unfilled(&self) -> Vec<String> {
         let fields = [
             ("id", Some(&self.id)),
             ("run", Some(&self.run)),
@@ -114,10 +115,14 @@ impl ApprovalDocument {
             ("plan_sha256", Some(&self.plan_sha256)),
             ("policies_sha256", Some(&self.policies_sha256)),
         ];
-        fields
-            .into_iter()
-            .filter_map(|(field, text)| Some((field, text?.as_str())))
-            .find(|(_, text)| is_placeholder(text))
+        let unfilled = fields.into_iter().filter_map(|(field, text)| Some((field, text?)));
+        unfilled
+            .filter(|(_, text)| is_placeholder(text))
+            .map(|(field, text)| match text.trim().is_empty() {
+                true => format!("`{field}` is empty"),
+                false => format!("`{field}` holds the placeholder `{text}`"),
+            })
+            .collect()
     }
 
     /// Whether its scope is a wildcard or nothing.

@@ -1,6 +1,7 @@
 //! Judging approvals: form, signatures and ledger here; who may open which gate, from when and how long by Cedar.
 
 use super::document::ApprovalDocument;
+use super::reasons::Reasons;
 use super::{ApprovalFile, Approvals, Fault, JudgedApproval};
 use crate::decision::{Answer, DecisionTable, Slice, ask};
 use crate::digest::Digest;
@@ -157,9 +158,9 @@ impl Bench<'_> {
         judged.gate.clone_from(&document.gate);
         judged.expires_at = Some(document.expires_at.clone());
         let faults = &mut judged.faults;
-        if let Some((field, text)) = document.placeholder() {
-            let what = if text.trim().is_empty() { "is empty" } else { "holds a placeholder" };
-            faults.push(fault(RejectCode::Placeholder, format!("`{field}` {what}")));
+        let unfilled = document.unfilled();
+        if !unfilled.is_empty() {
+            faults.push(fault(RejectCode::Placeholder, unfilled.join("; ")));
         }
         if document.is_generic() {
             faults.push(fault(RejectCode::GenericScope, "its scope is a wildcard or nothing"));
@@ -248,6 +249,8 @@ impl Bench<'_> {
         consumed: bool,
         faults: &mut Vec<Fault>,
     ) -> Vec<String> {
+        let expected = self.expected(document);
+        let reasons = |votes| Reasons { document, expected: &expected, now: self.moment.now, votes };
         let mut denied = BTreeSet::new();
         let mut admitted = |people: &BTreeSet<EntityUid>| -> BTreeSet<EntityUid> {
             people
@@ -255,7 +258,7 @@ impl Bench<'_> {
                 .filter(|person| match self.ask("vote", person, gate, &json!({})) {
                     Ok(answer) if answer.allow && answer.errors.is_empty() => true,
                     Ok(answer) => {
-                        denied.extend(self.codes(&answer, RejectCode::WrongGate, person));
+                        denied.extend(self.codes(&answer, person, &reasons((0, 0))));
                         false
                     }
                     Err(detail) => {
@@ -267,7 +270,8 @@ impl Bench<'_> {
                 .collect()
         };
         let (yes, no) = (admitted(&voters.yes), admitted(&voters.no));
-        let context = self.context(document, &yes, &no, consumed);
+        let context = self.context(document, &expected, (&yes, &no), consumed);
+        let reasons = reasons((yes.len(), no.len()));
         // A document without an admitted signer is asked about all the same, so that all its faults are known.
         let askers = if yes.is_empty() { &voters.yes } else { &yes };
         let mut opened = false;
@@ -275,7 +279,7 @@ impl Bench<'_> {
         for person in askers {
             match self.ask("open_gate", person, gate, &context) {
                 Ok(answer) if answer.allow && answer.errors.is_empty() => opened = yes.contains(person),
-                Ok(answer) => codes.extend(self.codes(&answer, RejectCode::WrongGate, person)),
+                Ok(answer) => codes.extend(self.codes(&answer, person, &reasons)),
                 Err(detail) => drop(codes.insert(fault(RejectCode::Malformed, detail))),
             }
             if opened {
@@ -290,14 +294,19 @@ impl Bench<'_> {
         yes.iter().map(|person| person.id().unescaped().to_owned()).collect()
     }
 
-    /// The codes of the gate-tier bans that fired; `without` where no permit covers it and no ban fired.
-    fn codes(&self, answer: &Answer, without: RejectCode, person: &EntityUid) -> BTreeSet<Fault> {
+    /// The codes of the gate-tier bans that fired, and why; where none did and no permit covers it, the gate is wrong.
+    fn codes(&self, answer: &Answer, person: &EntityUid, reasons: &Reasons<'_>) -> BTreeSet<Fault> {
         let bundle = self.requests.bundle();
+        let without = RejectCode::WrongGate;
+        let explained = |code, id: &String| {
+            let why = reasons.explain(code, person.id().unescaped());
+            fault(code, why.unwrap_or_else(|| format!("denied by `{id}`")))
+        };
         let mut codes: BTreeSet<Fault> = answer
             .policies
             .iter()
             .filter_map(|id| match bundle.tier(id) {
-                Some(Tier::Gate(code)) => Some(fault(*code, format!("denied by `{id}`"))),
+                Some(Tier::Gate(code)) => Some(explained(*code, id)),
                 Some(_) => Some(fault(without, format!("denied by `{id}`"))),
                 None => None,
             })
@@ -330,11 +339,10 @@ impl Bench<'_> {
     fn context(
         &self,
         document: &ApprovalDocument,
-        yes: &BTreeSet<EntityUid>,
-        no: &BTreeSet<EntityUid>,
+        expected: &Value,
+        (yes, no): (&BTreeSet<EntityUid>, &BTreeSet<EntityUid>),
         consumed: bool,
     ) -> Value {
-        let plan = self.requests.plan();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let datetime = |text: &str| {
             let time = Timestamp::parse(text).map(Timestamp::to_cedar).unwrap_or_default();
@@ -348,14 +356,6 @@ impl Bench<'_> {
             "document": text(&document.target.document),
             "actions": document.actions,
         });
-        let mut expected = json!({
-            "run": plan.run,
-            "plan_sha256": plan.digest.to_string(),
-            "policies_sha256": self.requests.bundle().digest().to_string(),
-            "database": text(&plan.target.database),
-            "document": text(&plan.target.document),
-            "actions": self.barred.get(&document.gate).cloned().unwrap_or_default(),
-        });
         let mut approval = json!({
             "allowance": document.allowance,
             "issued_at": datetime(&document.issued_at),
@@ -366,14 +366,29 @@ impl Bench<'_> {
         if let Some(baseline) = &document.baseline_sha256 {
             insert(&mut says, "baseline_sha256", json!(baseline));
         }
-        if let Some(baseline) = self.authority.baseline {
-            insert(&mut expected, "baseline_sha256", json!(baseline.to_string()));
-        }
         if let Some(decision) = &document.review_decision {
             insert(&mut approval, "review_decision", json!(decision));
         }
         insert(&mut approval, "says", says);
         json!({ "approval": approval, "expected": expected })
+    }
+
+    /// What a document for its gate must name.
+    fn expected(&self, document: &ApprovalDocument) -> Value {
+        let plan = self.requests.plan();
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let mut expected = json!({
+            "run": plan.run,
+            "plan_sha256": plan.digest.to_string(),
+            "policies_sha256": self.requests.bundle().digest().to_string(),
+            "database": text(&plan.target.database),
+            "document": text(&plan.target.document),
+            "actions": self.barred.get(&document.gate).cloned().unwrap_or_default(),
+        });
+        if let Some(baseline) = self.authority.baseline {
+            insert(&mut expected, "baseline_sha256", json!(baseline.to_string()));
+        }
+        expected
     }
 
     /// Distinct people admitted to this gate, counted in the group of each attribute's name.

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod judge;
+mod reasons;
 pub mod request;
 
 use crate::policy::annotations::RejectCode;

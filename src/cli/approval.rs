@@ -1,8 +1,9 @@
 //! `cutter approval`: request, sign, verify and list the documents that open gates for one plan.
 
-use super::common::{ClockArguments, InputArguments, OutputArguments};
+use super::common::{ClockArguments, InputArguments, OutputArguments, system_time};
 use super::format::TableOrJson;
 use super::next::{Typed, word};
+use super::signing::warn_of_stranger;
 use super::walk::{AuthorityArguments, Walk, walk};
 use super::{Exit, Outcome, no_json, signing};
 use crate::approval::document::ApprovalDocument;
@@ -10,11 +11,12 @@ use crate::approval::request::{ApprovalRequest, request};
 use crate::digest::Digest;
 use crate::document::ApprovalRow;
 use crate::files::{self, Output};
-use crate::problem::{Code, Coded as _, Problem, Problems};
-use crate::render;
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::render::approvals::{Judged, Requested};
 use crate::request::Stage;
-use crate::signature::{APPROVAL, REJECT};
+use crate::signature::{APPROVAL, AllowedSigners, Fingerprint, REJECT};
+use crate::time::Timestamp;
+use crate::{json, render};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 
@@ -60,6 +62,9 @@ struct SignArguments {
     /// Sign a no
     #[arg(long)]
     reject: bool,
+    /// The folder of the bundle, whose `allowed_signers` says whether the signature will count
+    #[arg(long, value_name = "DIR", default_value = "policies")]
+    policies: PathBuf,
     /// Name the signature `FILE.<NAME>.sig`, for documents that several people sign
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
@@ -87,7 +92,7 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         match &self.of {
             Of::Request(arguments) => arguments.run(output),
-            Of::Sign(arguments) => arguments.run(),
+            Of::Sign(arguments) => arguments.run(output),
             Of::Verify(arguments) => arguments.run(output, true),
             Of::List(arguments) => arguments.run(output, false),
         }
@@ -166,24 +171,71 @@ impl RequestArguments {
 }
 
 impl SignArguments {
-    fn run(&self) -> Outcome {
+    fn run(&self, output: &OutputArguments) -> Outcome {
         // The very bytes that are signed are read once and named, so that a person can compare them.
         let message = files::read(&self.file)?;
+        let document = self.document(&message)?;
         let name = self.name.as_ref().map(|name| format!("{name}.")).unwrap_or_default();
         let mut signature = self.file.clone().into_os_string();
         signature.push(format!(".{name}sig"));
         let signature = PathBuf::from(signature);
         let namespace = if self.reject { REJECT } else { APPROVAL };
-        let fingerprint = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
+        let key = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
+        self.warn(&document, key, namespace, output);
         let digest = Digest::of(message.text().as_bytes());
         let shown = |path: &Path| render::printable(&path.display().to_string());
         let text = format!(
             "signed     {} in {namespace}\nsha256     {digest}\nkey        {}\nsignature  {}\n",
             shown(&self.file),
-            render::printable(&fingerprint.to_string()),
+            render::printable(&key.to_string()),
             shown(&signature)
         );
         Ok((text, Exit::Authorized))
+    }
+
+    /// The document, if it is one and filled in: nobody can fill in what is signed.
+    fn document(&self, source: &Source) -> Result<ApprovalDocument, Problems> {
+        let document = ApprovalDocument::parse(source).map_err(|problems| match json::parse(source) {
+            // Each field that another kind of document lacks would only hide that it is one.
+            Ok(value) if json::member(&value, "gate").is_none() => {
+                let help = match json::member(&value, "actions") {
+                    Some(_) => "a plan is signed by `cutter plan sign`",
+                    None => "`cutter approval request PLAN` writes approvals",
+                };
+                let message = format!("`{}` is no approval: it names no `gate`", source.name());
+                Problem::invalid(message).of(source).help(help).into()
+            }
+            _ => problems,
+        })?;
+        let mut unfilled = document.unfilled();
+        if document.allowance.trim().is_empty() {
+            unfilled.insert(0, "`allowance` is empty".to_owned());
+        }
+        if unfilled.is_empty() {
+            return Ok(document);
+        }
+        let message = format!("`{}` is not filled in: {}", source.name(), unfilled.join(", "));
+        let help = "a person writes `\"allowance\": \"explicit\"` and the others, and then signs; nothing was signed";
+        Err(Problem::invalid(message).of(source).help(help).into())
+    }
+
+    /// Says what would keep the signature from counting, as far as it can be seen from here.
+    fn warn(&self, document: &ApprovalDocument, key: Fingerprint, namespace: &str, output: &OutputArguments) {
+        let path = self.policies.join("allowed_signers");
+        let signers = files::read(&path).and_then(|source| AllowedSigners::parse(&source));
+        match signers {
+            Ok(signers) => warn_of_stranger(&signers, key, namespace, output),
+            Err(_) => {
+                let message =
+                    format!("whether the signature will count was not checked: `{}` cannot be read", path.display());
+                output.warn(&Problem::failure(message).help("name the folder of the bundle with --policies").into());
+            }
+        }
+        let end = Timestamp::parse(&document.expires_at);
+        if end.zip(system_time().ok()).is_some_and(|(end, now)| end <= now) {
+            let message = format!("`{}` expired {}", self.file.display(), document.expires_at);
+            output.warn(&Problem::invalid(message).help("move it away and request again").into());
+        }
     }
 }
 

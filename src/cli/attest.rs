@@ -70,6 +70,7 @@ enum Format {
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
         self.refuse_existing()?;
+        self.key.as_deref().map(signing::check_key).transpose()?;
         let inputs = self.inputs.load(None, output)?;
         let located = self.authority.ledger.locate(&inputs.config)?;
         let ledger = located.store();

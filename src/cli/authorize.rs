@@ -1,8 +1,8 @@
 //! `cutter authorize`: decisions for every intended action of a plan. It only looks.
 
 use super::common::{ClockArguments, InputArguments, OutputArguments};
-use super::progress::Progress;
 use super::next::Typed;
+use super::progress::Progress;
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;

@@ -1,7 +1,8 @@
 //! `cutter bundle`: the signature of the policy bundle under the trust root.
 
-use super::common::BundleArguments;
+use super::common::{BundleArguments, OutputArguments};
 use super::format::TableOrJson;
+use super::signing::warn_of_distrusted;
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, common, no_json, signing};
 use crate::problem::{Code, Coded as _, Problems};
@@ -33,6 +34,8 @@ struct SignArguments {
     /// The private key, or a public key whose private half an agent holds
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
@@ -67,20 +70,22 @@ pub struct Signature {
 }
 
 impl Arguments {
-    pub fn run(&self) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
         match &self.work {
-            Work::Sign(arguments) => arguments.run(),
+            Work::Sign(arguments) => arguments.run(output),
             Work::Verify(arguments) => arguments.run(),
         }
     }
 }
 
 impl SignArguments {
-    fn run(&self) -> Outcome {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        self.trust.check()?;
         // A bundle that does not load is not worth a signature.
         let (bundle, _) = self.bundle.load()?;
         let path = SignatureFile::path_beside(self.bundle.folder())?;
         let key = signing::make_file(&path, &self.key, BUNDLE, bundle.listing().text().as_bytes())?;
+        warn_of_distrusted(&self.trust, key, BUNDLE, output);
         Signature::new("bundle", bundle.digest().to_string(), &path, key.to_string(), None).show(self.format)
     }
 }

@@ -1,5 +1,6 @@
 //! Arguments that several subcommands share, each of which knows how to become one domain value.
 
+use super::project;
 use super::trust::TrustArguments;
 use crate::config::Config;
 use crate::document::{BundleTrust, Clock};
@@ -9,6 +10,7 @@ use crate::ledger::{DirectoryLedger, Ledger, PostgresLedger};
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::render::problems::Severity;
 use crate::render::{self, Style};
 use crate::signature::Revocations;
 use crate::time::Timestamp;
@@ -114,6 +116,7 @@ impl InputArguments {
     /// Without a given time it is the system's.
     pub fn load(&self, given: Option<Timestamp>, output: &OutputArguments) -> Result<Inputs, Problems> {
         let mut problems = Problems::new();
+        self.bundle.check()?;
         let bundle = problems.absorb(self.bundle.load());
         let entities = problems.absorb(files::read_entities(&self.entities));
         let source = problems.absorb(files::read_plan(&self.plan));
@@ -138,7 +141,7 @@ impl InputArguments {
             Some(now) => (Some(now), Clock::Given),
             None => (problems.absorb(system_time().map_err(Problems::from)), Clock::System),
         };
-        let revocations = problems.absorb(self.trust.revocations());
+        let revocations = problems.absorb(self.trust.check().and_then(|()| self.trust.revocations()));
         match (bundle, facts, plan, now, revocations) {
             (Some((bundle, config)), Some(facts), Some(plan), Some(now), Some(revocations)) if problems.is_empty() => {
                 let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
@@ -168,8 +171,17 @@ impl BundleArguments {
         self.config.clone().or_else(|| default.exists().then_some(default))
     }
 
+    /// Refuses a folder that is no project, where the command line does not say where the bundle is.
+    pub fn check(&self) -> Result<(), Problem> {
+        match project::wrong_folder().filter(|_| self.policies == Path::new(DEFAULT_POLICIES)) {
+            Some(problem) => Err(problem),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the bundle and, where there is one, the configuration.
     pub fn load(&self) -> Result<(PolicyBundle, Option<Config>), Problems> {
+        self.check()?;
         let mut problems = Problems::new();
         let sources = problems
             .absorb(files::read_bundle(&self.policies, self.config_path().as_deref()).coded(Code::BundleInvalid));
@@ -188,9 +200,9 @@ impl BundleArguments {
 /// Where the ledger lies.
 #[derive(Args, Debug)]
 pub struct LedgerArguments {
-    /// The ledger: a folder, or `postgres` for the one that `[ledger]` of the configuration names
-    #[arg(long, value_name = "DIR|postgres", default_value = DEFAULT_LEDGER)]
-    ledger: PathBuf,
+    /// The ledger: a folder, or `postgres` for the one that `[ledger]` of the configuration names [default: .cutter]
+    #[arg(long, value_name = "DIR|postgres")]
+    ledger: Option<PathBuf>,
 }
 
 /// Where the ledger lies, for commands that read nothing else of a project.
@@ -213,18 +225,30 @@ pub enum NamedLedger {
 }
 
 impl LedgerArguments {
-    /// The flag, where it was not left to its default.
+    /// The flag, where one was given.
     pub fn flags(&self) -> Vec<String> {
-        match self.ledger.as_os_str() == DEFAULT_LEDGER {
-            true => Vec::new(),
-            false => vec!["--ledger".to_owned(), self.ledger.to_string_lossy().into_owned()],
+        let named = self.ledger.iter();
+        named.flat_map(|ledger| ["--ledger".to_owned(), ledger.to_string_lossy().into_owned()]).collect()
+    }
+
+    /// Finds the ledger; one that the command line names must be there.
+    pub fn find(&self, config: &Config) -> Result<NamedLedger, Problems> {
+        let named = self.locate(config)?;
+        if self.ledger.is_some() && named.store().id()?.is_none() {
+            return Err(crate::ledger::missing(&named.store().name()).into());
         }
+        Ok(named)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.ledger.as_ref().is_some_and(|ledger| ledger.as_os_str() == "postgres")
     }
 
     /// Finds where the ledger would be; nothing is opened or made.
     pub fn locate(&self, config: &Config) -> Result<NamedLedger, Problems> {
-        if self.ledger.as_os_str() != "postgres" {
-            return Ok(NamedLedger::Directory(DirectoryLedger::new(&self.ledger)));
+        if !self.is_shared() {
+            let folder = self.ledger.as_deref().unwrap_or(Path::new(DEFAULT_LEDGER));
+            return Ok(NamedLedger::Directory(DirectoryLedger::new(folder)));
         }
         let settings = config.ledger.as_ref().ok_or_else(|| {
             Problem::invalid("the configuration does not say where the shared ledger lies")
@@ -241,7 +265,7 @@ impl LedgerArguments {
 impl LoneLedgerArguments {
     /// Finds where the ledger would be; the configuration is read only for a shared one.
     pub fn locate(&self) -> Result<NamedLedger, Problems> {
-        if self.ledger.ledger.as_os_str() != "postgres" {
+        if !self.ledger.is_shared() {
             return self.ledger.locate(&Config::default());
         }
         let path = self.config.clone().unwrap_or_else(|| PathBuf::from("cutter.toml"));
@@ -304,9 +328,11 @@ impl OutputArguments {
     /// The text of problems, as standard error wants it.
     pub fn problems(&self, problems: &Problems) -> String {
         match self.error_format {
-            ErrorFormat::Human => render::problems::human(problems, self.style_for(std::io::stderr().is_terminal())),
-            ErrorFormat::Plain => render::problems::plain(problems),
-            ErrorFormat::Json => render::problems::json(problems),
+            ErrorFormat::Human => {
+                render::problems::human(problems, Severity::Error, self.style_for(std::io::stderr().is_terminal()))
+            }
+            ErrorFormat::Plain => render::problems::plain(problems, Severity::Error),
+            ErrorFormat::Json => render::problems::json(problems, Severity::Error),
         }
     }
 
@@ -328,8 +354,26 @@ impl OutputArguments {
     /// Says on standard error what does not stop the work.
     pub fn warn(&self, problems: &Problems) {
         if !problems.is_empty() {
-            let _ = std::io::stderr().write_all(self.problems(problems).as_bytes());
+            let style = self.style_for(std::io::stderr().is_terminal());
+            let text = match self.error_format {
+                ErrorFormat::Human => render::problems::human(problems, Severity::Warning, style),
+                ErrorFormat::Plain => render::problems::plain(problems, Severity::Warning),
+                ErrorFormat::Json => render::problems::json(problems, Severity::Warning),
+            };
+            let _ = std::io::stderr().write_all(text.as_bytes());
         }
+    }
+
+    /// Says in one line on standard error how it went, where the result itself went to a file.
+    pub fn note(&self, means: &str, exit: u8, file: &Path) {
+        let means = means.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (name, meaning) = means.split_once(' ').unwrap_or((&means, ""));
+        let message = format!("{name} (exit code {exit}): {meaning}; the result is in `{}`", file.display());
+        let text = match self.error_format {
+            ErrorFormat::Json => render::problems::json(&Problem::failure(message).into(), Severity::Warning),
+            ErrorFormat::Human | ErrorFormat::Plain => format!("note: {}\n", render::printable(&message)),
+        };
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 
     /// Prints a result where it belongs; a command that used `--output` itself prints to standard output.
@@ -374,7 +418,17 @@ pub fn wants_json_errors(words: &[OsString]) -> bool {
 /// Reads a time of the command line.
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| {
-        "write an RFC 3339 time with an offset and at most milliseconds, such as 2026-05-21T08:15:00Z".to_owned()
+        let reads = |text: &str| Timestamp::parse(text).is_some();
+        let what = if reads(&format!("{text}Z")) {
+            "it has no offset; add `Z` for UTC"
+        } else if reads(&format!("{text}T00:00:00Z")) {
+            "it has no time of day"
+        } else if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            "it is a number, and could be seconds or milliseconds"
+        } else {
+            "it is no time"
+        };
+        format!("{what}: write an RFC 3339 time with an offset and at most milliseconds, such as 2026-05-21T08:15:00Z")
     })
 }
 

@@ -4,16 +4,20 @@ use super::authorize::exit;
 use super::common::{InputArguments, Inputs, OutputArguments, system_time};
 use super::walk::{AuthorityArguments, walk};
 use super::{Exit, Outcome};
+use crate::config::Config;
 use crate::decision::{Basis, DecisionRow, Verdict, decide_one};
+use crate::files;
 use crate::ledger::{Event, Journal};
-use crate::plan::{IntendedAction, Mode, RunPlan};
-use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::plan::{IntendedAction, Mode, RunPlan, Work};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::render;
 use crate::render::lines::Tone;
 use crate::request::Stage;
 use crate::runtime::{self, Permission};
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::Args;
+use std::ops::Range;
+use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -82,12 +86,25 @@ impl Arguments {
         judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
     }
 
+    /// The row names an effect that says nothing to run.
+    fn workless(&self, name: &str) -> Problem {
+        let problem = Problem::invalid(format!("effect `{name}` in cutter.toml has no work"))
+            .help("add `argv = [\"program\", \"argument\"]` to it, or give the row its own `argv`");
+        match place_of(name, self.inputs.bundle.config_path()) {
+            Some((source, at)) => problem.at(&source, at),
+            None => problem,
+        }
+    }
+
     /// The declared command; what was typed after `--` must be the same.
-    fn argv(&self, action: &IntendedAction, config: &crate::config::Config) -> Result<Vec<String>, Problem> {
+    fn argv(&self, action: &IntendedAction, config: &Config) -> Result<Vec<String>, Problem> {
         let declared = action.command(config);
+        if let (Some(Work::Effect(name)), true) = (&action.work, declared.is_empty()) {
+            return Err(self.workless(name));
+        }
         if declared.is_empty() {
             return Err(Problem::invalid(format!("plan action `{}` declares nothing to run", action.id))
-                .help("give the row `argv`, or the effect it names in cutter.toml"));
+                .help("give the row `argv`, or `effect` with the name of one in cutter.toml"));
         }
         if !self.command.is_empty() && self.command != declared {
             return Err(Problem::invalid(format!(
@@ -119,6 +136,13 @@ fn outcome(outcome: &runtime::Outcome) -> ((Tone, String), Exit) {
             ((Tone::Bad, what), Exit::Denied)
         }
     }
+}
+
+/// Where an effect stands in the configuration.
+fn place_of(name: &str, path: Option<PathBuf>) -> Option<(Source, Range<usize>)> {
+    let source = files::read(&path?).ok()?;
+    let at = Config::place_of_effect(&source, name)?;
+    Some((source, at))
 }
 
 /// The rows before this one that have not ended well in this run.

@@ -2,9 +2,12 @@
 
 use super::common::{LoneLedgerArguments, OutputArguments};
 use super::{Exit, Outcome, no_json};
-use crate::problem::{Code, Coded as _, Problem};
+use crate::json::in_backticks;
+use crate::ledger::Ledger;
+use crate::problem::{Code, Coded as _, Problem, nearest};
 use crate::render;
 use clap::{Args, ValueEnum};
+use std::collections::BTreeSet;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -40,6 +43,9 @@ impl Arguments {
                 .coded(Code::LedgerMissing)
         })?;
         let journal = ledger.journal(self.run.as_deref())?;
+        if let Some(run) = self.run.as_deref().filter(|_| journal.records.is_empty() && journal.damages.is_empty()) {
+            refuse_unknown(run, ledger)?;
+        }
         let text = match self.format {
             Format::Table => render::journal::table(&journal, output.style()),
             Format::Json => render::journal::json(&id, &journal).map_err(no_json)?,
@@ -48,3 +54,25 @@ impl Arguments {
         Ok((text, if journal.damages.is_empty() { Exit::Authorized } else { Exit::Unmeasured }))
     }
 }
+
+/// A run of which nothing is recorded, with those of which something is.
+fn refuse_unknown(run: &str, ledger: &dyn Ledger) -> Result<(), Problem> {
+    if ledger.run(run)?.is_some() {
+        return Ok(());
+    }
+    let journal = ledger.journal(None)?;
+    let runs: BTreeSet<&str> = journal.records.iter().map(|record| record.entry.run.as_str()).collect();
+    let latest: Vec<&str> = runs.iter().rev().take(MOST_RUNS).copied().collect();
+    let help = match nearest(run, runs.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if runs.is_empty() => "nothing is recorded yet".to_owned(),
+        None if runs.len() > MOST_RUNS => {
+            format!("there are {}, and {} more", in_backticks(&latest), runs.len() - MOST_RUNS)
+        }
+        None => format!("there are {}", in_backticks(&latest)),
+    };
+    Err(Problem::invalid(format!("no run `{run}` is recorded in the ledger at `{}`", ledger.name())).help(help))
+}
+
+/// So many runs are named; `cutter log` shows all.
+const MOST_RUNS: usize = 5;

@@ -14,6 +14,7 @@ mod log;
 mod next;
 mod plan;
 mod progress;
+mod project;
 mod review;
 mod schema;
 mod signing;
@@ -109,7 +110,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() && common::wants_json_errors(&words) => {
-            let _ = std::io::stderr().write_all(render::problems::json(&misused(&error).into()).as_bytes());
+            let _ = std::io::stderr().write_all(
+                render::problems::json(&misused(&error).into(), render::problems::Severity::Error).as_bytes(),
+            );
             return Exit::Usage;
         }
         Err(error) => {
@@ -133,14 +136,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Evidence(arguments) => arguments.run(output),
         Command::Ledger(arguments) => arguments.run(),
         Command::Log(arguments) => arguments.run(output),
-        Command::Bundle(arguments) => arguments.run(),
-        Command::Plan(arguments) => arguments.run(),
+        Command::Bundle(arguments) => arguments.run(output),
+        Command::Plan(arguments) => arguments.run(output),
         Command::Verify(arguments) => arguments.run(output),
         Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     });
+    let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
     match result.and_then(|(text, exit)| output.print(&text, stored).map(|()| exit).map_err(Problems::from)) {
-        Ok(exit) => exit,
+        Ok(exit) => {
+            if let Some(file) = output.file().filter(|_| exit != Exit::Authorized && !folder) {
+                output.note(exit.means(), exit as u8, file);
+            }
+            exit
+        }
         Err(problems) => {
             let _ = std::io::stderr().write_all(output.problems(&problems).as_bytes());
             match problems.fault() {
@@ -159,6 +168,15 @@ fn misused(error: &clap::Error) -> Problem {
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let problem = Problem::invalid(one_line(message.trim_start_matches("error: "))).coded(Code::Usage);
     if rest.is_empty() { problem } else { problem.help(one_line(rest)) }
+}
+
+impl Exit {
+    /// Its name and meaning, as `cutter --help` has them.
+    fn means(self) -> &'static str {
+        let number = format!("{} ", self as u8);
+        let line = EXIT_CODES.lines().map(str::trim).find(|line| line.starts_with(&number));
+        line.and_then(|line| line.get(number.len()..)).unwrap_or_default()
+    }
 }
 
 /// What a command gives: text for standard output, and how it went.

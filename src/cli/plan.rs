@@ -1,8 +1,9 @@
 //! `cutter plan`: the signature of a plan by its author, and all that a live run asks of the trust root.
 
 use super::bundle::Signature;
-use super::common::{self, BundleArguments};
+use super::common::{self, BundleArguments, OutputArguments};
 use super::format::TableOrJson;
+use super::signing::warn_of_distrusted;
 use super::trust::TrustArguments;
 use super::{Exit, Outcome, no_json, signing};
 use crate::files;
@@ -47,6 +48,8 @@ struct SignArguments {
     /// The private key, or a public key whose private half an agent holds
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
@@ -79,9 +82,9 @@ struct Vouched {
 }
 
 impl Arguments {
-    pub fn run(&self) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> Outcome {
         match &self.work {
-            Work::Sign(arguments) => arguments.run(),
+            Work::Sign(arguments) => arguments.run(output),
             Work::Verify(arguments) => arguments.run(),
         }
     }
@@ -97,11 +100,13 @@ impl PlanArguments {
 }
 
 impl SignArguments {
-    fn run(&self) -> Outcome {
+    fn run(&self, output: &OutputArguments) -> Outcome {
+        self.trust.check()?;
         // A plan that does not load is not worth a signature.
         let (_, plan) = self.plan.load()?;
         let path = SignatureFile::path_beside(&self.plan.plan)?;
         let key = signing::make_file(&path, &self.key, PLAN, plan.source.text().as_bytes())?;
+        warn_of_distrusted(&self.trust, key, PLAN, output);
         Signature::new("plan", plan.digest.to_string(), &path, key.to_string(), None).show(self.format)
     }
 }

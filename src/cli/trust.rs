@@ -41,6 +41,14 @@ impl TrustArguments {
         self.trust.is_some() || self.path().exists()
     }
 
+    /// Refuses a trust root or a list of revoked keys that was named and is not there, also for commands that may do without.
+    pub fn check(&self) -> Result<(), Problems> {
+        if self.trust.as_ref().is_some_and(|path| path.symlink_metadata().is_err()) {
+            return self.load().map(drop);
+        }
+        self.revocations().map(drop)
+    }
+
     /// How the bundle stands, for commands that only look: a signature that does not verify is said and stops nothing.
     pub fn look(
         &self,

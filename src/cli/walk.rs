@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 /// Where approvals lie, and what they are judged against.
 #[derive(Args, Debug)]
 pub struct AuthorityArguments {
-    /// The folder of approvals: `X.json` with `X.json.sig` or `X.json.<name>.sig` beside it
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_APPROVALS)]
-    approvals: PathBuf,
+    /// The folder of approvals: `X.json` with `X.json.sig` or `X.json.<name>.sig` beside it [default: approvals, where it
+    /// exists]
+    #[arg(long, value_name = "DIR")]
+    approvals: Option<PathBuf>,
     #[command(flatten)]
     pub ledger: LedgerArguments,
     /// The evidence that approvals may be bound to
@@ -70,7 +71,7 @@ pub fn walk_after<'a>(
     let (Some(found), Some(baseline), Some(requests), true) = (found, baseline, requests, problems.is_empty()) else {
         return Err(problems);
     };
-    let ledger = authority.ledger.locate(&inputs.config)?;
+    let ledger = authority.ledger.find(&inputs.config)?;
     let ledger = ledger.store();
     let id = ledger.id()?.map(|id| id.to_string());
     let closed = decide(&requests, &Moment::closed(inputs.now, Stage::Plan))?;
@@ -120,8 +121,8 @@ impl AuthorityArguments {
     /// The flags that were not left to their defaults.
     pub fn flags(&self) -> Vec<String> {
         let mut flags = Vec::new();
-        if self.approvals.as_os_str() != DEFAULT_APPROVALS {
-            flags.extend(["--approvals".to_owned(), self.approvals.to_string_lossy().into_owned()]);
+        if let Some(folder) = &self.approvals {
+            flags.extend(["--approvals".to_owned(), folder.to_string_lossy().into_owned()]);
         }
         flags.extend(self.ledger.flags());
         if let Some(path) = &self.baseline {
@@ -137,10 +138,11 @@ impl AuthorityArguments {
 
     /// The documents; without the default folder there are none.
     fn files(&self) -> Result<Vec<ApprovalFile>, Problems> {
-        if self.approvals.as_os_str() == DEFAULT_APPROVALS && !self.approvals.exists() {
-            return Ok(Vec::new());
+        match &self.approvals {
+            Some(folder) => files::read_approvals(folder),
+            None if Path::new(DEFAULT_APPROVALS).exists() => files::read_approvals(Path::new(DEFAULT_APPROVALS)),
+            None => Ok(Vec::new()),
         }
-        files::read_approvals(&self.approvals)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a database can fail with, in fixed texts found by SQLSTATE.
 
+use super::Place;
 use crate::problem::{Code, Coded as _, Problem};
 use postgres::error::SqlState;
 use std::fmt;
@@ -68,24 +69,44 @@ impl fmt::Display for DatabaseError {
 }
 
 /// Why no connection came about.
-pub(super) fn not_connected(error: &postgres::Error, encrypted: bool) -> Problem {
+pub(super) fn not_connected(error: &postgres::Error, place: &Place, encrypted: bool) -> Problem {
     let state = error.code();
     let reason = match state {
-        Some(state) => phrase(state),
-        None if encrypted => "no verified connection could be made",
-        None => "the server cannot be reached",
+        Some(state) => phrase(state).to_owned(),
+        // The system's own words are of a fixed set; those of the client library are not repeated.
+        None => match system_cause(error) {
+            Some(cause) => cause,
+            None if encrypted => "no verified connection could be made".to_owned(),
+            None => "the server cannot be reached".to_owned(),
+        },
     };
     let shown = state.map_or(String::new(), |state| format!(" (SQLSTATE {})", state.code()));
+    let Place { address, origin } = place;
     let help = match state.map(SqlState::code) {
-        Some("28P01" | "28000") => "check user and password where `[database]` says they are",
-        Some("3D000") => "check the name of the database where `[database]` says it is",
-        Some(_) => "the server's log says more",
-        None if encrypted => "check host and port, and that `ca_file` signed the server's certificate for that host",
-        None => "check host and port where `[database]` says they are, and that the server runs",
+        Some("28P01" | "28000") => "check user and password where `[database]` says they are".to_owned(),
+        Some("3D000") => "check the name of the database where `[database]` says it is".to_owned(),
+        Some(_) => "the server's log says more".to_owned(),
+        None if encrypted => {
+            format!("check {origin}, and that `ca_file` signed the server's certificate for that host")
+        }
+        None => format!("check {origin}, and that the server runs there"),
     };
-    Problem::failure(format!("the database cannot be opened: {reason}{shown}"))
+    Problem::failure(format!("the database at {address} cannot be opened: {reason}{shown}"))
         .help(help)
         .coded(Code::DatabaseUnreachable)
+}
+
+/// What the operating system says of a connection, such as `connection refused`.
+fn system_cause(error: &postgres::Error) -> Option<String> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(error) = inner.downcast_ref::<std::io::Error>() {
+            // Only an error with a number is the system's; any other may hold the text of a library.
+            return error.raw_os_error().map(|_| crate::files::cause(error));
+        }
+        cause = inner.source();
+    }
+    None
 }
 
 fn phrase(state: &SqlState) -> &'static str {

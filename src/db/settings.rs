@@ -1,7 +1,7 @@
 //! `[database]` of `cutter.toml`: where the parts of a connection stand, by name. A password never stands there itself.
 
 use super::passfile::{self, Target};
-use super::{Access, Encryption, Limits, can_be_verified};
+use super::{Access, Encryption, Limits, Place, can_be_verified};
 use crate::problem::Problem;
 use postgres::Config;
 use postgres::config::{Host, SslMode};
@@ -63,7 +63,8 @@ pub(super) fn resolve(
     };
     // What a connection string would pin is pinned by the session instead.
     config.options("").application_name("cutter-observe").connect_timeout(Duration::from_secs(10));
-    let encryption = encryption(&mut config, settings)?;
+    let place = place(&config, settings);
+    let encryption = encryption(&mut config, settings, &place)?;
     let secret = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
     let seconds = |value: Option<u32>, default| Duration::from_secs(u64::from(value.unwrap_or(default).max(1)));
     let statement = seconds(settings.statement_timeout_seconds, 300);
@@ -72,7 +73,7 @@ pub(super) fn resolve(
         lock: seconds(settings.lock_timeout_seconds, 1),
         idle: statement + Duration::from_secs(60),
     };
-    Ok(Access { config, secret, encryption, limits })
+    Ok(Access { config, secret, encryption, limits, place })
 }
 
 struct Parts<'a> {
@@ -121,13 +122,13 @@ impl Parts<'_> {
         let named = settings.port.map(|port| port.to_string()).or_else(|| Some("5432".to_owned()));
         let default = if settings.port_env.is_some() || service.contains_key("port") { None } else { named };
         let port = self.part("port", &default, &settings.port_env, &service)?;
-        let port: u16 = port.parse().map_err(|_| Problem::failure("the port of `[database]` is no port number"))?;
+        let port: u16 = port.parse().map_err(|_| self.no_port(&port))?;
         let mut config = Config::new();
         config.host(&host).port(port).user(&user).dbname(&dbname);
         let target = Target { host: &host, port, dbname: &dbname, user: &user };
         let passfile = settings.passfile.clone().or_else(|| service.get("passfile").map(PathBuf::from));
         let password = match (&settings.password_env, passfile, service.get("password")) {
-            (Some(name), _, _) => Some(self.read(name)?),
+            (Some(name), _, _) => Some(self.value(name)?),
             (None, Some(file), _) => passfile::password(&file, &target)?,
             (None, None, password) => password.cloned(),
         };
@@ -148,13 +149,44 @@ impl Parts<'_> {
         if let Some(name) = variable {
             return self.read(name);
         }
-        plain.clone().or_else(|| service.get(what).cloned()).ok_or_else(|| {
+        let value = plain.clone().or_else(|| service.get(what).cloned()).ok_or_else(|| {
             Problem::failure(format!("`[database]` does not say where the {what} stands"))
                 .help(format!("add `{what}` or `{what}_env`, or `url_env`"))
-        })
+        })?;
+        match value.is_empty() {
+            true => {
+                Err(Problem::failure(format!("the {what} of `[database]` is empty")).help("write it, or remove it"))
+            }
+            false => Ok(value),
+        }
     }
 
+    /// What is wrong with a port. A value in the wrong variable may be a password, and is not repeated.
+    fn no_port(&self, port: &str) -> Problem {
+        let origin = match &self.settings.port_env {
+            Some(name) => format!("the environment variable `{name}`"),
+            None => "`port` of the service".to_owned(),
+        };
+        let is_secret = port.chars().count() > 8 || self.secret().is_some_and(|secret| secret == port);
+        let value = if is_secret { "what".to_owned() } else { format!("`{port}`, which") };
+        Problem::failure(format!("{origin} holds {value} is no port number")).help("write a number from 1 to 65535")
+    }
+
+    fn secret(&self) -> Option<String> {
+        (self.variable)(self.settings.password_env.as_deref()?)?.into_string().ok()
+    }
+
+    /// A variable that must hold something.
     fn read(&self, name: &str) -> Result<String, Problem> {
+        let value = self.value(name)?;
+        match value.is_empty() {
+            true => Err(Problem::failure(format!("the environment variable `{name}` is empty"))
+                .help("`[database]` names it; set it, or remove it there")),
+            false => Ok(value),
+        }
+    }
+
+    fn value(&self, name: &str) -> Result<String, Problem> {
         let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
         if !plain || name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
             // Somebody may have written the value where its name belongs.
@@ -168,12 +200,40 @@ impl Parts<'_> {
     }
 }
 
+/// Where a connection goes, and which names say so.
+fn place(config: &Config, settings: &DatabaseSettings) -> Place {
+    let host = config.get_hosts().first();
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let address = match (host, &settings.url_env) {
+        // A stray sign in a password moves part of it into the host of a connection string.
+        (Some(host), Some(name)) if !is_loopback(host) => format!("the host in `{name}`"),
+        (Some(Host::Tcp(host)), _) => format!("{host}:{port}"),
+        (Some(Host::Unix(folder)), _) => format!("{}, port {port}", folder.display()),
+        (None, _) => format!("port {port}"),
+    };
+    let variable = |name: &Option<String>, plain: &str, is_plain: bool| match (name, is_plain) {
+        (Some(name), _) => format!("the {plain} in `{name}`"),
+        (None, true) => format!("the {plain} in `[database]`"),
+        (None, false) => format!("the {plain} of the service"),
+    };
+    let origin = match &settings.url_env {
+        Some(name) => format!("host and port in `{name}`"),
+        None => format!(
+            "{} and {}",
+            variable(&settings.host_env, "host", settings.host.is_some()),
+            variable(&settings.port_env, "port", settings.port.is_some() || settings.service.is_none())
+        ),
+    };
+    Place { address, origin }
+}
+
+fn is_loopback(host: &Host) -> bool {
+    matches!(host, Host::Tcp(host) if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
 /// None for a local server; else verified TLS, or nothing at all.
-fn encryption(config: &mut Config, settings: &DatabaseSettings) -> Result<Encryption, Problem> {
-    let is_local = config.get_hosts().iter().all(|host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(host) => host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
-    });
+fn encryption(config: &mut Config, settings: &DatabaseSettings, place: &Place) -> Result<Encryption, Problem> {
+    let is_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)) || is_loopback(host));
     // An address given beside a host name is where the connection really goes.
     let is_local = is_local && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     match &settings.ca_file {
@@ -185,8 +245,16 @@ fn encryption(config: &mut Config, settings: &DatabaseSettings) -> Result<Encryp
             config.ssl_mode(SslMode::Disable);
             Ok(Encryption::Local)
         }
-        _ => Err(Problem::failure("the database is not on this machine, and `[database]` names no `ca_file`").help(
-            "`ca_file` is a PEM file with the certificate that signed the server's; cutter connects to no other server",
-        )),
+        _ => {
+            let message = format!(
+                "the database at {} is not on this machine, and `[database]` names no `ca_file`",
+                place.address
+            );
+            Err(Problem::failure(message).help(format!(
+                "check {}; `ca_file` is a PEM file with the certificate that signed the server's, and without it cutter \
+                 connects to this machine only",
+                place.origin
+            )))
+        }
     }
 }

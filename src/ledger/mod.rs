@@ -126,8 +126,8 @@ fn key(one: &Use) -> (Digest, &str) {
     (one.approval, &one.action)
 }
 
-/// What a writer finds where there is no ledger.
-fn missing(name: &str) -> Problem {
+/// What somebody who needs a ledger finds where there is none.
+pub(crate) fn missing(name: &str) -> Problem {
     Problem::failure(format!("there is no ledger at `{name}`"))
         .help(format!("`cutter ledger init --ledger {name}` makes one, whose id every approval names"))
         .coded(Code::LedgerMissing)

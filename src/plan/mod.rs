@@ -1,8 +1,11 @@
 //! The plan: what one run intends to do, row by row; parsed once against the schema, and then known to be well-formed.
 
 mod order;
+mod places;
 mod reading;
 mod row;
+
+pub use places::Places;
 
 use crate::config::Config;
 use crate::digest::Digest;

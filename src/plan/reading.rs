@@ -17,6 +17,7 @@ impl RunPlan {
     /// With a configuration, an effect that it does not know is wrong, too.
     pub fn parse(source: &Source, schema: &RunSchema, config: Option<&Config>) -> Result<Self, Problems> {
         let value = json::parse(source)?;
+        refuse_other_documents(source, &value)?;
         let mut problems = Problems::new();
         let mut vocabulary = Vocabulary::new(schema, config);
         let Some(mut reader) = ObjectReader::new(source, &value, "the plan", &mut problems) else {
@@ -28,8 +29,9 @@ impl RunPlan {
         let run = non_empty(&mut reader, "run");
         let mode = parse_mode(&mut reader);
         let author = reader.string("author").and_then(|text| principal(&mut reader, "author", text, &vocabulary));
-        let default =
-            reader.string("principal").and_then(|text| principal(&mut reader, "principal", text, &vocabulary));
+        let default = reader
+            .string("principal")
+            .and_then(|(text, at)| Some((principal(&mut reader, "principal", (text, at.clone()), &vocabulary)?, at)));
         let target = reader.optional("target");
         let inputs = inputs(&mut reader);
         let labels = labels(&mut reader);
@@ -79,6 +81,20 @@ impl RunPlan {
     }
 }
 
+/// Each field that another kind of document lacks would only hide that it is one.
+fn refuse_other_documents(source: &Source, value: &Value<'_>) -> Result<(), Problem> {
+    let has = |field: &str| json::member(value, field).is_some();
+    if !matches!(value, Value::Object(_)) || has("plan") || has("mode") {
+        return Ok(());
+    }
+    let help = match has("gate") {
+        true => "it is an approval; name the plan that it is for",
+        false => "`cutter schema plan` prints what a plan has",
+    };
+    let message = format!("`{}` is no plan: it has neither `plan` nor `mode`", source.name());
+    Err(Problem::invalid(message).of(source).help(help))
+}
+
 fn non_empty(reader: &mut ObjectReader<'_, '_>, field: &'static str) -> Option<String> {
     let (text, at) = reader.string(field)?;
     if text.is_empty() || text.chars().any(char::is_control) {
@@ -103,13 +119,12 @@ fn parse_mode(reader: &mut ObjectReader<'_, '_>) -> Option<Mode> {
 
 fn inputs(reader: &mut ObjectReader<'_, '_>) -> BTreeMap<String, Digest> {
     let mut inputs = BTreeMap::new();
-    for (name, text) in reader.string_map("inputs") {
+    for (name, (text, at)) in reader.string_map("inputs") {
         match Digest::parse(text) {
             Some(digest) => drop(inputs.insert(name.to_owned(), digest)),
             None => {
                 let message = format!("the input `{name}` of the plan is not given by a sha-256 digest");
-                let span = reader.span();
-                reader.problem(message, span.start..span.start + 1, Some("write 64 lower-case hexadecimal digits"));
+                reader.problem(message, at, Some("write 64 lower-case hexadecimal digits"));
             }
         }
     }

@@ -55,7 +55,7 @@ impl Row {
         source: &Source,
         value: &Value<'_>,
         index: usize,
-        default: Option<&EntityUid>,
+        default: Option<&(EntityUid, Range<usize>)>,
         vocabulary: &mut Vocabulary<'_>,
         problems: &mut Problems,
     ) -> Self {
@@ -70,13 +70,18 @@ impl Row {
             }
             reader.rename(format!("plan action `{id}`"));
         }
+        let start = reader.span().start;
         let own = reader.optional_string("principal");
+        let at_principal = own.as_ref().map(|(_, at)| at).or(default.map(|(_, at)| at)).cloned();
+        let at_principal = at_principal.unwrap_or(start..start + 1);
         let principal = match own {
             Some(text) => principal(&mut reader, "principal", text, vocabulary),
-            None => default.cloned(),
+            None => default.map(|(uid, _)| uid.clone()),
         };
         let action = reader.string("action").and_then(|text| action(&mut reader, text, vocabulary));
-        let resource = reader.string("resource").and_then(|text| uid(&mut reader, "resource", text));
+        let named = reader.string("resource");
+        let at_resource = named.as_ref().map_or(start..start + 1, |(_, at)| at.clone());
+        let resource = named.and_then(|text| uid(&mut reader, "resource", text));
         let after = reader.strings("after").into_iter().map(|(text, at)| (text.to_owned(), at)).collect();
         let finally = reader.flag("finally");
         let labels = labels(&mut reader);
@@ -84,7 +89,8 @@ impl Row {
         let context = reader.optional("context");
         let span = reader.span();
         if let Some((action, resource)) = action.as_ref().zip(resource.as_ref()) {
-            check_types(&mut reader, principal.as_ref(), action, resource, vocabulary);
+            let principal = principal.as_ref().map(|principal| (principal, at_principal));
+            check_types(&mut reader, principal, action, (resource, at_resource), vocabulary);
         }
         let parameters = action.as_ref().and_then(|action| parameters(&mut reader, context, action, vocabulary));
         reader.finish();
@@ -108,7 +114,7 @@ impl Row {
 }
 
 pub fn labels(reader: &mut ObjectReader<'_, '_>) -> BTreeMap<String, String> {
-    reader.string_map("labels").into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+    reader.string_map("labels").into_iter().map(|(name, (text, _))| (name.to_owned(), text.to_owned())).collect()
 }
 
 fn uid(reader: &mut ObjectReader<'_, '_>, field: &str, (text, at): (&str, Range<usize>)) -> Option<EntityUid> {
@@ -168,20 +174,23 @@ fn action(
 
 fn check_types(
     reader: &mut ObjectReader<'_, '_>,
-    principal: Option<&EntityUid>,
+    principal: Option<(&EntityUid, Range<usize>)>,
     action: &EntityUid,
-    resource: &EntityUid,
+    resource: (&EntityUid, Range<usize>),
     vocabulary: &Vocabulary<'_>,
 ) {
     let Some((principals, resources)) = vocabulary.applies.get(action) else { return };
     let what = reader.what().to_owned();
-    let start = reader.span().start;
-    let mut check = |role: &str, uid: &EntityUid, types: &BTreeSet<EntityTypeName>| {
+    let mut check = |role: &str, (uid, at): (&EntityUid, Range<usize>), types: &BTreeSet<EntityTypeName>| {
         if !types.contains(uid.type_name()) {
             let message = format!("{what} has {role} `{uid}`, to which `{}` does not apply", action.id().unescaped());
             let names: Vec<String> = types.iter().map(ToString::to_string).collect();
-            let help = format!("it takes {}", crate::json::in_backticks(&names));
-            reader.problem(message, start..start + 1, Some(&help));
+            let meant = nearest(uid.type_name().basename(), types.iter().map(EntityTypeName::basename));
+            let help = match names.iter().find(|name| meant.is_some_and(|meant| name.ends_with(meant))) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("it takes {}", json::in_backticks(&names)),
+            };
+            reader.problem(message, at, Some(&help));
         }
     };
     if let Some(principal) = principal {
@@ -255,9 +264,15 @@ fn parameters(
             Some(parameters)
         }
         Err(error) => {
-            let problem =
-                diagnostics::problem(&*error, &format!("the context of {what} is not right"), &Source::new("", ""));
-            reader.problem(problem.message, at, problem.help.as_deref());
+            let misfits = vocabulary.schema.misfits(action, context, span.start, &what);
+            if misfits.is_empty() {
+                let what = format!("the context of {what} is not valid");
+                let problem = diagnostics::problem(&*error, &what, &Source::new("", ""));
+                reader.problem(problem.message, at, problem.help.as_deref());
+            }
+            for misfit in misfits {
+                reader.problem(misfit.message, misfit.at, misfit.help.as_deref());
+            }
             None
         }
     }

@@ -129,8 +129,28 @@ pub struct Annotations {
     pub presupposes: Option<String>,
 }
 
-/// Something wrong with one annotation, and what to do.
-pub type Fault = (String, Option<String>);
+/// Something wrong with one annotation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// What, as the rest of a sentence about the policy.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// The key of the annotation it is about; `None` for one that is not there.
+    pub key: Option<String>,
+}
+
+impl Fault {
+    /// About an annotation that is there.
+    fn of(key: &str, message: String, help: impl Into<Option<String>>) -> Self {
+        Self { message, help: help.into(), key: Some(key.to_owned()) }
+    }
+
+    /// About an annotation that is not there.
+    fn lacking(message: &str, help: String) -> Self {
+        Self { message: message.to_owned(), help: Some(help), key: None }
+    }
+}
 
 impl Annotations {
     /// Reads the annotations of one policy; faults are sentences about it.
@@ -151,19 +171,18 @@ impl Annotations {
                     Some(meant) => format!("did you mean `@{meant}`?"),
                     None => format!("the annotations are {}", in_backticks(&KEYS)),
                 };
-                faults.push((format!("has an unknown annotation `@{key}`"), Some(help)));
+                faults.push(Fault::of(key, format!("has an unknown annotation `@{key}`"), help));
             }
         }
         let id = match found.get("id").copied() {
             Some(id) if is_kebab_case(id) => id.to_owned(),
             Some(id) => {
                 let help = "use lower-case words and digits joined by single hyphens".to_owned();
-                faults.push((format!("has the id `{id}`, which is not kebab-case"), Some(help)));
+                faults.push(Fault::of("id", format!("has the id `{id}`, which is not kebab-case"), help));
                 id.to_owned()
             }
             None => {
-                faults
-                    .push(("has no `@id`".to_owned(), Some("begin it with @id(\"a-name-in-kebab-case\")".to_owned())));
+                faults.push(Fault::lacking("has no `@id`", "begin it with @id(\"a-name-in-kebab-case\")".to_owned()));
                 String::new()
             }
         };
@@ -172,7 +191,8 @@ impl Annotations {
         } else {
             for key in ["tier", "gate", "gap", "code", "presupposes"] {
                 if found.contains_key(key) {
-                    faults.push((format!("is a permit with `@{key}`"), Some("only a forbid has that".to_owned())));
+                    let help = "only a forbid has that".to_owned();
+                    faults.push(Fault::of(key, format!("is a permit with `@{key}`"), help));
                 }
             }
             None
@@ -180,18 +200,19 @@ impl Annotations {
         let title = found.get("title").filter(|title| !title.trim().is_empty()).map(|title| (*title).to_owned());
         if title.is_none() && tier.as_ref().is_some_and(|tier| !matches!(tier, Tier::Gate(_))) {
             let help = "add @title(\"...\"), the row's text in the report".to_owned();
-            faults.push(("has no `@title`".to_owned(), Some(help)));
+            let key = found.contains_key("title").then(|| "title".to_owned());
+            faults.push(Fault { key, ..Fault::lacking("has no `@title`", help) });
         }
         let severity = found.get("severity").map(|severity| (*severity).to_owned());
         if let Some(severity) = severity.as_deref().filter(|severity| !SEVERITIES.contains(severity)) {
-            let help = format!("the severities are {}", in_backticks(&SEVERITIES));
-            faults.push((format!("has the unknown severity `{severity}`"), Some(help)));
+            let help = suggest(severity, &SEVERITIES, "the severities are");
+            faults.push(Fault::of("severity", format!("has the unknown severity `{severity}`"), help));
         }
         let evidence: Vec<String> =
             found.get("evidence").into_iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect();
         if evidence.len() > 1 && evidence.iter().any(|name| name == "none") {
             let help = "name the observations, or `none` alone".to_owned();
-            faults.push(("has `none` beside other evidence".to_owned(), Some(help)));
+            faults.push(Fault::of("evidence", "has `none` beside other evidence".to_owned(), help));
         }
         let advice = found.get("advice").map(|advice| (*advice).to_owned());
         let presupposes = found.get("presupposes").map(|ban| (*ban).to_owned());
@@ -207,7 +228,7 @@ fn parse_tier(
 ) -> Option<Tier> {
     let Some(tier) = found.get("tier").copied() else {
         let help = format!("add @tier(\"...\"): one of {}", in_backticks(&TIERS));
-        faults.push(("is a forbid without `@tier`".to_owned(), Some(help)));
+        faults.push(Fault::lacking("is a forbid without `@tier`", help));
         return None;
     };
     // Which annotation a tier must have; the other two it must not have.
@@ -217,30 +238,42 @@ fn parse_tier(
         "precondition" => Some("gap"),
         "gate" => Some("code"),
         unknown => {
-            let help = match nearest(unknown, TIERS) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the tiers are {}", in_backticks(&TIERS)),
-            };
-            faults.push((format!("has the unknown tier `{unknown}`"), Some(help)));
+            let help = suggest(unknown, &TIERS, "the tiers are");
+            faults.push(Fault::of("tier", format!("has the unknown tier `{unknown}`"), help));
             return None;
         }
     };
     for key in ["gate", "gap", "code"] {
         if Some(key) != needed && found.contains_key(key) {
-            faults.push((format!("has `@{key}`, which the tier `{tier}` does not take"), None));
+            let help = match needed {
+                Some(needed) => format!("it takes `@{needed}`; remove `@{key}`, or correct `@tier`"),
+                None => format!("remove `@{key}`, or correct `@tier`"),
+            };
+            faults.push(Fault::of(key, format!("has `@{key}`, which the tier `{tier}` does not take"), help));
         }
     }
     let Some(needed) = needed else { return Some(Tier::Absolute) };
     let value = found.get(needed).copied().unwrap_or_default();
     if value.is_empty() {
-        faults.push((format!("is of the tier `{tier}` and has no `@{needed}`"), None));
+        let known: Vec<String> = match needed {
+            "gate" => gates.to_vec(),
+            "code" => RejectCode::ALL.into_iter().map(RejectCode::name).collect(),
+            _ => Vec::new(),
+        };
+        let help = match known.as_slice() {
+            [] => format!("add @{needed}(\"...\"), the name of the gap that lifts it"),
+            known => format!("add @{needed}(\"...\"): one of {}", in_backticks(known)),
+        };
+        // The tier is what asks for it.
+        let key = if found.contains_key(needed) { needed } else { "tier" };
+        faults.push(Fault::of(key, format!("is of the tier `{tier}` and has no `@{needed}`"), help));
         return None;
     }
     match needed {
         "gate" if gates.iter().any(|gate| gate == value) => Some(Tier::Approval(value.to_owned())),
         "gate" => {
-            let help = format!("the schema knows {}", in_backticks(gates));
-            faults.push((format!("names the unknown gate `{value}`"), Some(help)));
+            let help = suggest(value, gates, "the schema knows");
+            faults.push(Fault::of("gate", format!("names the unknown gate `{value}`"), help));
             None
         }
         "gap" => Some(Tier::Precondition(value.to_owned())),
@@ -248,11 +281,19 @@ fn parse_tier(
             let code = RejectCode::parse(value);
             if code.is_none() {
                 let names: Vec<String> = RejectCode::ALL.into_iter().map(RejectCode::name).collect();
-                let help = format!("the codes are {}", in_backticks(&names));
-                faults.push((format!("names the unknown code `{value}`"), Some(help)));
+                let help = suggest(value, &names, "the codes are");
+                faults.push(Fault::of("code", format!("names the unknown code `{value}`"), help));
             }
             code.map(Tier::Gate)
         }
+    }
+}
+
+/// The known name that was probably meant, or all of them after `otherwise`.
+fn suggest<S: AsRef<str>>(word: &str, known: &[S], otherwise: &str) -> String {
+    match nearest(word, known.iter().map(AsRef::as_ref)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("{otherwise} {}", in_backticks(known)),
     }
 }
 

@@ -2,6 +2,10 @@
 
 pub mod annotations;
 pub mod diagnostics;
+mod tokens;
+mod unclosed;
+
+pub(crate) use unclosed::{Statements, unclosed};
 
 use crate::digest::{Digest, Listing};
 use crate::problem::{Problem, Problems, Source, nearest};
@@ -108,7 +112,7 @@ impl PolicyBundle {
                 let (line, _) = first.source.position(first.span.start);
                 problems.push(
                     Problem::invalid(format!("two policies have the id `{}`", policy.id()))
-                        .at(&policy.source, policy.span.clone())
+                        .at(&policy.source, at_annotation(&policy.source, &policy.span, "id"))
                         .help(format!("the first stands at {}:{line}; rename one", first.source.name())),
                 );
             }
@@ -178,9 +182,13 @@ pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>
         Ok(set) => set,
         Err(errors) => {
             let mut problems = Problems::new();
-            for error in errors.iter() {
+            let unclosed = unclosed(source, Statements::Policies);
+            // What Cedar says of something unclosed, and of the text after it, follows from that.
+            let sound = unclosed.first().map_or(usize::MAX, |(start, _)| *start);
+            for error in errors.iter().filter(|error| diagnostics::span(*error).is_none_or(|at| at.end <= sound)) {
                 problems.push(diagnostics::problem(error, "a policy cannot be read", source));
             }
+            unclosed.into_iter().for_each(|(_, problem)| problems.push(problem));
             return Err(problems);
         }
     };
@@ -233,9 +241,10 @@ fn parse_file(source: &Source, gates: Option<&[String]>) -> Result<Vec<BundlePol
             Err(faults) => {
                 let name = policy.annotation("id").filter(|id| !id.is_empty());
                 let name = name.map_or_else(|| "a policy".to_owned(), |id| format!("policy `{id}`"));
-                for (fault, help) in faults {
-                    let problem = Problem::invalid(format!("{name} {fault}")).at(source, span.clone());
-                    problems.push(match help {
+                for fault in faults {
+                    let at = fault.key.map_or_else(|| span.clone(), |key| at_annotation(source, &span, &key));
+                    let problem = Problem::invalid(format!("{name} {}", fault.message)).at(source, at);
+                    problems.push(match fault.help {
                         Some(help) => problem.help(help),
                         None => problem,
                     });
@@ -260,8 +269,15 @@ fn refuse_unknown_presuppositions(policies: &[BundlePolicy], by_id: &BTreeMap<St
             Some(meant) if meant != policy.id() => format!("did you mean `{meant}`?"),
             _ => "name the id of the ban that must be broken first".to_owned(),
         };
-        problems.push(Problem::invalid(message).at(&policy.source, policy.span.clone()).help(help));
+        let at = at_annotation(&policy.source, &policy.span, "presupposes");
+        problems.push(Problem::invalid(message).at(&policy.source, at).help(help));
     }
+}
+
+/// Where an annotation of the policy that stands here is; the whole policy where it has none of that name.
+fn at_annotation(source: &Source, policy: &Range<usize>, key: &str) -> Range<usize> {
+    let found = source.text().get(policy.clone()).and_then(|text| tokens::annotation(text, key));
+    found.map_or_else(|| policy.clone(), |at| policy.start + at.start..policy.start + at.end)
 }
 
 /// Strict validation; a warning is as bad as an error.

@@ -6,14 +6,36 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 use std::fmt::Write as _;
 
+/// Whether problems stop the work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    /// They do.
+    Error,
+    /// They do not.
+    Warning,
+}
+
+impl Severity {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// With the source underlined, for people.
-pub fn human(problems: &Problems, style: Style) -> String {
+pub fn human(problems: &Problems, severity: Severity, style: Style) -> String {
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(usize::from(style.width));
+    let level = match severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
     let mut text = String::new();
     for problem in problems.iter().take(SHOWN) {
         let message = printable(&problem.message);
-        let mut group = Group::with_title(Level::ERROR.primary_title(&message));
+        let mut group = Group::with_title(level.clone().primary_title(&message));
         let (name, text_shown);
         if let Some(source) = &problem.source {
             name = printable(source.name());
@@ -48,13 +70,13 @@ pub fn human(problems: &Problems, style: Style) -> String {
 }
 
 /// One line each: `file:line:column: error: message (help)`.
-pub fn plain(problems: &Problems) -> String {
+pub fn plain(problems: &Problems, severity: Severity) -> String {
     let mut text = String::new();
     for problem in problems.iter().take(SHOWN) {
         if let Some(place) = Place::of(problem) {
             let _ = write!(text, "{}:{}:{}: ", printable(&place.file), place.line, place.column);
         }
-        let _ = write!(text, "error: {}", printable(&problem.message));
+        let _ = write!(text, "{}: {}", severity.name(), printable(&problem.message));
         match &problem.help {
             Some(help) => drop(writeln!(text, "; help: {}", printable(help))),
             None => text.push('\n'),
@@ -64,13 +86,17 @@ pub fn plain(problems: &Problems) -> String {
     text
 }
 
-/// `{"version": 1, "count", "errors": [{code, message, file, line, column, help}]}`; `count` tells of those not kept, too.
-pub fn json(problems: &Problems) -> String {
+/// `{"version": 1, "count", "errors": [{code, message, file, line, column, help}]}`; `count` tells of those not kept, too. What does
+/// not stop the work stands under `warnings` instead.
+pub fn json(problems: &Problems, severity: Severity) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
         version: u32,
         count: usize,
-        errors: Vec<Error<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        errors: Option<Vec<Error<'a>>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        warnings: Option<Vec<Error<'a>>>,
     }
     #[derive(Serialize)]
     struct Error<'a> {
@@ -86,7 +112,11 @@ pub fn json(problems: &Problems) -> String {
         place: Place::of(problem),
         help: problem.help.as_deref(),
     });
-    let document = Document { version: 1, count: problems.count(), errors: errors.collect() };
+    let (errors, warnings) = match severity {
+        Severity::Error => (Some(errors.collect()), None),
+        Severity::Warning => (None, Some(errors.collect())),
+    };
+    let document = Document { version: 1, count: problems.count(), errors, warnings };
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 

@@ -1,7 +1,7 @@
 //! SSH signatures, verified in process: who may sign what, who has lost the right, and whose signature this is.
 //!
-//! Nothing here reads the clock or decides what a signature is good for. Only [`sign`] touches files and starts
-//! `ssh-keygen`.
+//! Nothing here reads the clock or decides what a signature is good for. Only [`sign`] and [`KeyFile`] touch files, and
+//! only [`sign`] starts `ssh-keygen`.
 //!
 //! ```
 //! use cutter::problem::Source;
@@ -17,6 +17,7 @@
 
 mod allowed_signers;
 mod key;
+mod key_file;
 mod lines;
 mod options;
 mod plain;
@@ -28,6 +29,7 @@ mod wire;
 
 pub use allowed_signers::{AllowedSigner, AllowedSigners};
 pub use key::{Fingerprint, KeyError, KeyKind};
+pub use key_file::KeyFile;
 pub use plain::{PlainKey, verify_plain};
 pub use rejection::{Code, Fault, Rejection};
 pub use revocation::Revocations;

@@ -74,7 +74,7 @@ fn run(signing: &Signing<'_>, message: &[u8]) -> io::Result<Output> {
         Prompts::Problem => Stdio::piped(),
     };
     let mut child = Command::new(signing.program)
-        .args(["-Y", "sign", "-n", signing.namespace, "-f"])
+        .args(["-q", "-Y", "sign", "-n", signing.namespace, "-f"])
         .arg(signing.key)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

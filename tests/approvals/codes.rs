@@ -67,7 +67,15 @@ const CASES: &[Case] = &[
         spoil: |o| resign(o, |d| d["ledger"] = json!("00112233445566778899aabbccddeeff")),
         more: "",
     },
-    Case { code: "wrong_ledger", gate: "SG_1", spoil: |_| {}, more: "--ledger nowhere" },
+    Case {
+        code: "wrong_ledger",
+        gate: "SG_1",
+        spoil: |o| {
+            o.world.remove_if_there("another");
+            assert_eq!(o.world.cutter("ledger init --ledger another").exit, 0);
+        },
+        more: "--ledger another",
+    },
     Case {
         code: "wrong_target",
         gate: "SG_1",
@@ -187,10 +195,11 @@ fn every_fault_of_an_approval_gets_its_own_code_and_opens_nothing() {
     let keep = ["approvals", "policies"].map(|name| (name, tar(&office, name)));
     let plan = office.world.read(PLAN);
     let config = office.world.read("cutter.toml");
-    let mut failures = Vec::new();
+    let (mut failures, mut reasons) = (Vec::new(), String::new());
     for (number, case) in CASES.iter().enumerate() {
         (case.spoil)(&office);
-        let found = office.code(PLAN, case.gate, case.more);
+        let (found, why) = office.judged(PLAN, case.gate, case.more);
+        reasons.push_str(&format!("{found}: {}\n", constant(&why)));
         let opened = office.authorize(PLAN, case.more).exit == 0;
         if found != case.code || opened != (case.code == "accepted") {
             failures.push(format!("case {number}: expected {}, found {found}, all opened: {opened}", case.code));
@@ -204,6 +213,30 @@ fn every_fault_of_an_approval_gets_its_own_code_and_opens_nothing() {
         office.world.write("cutter.toml", &config);
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let golden = crate::world::root().join("tests/approvals/reasons.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&golden, &reasons).unwrap();
+    }
+    assert_eq!(reasons, std::fs::read_to_string(golden).unwrap());
+}
+
+/// The reasons without what differs from run to run: digests, fingerprints and the ledger's id.
+fn constant(text: &str) -> String {
+    let is_digest = |word: &str| word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_known = |word: &str| word == "00112233445566778899aabbccddeeff";
+    let constant = |word: &str| match word {
+        word if is_digest(word) && !is_known(word) => "[digest]".to_owned(),
+        word if word.starts_with("SHA256:") => "[fingerprint]".to_owned(),
+        word => word.to_owned(),
+    };
+    let words: Vec<String> = text
+        .split('`')
+        .map(|word| match word.strip_suffix('\u{2026}') {
+            Some(digits) => constant(digits) + "\u{2026}",
+            None => constant(word),
+        })
+        .collect();
+    words.join("`")
 }
 
 fn tar(office: &Office, name: &str) -> Vec<(String, Vec<u8>)> {

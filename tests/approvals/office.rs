@@ -101,13 +101,20 @@ impl Office {
 
     /// The shown code of a gate's document; `accepted` where it opens the gate.
     pub fn code(&self, plan: &str, gate: &str, more: &str) -> String {
+        self.judged(plan, gate, more).0
+    }
+
+    /// The same with all reasons.
+    pub fn judged(&self, plan: &str, gate: &str, more: &str) -> (String, String) {
         let ran = self.world.cutter(&format!("approval list {plan} --now {NOW} --format json {more}"));
         assert_eq!(ran.exit, 0, "{}", ran.stderr);
         let rows = ran.json()["approvals"].as_array().unwrap().clone();
         // A document that cannot be read names no gate; its file does.
         let own = |row: &&Value| row["file"] == format!("approvals/{gate}.json");
         let row = rows.iter().find(own).or_else(|| rows.iter().find(|row| row["gate"] == gate)).unwrap();
-        row["code"].as_str().map_or("accepted".to_owned(), str::to_owned)
+        let details = row["details"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let code = row["code"].as_str().map_or("accepted".to_owned(), str::to_owned);
+        (code, details.collect::<Vec<_>>().join(" | "))
     }
 
     /// Signs bundle and plan under a trust root of the office's own.

@@ -179,7 +179,9 @@ fn without_a_ledger_or_with_an_emptied_journal_nobody_knows_what_was_done() {
     let scene = Scene::new();
     scene.capture("a.json");
     scene.capture("b.json");
-    let ran = scene.attest("--ledger nowhere --format markdown");
+    std::fs::rename(scene.path(".cutter"), scene.path("elsewhere")).unwrap();
+    let ran = scene.attest("--format markdown");
+    std::fs::rename(scene.path("elsewhere"), scene.path(".cutter")).unwrap();
     assert_eq!(ran.exit, 7, "{}", ran.stderr);
     assert!(ran.stdout.contains("NOT KNOWN what was executed"), "{}", ran.stdout);
     scene.do_what_is_free();

@@ -9,6 +9,7 @@ mod formats;
 #[path = "../support/golden.rs"]
 mod golden;
 mod golden_output;
+mod mistakes;
 mod plainly;
 mod properties;
 mod shipped;

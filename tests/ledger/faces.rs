@@ -32,6 +32,11 @@ fn log_shows_each_record_in_each_form() {
     assert!(table.contains("r-1") && table.contains("exit 3") && table.contains("SG_1 ap-1"), "{table}");
     let (_, table, _) = cutter(folder.path(), "log --run r-2", &[]);
     assert!(table.starts_with("log  1 record\n"), "{table}");
+    let (exit, table, told) = cutter(folder.path(), "log --run r-22", &[]);
+    let unknown = "error: no run `r-22` is recorded in the ledger at `.cutter`\n |\n = help: did you mean `r-2`?\n\n";
+    assert_eq!((exit, table.as_str(), told.as_str()), (3, "", unknown));
+    let (_, _, told) = cutter(folder.path(), "log --run nope", &[]);
+    assert!(told.contains("help: there are `r-2`, `r-1`"), "{told}");
     let (_, lines, _) = cutter(folder.path(), "log --format ndjson", &[]);
     let file = std::fs::read_to_string(folder.path().join(".cutter/journal.ndjson")).unwrap();
     assert_eq!(lines, file);

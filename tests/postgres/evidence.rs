@@ -38,6 +38,14 @@ path = \"FOLDER/tree\"
     scene.write("pid", &std::process::id().to_string());
     scene.write("cutter.toml", &scene.config("cutter_observe", &format!("{EVIDENCE}{more}")));
     assert_eq!(scene.capture("a.json"), 7);
+    let again =
+        scene.run(&["evidence", "capture", "--error-format", "plain", "--format", "json", "--output", "again.json"]);
+    assert_eq!(
+        String::from_utf8(again.stderr).unwrap(),
+        "warning: `host:cron` could not be observed in full: the host has none of them\n\
+         warning: `tree:runtime-root` could not be observed in full: it does not exist\n\
+         note: unmeasured (exit code 7): something could not be judged, observed or read; the result is in `again.json`\n"
+    );
     let capture: Value = serde_json::from_str(&scene.read("a.json")).unwrap();
     let found: Vec<(&str, &str)> = capture["observations"]
         .as_array()

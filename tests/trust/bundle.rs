@@ -12,6 +12,28 @@ fn a_bundle_signed_under_the_trust_root_is_accepted_and_says_by_whom() {
     assert_eq!((&json["signer"], &json["signature"]), (&"sovereign".into(), &"policies.sig".into()));
 }
 
+#[test]
+fn signing_with_a_key_that_the_trust_root_does_not_let_sign_is_done_and_warned_of() {
+    let scene = Scene::unsigned();
+    let trust = scene.trust_path();
+    std::fs::write(scene.safe("revoked"), scene.key("sovereign")).unwrap();
+    let revoked = scene.safe("revoked");
+    for (more, key, said) in [
+        (String::new(), "sovereign", ""),
+        (String::new(), "planner", "does not let `planner` sign for `cutter-bundle`"),
+        (String::new(), "mallory", "has the key SHA256:"),
+        (format!("--revoked {}", revoked.display()), "sovereign", "was revoked"),
+    ] {
+        let _ = std::fs::remove_file(scene.path("policies.sig"));
+        let ran = scene.cutter(&format!("bundle sign --key {key} --trust {} {more}", trust.display()));
+        let is_as_said = match said {
+            "" => ran.stderr.is_empty(),
+            said => ran.stderr.starts_with("warning: the signature will not count: ") && ran.stderr.contains(said),
+        };
+        assert!(ran.exit == 0 && is_as_said, "{key} {more}: {}", ran.stderr);
+    }
+}
+
 /// The author changes one file of the run's own tree and signs everything with an own key.
 fn changed_and_signed_by_its_author(file: &str, text: &str) {
     edited_and_signed_by_its_author(file, |before| before + text);

@@ -34,7 +34,7 @@ fn a_signature_that_is_not_accepted_is_loud_in_every_form_and_changes_no_decisio
     for form in ["table", "markdown", "json"] {
         let ran = authorize(&scene, &format!("--format {form}"));
         assert!(ran.stdout.to_lowercase().contains("untrusted") && ran.stdout.contains("is not in"), "{}", ran.stdout);
-        assert!(ran.stderr.contains("error: the signature `policies.sig` of the bundle is not accepted"));
+        assert!(ran.stderr.contains("warning: the signature `policies.sig` of the bundle is not accepted"));
         assert_eq!(ran.exit, 5);
     }
     let untrusted = authorize(&scene, "--format ndjson");

@@ -6,9 +6,11 @@ use crate::cli::common::{OutputArguments, system_time};
 use crate::cli::format::TableJsonOrMarkdown;
 use crate::cli::progress::Progress;
 use crate::cli::{Exit, Outcome, no_json};
-use crate::evidence::{self, Level, Task};
+use crate::evidence::{self, Capture, Level, Status, Task, Unknown};
+use crate::problem::{Problem, Problems};
 use crate::render;
 use clap::{Args, ValueEnum};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
@@ -74,6 +76,9 @@ impl Arguments {
             TableJsonOrMarkdown::Json => render::json::document(&capture).map_err(no_json)?,
             TableJsonOrMarkdown::Markdown => render::evidence::capture_markdown(&capture),
         };
+        if output.file().is_some() {
+            output.warn(&unseen(&capture));
+        }
         // A witness is somebody else's work; a capture can reach no more than this.
         let exit =
             if capture.level.reached == Some(level.min(Level::Net)) { Exit::Authorized } else { Exit::Unmeasured };
@@ -82,4 +87,19 @@ impl Arguments {
             _ => Ok((text, exit)),
         }
     }
+}
+
+/// What could not be observed, and why: a warning for each observation.
+fn unseen(capture: &Capture) -> Problems {
+    let mut problems = Problems::new();
+    for observation in capture.observations.iter().filter(|observation| observation.status == Status::Unknown) {
+        let reason = |unknown: &Unknown| match &unknown.sqlstate {
+            Some(state) => format!("{} (SQLSTATE {state})", unknown.reason),
+            None => unknown.reason.clone(),
+        };
+        let reasons: BTreeSet<String> = observation.unknown.iter().map(reason).collect();
+        let reasons = reasons.into_iter().collect::<Vec<_>>().join("; ");
+        problems.push(Problem::failure(format!("`{}` could not be observed in full: {reasons}", observation.id)));
+    }
+    problems
 }

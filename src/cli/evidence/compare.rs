@@ -44,6 +44,7 @@ impl Arguments {
         let now = system_time()?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "compare", 0);
+        let trust = problems.absorb(self.trust.check());
         let config = problems.absorb(configuration(&self.config));
         let mut read = |path: &Path| {
             let read = signed::read(path, &self.trust, now);
@@ -58,8 +59,8 @@ impl Arguments {
                 Ok((WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?, voucher))
             }))
         });
-        let (Some((config, digest)), Some((baseline, first)), Some((last, second)), None | Some(Some(_))) =
-            (config, baseline, last, &witness)
+        let (Some((config, digest)), Some((baseline, first)), Some((last, second)), None | Some(Some(_)), Some(_)) =
+            (config, baseline, last, &witness, trust)
         else {
             return Err(problems);
         };

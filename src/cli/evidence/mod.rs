@@ -7,8 +7,8 @@ mod signed;
 mod targets;
 mod witness;
 
-use super::Outcome;
 use super::common::OutputArguments;
+use super::{Outcome, project};
 use crate::config::Config;
 use crate::db::Access;
 use crate::digest::Digest;
@@ -57,6 +57,9 @@ impl Arguments {
 
 /// The configuration and the digest of its bytes.
 fn configuration(path: &Path) -> Result<(Config, Digest), Problems> {
+    if let Some(problem) = project::wrong_folder().filter(|_| path == Path::new("cutter.toml")) {
+        return Err(problem.into());
+    }
     let source = files::read(path)?;
     let digest = Digest::of(source.text().as_bytes());
     let config = Config::parse(&source).coded(Code::ConfigInvalid)?;

@@ -49,10 +49,11 @@ impl SignArguments {
 }
 
 impl<'a> Seal<'a> {
-    /// The signature by this key of a file that is yet to come.
+    /// The signature by this key of a file that is yet to come; a key that cannot sign is said now.
     pub fn new(key: &'a Path, file: &Path) -> Result<Self, Problem> {
         let path = SignatureFile::path_beside(file)?;
         files::check_free(&path)?;
+        signing::check_key(key)?;
         Ok(Self { key, path })
     }
 

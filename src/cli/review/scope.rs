@@ -5,26 +5,26 @@ use crate::config::Config;
 use crate::facts::Facts;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
-use crate::problem::{Problems, Source};
+use crate::problem::{Problem, Problems, Source};
 use crate::progress::{Observer, Phase};
 use crate::review::matrix::{self, Matrix};
 use crate::review::subject::Subject;
 use crate::review::{Review, invariant, validate};
 use crate::{files, json};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is reviewed.
 #[derive(Args, Debug)]
 pub struct Scope {
     #[command(flatten)]
     bundle: BundleArguments,
-    /// The folder of facts, checked where it exists
-    #[arg(long, value_name = "DIR", default_value = "entities")]
-    entities: PathBuf,
-    /// The folder of plans, checked where it exists
-    #[arg(long, value_name = "DIR", default_value = "plans")]
-    plans: PathBuf,
+    /// The folder of facts [default: entities, where it exists]
+    #[arg(long, value_name = "DIR")]
+    entities: Option<PathBuf>,
+    /// The folder of plans [default: plans, where it exists]
+    #[arg(long, value_name = "DIR")]
+    plans: Option<PathBuf>,
 }
 
 impl Scope {
@@ -37,6 +37,7 @@ impl Scope {
     ) -> Result<Option<Subject>, Problems> {
         let _phase = Phase::new(observer, "validate", 0);
         let mut problems = Problems::new();
+        self.bundle.check()?;
         let (folder, config_path) = (self.bundle.folder(), self.bundle.config_path());
         let sources = files::read_bundle(folder, config_path.as_deref())?;
         let invariant_sources = files::read_invariants(folder)?;
@@ -61,9 +62,13 @@ impl Scope {
         }
     }
 
+    fn entities_folder(&self) -> &Path {
+        self.entities.as_deref().unwrap_or(Path::new("entities"))
+    }
+
     /// The table of decisions over the facts of this scope.
     pub fn matrix(&self, subject: &Subject, observer: &dyn Observer) -> Result<Matrix, Problems> {
-        let facts = Facts::admit(&files::read_entities(&self.entities)?, &subject.bundle)?;
+        let facts = Facts::admit(&files::read_entities(self.entities_folder())?, &subject.bundle)?;
         matrix::matrix(subject, &facts, observer)
     }
 
@@ -76,14 +81,19 @@ impl Scope {
         problems: &mut Problems,
     ) -> Result<(), Problems> {
         let config = config.and_then(|source| problems.absorb(Config::parse(source)));
-        if self.entities.exists() {
-            let raw = files::read_entities(&self.entities)?;
+        if self.entities.is_some() || self.entities_folder().exists() {
+            let raw = files::read_entities(self.entities_folder())?;
             read.extend(raw.sources.iter().cloned());
             if let Some(bundle) = bundle {
                 problems.absorb(Facts::admit(&raw, bundle).map(drop));
             }
         }
-        for source in files::read_files(&self.plans, "json")? {
+        let plans = self.plans.as_deref().unwrap_or(Path::new("plans"));
+        if self.plans.is_some() && !plans.is_dir() {
+            let problem = Problem::failure(format!("the folder of plans `{}` does not exist", plans.display()));
+            return Err(problem.help("correct `--plans`, or leave it out").into());
+        }
+        for source in files::read_files(plans, "json")? {
             match bundle {
                 Some(bundle) => {
                     problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref()).map(drop));

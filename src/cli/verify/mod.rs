@@ -9,10 +9,11 @@ use super::{Exit, Outcome, no_json};
 use crate::digest::Digest;
 use crate::ledger::{self, Chain, DirectoryLedger, Head};
 use crate::problem::{Problem, Problems};
+use crate::render::Style;
 use crate::render::lines::{Cell, Fit, Lines, Tone, head};
-use crate::render::{self, Style};
 use crate::time::Timestamp;
 use crate::trust::{SignatureFile, judge_bundle};
+use crate::{files, render};
 use against::Against;
 use clap::Args;
 use serde::Serialize;
@@ -94,6 +95,12 @@ pub struct Verified {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> Outcome {
+        // Without its file, how the trust root stands is beside the point.
+        let mut missing = Problems::new();
+        for path in self.files.iter().filter(|path| !path.is_file()) {
+            let _ = missing.absorb(files::read_bytes(path).map_err(Problems::from));
+        }
+        missing.or(())?;
         let against = self.against()?;
         let mut files = Vec::new();
         let mut before: Option<String> = None;
