@@ -4,6 +4,7 @@
 pub mod check;
 pub mod derive;
 pub mod envelope;
+mod fit;
 pub mod gather;
 pub mod grounds;
 pub mod redecide;

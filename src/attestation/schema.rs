@@ -1,7 +1,7 @@
 //! The JSON Schema (draft 2020-12) of attestations: published as a file, made from the types, asked by `cutter verify`.
 
-use super::Statement;
 use super::report::Report;
+use super::{Statement, fit};
 use crate::problem::Problem;
 use serde_json::Value;
 
@@ -21,13 +21,8 @@ pub fn of_types() -> Result<String, Problem> {
 pub fn faults(statement: &Value) -> Result<Vec<String>, Problem> {
     let broken = |what: String| Problem::failure(format!("the schema of attestations cannot be used: {what}"));
     let schema: Value = serde_json::from_str(PUBLISHED).map_err(|error| broken(error.to_string()))?;
-    let validator = jsonschema::validator_for(&schema).map_err(|error| broken(error.to_string()))?;
-    let place = |error: &jsonschema::ValidationError<'_>| error.instance_path().to_string();
-    Ok(validator
-        .iter_errors(statement)
-        .take(20)
-        .map(|error| format!("{}: it does not fit the schema", place(&error)))
-        .collect())
+    let places = fit::misfits(&schema, statement).map_err(broken)?;
+    Ok(places.iter().take(20).map(|place| format!("{place}: it does not fit the schema")).collect())
 }
 
 #[cfg(test)]
