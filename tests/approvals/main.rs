@@ -1,11 +1,15 @@
 //! Approvals as a person makes them, with real keys, and every way in which one is none.
 #![cfg(test)]
 
+mod as_root {
+    mod exec;
+}
 mod codes;
-mod exec;
 #[path = "../support/golden.rs"]
 mod golden;
 mod golden_output;
+#[path = "../support/guarded.rs"]
+mod guarded;
 mod office;
 mod printable;
 mod properties;

@@ -1,15 +1,21 @@
 //! The after-run report on a real database, its signatures, its chain, and everything that must not pass for it.
 #![cfg(test)]
 
-mod approved;
-mod chain;
-mod faces;
-mod mutations;
-mod report;
+mod as_root {
+    mod approved;
+    mod chain;
+    mod faces;
+    mod mutations;
+    mod report;
+    mod secrets;
+    mod verify;
+}
+#[path = "../support/guarded.rs"]
+mod guarded;
 mod scene;
-mod secrets;
+#[path = "../support/scrubbed.rs"]
+mod scrubbed;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/tree.rs"]
 mod tree;
-mod verify;

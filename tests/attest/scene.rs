@@ -1,5 +1,6 @@
 //! A production-shaped server, the shipped project pointed at it, people with keys, and the walk of one run.
 
+use crate::scrubbed::scrubbed;
 use crate::support::postgres::{Options, Server};
 use crate::tree::copy;
 use serde_json::Value;
@@ -43,9 +44,7 @@ impl Scene {
             file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
         }
         let folder = TempDir::new().unwrap();
-        let safe =
-            tempfile::Builder::new().prefix("cutter-test-").tempdir_in("/var/lib").expect("these tests need root");
-        let scene = Self { server, folder, safe };
+        let scene = Self { server, folder, safe: crate::guarded::folder() };
         for name in ["policies", "entities", "plans"] {
             copy(&root().join(name), &scene.path(name));
         }
@@ -73,7 +72,7 @@ impl Scene {
         );
         let git = |arguments: &[&str]| {
             let folder = self.path("v0.4");
-            let mut command = Command::new("git");
+            let mut command = scrubbed("git");
             command.arg("-C").arg(folder).args(["-c", "user.name=a", "-c", "user.email=a@example.com"]).args(arguments);
             assert!(command.output().unwrap().status.success());
         };
@@ -194,11 +193,9 @@ impl Scene {
     }
 
     pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_cutter"))
+        let output = scrubbed(env!("CARGO_BIN_EXE_cutter"))
             .args(arguments.split_whitespace())
             .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("CUTTER_TEST_TOKEN", SECRET)
             .envs(environment.iter().copied())
             .output()
@@ -245,8 +242,13 @@ impl Scene {
 
     /// `cutter attest` over `a.json` and `b.json`.
     pub fn attest(&self, more: &str) -> Ran {
+        self.attest_with(more, &[])
+    }
+
+    pub fn attest_with(&self, more: &str, environment: &[(&str, &str)]) -> Ran {
         let trust = self.trust_path().display().to_string();
-        self.cutter(&format!("attest --trust {trust} {PLAN} --baseline a.json --final b.json {more}"))
+        let arguments = format!("attest --trust {trust} {PLAN} --baseline a.json --final b.json {more}");
+        self.cutter_with(&arguments, environment)
     }
 }
 

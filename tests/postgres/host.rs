@@ -1,6 +1,7 @@
 //! What stands beside the database on its host: services, cron tables, work trees; what the host has not is unknown.
 
 use crate::scene::{Scene, remarkable, row, status};
+use crate::scrubbed::scrubbed;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -86,7 +87,7 @@ fn a_work_tree_that_has_another_head_or_a_change_is_seen() {
         let scene = scene("[evidence.trees.work]\npath = \"FOLDER/work\"\ngit = true");
         fs::create_dir(scene.folder.path().join("work")).unwrap();
         let git = |line: &str| {
-            let mut command = Command::new("git");
+            let mut command = scrubbed("git");
             command.current_dir(scene.folder.path().join("work")).args([
                 "-c",
                 "user.name=x",

@@ -5,6 +5,14 @@
 mod support;
 
 #[cfg(test)]
+#[path = "../support/guarded.rs"]
+mod guarded;
+
+#[cfg(test)]
+mod as_root {
+    mod signed;
+}
+#[cfg(test)]
 mod companion;
 #[cfg(test)]
 mod database;
@@ -30,6 +38,8 @@ mod screens;
 #[cfg(test)]
 #[path = "../support/screens.rs"]
 mod screens_of;
+#[path = "../support/scrubbed.rs"]
+mod scrubbed;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A server, a project folder beside it, and the program run in that folder.
 
+use crate::scrubbed::scrubbed;
 use crate::support::postgres::{Options, Server};
 use serde_json::Value;
 use std::fs;
@@ -58,7 +59,7 @@ impl Scene {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cutter"));
+        let mut command = scrubbed(env!("CARGO_BIN_EXE_cutter"));
         command.current_dir(self.folder.path()).args(arguments).env("COLUMNS", "300");
         command
     }

@@ -1,9 +1,9 @@
 //! `cutter review` as a user runs it: exit codes, counterexamples, the cache, and a difference between two bundles.
 
+use crate::scrubbed::scrubbed;
 use crate::terminal::{in_a_terminal, screen};
 use crate::world::{World, slipped_expiry};
 use std::path::Path;
-use std::process::Command;
 
 #[test]
 fn a_widening_is_refuted_with_a_request_and_may_be_allowed() {
@@ -141,7 +141,7 @@ fn a_ceiling_or_floor_of_the_review_changes_no_decision() {
     let decide = || {
         let plan = Path::new("plans/o9-first-production-run.json").canonicalize().unwrap();
         let entities = Path::new("entities").canonicalize().unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_cutter"))
+        let output = scrubbed(env!("CARGO_BIN_EXE_cutter"))
             .current_dir(world.folder.path())
             .args(["authorize", "--now", "2026-05-21T08:15:00Z", "--format", "json", "--entities"])
             .args([entities, plan])
@@ -171,7 +171,7 @@ fn the_commands_of_the_recipe_in_the_readme_run() {
     assert_eq!(commands.len(), 3, "{commands:?}");
     for command in commands {
         let command = command.replace("origin/${{ github.base_ref }}", "HEAD");
-        let output = Command::new("sh")
+        let output = scrubbed("sh")
             .current_dir(world.folder.path())
             .env("GITHUB_STEP_SUMMARY", world.folder.path().join("summary.md"))
             .args(["-c", &format!("{} {command}", env!("CARGO_BIN_EXE_cutter"))])
@@ -196,7 +196,7 @@ fn the_phases_of_a_review_are_shown_on_a_terminal_only_and_leave_nothing_behind(
         assert!(written.contains(&format!("{phase} ")), "{phase}: {written:?}");
     }
     assert!(written.contains("/158 "), "{written:?}");
-    let output = Command::new("sh").args(["-c", &line]).env("COLUMNS", "80").output().unwrap();
+    let output = scrubbed("sh").args(["-c", &line]).env("COLUMNS", "80").output().unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!((screen(&written).as_str(), output.stderr.as_slice()), (shown.trim_end(), &b""[..]));
 }

@@ -11,6 +11,8 @@ mod lints;
 mod screens;
 #[path = "../support/screens.rs"]
 mod screens_of;
+#[path = "../support/scrubbed.rs"]
+mod scrubbed;
 mod support;
 #[path = "../support/terminal.rs"]
 mod terminal;

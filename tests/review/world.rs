@@ -1,8 +1,9 @@
 //! A copy of the shipped bundle on disk, with one edit, and `cutter review` run over it.
 
+use crate::scrubbed::scrubbed;
 use crate::tree::copy;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A changed copy of the bundle in a folder of its own.
 pub struct World {
@@ -33,7 +34,7 @@ impl World {
         let policies = self.policies();
         let arguments: Vec<&str> =
             arguments.iter().map(|a| if *a == "POLICIES" { policies.as_str() } else { a }).collect();
-        Command::new(env!("CARGO_BIN_EXE_cutter"))
+        scrubbed(env!("CARGO_BIN_EXE_cutter"))
             .current_dir(folder)
             .arg("review")
             .args(arguments)
@@ -45,7 +46,7 @@ impl World {
     /// Commits the policies as they are.
     pub fn commit(&self) {
         for arguments in [&["init", "-q"][..], &["add", "policies"], &["commit", "-qm", "one"]] {
-            let output = Command::new("git")
+            let output = scrubbed("git")
                 .current_dir(self.folder.path())
                 .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
                 .args(arguments)

@@ -144,6 +144,7 @@ impl Server {
     /// A client program of the same installation, such as `pg_dump`, set to reach this server as its superuser.
     pub fn client(&self, name: &str) -> Command {
         let mut command = Command::new(Installation::find().binaries.join(name));
+        command.env_clear().env("LC_ALL", "C");
         command.env("PGHOST", self.socket_directory()).env("PGPORT", self.port().to_string()).env("PGUSER", SUPERUSER);
         command
     }

@@ -1,11 +1,11 @@
 //! A command run in a terminal, all that it wrote there, and what stands on the screen when it is done.
 
+use crate::scrubbed::scrubbed;
 use std::path::Path;
-use std::process::Command;
 
 /// What a command wrote to a terminal of 80 columns, both streams together; `script` is the terminal.
 pub fn in_a_terminal(folder: &Path, line: &str) -> String {
-    let mut terminal = Command::new("script");
+    let mut terminal = scrubbed("script");
     terminal.args(["-qec", line, "/dev/null"]).current_dir(folder);
     terminal.env("TERM", "xterm").env("COLUMNS", "80").env("NO_COLOR", "1");
     String::from_utf8(terminal.output().unwrap().stdout).unwrap()

@@ -3,10 +3,16 @@
 //! Only root can lay out files that another user cannot change, so that these tests need root, as in a container.
 #![cfg(test)]
 
-mod bundle;
-mod looking;
-mod plan;
-mod root_file;
+mod as_root {
+    mod bundle;
+    mod looking;
+    mod plan;
+    mod root_file;
+}
+#[path = "../support/guarded.rs"]
+mod guarded;
 mod scene;
+#[path = "../support/scrubbed.rs"]
+mod scrubbed;
 #[path = "../support/tree.rs"]
 mod tree;

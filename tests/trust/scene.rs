@@ -1,8 +1,9 @@
 //! A scratch copy of the shipped project, signed by whom it should be, under a trust root that only root can change.
 
+use crate::scrubbed::scrubbed;
 use crate::tree::copy;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,12 +27,9 @@ pub struct Ran {
 impl Scene {
     /// Nothing is signed, and the trust root says: `sovereign` signs bundles, `planner` plans, root and nobody run.
     pub fn unsigned() -> Self {
-        assert_eq!(std::fs::metadata("/proc/self").unwrap().uid(), 0, "these tests need root");
         let tree = tempfile::tempdir().unwrap();
-        let safe = tempfile::Builder::new().prefix("cutter-test-").tempdir_in("/var/lib").unwrap();
-        for folder in [&tree, &safe] {
-            mode(folder.path(), 0o755);
-        }
+        let safe = crate::guarded::folder();
+        mode(tree.path(), 0o755);
         for name in ["policies", "entities", "plans"] {
             copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(name), &tree.path().join(name));
         }
@@ -169,9 +167,8 @@ impl Scene {
     }
 
     fn command(&self, program: &Path, arguments: &str) -> Command {
-        let mut command = Command::new(program);
-        command.args(arguments.split_whitespace()).current_dir(self.tree.path()).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        let mut command = scrubbed(program);
+        command.args(arguments.split_whitespace()).current_dir(self.tree.path());
         command
     }
 }

@@ -52,8 +52,7 @@ fn a_variable_that_is_not_set_here_leaves_the_ban_unknown() {
     scene.capture("a.json");
     scene.capture("b.json");
     scene.write("run.log", "nothing\n");
-    let arguments = format!("attest {PLAN} --baseline a.json --final b.json --log run.log --format json");
-    let ran = scene.cutter_with(&arguments, &[("CUTTER_TEST_TOKEN", "")]);
+    let ran = scene.attest_with("--log run.log --format json", &[("CUTTER_TEST_TOKEN", "")]);
     assert_eq!(ran.exit, 7, "{}", ran.stderr);
     assert_eq!(crate::scene::row(&ran.json(), "forbidden", "no-secret-logging")["status"], "UNKNOWN");
     let (exit, report) = scene.report();

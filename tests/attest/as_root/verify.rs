@@ -1,6 +1,6 @@
 //! What was attested can be checked by anybody with the trust root, and by other tools; what was changed cannot.
 
-use crate::report::readiness;
+use crate::as_root::report::readiness;
 use crate::scene::{PLAN, Ran, Scene};
 use proptest::prelude::{ProptestConfig, any};
 use proptest::{prop_assert, proptest};

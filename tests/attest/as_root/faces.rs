@@ -1,6 +1,6 @@
 //! Statements come back as they were, whatever stands in them, and every face shows every row.
 
-use crate::report::readiness;
+use crate::as_root::report::readiness;
 use cutter::attestation::report::Report;
 use cutter::attestation::{REPORT_TYPE, Statement};
 use cutter::problem::Source;
