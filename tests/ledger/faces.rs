@@ -80,21 +80,21 @@ fn a_read_only_folder_is_an_error_with_help_and_can_still_be_read() {
         true => as_nobody(folder.path(), arguments),
         false => cutter(folder.path(), arguments, &[]),
     };
-    let mode = |mode: &str| {
-        assert!(Command::new("chmod").args(["-R", mode]).arg(path).status().unwrap().success());
+    let chmod = |arguments: &[&str]| {
+        assert!(Command::new("chmod").args(arguments).arg(path).status().unwrap().success());
     };
-    mode("a-w");
+    chmod(&["-R", "a-w"]);
     let (exit, table, told) = meet("log");
     assert_eq!((exit, table.contains("r-1")), (0, true), "{told}");
     assert!(Command::new("chmod").arg("a-w").arg(folder.path()).status().unwrap().success());
     let (exit, _, told) = meet("ledger init --ledger new");
     assert_eq!(exit, 1);
     assert!(told.contains("cannot be made: permission denied") && told.contains("help: "), "{told}");
-    mode("a-rwx");
+    chmod(&["a-rwx"]);
     let (exit, _, told) = meet("log");
     assert_eq!(exit, 1);
     assert!(told.contains("permission denied") && told.contains("help: "), "{told}");
-    mode("u+rwx");
+    chmod(&["u+rwx"]);
     assert!(Command::new("chmod").arg("u+w").arg(folder.path()).status().unwrap().success());
 }
 
