@@ -10,6 +10,8 @@ mod golden;
 mod golden_output;
 #[path = "../support/guarded.rs"]
 mod guarded;
+#[path = "../support/judging.rs"]
+mod judging;
 mod office;
 mod printable;
 mod properties;

@@ -12,6 +12,8 @@ mod as_root {
 }
 #[path = "../support/guarded.rs"]
 mod guarded;
+#[path = "../support/judging.rs"]
+mod judging;
 mod scene;
 #[path = "../support/scrubbed.rs"]
 mod scrubbed;

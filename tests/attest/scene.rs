@@ -1,5 +1,6 @@
 //! A production-shaped server, the shipped project pointed at it, people with keys, and the walk of one run.
 
+use crate::judging::words;
 use crate::scrubbed::scrubbed;
 use crate::support::postgres::{Options, Server};
 use crate::tree::copy;
@@ -104,7 +105,9 @@ impl Scene {
             .replace("path = \"/var/lib/cutter\"", &format!("path = \"{here}/runtime\""));
         // An audit that finds a difference, or targets that lack something, ends with a code of its own.
         let audit = |command: &str, code: i32| format!(r#"["sh", "-c", "{program} {command}; test $? = {code}"]"#);
-        let targets = format!("evidence targets {PLAN} --facts postgres --package runtime > targets.txt");
+        let trust = self.trust_path().display().to_string();
+        let targets =
+            format!("evidence targets --trust {trust} {PLAN} --facts postgres --package runtime > targets.txt");
         for (effect, argv) in [
             ("author-backup-runner", r#"["cp", "staged/backup_runner.py", "runtime/backup_runner.py"]"#.to_owned()),
             ("audit-grants", audit("evidence grants --package runtime > grants.txt", 4)),
@@ -194,7 +197,7 @@ impl Scene {
 
     pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
         let output = scrubbed(env!("CARGO_BIN_EXE_cutter"))
-            .args(arguments.split_whitespace())
+            .args(words(arguments, &self.trust_path()))
             .current_dir(self.folder.path())
             .env("CUTTER_TEST_TOKEN", SECRET)
             .envs(environment.iter().copied())
@@ -217,7 +220,7 @@ impl Scene {
 
     /// Runs one action as the run agent.
     pub fn exec(&self, action: &str) -> Ran {
-        self.cutter(&format!("exec --trust {} {PLAN} {action}", self.trust_path().display()))
+        self.cutter(&format!("exec {PLAN} {action}"))
     }
 
     /// The four actions that need nobody's approval.
@@ -246,9 +249,7 @@ impl Scene {
     }
 
     pub fn attest_with(&self, more: &str, environment: &[(&str, &str)]) -> Ran {
-        let trust = self.trust_path().display().to_string();
-        let arguments = format!("attest --trust {trust} {PLAN} --baseline a.json --final b.json {more}");
-        self.cutter_with(&arguments, environment)
+        self.cutter_with(&format!("attest {PLAN} --baseline a.json --final b.json {more}"), environment)
     }
 }
 

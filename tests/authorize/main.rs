@@ -10,6 +10,8 @@ mod formats;
 mod golden;
 mod golden_output;
 mod mistakes;
+#[path = "../support/judging.rs"]
+mod judging;
 mod plainly;
 mod properties;
 mod shipped;

@@ -1,5 +1,6 @@
 //! A scratch copy of the shipped project that a test may spoil, and the program run in it.
 
+use crate::judging::words;
 use crate::tree::copy;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -116,7 +117,8 @@ impl World {
 
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutter"));
-        command.args(arguments.split_whitespace()).current_dir(self.folder.path()).env_clear();
+        let no_root = self.path("no-trust-root");
+        command.args(words(arguments, &no_root)).current_dir(self.folder.path()).env_clear();
         command
     }
 }

@@ -51,6 +51,8 @@ fn authorize(scene: &Scene, more: &[&str]) -> Output {
         (format!("{root}/policies"), format!("{root}/entities"), format!("{root}/plans/o9-first-production-run.json"));
     let arguments = [
         "authorize",
+        "--trust",
+        "none",
         &plan,
         "--policies",
         &policies,

@@ -258,6 +258,8 @@ fn no_command_that_reaches_the_database_repeats_the_connection_string() {
             &[
                 "evidence",
                 "targets",
+                "--trust",
+                "none",
                 &plan,
                 "--policies",
                 &policies,
@@ -271,6 +273,8 @@ fn no_command_that_reaches_the_database_repeats_the_connection_string() {
             &["evidence", "witness", "--record", "w.ndjson", "--for", "1"],
             &[
                 "authorize",
+                "--trust",
+                "none",
                 &plan,
                 "--policies",
                 &policies,

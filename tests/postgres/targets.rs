@@ -23,7 +23,7 @@ fn scene(document: &Value, edit: impl FnOnce(&mut toml::Table)) -> Scene {
 
 fn targets(scene: &Scene, more: &[&str]) -> Output {
     let (policies, plan) = (format!("{ROOT}/policies"), format!("{ROOT}/plans/o9-first-production-run.json"));
-    let arguments = ["evidence", "targets", &plan, "--policies", &policies, "--format", "json"];
+    let arguments = ["evidence", "targets", "--trust", "none", &plan, "--policies", &policies, "--format", "json"];
     scene.run(&[&arguments[..], more].concat())
 }
 

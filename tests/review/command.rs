@@ -143,7 +143,7 @@ fn a_ceiling_or_floor_of_the_review_changes_no_decision() {
         let entities = Path::new("entities").canonicalize().unwrap();
         let output = scrubbed(env!("CARGO_BIN_EXE_cutter"))
             .current_dir(world.folder.path())
-            .args(["authorize", "--now", "2026-05-21T08:15:00Z", "--format", "json", "--entities"])
+            .args(["authorize", "--trust", "none", "--now", "2026-05-21T08:15:00Z", "--format", "json", "--entities"])
             .args([entities, plan])
             .output()
             .unwrap();
