@@ -118,19 +118,6 @@ fn approvals_show_nothing_raw() {
 }
 
 #[test]
-fn exec_and_log_show_nothing_raw() {
-    let office = infested();
-    office.trust();
-    for name in ["free", "gone", "gated", "after", "unknown"] {
-        clean(&office.exec_word(&format!("{name}{HIDDEN}")), name);
-    }
-    all_clean(&office, &[&["log"], &["log", "--run", &format!("r{HIDDEN}")]]);
-    let text = office.world.read("plan.json").replace("\"live\"", "\"dry_run\"");
-    office.world.write("plan.json", text);
-    clean(&office.exec_word(&format!("free{HIDDEN}")), "a dry run");
-}
-
-#[test]
 fn a_review_shows_nothing_raw() {
     let office = infested();
     let policy = format!("@title(\"t{HOSTILE}\") @id(\"hid\")\npermit (principal, action, resource);\n");
@@ -162,4 +149,22 @@ fn json_keeps_what_was_planted_exactly() {
     let office = infested();
     let ran = office.world.cutter_words(&["authorize", "plan.json", "--now", NOW, "--format", "json"]);
     assert_eq!(ran.json()["plan"]["name"], format!("p{HIDDEN}"));
+}
+
+/// Under a trust root.
+mod as_root {
+    use super::*;
+
+    #[test]
+    fn exec_and_log_show_nothing_raw() {
+        let office = infested();
+        office.trust();
+        for name in ["free", "gone", "gated", "after", "unknown"] {
+            clean(&office.exec_word(&format!("{name}{HIDDEN}")), name);
+        }
+        all_clean(&office, &[&["log"], &["log", "--run", &format!("r{HIDDEN}")]]);
+        let text = office.world.read("plan.json").replace("\"live\"", "\"dry_run\"");
+        office.world.write("plan.json", text);
+        clean(&office.exec_word(&format!("free{HIDDEN}")), "a dry run");
+    }
 }

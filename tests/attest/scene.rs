@@ -197,7 +197,7 @@ impl Scene {
 
     pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
         let output = scrubbed(env!("CARGO_BIN_EXE_cutter"))
-            .args(words(arguments, &self.trust_path()))
+            .args(words(&arguments.split_whitespace().collect::<Vec<_>>(), &self.trust_path()))
             .current_dir(self.folder.path())
             .env("CUTTER_TEST_TOKEN", SECRET)
             .envs(environment.iter().copied())

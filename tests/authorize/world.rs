@@ -4,7 +4,7 @@ use crate::judging::words;
 use crate::tree::copy;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 // Each test binary uses a part of this.
@@ -89,7 +89,7 @@ impl World {
     }
 
     pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
-        self.run(&arguments.split_whitespace().collect::<Vec<_>>(), environment)
+        self.run(&split(arguments), environment)
     }
 
     /// The same, where an argument holds blanks.
@@ -98,27 +98,26 @@ impl World {
     }
 
     pub fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
-        Ran::of(self.command("").args(arguments).envs(environment.iter().copied()).output().unwrap())
+        Ran::of(self.command(arguments).envs(environment.iter().copied()).output().unwrap())
     }
 
     /// The same as the user `nobody`.
     pub fn cutter_as_nobody(&self, arguments: &str) -> Ran {
-        Ran::of(self.command(arguments).uid(65534).gid(65534).output().unwrap())
+        Ran::of(self.command(&split(arguments)).uid(65534).gid(65534).output().unwrap())
     }
 
     /// The same with this on standard input.
     pub fn cutter_fed(&self, arguments: &str, input: &[u8]) -> Ran {
-        let mut command = self.command(arguments);
+        let mut command = self.command(&split(arguments));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Whoever has read enough closes its end.
         let _ = child.stdin.take().unwrap().write_all(input);
         Ran::of(child.wait_with_output().unwrap())
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutter"));
-        let no_root = self.path("no-trust-root");
-        command.args(words(arguments, &no_root)).current_dir(self.folder.path()).env_clear();
+        command.args(words(arguments, Path::new(NO_ROOT))).current_dir(self.folder.path()).env_clear();
         command
     }
 }
@@ -127,14 +126,26 @@ impl Ran {
     fn of(output: Output) -> Self {
         Self {
             exit: output.status.code().expect("cutter ended by a signal"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            stdout: without_trust(output.stdout),
+            stderr: without_trust(output.stderr),
         }
     }
 
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }
+}
+
+/// What was said, without the option that nobody typed: commands to go on with repeat it.
+fn without_trust(said: Vec<u8>) -> String {
+    String::from_utf8(said).unwrap().replace(&format!(" --trust {NO_ROOT}"), "")
+}
+
+/// A trust root that is not there.
+const NO_ROOT: &str = "none";
+
+fn split(arguments: &str) -> Vec<&str> {
+    arguments.split_whitespace().collect()
 }
 
 pub fn root() -> PathBuf {

@@ -32,53 +32,6 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_device_a_fifo_a_socket_and_a_folder_are_refused_before_the_work_and_stay_what_they_are() {
-    let world = World::shipped();
-    let path = |name: &str| world.path(name);
-    fs::create_dir(path("folder")).unwrap();
-    run("mknod", &[path("null").to_str().unwrap(), "c", "1", "3"]);
-    run("mknod", &[path("full").to_str().unwrap(), "c", "1", "7"]);
-    run("mkfifo", &[path("fifo").to_str().unwrap()]);
-    let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
-    // A plan that is not there would be said if it was looked for first.
-    world.remove(PLAN);
-    for (name, why) in [
-        ("null", "is a device"),
-        ("full", "is a device"),
-        ("fifo", "is a FIFO"),
-        ("socket", "is a socket"),
-        ("folder", "is a folder"),
-    ] {
-        for arguments in [
-            format!("authorize {PLAN} --output {name}"),
-            format!("authorize {PLAN} --attest {name}"),
-            format!("schema plan --output {name}"),
-        ] {
-            let ran = world.cutter(&arguments);
-            assert_eq!(ran.exit, 1, "{arguments}: {}", ran.stderr);
-            assert!(ran.stderr.contains(&format!("`{name}` is not written: it {why}")), "{arguments}: {}", ran.stderr);
-        }
-    }
-    assert!(fs::metadata(path("null")).unwrap().file_type().is_char_device());
-    assert!(fs::metadata(path("fifo")).unwrap().file_type().is_fifo());
-}
-
-#[test]
-fn the_mode_and_the_owner_of_a_file_stay_and_a_new_one_gets_what_the_mask_leaves() {
-    let world = World::shipped();
-    world.write("old.txt", "old");
-    fs::set_permissions(world.path("old.txt"), fs::Permissions::from_mode(0o640)).unwrap();
-    chown(world.path("old.txt"), Some(NOBODY), Some(NOBODY)).unwrap();
-    assert_eq!(authorize_into(&world, "old.txt").0, 5);
-    let metadata = fs::metadata(world.path("old.txt")).unwrap();
-    assert_eq!((metadata.mode() & 0o7777, metadata.uid(), metadata.gid()), (0o640, NOBODY, NOBODY));
-    assert!(world.read("old.txt").contains("READY_FOR_SOVEREIGN_APPROVAL"));
-    let shell = format!("umask 027; exec '{}' schema plan --output new.txt", env!("CARGO_BIN_EXE_cutter"));
-    assert!(Command::new("sh").args(["-c", &shell]).current_dir(world.path("")).status().unwrap().success());
-    assert_eq!(mode(&world.path("new.txt")), 0o640);
-}
-
-#[test]
 fn standard_streams_are_written_as_streams() {
     let world = World::shipped();
     let plain = world.cutter("schema plan").stdout;
@@ -105,44 +58,6 @@ fn a_link_of_ones_own_is_followed_and_stays_a_link() {
 }
 
 #[test]
-fn a_link_that_others_could_have_placed_is_refused_and_what_it_names_stays() {
-    let world = World::shipped();
-    world.write("precious", "precious");
-    for (folder, mode) in [("open", 0o777), ("sticky", 0o1777), ("group", 0o775)] {
-        fs::create_dir(world.path(folder)).unwrap();
-        fs::set_permissions(world.path(folder), fs::Permissions::from_mode(mode)).unwrap();
-        symlink(world.path("precious"), world.path(&format!("{folder}/planted"))).unwrap();
-        symlink(world.path("nowhere"), world.path(&format!("{folder}/dangling"))).unwrap();
-        symlink(world.path(""), world.path(&format!("{folder}/way"))).unwrap();
-    }
-    fs::create_dir(world.path("foreign")).unwrap();
-    symlink(world.path("precious"), world.path("foreign/planted")).unwrap();
-    symlink(world.path("precious"), world.path("foreign-link")).unwrap();
-    chown(world.path("foreign"), Some(NOBODY), None).unwrap();
-    std::os::unix::fs::lchown(world.path("foreign-link"), Some(NOBODY), None).unwrap();
-    let planted = ["open", "sticky", "group"]
-        .map(|folder| ["planted", "dangling", "way/precious"].map(|name| format!("{folder}/{name}")));
-    for name in planted.concat().iter().map(String::as_str).chain(["foreign/planted", "foreign-link"]) {
-        let (exit, said) = authorize_into(&world, name);
-        assert_eq!(exit, 1, "{name}: {said}");
-        assert!(said.contains("is a symbolic link that others could have placed"), "{name}: {said}");
-    }
-    assert_eq!(world.read("precious"), "precious");
-    assert!(!world.path("nowhere").exists());
-}
-
-#[test]
-fn a_file_of_somebody_else_where_everybody_can_write_is_refused() {
-    let world = World::shipped();
-    world.write("sticky/planted", "");
-    fs::set_permissions(world.path("sticky"), fs::Permissions::from_mode(0o1777)).unwrap();
-    chown(world.path("sticky/planted"), Some(NOBODY), None).unwrap();
-    let (exit, said) = authorize_into(&world, "sticky/planted");
-    assert_eq!(exit, 1);
-    assert!(said.contains("belongs to another user"), "{said}");
-}
-
-#[test]
 fn missing_folders_are_made_for_every_kind_of_output() {
     let world = World::shipped();
     assert_eq!(authorize_into(&world, "a/b/c.txt").0, 5);
@@ -162,45 +77,6 @@ fn a_name_below_a_file_or_without_a_name_is_refused() {
         assert_eq!(authorize_into(&world, name).0, 1, "{name}");
     }
     assert!(!world.path("new").exists());
-}
-
-#[test]
-fn a_folder_where_the_user_may_not_write_is_said_before_the_work_and_keeps_its_file() {
-    let world = World::shipped();
-    world.write("kept/old.txt", "old");
-    world.write("mine/read-only.txt", "old");
-    fs::set_permissions(world.path("mine"), fs::Permissions::from_mode(0o777)).unwrap();
-    fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
-    for name in ["kept/old.txt", "kept/new.txt", "kept/deep/er.txt", "mine/read-only.txt"] {
-        let ran = world.cutter_as_nobody(&format!("authorize not-there.json --output {name}"));
-        assert_eq!(ran.exit, 1, "{name}");
-        assert!(
-            ran.stderr.contains(&format!("`{name}` cannot be written: permission denied")),
-            "{name}: {}",
-            ran.stderr
-        );
-    }
-    assert_eq!((world.read("kept/old.txt"), world.read("mine/read-only.txt")), ("old".into(), "old".into()));
-    assert_eq!(names(&world.path("kept")), ["old.txt"]);
-}
-
-#[test]
-fn a_full_disk_leaves_the_old_content_and_nothing_else() {
-    let world = World::shipped();
-    fs::create_dir(world.path("small")).unwrap();
-    let small = world.path("small");
-    run("mount", &["-t", "tmpfs", "-o", "size=8k", "none", small.to_str().unwrap()]);
-    let unmount = Unmount(&small);
-    world.write("small/old.txt", "old");
-    let results = ["old.txt", "new.txt", "deep/er.txt"]
-        .map(|name| authorize_into(&world, &format!("small/{name} --format json")));
-    let (old, left) = (world.read("small/old.txt"), names(&small));
-    drop(unmount);
-    for (exit, said) in results {
-        assert_eq!(exit, 1);
-        assert!(said.contains("cannot be written: no space left on device"), "{said}");
-    }
-    assert_eq!((old.as_str(), left), ("old", vec!["old.txt".to_owned()]));
 }
 
 /// A mounted folder; unmounted however the test ends.
@@ -248,4 +124,137 @@ fn a_plan_comes_from_standard_input_with_the_same_result_and_the_same_bound() {
     assert!(large.exit == 3 && large.stderr.contains("`standard input` is larger than 32 MiB"), "{}", large.stderr);
     let signed = world.cutter_fed("plan sign - --key key", plan.as_bytes());
     assert!(signed.exit == 1 && signed.stderr.contains("a signature lies beside a file"), "{}", signed.stderr);
+}
+
+/// Devices, mounts, and files of somebody else.
+mod as_root {
+    use super::*;
+
+    #[test]
+    fn a_device_a_fifo_a_socket_and_a_folder_are_refused_before_the_work_and_stay_what_they_are() {
+        let world = World::shipped();
+        let path = |name: &str| world.path(name);
+        fs::create_dir(path("folder")).unwrap();
+        run("mknod", &[path("null").to_str().unwrap(), "c", "1", "3"]);
+        run("mknod", &[path("full").to_str().unwrap(), "c", "1", "7"]);
+        run("mkfifo", &[path("fifo").to_str().unwrap()]);
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        // A plan that is not there would be said if it was looked for first.
+        world.remove(PLAN);
+        for (name, why) in [
+            ("null", "is a device"),
+            ("full", "is a device"),
+            ("fifo", "is a FIFO"),
+            ("socket", "is a socket"),
+            ("folder", "is a folder"),
+        ] {
+            for arguments in [
+                format!("authorize {PLAN} --output {name}"),
+                format!("authorize {PLAN} --attest {name}"),
+                format!("schema plan --output {name}"),
+            ] {
+                let ran = world.cutter(&arguments);
+                assert_eq!(ran.exit, 1, "{arguments}: {}", ran.stderr);
+                assert!(
+                    ran.stderr.contains(&format!("`{name}` is not written: it {why}")),
+                    "{arguments}: {}",
+                    ran.stderr
+                );
+            }
+        }
+        assert!(fs::metadata(path("null")).unwrap().file_type().is_char_device());
+        assert!(fs::metadata(path("fifo")).unwrap().file_type().is_fifo());
+    }
+
+    #[test]
+    fn the_mode_and_the_owner_of_a_file_stay_and_a_new_one_gets_what_the_mask_leaves() {
+        let world = World::shipped();
+        world.write("old.txt", "old");
+        fs::set_permissions(world.path("old.txt"), fs::Permissions::from_mode(0o640)).unwrap();
+        chown(world.path("old.txt"), Some(NOBODY), Some(NOBODY)).unwrap();
+        assert_eq!(authorize_into(&world, "old.txt").0, 5);
+        let metadata = fs::metadata(world.path("old.txt")).unwrap();
+        assert_eq!((metadata.mode() & 0o7777, metadata.uid(), metadata.gid()), (0o640, NOBODY, NOBODY));
+        assert!(world.read("old.txt").contains("READY_FOR_SOVEREIGN_APPROVAL"));
+        let shell = format!("umask 027; exec '{}' schema plan --output new.txt", env!("CARGO_BIN_EXE_cutter"));
+        assert!(Command::new("sh").args(["-c", &shell]).current_dir(world.path("")).status().unwrap().success());
+        assert_eq!(mode(&world.path("new.txt")), 0o640);
+    }
+
+    #[test]
+    fn a_link_that_others_could_have_placed_is_refused_and_what_it_names_stays() {
+        let world = World::shipped();
+        world.write("precious", "precious");
+        for (folder, mode) in [("open", 0o777), ("sticky", 0o1777), ("group", 0o775)] {
+            fs::create_dir(world.path(folder)).unwrap();
+            fs::set_permissions(world.path(folder), fs::Permissions::from_mode(mode)).unwrap();
+            symlink(world.path("precious"), world.path(&format!("{folder}/planted"))).unwrap();
+            symlink(world.path("nowhere"), world.path(&format!("{folder}/dangling"))).unwrap();
+            symlink(world.path(""), world.path(&format!("{folder}/way"))).unwrap();
+        }
+        fs::create_dir(world.path("foreign")).unwrap();
+        symlink(world.path("precious"), world.path("foreign/planted")).unwrap();
+        symlink(world.path("precious"), world.path("foreign-link")).unwrap();
+        chown(world.path("foreign"), Some(NOBODY), None).unwrap();
+        std::os::unix::fs::lchown(world.path("foreign-link"), Some(NOBODY), None).unwrap();
+        let planted = ["open", "sticky", "group"]
+            .map(|folder| ["planted", "dangling", "way/precious"].map(|name| format!("{folder}/{name}")));
+        for name in planted.concat().iter().map(String::as_str).chain(["foreign/planted", "foreign-link"]) {
+            let (exit, said) = authorize_into(&world, name);
+            assert_eq!(exit, 1, "{name}: {said}");
+            assert!(said.contains("is a symbolic link that others could have placed"), "{name}: {said}");
+        }
+        assert_eq!(world.read("precious"), "precious");
+        assert!(!world.path("nowhere").exists());
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_where_everybody_can_write_is_refused() {
+        let world = World::shipped();
+        world.write("sticky/planted", "");
+        fs::set_permissions(world.path("sticky"), fs::Permissions::from_mode(0o1777)).unwrap();
+        chown(world.path("sticky/planted"), Some(NOBODY), None).unwrap();
+        let (exit, said) = authorize_into(&world, "sticky/planted");
+        assert_eq!(exit, 1);
+        assert!(said.contains("belongs to another user"), "{said}");
+    }
+
+    #[test]
+    fn a_folder_where_the_user_may_not_write_is_said_before_the_work_and_keeps_its_file() {
+        let world = World::shipped();
+        world.write("kept/old.txt", "old");
+        world.write("mine/read-only.txt", "old");
+        fs::set_permissions(world.path("mine"), fs::Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["kept/old.txt", "kept/new.txt", "kept/deep/er.txt", "mine/read-only.txt"] {
+            let ran = world.cutter_as_nobody(&format!("authorize not-there.json --output {name}"));
+            assert_eq!(ran.exit, 1, "{name}");
+            assert!(
+                ran.stderr.contains(&format!("`{name}` cannot be written: permission denied")),
+                "{name}: {}",
+                ran.stderr
+            );
+        }
+        assert_eq!((world.read("kept/old.txt"), world.read("mine/read-only.txt")), ("old".into(), "old".into()));
+        assert_eq!(names(&world.path("kept")), ["old.txt"]);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_old_content_and_nothing_else() {
+        let world = World::shipped();
+        fs::create_dir(world.path("small")).unwrap();
+        let small = world.path("small");
+        run("mount", &["-t", "tmpfs", "-o", "size=8k", "none", small.to_str().unwrap()]);
+        let unmount = Unmount(&small);
+        world.write("small/old.txt", "old");
+        let results = ["old.txt", "new.txt", "deep/er.txt"]
+            .map(|name| authorize_into(&world, &format!("small/{name} --format json")));
+        let (old, left) = (world.read("small/old.txt"), names(&small));
+        drop(unmount);
+        for (exit, said) in results {
+            assert_eq!(exit, 1);
+            assert!(said.contains("cannot be written: no space left on device"), "{said}");
+        }
+        assert_eq!((old.as_str(), left), ("old", vec!["old.txt".to_owned()]));
+    }
 }

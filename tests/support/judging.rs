@@ -3,11 +3,10 @@
 use std::path::Path;
 
 /// The words of a command line, with this trust root where it names none and its command would look for one.
-pub fn words(arguments: &str, trust: &Path) -> Vec<String> {
-    let mut words: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
-    let command: Vec<&str> = words.iter().take(2).map(String::as_str).collect();
-    let at = match command[..] {
-        ["approval", "request" | "verify" | "list"] | ["evidence", "targets"] => 2,
+pub fn words(arguments: &[&str], trust: &Path) -> Vec<String> {
+    let mut words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+    let at = match *arguments {
+        ["approval", "request" | "verify" | "list", ..] | ["evidence", "targets", ..] => 2,
         ["authorize" | "explain" | "exec" | "attest" | "verify", ..] => 1,
         _ => return words,
     };
