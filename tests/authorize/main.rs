@@ -9,9 +9,9 @@ mod formats;
 #[path = "../support/golden.rs"]
 mod golden;
 mod golden_output;
-mod mistakes;
 #[path = "../support/judging.rs"]
 mod judging;
+mod mistakes;
 mod plainly;
 mod properties;
 mod shipped;
