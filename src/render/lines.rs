@@ -238,9 +238,9 @@ fn end(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let mut lines = fold(text, width.saturating_sub(1)).into_iter();
-    match lines.next().filter(|first| first.width() < width) {
-        Some(first) => first + "…",
+    let first = text.split_whitespace().next().unwrap_or_default();
+    match fold(text, width.saturating_sub(1)).into_iter().next().filter(|_| first.width() < width) {
+        Some(words) => words + "…",
         None => middle(text, width),
     }
 }
