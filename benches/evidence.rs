@@ -14,8 +14,9 @@ mod support;
 
 use cutter::db::{Access, DatabaseSettings};
 use cutter::digest::Digest;
-use cutter::evidence::{self, EvidenceSettings, Level, Task};
+use cutter::observe::{self, Task};
 use cutter::progress::Silent;
+use cutter::settings::evidence::{EvidenceSettings, Level};
 use cutter::time::Timestamp;
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
@@ -78,7 +79,7 @@ fn capture(server: &Server, workers: usize, strict: bool) {
         now: &now,
         observer: &Silent,
     };
-    let capture = evidence::capture(&task).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let capture = observe::capture(&task).unwrap_or_else(|problems| panic!("{problems:?}"));
     assert_eq!(capture.level.reached, Some(Level::Net), "{capture:?}");
 }
 

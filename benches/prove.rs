@@ -5,16 +5,15 @@
 //! rest counted at the same price. What needs to be found alive once only is counted once.
 
 use cedar_policy::{PolicySet, Schema};
-use cutter::files;
 use cutter::policy::PolicyBundle;
 use cutter::progress::Silent;
-use cutter::review::invariant;
-use cutter::review::prove::asking::{Answers, Asker};
-use cutter::review::prove::bench::Bench;
-use cutter::review::prove::property::{Property, questions};
-use cutter::review::prove::solver::SolverOptions;
-use cutter::review::prove::{ProveOptions, prove};
-use cutter::review::subject::Subject;
+use cutter::project;
+use cutter::prove::asking::{Answers, Asker};
+use cutter::prove::bench::Bench;
+use cutter::prove::property::{Property, questions};
+use cutter::prove::solver::SolverOptions;
+use cutter::prove::{ProveOptions, prove};
+use cutter::subject::{Subject, invariant};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -86,8 +85,8 @@ fn solver() -> SolverOptions {
 
 fn subject() -> Option<Subject> {
     let folder = Path::new("policies");
-    let bundle = PolicyBundle::parse(&files::read_bundle(folder, None).ok()?).ok()?;
-    let invariants = invariant::parse(&files::read_invariants(folder).ok()?, bundle.schema()).ok()?;
+    let bundle = PolicyBundle::parse(&project::read_bundle(folder, None).ok()?).ok()?;
+    let invariants = invariant::parse(&project::read_invariants(folder).ok()?, bundle.schema()).ok()?;
     Subject::new(bundle, invariants).ok()
 }
 

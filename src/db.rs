@@ -7,11 +7,12 @@ mod settings;
 mod writing;
 
 pub use fault::DatabaseError;
+pub use postgres::Row;
 pub use settings::DatabaseSettings;
 pub use writing::{WritingSession, WritingTransaction};
 
 use crate::problem::Problem;
-use postgres::{Client, Config, IsolationLevel, NoTls, Row, Transaction, types::ToSql};
+use postgres::{Client, Config, IsolationLevel, NoTls, Transaction, types::ToSql};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -216,6 +217,12 @@ impl Snapshot<'_> {
     fn fault(&self, error: &postgres::Error) -> DatabaseError {
         DatabaseError::new(error, self.secret.as_deref())
     }
+}
+
+/// The password in a connection string, where it is one and has one.
+pub fn password_of(connection: &str) -> Option<String> {
+    let config = connection.parse::<Config>().ok()?;
+    config.get_password().map(|password| String::from_utf8_lossy(password).into_owned())
 }
 
 /// A name as SQL takes it, whatever it holds.

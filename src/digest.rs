@@ -1,6 +1,9 @@
 //! Sha-256 digests over exact bytes. Imports nothing of ours.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A sha-256 digest (FIPS 180-4) over exact bytes, shown as 64 lower-case hexadecimal digits.
@@ -42,6 +45,11 @@ impl Digest {
             *byte = (nibble(high)? << 4) | nibble(low)?;
         }
         Some(Self(bytes))
+    }
+
+    /// Its first twelve digits, for people; whole it is in every record.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(12).collect()
     }
 
     /// The digest of a [`Listing`] of these entries.
@@ -95,6 +103,34 @@ impl Listing {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let refused = || de::Error::invalid_value(de::Unexpected::Str(&text), &"64 lower-case hexadecimal digits");
+        Self::parse(&text).ok_or_else(refused)
+    }
+}
+
+impl JsonSchema for Digest {
+    fn schema_name() -> Cow<'static, str> {
+        "Sha256".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
     }
 }
 

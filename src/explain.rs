@@ -1,11 +1,11 @@
 //! Why one row is what it is: the deciding policies, the facts they looked at, and what would change it.
 
 use crate::decision::Basis;
-use crate::document::{BundleTrust, Decisions, Row};
 use crate::plan::IntendedAction;
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
 use crate::problem::{Problem, Problems, Source};
+use crate::record::{BundleTrust, Decisions, RecordedRow};
 use crate::request::Requests;
 use cedar_policy::{Context, Expression, eval_expression};
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub struct Explanation {
     #[serde(flatten)]
     pub bundle: BundleTrust,
     /// The row.
-    pub row: Row,
+    pub row: RecordedRow,
     /// The policies that decided it, in the order of the files.
     pub policies: Vec<ExplainedPolicy>,
     /// What would change the row, the smallest step first.
@@ -77,7 +77,7 @@ pub fn explain(requests: &Requests<'_>, decisions: &Decisions, id: &str) -> Resu
 fn explain_policy(
     requests: &Requests<'_>,
     action: &IntendedAction,
-    row: &Row,
+    row: &RecordedRow,
     policy: &BundlePolicy,
 ) -> ExplainedPolicy {
     let tier = match &policy.annotations.tier {
@@ -143,7 +143,7 @@ fn path(expression: &Value) -> Option<String> {
     Some(format!("{}.{attribute}", access.get("left").and_then(path)?))
 }
 
-fn look_up(requests: &Requests<'_>, action: &IntendedAction, row: &Row, path: &str) -> String {
+fn look_up(requests: &Requests<'_>, action: &IntendedAction, row: &RecordedRow, path: &str) -> String {
     let context = Context::from_json_value(row.context.clone(), None).ok();
     let request = context.and_then(|context| requests.request(action, context).ok());
     let value = request
@@ -169,7 +169,7 @@ pub fn closing(bundle: &PolicyBundle, decisions: &Decisions) -> BTreeMap<String,
 }
 
 /// The row that a blocked row waits for in the end.
-pub fn blocker<'a>(decisions: &'a Decisions, row: &'a Row) -> &'a Row {
+pub fn blocker<'a>(decisions: &'a Decisions, row: &'a RecordedRow) -> &'a RecordedRow {
     let mut at = row;
     // A plan has no circle, so that there are no more steps than rows.
     for _ in &decisions.decisions {
@@ -183,7 +183,7 @@ pub fn blocker<'a>(decisions: &'a Decisions, row: &'a Row) -> &'a Row {
 }
 
 /// What would change a row, for people: one line a gate, a gap or a row before it.
-fn changes(decisions: &Decisions, row: &Row, policies: &[&BundlePolicy]) -> Vec<String> {
+fn changes(decisions: &Decisions, row: &RecordedRow, policies: &[&BundlePolicy]) -> Vec<String> {
     match row.basis {
         Basis::Permitted => vec!["nothing needs to: it is allowed".to_owned()],
         Basis::Approved => vec!["it is allowed as long as its approvals are valid and unused".to_owned()],

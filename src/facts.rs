@@ -1,17 +1,45 @@
 //! Facts: Cedar entities that conform to the schema and lack nothing they refer to. `Facts::admit` is the one door.
 
-pub mod postgres;
-
+use crate::cedar::diagnostics;
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
-use crate::policy::{PolicyBundle, diagnostics};
+use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::schema::{Misfit, RunSchema};
 use cedar_policy::{Entities, Entity, EntityUid, EvalResult, RestrictedExpression};
 use jsonc_parser::ast::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr as _;
+
+/// Where facts come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Files only.
+    Entities,
+    /// Files, with what the queries of the configuration answered in their place.
+    Postgres,
+}
+
+impl Origin {
+    /// The origin as records write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Entities => "entities",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// Entities as they were read, not yet admitted.
 #[derive(Clone, Debug)]
@@ -21,7 +49,7 @@ pub struct RawFacts {
     /// The name under which the digest lists each of them: `entities/runs.json`, `postgres/grants`.
     pub names: Vec<String>,
     /// Where they come from: `entities`, or `postgres`.
-    pub origin: &'static str,
+    pub origin: Origin,
     /// What messages call the folder or database.
     pub name: String,
 }
@@ -39,7 +67,7 @@ impl RawFacts {
 pub struct Facts {
     entities: Entities,
     people: BTreeSet<EntityUid>,
-    origin: &'static str,
+    origin: Origin,
     digest: Digest,
     texts: Vec<(String, String)>,
 }
@@ -129,7 +157,7 @@ impl Facts {
     }
 
     /// Where they come from.
-    pub fn origin(&self) -> &'static str {
+    pub fn origin(&self) -> Origin {
         self.origin
     }
 

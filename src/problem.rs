@@ -45,7 +45,7 @@ impl fmt::Debug for Source {
 
 /// Whether the work could not be done, a signature does not vouch, or the input is not right.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Fault {
+pub enum Blame {
     /// A policy, schema, plan or fact is malformed or does not validate.
     Invalid,
     /// A signature is missing or does not verify, or who may sign cannot be trusted.
@@ -58,7 +58,7 @@ pub enum Fault {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     /// Who is to blame.
-    pub fault: Fault,
+    pub fault: Blame,
     /// One sentence, lower case, no full stop, user text in backticks.
     pub message: String,
     /// The text it is about, where there is one.
@@ -89,25 +89,25 @@ impl Coded for Problems {
 impl Problem {
     /// An input that is not right.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self { fault: Fault::Invalid, message: message.into(), source: None, span: None, help: None, code: None }
+        Self { fault: Blame::Invalid, message: message.into(), source: None, span: None, help: None, code: None }
     }
 
     /// Something that no signature vouches for.
     pub fn untrusted(message: impl Into<String>) -> Self {
-        Self { fault: Fault::Untrusted, ..Self::invalid(message) }
+        Self { fault: Blame::Untrusted, ..Self::invalid(message) }
     }
 
     /// Work that could not be done.
     pub fn failure(message: impl Into<String>) -> Self {
-        Self { fault: Fault::Failure, ..Self::invalid(message) }
+        Self { fault: Blame::Failure, ..Self::invalid(message) }
     }
 
     /// What has to be put right; where nobody said, only whose fault it is.
     pub fn code(&self) -> Code {
         self.code.unwrap_or(match self.fault {
-            Fault::Invalid => Code::Invalid,
-            Fault::Untrusted => Code::Untrusted,
-            Fault::Failure => Code::Failure,
+            Blame::Invalid => Code::Invalid,
+            Blame::Untrusted => Code::Untrusted,
+            Blame::Failure => Code::Failure,
         })
     }
 
@@ -145,6 +145,11 @@ impl Problems {
     /// No problem so far.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The problem of a piece of work, if it had one.
+    pub fn from_result(result: Result<(), Problem>) -> Self {
+        result.err().map_or_else(Self::new, Self::from)
     }
 
     /// Adds one.
@@ -187,10 +192,19 @@ impl Problems {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
+    /// The same problems, each about this text where it says of none.
+    #[must_use]
+    pub fn of(mut self, source: &Source) -> Self {
+        for problem in self.kept.iter_mut().filter(|problem| problem.source.is_none()) {
+            problem.source = Some(source.clone());
+        }
+        self
+    }
+
     /// The same problems, each a reason not to trust.
     #[must_use]
     pub fn as_untrusted(mut self) -> Self {
-        self.kept.iter_mut().for_each(|problem| problem.fault = Fault::Untrusted);
+        self.kept.iter_mut().for_each(|problem| problem.fault = Blame::Untrusted);
         self
     }
 
@@ -210,8 +224,8 @@ impl Problems {
     }
 
     /// The gravest fault: work that could not be done outranks what is not trusted, and that input that is not right.
-    pub fn fault(&self) -> Fault {
-        self.kept.iter().map(|problem| problem.fault).max().unwrap_or(Fault::Failure)
+    pub fn fault(&self) -> Blame {
+        self.kept.iter().map(|problem| problem.fault).max().unwrap_or(Blame::Failure)
     }
 }
 
@@ -251,6 +265,6 @@ mod tests {
     fn work_that_could_not_be_done_outranks_input_that_is_not_right() {
         let mut problems = Problems::from(Problem::failure("a"));
         problems.push(Problem::invalid("b"));
-        assert_eq!(problems.fault(), Fault::Failure);
+        assert_eq!(problems.fault(), Blame::Failure);
     }
 }

@@ -4,7 +4,7 @@ mod misfit;
 
 pub use misfit::Misfit;
 
-use crate::policy::{Statements, diagnostics, unclosed};
+use crate::cedar::{Statements, diagnostics, unclosed};
 use crate::problem::{Problem, Problems, Source};
 use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use serde_json::Value;

@@ -2,13 +2,13 @@
 
 use super::document::ApprovalDocument;
 use super::reasons::Reasons;
-use super::{ApprovalFile, Approvals, Fault, JudgedApproval};
+use super::{ApprovalFile, Approvals, JudgedApproval, RejectReason};
 use crate::decision::{Answer, DecisionTable, Slice, ask};
 use crate::digest::Digest;
 use crate::policy::annotations::{RejectCode, Tier};
 use crate::problem::Problem;
 use crate::request::{Moment, Requests};
-use crate::signature::{APPROVAL, AllowedSigners, REJECT, Revocations, verify_one_of};
+use crate::signature::{APPROVAL, AllowedSigners, REJECT, RejectionCode, Revocations, verify_one_of};
 use crate::time::Timestamp;
 use cedar_policy::{Authorizer, Context, EntityId, EntityUid, Request};
 use serde_json::{Value, json};
@@ -196,7 +196,7 @@ impl Bench<'_> {
     }
 
     /// Verifies every signature; each that does not verify rejects the document.
-    fn voters(&self, file: &ApprovalFile, faults: &mut Vec<Fault>) -> Voters {
+    fn voters(&self, file: &ApprovalFile, faults: &mut Vec<RejectReason>) -> Voters {
         let mut voters = Voters::default();
         if file.signatures.is_empty() {
             faults.push(fault(RejectCode::Unsigned, "no signature lies beside it"));
@@ -212,7 +212,7 @@ impl Bench<'_> {
                 },
                 Err(rejection) => {
                     for found in rejection.faults() {
-                        let code = RejectCode::parse(found.code.as_str()).unwrap_or(RejectCode::BadSignature);
+                        let code = reject_code(found.code);
                         faults.push(fault(code, format!("`{name}`: {}", found.detail)));
                     }
                 }
@@ -247,7 +247,7 @@ impl Bench<'_> {
         gate: &EntityUid,
         voters: &Voters,
         consumed: bool,
-        faults: &mut Vec<Fault>,
+        faults: &mut Vec<RejectReason>,
     ) -> Vec<String> {
         let expected = self.expected(document);
         let reasons = |votes| Reasons { document, expected: &expected, now: self.moment.now, votes };
@@ -295,14 +295,14 @@ impl Bench<'_> {
     }
 
     /// The codes of the gate-tier bans that fired, and why; where none did and no permit covers it, the gate is wrong.
-    fn codes(&self, answer: &Answer, person: &EntityUid, reasons: &Reasons<'_>) -> BTreeSet<Fault> {
+    fn codes(&self, answer: &Answer, person: &EntityUid, reasons: &Reasons<'_>) -> BTreeSet<RejectReason> {
         let bundle = self.requests.bundle();
         let without = RejectCode::WrongGate;
         let explained = |code, id: &String| {
             let why = reasons.explain(code, person.id().unescaped());
             fault(code, why.unwrap_or_else(|| format!("denied by `{id}`")))
         };
-        let mut codes: BTreeSet<Fault> = answer
+        let mut codes: BTreeSet<RejectReason> = answer
             .policies
             .iter()
             .filter_map(|id| match bundle.tier(id) {
@@ -414,10 +414,22 @@ fn insert(object: &mut Value, key: &str, value: Value) {
     }
 }
 
-fn fault(code: RejectCode, detail: impl Into<String>) -> Fault {
-    Fault { code, detail: detail.into() }
+/// What a signature that does not count does to the document beside it.
+fn reject_code(code: RejectionCode) -> RejectCode {
+    match code {
+        RejectionCode::BadSignature => RejectCode::BadSignature,
+        RejectionCode::WrongNamespace => RejectCode::WrongNamespace,
+        RejectionCode::UnknownSigner => RejectCode::UnknownSigner,
+        RejectionCode::SignerExpired => RejectCode::SignerExpired,
+        RejectionCode::NoPresence => RejectCode::NoPresence,
+        RejectionCode::Revoked => RejectCode::Revoked,
+    }
+}
+
+fn fault(code: RejectCode, detail: impl Into<String>) -> RejectReason {
+    RejectReason { code, detail: detail.into() }
 }
 
 fn miette_message(error: &dyn miette::Diagnostic) -> String {
-    crate::policy::diagnostics::problem(error, "its context", &crate::problem::Source::new("", "")).message
+    crate::cedar::diagnostics::problem(error, "its context", &crate::problem::Source::new("", "")).message
 }

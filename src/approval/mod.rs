@@ -30,7 +30,7 @@ pub struct JudgedApproval {
     /// The gate it is for; empty where it could not be read.
     pub gate: String,
     /// Why it opens nothing, in the order of the codes; empty where it is accepted.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<RejectReason>,
     /// The people whose yes was counted, sorted.
     pub signers: Vec<String>,
     /// Until when it says that it is valid, as it is written there.
@@ -41,7 +41,7 @@ pub struct JudgedApproval {
 
 /// One reason why a document opens nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Fault {
+pub struct RejectReason {
     /// For machines.
     pub code: RejectCode,
     /// For people.

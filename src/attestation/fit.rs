@@ -2,6 +2,7 @@
 //!
 //! A keyword that is not known here is an error, so that no part of a schema is passed over.
 
+use regex::Regex;
 use serde_json::{Map, Value};
 
 /// The places (JSON pointers, RFC 6901) in which the value does not fit; an error names what of the schema is not known.
@@ -53,6 +54,11 @@ impl Fitting<'_> {
                 (_, None) => return Err("`minimum` is not a number".to_owned()),
                 (value, Some(least)) => value.is_none_or(|value| value >= least),
             },
+            "pattern" => {
+                let pattern =
+                    Regex::new(words(rule)?.concat().as_str()).map_err(|_| format!("{rule} is no pattern"))?;
+                at.value.as_str().is_none_or(|text| pattern.is_match(text))
+            }
             "anyOf" => self.fitting(rule, at)? > 0,
             "oneOf" => self.fitting(rule, at)? == 1,
             other => return Err(format!("the keyword `{other}` is not known")),
@@ -172,8 +178,14 @@ mod tests {
         let Some(names) = schema.get("type") else { return json!({"any": ["thing"]}) };
         match names.as_str().or_else(|| names[choice % names.as_array().map_or(1, Vec::len)].as_str()).unwrap() {
             "null" => Value::Null,
-            "boolean" => json!(choice % 2 == 0),
-            "string" => json!("a"),
+            "boolean" => json!(choice.is_multiple_of(2)),
+            "string" => match schema["pattern"].as_str() {
+                None => json!("a"),
+                Some("^[0-9a-f]{64}$") => json!("0".repeat(64)),
+                Some("Z$") => json!("2026-05-21T08:15:00Z"),
+                Some("^[^:]+:.") => json!("relation:a"),
+                Some(other) => panic!("nothing is known that fits `{other}`"),
+            },
             "integer" => json!(choice),
             "array" if depth > 12 => json!([]),
             "array" => json!([example(root, &schema["items"], choice, depth + 1)]),
@@ -251,7 +263,8 @@ mod tests {
     fn a_schema_with_a_keyword_that_is_not_known_is_an_error() {
         for (schema, about) in [
             (json!({"maxLength": 3}), "`maxLength`"),
-            (json!({"properties": {"a": {"pattern": "b"}}}), "`pattern`"),
+            (json!({"properties": {"a": {"minLength": 1}}}), "`minLength`"),
+            (json!({"pattern": "("}), "no pattern"),
             (json!({"$ref": "#/$defs/none"}), "#/$defs/none"),
             (json!(false), "object"),
         ] {

@@ -2,16 +2,16 @@
 
 use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
 use crate::approval::ApprovalFile;
-use crate::config::{Amount, Config};
 use crate::decision::{Basis, DecisionRow};
 use crate::digest::Digest;
-use crate::document::{self, Decisions, Row, UseDecision};
 use crate::ledger::{Event, Journal, JournalEntry, JournalRecord, Ledger};
 use crate::plan::{IntendedAction, RunPlan, Work};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
+use crate::record::{self, Decisions, RecordedRow, UseDecision};
 use crate::schema::RunSchema;
+use crate::settings::{Amount, Config};
 use cedar_policy::Context;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ pub fn done(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journ
                 let open = done.rows.iter_mut().rev().find(|row| row.id == entry.action && row.finished_at.is_none());
                 match open {
                     Some(row) => {
-                        row.finished_at = Some(entry.time.to_string());
+                        row.finished_at = Some(entry.time);
                         row.exit_status = entry.exit_status;
                         row.outcome =
                             if entry.exit_status == Some(0) { DoneOutcome::Finished } else { DoneOutcome::Failed };
@@ -94,7 +94,7 @@ pub fn marks(decisions: &Decisions, done: &[DoneRow], config: &Config) -> Vec<St
         let mark = config.mark(&used.gate)?;
         Some(format!("{mark}: {} used for `{}` at {}", used.gate, done.id, done.started_at))
     });
-    document::marks(&decisions.approvals, config).into_iter().chain(then).collect()
+    record::marks(&decisions.approvals, config).into_iter().chain(then).collect()
 }
 
 /// What the ledger knows of a run and its journal does not say: a beginning without records, a use without a beginning.
@@ -120,10 +120,7 @@ pub fn doubts(
         }
     }
     for (done, used) in done.iter().flat_map(|done| done.approvals.iter().map(move |used| (done, used))) {
-        let known = match Digest::parse(&used.sha256) {
-            Some(digest) => ledger.used(digest, &done.id)?,
-            None => None,
-        };
+        let known = ledger.used(used.sha256, &done.id)?;
         if known.is_none_or(|known| known.run != run) {
             doubts.push(format!("the ledger knows no use of the approval `{}` for `{}`", used.id, done.id));
         }
@@ -135,20 +132,20 @@ fn began(entry: &JournalEntry, action: Option<&IntendedAction>, config: &Config,
     let approvals = entry.approvals.iter().map(|used| UsedApproval {
         id: used.id.clone(),
         gate: used.gate.clone(),
-        sha256: used.sha256.to_string(),
+        sha256: used.sha256,
     });
     let decision = entry.decision.as_ref();
     DoneRow {
         id: entry.action.clone(),
         principal: entry.principal.clone(),
-        started_at: entry.time.to_string(),
+        started_at: entry.time,
         finished_at: None,
         outcome: DoneOutcome::Interrupted,
         exit_status: None,
         argv: entry.argv.clone(),
         approvals: approvals.collect(),
-        policies_sha256: decision.map(|decision| decision.policies.sha256.clone()),
-        facts_sha256: decision.map(|decision| decision.facts.sha256.clone()),
+        policies_sha256: decision.map(|decision| decision.policies.sha256),
+        facts_sha256: decision.map(|decision| decision.facts.sha256),
         expects: action
             .map(|action| expects(action, decision.map(|decision| &decision.row.context), config, faults))
             .unwrap_or_default(),
@@ -156,7 +153,7 @@ fn began(entry: &JournalEntry, action: Option<&IntendedAction>, config: &Config,
 }
 
 /// What the row's effect declares to change, with numbers from the context in which it was decided.
-pub(super) fn expects(
+pub fn expects(
     action: &IntendedAction,
     context: Option<&Value>,
     config: &Config,
@@ -186,7 +183,7 @@ pub(super) fn expects(
 
 /// A recorded decision as one of a table, if it is of this row.
 fn recorded(decision: &UseDecision, action: &IntendedAction, schema: &RunSchema) -> Result<DecisionRow, String> {
-    let Row { principal, action: name, resource, context, .. } = &decision.row;
+    let RecordedRow { principal, action: name, resource, context, .. } = &decision.row;
     if decision.row.id != action.id
         || *principal != action.principal.to_string()
         || *name != action.action.to_string()

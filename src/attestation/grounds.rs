@@ -2,8 +2,9 @@
 
 use crate::approval::ApprovalFile;
 use crate::digest::Digest;
-use crate::evidence::{Capture, EvidenceSettings, Level, RelationSettings, Toleration};
+use crate::evidence::Capture;
 use crate::problem::Source;
+use crate::settings::evidence::{EvidenceSettings, Level, RelationSettings, Toleration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -85,7 +86,7 @@ pub struct Text {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct CaptureRecord {
     /// Sha-256 over the exact bytes of its file.
-    pub sha256: String,
+    pub sha256: Digest,
     /// Who vouches for it, where somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vouched: Option<Vouched>,
@@ -98,7 +99,7 @@ pub struct CaptureRecord {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct WitnessSource {
     /// Sha-256 over the exact bytes of its file.
-    pub sha256: String,
+    pub sha256: Digest,
     /// Who vouches for it, where somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vouched: Option<Vouched>,
@@ -126,16 +127,16 @@ impl CaptureRecord {
 
     /// Whether the digest is that of the capture.
     pub fn holds(&self) -> bool {
-        self.text().is_some_and(|text| Digest::of(text.as_bytes()).to_string() == self.sha256)
+        self.text().is_some_and(|text| Digest::of(text.as_bytes()) == self.sha256)
     }
 }
 
 /// The rules of `cutter.toml` by which captures are compared.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct Rules {
-    /// Sha-256 over `cutter.toml`.
-    pub config_sha256: String,
+    /// Sha-256 over `cutter.toml`, where there is one.
+    pub config_sha256: Option<Digest>,
     /// How much is asked for.
     pub level: Level,
     /// The relations that are watched.
@@ -150,7 +151,7 @@ pub struct Rules {
 
 impl Rules {
     /// The rules of a configuration of this digest.
-    pub fn of(settings: &EvidenceSettings, config_sha256: String) -> Self {
+    pub fn of(settings: &EvidenceSettings, config_sha256: Option<Digest>) -> Self {
         let resting = settings.flags.iter();
         let resting = resting.filter_map(|(name, flag)| Some((format!("flag:{name}"), flag.rest.clone()?)));
         Self {
@@ -209,5 +210,5 @@ pub struct LogRecord {
     /// Its name as it was given.
     pub name: String,
     /// Sha-256 over its bytes.
-    pub sha256: String,
+    pub sha256: Digest,
 }

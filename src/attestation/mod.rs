@@ -1,20 +1,19 @@
 //! in-toto statements (Statement v1): over decisions alone, and over a whole run. What is signed, and what every report
 //! is drawn from.
 
-pub mod check;
 pub mod derive;
 pub mod envelope;
 mod fit;
 pub mod gather;
 pub mod grounds;
-pub mod redecide;
 pub mod report;
 mod rows;
 pub mod schema;
 pub mod secrets;
 
-use crate::document::{Decisions, Hashed};
+use crate::digest::Digest;
 use crate::problem::{Problem, Problems, Source};
+use crate::record::{Decisions, Hashed};
 use report::Report;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -136,7 +135,7 @@ impl<P: Serialize + DeserializeOwned> Statement<P> {
 pub(crate) fn decision_subjects(decisions: &Decisions) -> Vec<Subject> {
     let subject = |name: &str, digest: &Hashed| Subject { name: name.to_owned(), digest: digest.clone() };
     vec![
-        subject(&decisions.plan.name, &Hashed { sha256: decisions.plan.sha256.clone() }),
+        subject(&decisions.plan.name, &Hashed { sha256: decisions.plan.sha256 }),
         subject("policies", &decisions.policies),
     ]
 }
@@ -144,14 +143,14 @@ pub(crate) fn decision_subjects(decisions: &Decisions) -> Vec<Subject> {
 /// What a report is about: the same, the facts, and both captures.
 pub(crate) fn report_subjects(report: &Report) -> Vec<Subject> {
     let mut subjects = decision_subjects(&report.decisions);
-    let mut add = |name: &str, sha256: &str| {
-        subjects.push(Subject { name: name.to_owned(), digest: Hashed { sha256: sha256.to_owned() } });
+    let mut add = |name: &str, sha256: Digest| {
+        subjects.push(Subject { name: name.to_owned(), digest: Hashed { sha256 } });
     };
-    add("facts", &report.decisions.facts.sha256);
+    add("facts", report.decisions.facts.sha256);
     for (name, record) in [("baseline", &report.grounds.baseline), ("final", &report.grounds.last)] {
-        record.iter().for_each(|record| add(name, &record.sha256));
+        record.iter().for_each(|record| add(name, record.sha256));
     }
-    report.grounds.witness.iter().for_each(|witness| add("witness", &witness.sha256));
+    report.grounds.witness.iter().for_each(|witness| add("witness", witness.sha256));
     subjects
 }
 

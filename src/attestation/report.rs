@@ -9,9 +9,9 @@ use super::Tool;
 use super::derive::{Derived, Input, derive};
 use super::grounds::Grounds;
 use crate::decision::Verdict;
-use crate::document::Decisions;
-use crate::evidence::Level;
 use crate::problem::Problems;
+use crate::record::Decisions;
+use crate::settings::evidence::Level;
 use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct Report {
     /// What made it.
     pub tool: Tool,
     /// When it was made, RFC 3339, by the system's clock.
-    pub time: String,
+    pub time: Timestamp,
     /// What follows from all of it.
     pub verdict: ReportVerdict,
     /// The level of evidence that both captures together reach.
@@ -71,7 +71,7 @@ impl Report {
         let Derived { verdict, level, window, non_mutation, forbidden, contradictions, disclosures } = derive(&input)?;
         Ok(Self {
             tool: Tool::this(),
-            time: now.to_string(),
+            time: now,
             verdict,
             level,
             decisions,
@@ -136,9 +136,9 @@ impl ReportVerdict {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct Window {
     /// When the baseline was begun, RFC 3339.
-    pub baseline_at: String,
+    pub baseline_at: Timestamp,
     /// When the final capture was ended, RFC 3339.
-    pub final_at: String,
+    pub final_at: Timestamp,
     /// The cluster's own number and the database's name.
     pub database: String,
     /// Whether equal snapshots prove that no writing transaction completed in the whole cluster.

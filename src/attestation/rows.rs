@@ -1,5 +1,8 @@
 //! The rows of a report's tables, each with what supports it.
 
+use crate::digest::Digest;
+use crate::evidence::ObservationId;
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,7 +41,7 @@ impl ObservedStatus {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct ObservedRow {
     /// The observation's id.
-    pub id: String,
+    pub id: ObservationId,
     /// What became of it.
     pub status: ObservedStatus,
     /// What it came to at the baseline.
@@ -186,9 +189,9 @@ pub struct DoneRow {
     /// Who did it.
     pub principal: String,
     /// When it began, RFC 3339.
-    pub started_at: String,
+    pub started_at: Timestamp,
     /// When it ended; none where that is not recorded.
-    pub finished_at: Option<String>,
+    pub finished_at: Option<Timestamp>,
     /// How it ended.
     pub outcome: DoneOutcome,
     /// What the command ended with.
@@ -198,9 +201,9 @@ pub struct DoneRow {
     /// The approvals used up for it.
     pub approvals: Vec<UsedApproval>,
     /// Sha-256 of the bundle that judged it at the moment of use.
-    pub policies_sha256: Option<String>,
+    pub policies_sha256: Option<Digest>,
     /// Sha-256 of the facts it was judged by.
-    pub facts_sha256: Option<String>,
+    pub facts_sha256: Option<Digest>,
     /// What it declares to change: counters and by how much, by observation; no counter means in whatever way.
     pub expects: BTreeMap<String, BTreeMap<String, i64>>,
 }
@@ -226,7 +229,7 @@ pub struct UsedApproval {
     /// The gate it opened.
     pub gate: String,
     /// Sha-256 over its exact bytes.
-    pub sha256: String,
+    pub sha256: Digest,
 }
 
 /// Where evidence and decisions do not fit each other.

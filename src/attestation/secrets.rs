@@ -1,5 +1,6 @@
 //! Secrets that must not be written: the values behind variables, in every form they may take, and well-known shapes.
 
+use crate::db::password_of;
 use crate::problem::{Problem, Problems};
 use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding as _};
 use regex::Regex;
@@ -110,11 +111,7 @@ fn leak(place: &str, what: &str) -> Problem {
 /// A value as it stands, and as JSON, URLs and base64 write it; of a connection string, its password as well.
 fn forms(value: &str) -> Vec<String> {
     let mut plain = vec![value.to_owned()];
-    if let Ok(config) = value.parse::<postgres::Config>()
-        && let Some(password) = config.get_password()
-    {
-        plain.push(String::from_utf8_lossy(password).into_owned());
-    }
+    plain.extend(password_of(value));
     let mut forms = Vec::new();
     for value in plain.into_iter().filter(|value| !value.is_empty()) {
         let quoted = serde_json::to_string(&value).unwrap_or_default();

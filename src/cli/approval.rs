@@ -1,17 +1,26 @@
 //! `cutter approval`: request, sign, verify and list the documents that open gates for one plan.
 
-use super::common::{ClockArguments, InputArguments, OutputArguments, system_time};
-use super::format::TableOrJson;
-use super::next::{Typed, word};
-use super::signing::warn_of_stranger;
-use super::walk::{AuthorityArguments, Walk, walk};
-use super::{Exit, Outcome, no_json, signing};
 use crate::approval::document::ApprovalDocument;
 use crate::approval::request::{ApprovalRequest, request};
+use crate::authorization::Authorization;
+use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::shared::clock::ClockArguments;
+use crate::cli::shared::clock::system_time;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableOrJson;
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::next::{Typed, word};
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::signing;
+use crate::cli::shared::signing::warn_of_stranger;
 use crate::digest::Digest;
-use crate::document::ApprovalRow;
 use crate::files::{self, Output};
+use crate::layout::Style;
+use crate::layout::printable;
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::record::ApprovalRow;
 use crate::render::approvals::{Judged, Requested};
 use crate::request::Stage;
 use crate::signature::{APPROVAL, AllowedSigners, Fingerprint, REJECT};
@@ -89,7 +98,7 @@ impl Arguments {
         matches!(self.of, Of::Request(_))
     }
 
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         match &self.of {
             Of::Request(arguments) => arguments.run(output),
             Of::Sign(arguments) => arguments.run(output),
@@ -100,19 +109,21 @@ impl Arguments {
 }
 
 impl RequestArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self, output: &OutputArguments) -> CommandResult {
         let folder = output.folder("approvals");
         files::check_folder(&folder)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
-        let walk = walk(&inputs, &self.authority, Stage::Plan)?;
+        let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
         let ledger = self.authority.ledger.locate(&inputs.config)?;
         let Some(id) = ledger.store().id()? else {
             let problem = Problem::failure("there is no ledger that an approval could name");
             return Err(problem.help("make one with `cutter ledger init`").coded(Code::LedgerMissing).into());
         };
-        let nonce = Digest::of(format!("{}{}{id}", walk.moment.now, inputs.plan.digest).as_bytes()).to_string();
+        let nonce =
+            Digest::of(format!("{}{}{id}", authorization.moment().now, inputs.plan.digest).as_bytes()).to_string();
         let nonce = nonce.get(..12).unwrap_or(&nonce);
-        let request = request(&walk.requests, &walk.closed, &id.to_string(), nonce, &walk.moment);
+        let request =
+            request(authorization.requests(), authorization.closed(), &id.to_string(), nonce, authorization.moment());
         let path = |gate: &str| folder.join(format!("{gate}.json"));
         let mut problems = Problems::new();
         for document in request.documents.iter().filter(|document| path(&document.gate).exists()) {
@@ -132,7 +143,7 @@ impl RequestArguments {
         }
         files::write_together(&outputs)?;
         match self.format {
-            TableOrJson::Table => Ok((self.text(&request, &path, &walk, output.style()), Exit::Authorized)),
+            TableOrJson::Table => Ok((self.text(&request, &path, &authorization, output.style()), Exit::Authorized)),
             TableOrJson::Json => Ok((
                 render::json::document(&serde_json::json!({
                     "version": 1, "documents": request.documents, "not_lifted": request.remaining,
@@ -150,8 +161,8 @@ impl RequestArguments {
         &self,
         request: &ApprovalRequest,
         path: &dyn Fn(&str) -> PathBuf,
-        walk: &Walk<'_>,
-        style: render::Style,
+        authorization: &Authorization<'_>,
+        style: Style,
     ) -> String {
         let file = |document: &ApprovalDocument| path(&document.gate).display().to_string();
         let written: Vec<_> = request.documents.iter().map(|document| (file(document), document)).collect();
@@ -163,15 +174,15 @@ impl RequestArguments {
         let requested = Requested {
             written: &written,
             remaining: &request.remaining,
-            plan: &walk.requests.plan().name,
-            now: &walk.moment.now.to_string(),
+            plan: &authorization.requests().plan().name,
+            now: &authorization.moment().now.to_string(),
         };
         render::approvals::requested(&requested, &next, style)
     }
 }
 
 impl SignArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self, output: &OutputArguments) -> CommandResult {
         // The very bytes that are signed are read once and named, so that a person can compare them.
         let message = files::read(&self.file)?;
         let document = self.document(&message)?;
@@ -183,11 +194,11 @@ impl SignArguments {
         let key = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
         self.warn(&document, key, namespace, output);
         let digest = Digest::of(message.text().as_bytes());
-        let shown = |path: &Path| render::printable(&path.display().to_string());
+        let shown = |path: &Path| printable(&path.display().to_string());
         let text = format!(
             "signed     {} in {namespace}\nsha256     {digest}\nkey        {}\nsignature  {}\n",
             shown(&self.file),
-            render::printable(&key.to_string()),
+            printable(&key.to_string()),
             shown(&signature)
         );
         Ok((text, Exit::Authorized))
@@ -240,22 +251,22 @@ impl SignArguments {
 }
 
 impl JudgeArguments {
-    fn run(&self, output: &OutputArguments, verify: bool) -> Outcome {
+    fn run(&self, output: &OutputArguments, verify: bool) -> CommandResult {
         let inputs = self.inputs.load(self.clock.now, output)?;
-        let walk = walk(&inputs, &self.authority, Stage::Plan)?;
-        let rows: Vec<ApprovalRow> = walk.approvals.judged.iter().map(ApprovalRow::new).collect();
-        let needed = crate::approval::judge::barred(&walk.requests, &walk.closed);
-        let open = needed.keys().filter(|gate| walk.approvals.gates.contains(*gate)).count();
+        let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
+        let rows: Vec<ApprovalRow> = authorization.approvals().judged.iter().map(ApprovalRow::new).collect();
+        let needed = crate::approval::judge::barred(authorization.requests(), authorization.closed());
+        let open = needed.keys().filter(|gate| authorization.approvals().gates.contains(*gate)).count();
         let text = match self.format {
             TableOrJson::Table => {
                 let typed = Typed { inputs: &self.inputs, authority: &self.authority };
-                let next = if open < needed.len() { typed.after_judging(&rows, &walk) } else { Vec::new() };
+                let next = if open < needed.len() { typed.after_judging(&rows, &authorization) } else { Vec::new() };
                 let judged = Judged {
                     rows: &rows,
                     needed: needed.len(),
                     open,
                     plan: &inputs.plan.name,
-                    now: &walk.moment.now.to_string(),
+                    now: &authorization.moment().now.to_string(),
                 };
                 render::approvals::table(&judged, &next, output.style())
             }

@@ -1,18 +1,22 @@
 //! `cutter attest`: the after-run report, from decisions, two captures and the journal. It decides nothing and undoes nothing.
 
-use super::common::{InputArguments, Inputs, OutputArguments};
-use super::progress::Progress;
-use super::walk::{AuthorityArguments, walk_after};
-use super::{Exit, Outcome, signing};
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{
     ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text, Vouched,
     WitnessSource,
 };
-use crate::attestation::redecide::redecide;
 use crate::attestation::report::{Parts, Report, ReportVerdict};
 use crate::attestation::secrets::Secrets;
 use crate::attestation::{Statement, gather};
+use crate::authorization::Inputs;
+use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::progress::Progress;
+use crate::cli::shared::signing;
 use crate::digest::Digest;
 use crate::evidence::Capture;
 use crate::evidence::witness::WitnessRecord;
@@ -24,6 +28,7 @@ use crate::render;
 use crate::request::Stage;
 use crate::signature::{ATTESTATION, PlainKey};
 use crate::trust::{SignatureFile, judge_evidence};
+use crate::verification::redecide::redecide;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -68,7 +73,7 @@ enum Format {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.refuse_existing()?;
         self.key.as_deref().map(signing::check_key).transpose()?;
         let inputs = self.inputs.load(None, output)?;
@@ -126,7 +131,7 @@ impl Arguments {
         let id = ledger.id()?.map(|id| id.to_string());
         let journal = ledger.journal(Some(&inputs.plan.run))?;
         let done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), &journal);
-        let walk = walk_after(inputs, &self.authority, Stage::Plan, Some(&done.decided))?;
+        let authorization = self.authority.authorize_rest(inputs, Stage::Plan, Some(&done.decided))?;
         let mut problems = Problems::new();
         let mut capture = |path: Option<&Path>| match path {
             Some(path) => problems.absorb(self.capture(inputs, path).map(Some)).flatten(),
@@ -139,22 +144,22 @@ impl Arguments {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let config = inputs.bundle.listing().digest_of("cutter.toml").map(|digest| digest.to_string());
+        let config = inputs.bundle.listing().digest_of("cutter.toml");
         let facts = inputs.facts.texts().iter();
         let mut faults = done.faults;
-        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, &walk.found, ledger)?);
+        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, authorization.found(), ledger)?);
         let grounds = Grounds {
             plan: inputs.plan.source.text().to_owned(),
-            approvals: walk.found.iter().filter_map(ApprovalSource::new).collect(),
+            approvals: authorization.found().iter().filter_map(ApprovalSource::new).collect(),
             facts: facts.map(|(name, text)| Text { name: name.clone(), text: text.clone() }).collect(),
             baseline,
             last,
             witness,
-            rules: Rules::of(&inputs.config.evidence, config.unwrap_or_default()),
+            rules: Rules::of(&inputs.config.evidence, config),
             journal: JournalRecordSource { ledger: id, records: journal.records.len() as u64, faults },
             secrets,
         };
-        let mut decisions = walk.document(inputs)?;
+        let mut decisions = authorization.document()?;
         decisions.marks = gather::marks(&decisions, &done.rows, &inputs.config);
         let (now, bans) = (inputs.now, gather::bans(&inputs.bundle));
         Ok(Parts { now, decisions, bans, done: done.rows, grounds })
@@ -172,7 +177,7 @@ impl Arguments {
                 .coded(Code::EvidenceInvalid)
                 .into());
         }
-        let sha256 = Digest::of(source.text().as_bytes()).to_string();
+        let sha256 = Digest::of(source.text().as_bytes());
         Ok(CaptureRecord { sha256, vouched: self.vouched(inputs, path, &source)?, capture })
     }
 
@@ -180,7 +185,7 @@ impl Arguments {
     fn witness(&self, inputs: &Inputs, path: &Path) -> Result<WitnessSource, Problems> {
         let source = files::read(path)?;
         WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?;
-        let sha256 = Digest::of(source.text().as_bytes()).to_string();
+        let sha256 = Digest::of(source.text().as_bytes());
         Ok(WitnessSource { sha256, vouched: self.vouched(inputs, path, &source)?, text: source.text().to_owned() })
     }
 
@@ -208,7 +213,7 @@ impl Arguments {
             let Some(bytes) = problems.absorb(files::read_bytes(path).map_err(Problems::from)) else { continue };
             let name = path.display().to_string();
             secrets.look_through(&name, &String::from_utf8_lossy(&bytes), &mut problems);
-            logs.push(LogRecord { name, sha256: Digest::of(&bytes).to_string() });
+            logs.push(LogRecord { name, sha256: Digest::of(&bytes) });
         }
         let scan = SecretScan { variables, unset: secrets.unset().to_vec(), shapes: secrets.shapes() as u64, logs };
         problems.or((secrets, scan))
@@ -275,7 +280,7 @@ fn certain(mut parts: Parts, inputs: &Inputs) -> Result<Report, Problems> {
 /// A statement that would hold a secret is not written.
 fn refuse_secrets(secrets: &Secrets, statement: &Statement<Report>, text: &str) -> Result<(), Problems> {
     let mut problems = Problems::new();
-    let value = serde_json::to_value(statement).map_err(super::no_json)?;
+    let value = serde_json::to_value(statement).map_err(no_json)?;
     secrets.look_through_json("the attestation", &value, &mut problems);
     if problems.is_empty() {
         secrets.look_through("the attestation", text, &mut problems);

@@ -1,11 +1,15 @@
 //! `cutter authorize`: decisions for every intended action of a plan. It only looks.
 
-use super::common::{ClockArguments, InputArguments, OutputArguments};
-use super::next::Typed;
-use super::progress::Progress;
-use super::walk::{AuthorityArguments, walk};
-use super::{Exit, Outcome, no_json};
 use crate::attestation::Statement;
+use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::shared::clock::ClockArguments;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::next::Typed;
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::progress::Progress;
 use crate::decision::Verdict;
 use crate::progress::Phase;
 use crate::render::table::Guide;
@@ -45,13 +49,13 @@ enum Format {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.attest.as_deref().map_or(Ok(()), files::check)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "authorize", 0);
-        let walk = walk(&inputs, &self.authority, Stage::Plan)?;
-        let statement = Statement::of_decisions(walk.document(&inputs)?);
+        let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
+        let statement = Statement::of_decisions(authorization.document()?);
         drop(phase);
         if let Some(path) = &self.attest {
             files::write(path, &statement.text()?)?;
@@ -59,7 +63,11 @@ impl Arguments {
         let decisions = &statement.predicate.decisions;
         let guide = || Guide {
             closes: explain::closing(&inputs.bundle, decisions),
-            next: Typed { inputs: &self.inputs, authority: &self.authority }.after(decisions, &walk, &inputs.config),
+            next: Typed { inputs: &self.inputs, authority: &self.authority }.after(
+                decisions,
+                &authorization,
+                &inputs.config,
+            ),
         };
         let text = match self.format {
             Format::Table => Ok(render::table::decisions(decisions, &guide(), output.style())),

@@ -1,10 +1,16 @@
 //! `cutter bundle`: the signature of the policy bundle under the trust root.
 
-use super::common::{BundleArguments, OutputArguments};
-use super::format::TableOrJson;
-use super::signing::warn_of_distrusted;
-use super::trust::TrustArguments;
-use super::{Exit, Outcome, common, no_json, signing};
+use crate::cli::shared::clock::system_time;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableOrJson;
+use crate::cli::shared::inputs::BundleArguments;
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::signing;
+use crate::cli::shared::signing::warn_of_distrusted;
+use crate::cli::shared::trust::TrustArguments;
+use crate::layout::printable;
 use crate::problem::{Code, Coded as _, Problems};
 use crate::render;
 use crate::signature::BUNDLE;
@@ -70,7 +76,7 @@ pub struct Signature {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         match &self.work {
             Work::Sign(arguments) => arguments.run(output),
             Work::Verify(arguments) => arguments.run(),
@@ -79,7 +85,7 @@ impl Arguments {
 }
 
 impl SignArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self, output: &OutputArguments) -> CommandResult {
         self.trust.check()?;
         // A bundle that does not load is not worth a signature.
         let (bundle, _) = self.bundle.load()?;
@@ -91,7 +97,7 @@ impl SignArguments {
 }
 
 impl VerifyArguments {
-    fn run(&self) -> Outcome {
+    fn run(&self) -> CommandResult {
         let mut problems = Problems::new();
         let loaded = problems.absorb(self.bundle.load());
         let signature = problems.absorb(SignatureFile::beside(self.bundle.folder()).map_err(Problems::from));
@@ -102,7 +108,7 @@ impl VerifyArguments {
         else {
             return Err(problems);
         };
-        let signer = judge_bundle(&trust, bundle.listing(), &signature, &revocations, common::system_time()?)
+        let signer = judge_bundle(&trust, bundle.listing(), &signature, &revocations, system_time()?)
             .coded(Code::BundleUntrusted)?;
         let (digest, key) = (bundle.digest().to_string(), signer.key.to_string());
         Signature::new("bundle", digest, signature.path(), key, Some(signer.principal)).show(self.format)
@@ -116,7 +122,7 @@ impl Signature {
     }
 
     /// The record as a result.
-    pub fn show(&self, format: TableOrJson) -> Outcome {
+    pub fn show(&self, format: TableOrJson) -> CommandResult {
         let text = match format {
             TableOrJson::Table => self.text(),
             TableOrJson::Json => render::json::document(self).map_err(no_json)?,
@@ -125,7 +131,7 @@ impl Signature {
     }
 
     fn text(&self) -> String {
-        let line = |name: &str, text: &str| format!("{name:<10} {}\n", render::printable(text));
+        let line = |name: &str, text: &str| format!("{name:<10} {}\n", printable(text));
         let signer = self.signer.as_ref().map(|name| line("signer", name)).unwrap_or_default();
         let signed = line(self.signed, &format!("sha256 {}", self.sha256));
         signed + &line("signature", &self.signature) + &signer + &line("key", &self.key)

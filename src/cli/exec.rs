@@ -1,19 +1,23 @@
 //! `cutter exec`: decides one action again at the moment of use, uses its approvals up, and runs what was declared.
 
 use super::authorize::exit;
-use super::common::{InputArguments, Inputs, OutputArguments, system_time};
-use super::walk::{AuthorityArguments, walk};
-use super::{Exit, Outcome};
-use crate::config::Config;
-use crate::decision::{Basis, DecisionRow, Verdict, decide_one};
+use crate::authorization::Inputs;
+use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::shared::clock::system_time;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::output::OutputArguments;
+use crate::decision::{Basis, DecisionRow, Verdict};
 use crate::files;
-use crate::ledger::{Event, Journal};
-use crate::plan::{IntendedAction, Mode, RunPlan, Work};
+use crate::json::in_backticks;
+use crate::layout::lines::Tone;
+use crate::plan::{IntendedAction, Mode, Work};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::render;
-use crate::render::lines::Tone;
 use crate::request::Stage;
-use crate::runtime::{self, Permission};
+use crate::runtime::{Execution, Permission, Refusal};
+use crate::settings::Config;
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::Args;
 use std::ops::Range;
@@ -34,42 +38,31 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let inputs = self.inputs.load(None, output)?;
         let plan = &inputs.plan;
         let action = plan.named(&self.action)?;
-        let argv = self.argv(action, &inputs.config)?;
+        self.check_command(action, &inputs.config)?;
         // A dry run reaches no effect, and needs nobody's word.
-        if plan.mode == Mode::Live {
-            self.trusted(&inputs, action)?;
-        }
-        let walk = walk(&inputs, &self.authority, Stage::Use)?;
-        let row = decide_one(&walk.requests, action, &walk.moment)?;
+        let trusted = match plan.mode {
+            Mode::Live => Some(self.trusted(&inputs, action)?),
+            Mode::DryRun => None,
+        };
+        let authorization = self.authority.authorize(&inputs, Stage::Use)?;
+        let row = authorization.row(action)?;
         let said = |tone, message: &str| render::exec::said(action, row.basis, (tone, message), output.style());
-        let Some(permission) = Permission::of(&walk.requests, action, &row, &walk.approvals, walk.moment.now) else {
+        if !row.basis.allows() {
             return Ok((said(Tone::Plain, &denied(&row)), exit(Verdict::of(row.basis))));
-        };
-        if plan.mode == Mode::DryRun {
-            return Ok((said(Tone::Plain, "the plan is a dry run: nothing was run"), Exit::Authorized));
         }
+        let Some(trusted) = trusted else {
+            let ((tone, what), exit) = refused(&Refusal::DryRun);
+            return Ok((said(tone, &what), exit));
+        };
         let ledger = self.authority.ledger.locate(&inputs.config)?;
-        let ledger = ledger.store();
-        let waits = !action.finally && !action.after.is_empty();
-        let (journal, last) = match waits {
-            true => ledger.journal_and_last_time(Some(&plan.run))?,
-            false => (Journal::default(), ledger.last_time()?),
+        let ((tone, what), exit) = match Permission::new(&trusted, &authorization, action, ledger.store())? {
+            Ok(permission) => ended(&permission.run(ledger.store(), &system_time)?),
+            Err(refusal) => refused(&refusal),
         };
-        if let Some(last) = last.filter(|last| *last > walk.moment.now) {
-            let now = walk.moment.now;
-            let why = format!("refused: the clock shows {now}, before the last record of the journal at {last}");
-            return Ok((said(Tone::Bad, &why), Exit::Untrusted));
-        }
-        let waiting = if waits { unfinished(plan, action, &ledger.name(), &journal)? } else { Vec::new() };
-        if !waiting.is_empty() {
-            let why = format!("blocked: it comes after {}, not finished in this run", waiting.join(", "));
-            return Ok((said(Tone::Open, &why), Exit::Blocked));
-        }
-        let ((tone, what), exit) = outcome(&permission.run(&argv, ledger, &system_time)?);
         Ok((said(tone, &what), exit))
     }
 
@@ -96,8 +89,8 @@ impl Arguments {
         }
     }
 
-    /// The declared command; what was typed after `--` must be the same.
-    fn argv(&self, action: &IntendedAction, config: &Config) -> Result<Vec<String>, Problem> {
+    /// A command must be declared, and what was typed after `--` must be the same.
+    fn check_command(&self, action: &IntendedAction, config: &Config) -> Result<(), Problem> {
         let declared = action.command(config);
         if let (Some(Work::Effect(name)), true) = (&action.work, declared.is_empty()) {
             return Err(self.workless(name));
@@ -113,28 +106,49 @@ impl Arguments {
             ))
             .help("leave the command out, or write it exactly as the plan has it"));
         }
-        Ok(declared)
+        Ok(())
     }
 }
 
 /// What became of a permitted action, in words.
-fn outcome(outcome: &runtime::Outcome) -> ((Tone, String), Exit) {
-    match outcome {
-        runtime::Outcome::Ran(Some(0)) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
-        runtime::Outcome::Ran(status) => {
+fn ended(execution: &Execution) -> ((Tone, String), Exit) {
+    match execution {
+        Execution::Ended(Some(0)) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        Execution::Ended(status) => {
             let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
             let what = format!("the command ended {status}; its approvals stay used");
             ((Tone::Bad, what), Exit::Effect)
         }
-        runtime::Outcome::AlreadyConsumed(used) => {
+        Execution::AlreadyConsumed(used) => {
             let (id, action, time) = (&used.approval_id, &used.action, used.time);
             let what = format!("refused: approval `{id}` was used for `{action}` at {time}");
             ((Tone::Bad, what), Exit::Ready)
         }
-        runtime::Outcome::RunOfAnotherPlan(start) => {
+        Execution::RunOfAnotherPlan(start) => {
             let what = format!("refused: the run began at {} under another plan, sha256 {}", start.time, start.plan);
             ((Tone::Bad, what), Exit::Denied)
         }
+    }
+}
+
+/// Why an action that is allowed does not run, in words.
+fn refused(refusal: &Refusal) -> ((Tone, String), Exit) {
+    match refusal {
+        Refusal::DryRun => ((Tone::Plain, "the plan is a dry run: nothing was run".to_owned()), Exit::Authorized),
+        Refusal::Waiting(rows) => {
+            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+            let what = format!("blocked: it comes after {}, not finished in this run", in_backticks(&rows));
+            ((Tone::Open, what), Exit::Blocked)
+        }
+        Refusal::ClockRunsBack { now, last } => {
+            let what = format!("refused: the clock shows {now}, before the last record of the journal at {last}");
+            ((Tone::Bad, what), Exit::Untrusted)
+        }
+        Refusal::NotTrusted => {
+            ((Tone::Bad, "refused: the trust root vouches for something else".to_owned()), Exit::Untrusted)
+        }
+        Refusal::Denied => ((Tone::Bad, "refused: it is denied".to_owned()), Exit::Denied),
+        Refusal::NoWork => ((Tone::Bad, "refused: it declares nothing to run".to_owned()), Exit::Invalid),
     }
 }
 
@@ -143,28 +157,6 @@ fn place_of(name: &str, path: Option<PathBuf>) -> Option<(Source, Range<usize>)>
     let source = files::read(&path?).ok()?;
     let at = Config::place_of_effect(&source, name)?;
     Some((source, at))
-}
-
-/// The rows before this one that have not ended well in this run.
-fn unfinished(
-    plan: &RunPlan,
-    action: &IntendedAction,
-    ledger: &str,
-    journal: &Journal,
-) -> Result<Vec<String>, Problems> {
-    if !journal.damages.is_empty() {
-        let problem =
-            Problem::failure(format!("the journal of {ledger} is damaged in {} places", journal.damages.len()));
-        return Err(problem.help("what ran before cannot be known; a person must look at it").into());
-    }
-    let ended_well = |id: &str| {
-        let mut ends = journal.records.iter().filter(|record| {
-            record.entry.action == id && record.entry.event == Event::Finished && record.entry.plan == plan.digest
-        });
-        ends.next_back().is_some_and(|record| record.entry.exit_status == Some(0))
-    };
-    let before = action.after.iter().filter_map(|index| plan.actions.get(*index));
-    Ok(before.filter(|before| !ended_well(&before.id)).map(|before| format!("`{}`", before.id)).collect())
 }
 
 fn denied(row: &DecisionRow) -> String {

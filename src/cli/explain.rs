@@ -1,10 +1,14 @@
 //! `cutter explain`: why one row is what it is, and the smallest thing that would change it.
 
-use super::common::{ClockArguments, InputArguments, OutputArguments};
-use super::format::TableOrJson;
-use super::next::Typed;
-use super::walk::{AuthorityArguments, walk};
-use super::{Exit, Outcome, no_json};
+use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::shared::clock::ClockArguments;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableOrJson;
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::next::Typed;
+use crate::cli::shared::output::OutputArguments;
 use crate::explain::explain;
 use crate::render;
 use crate::request::Stage;
@@ -27,15 +31,15 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let inputs = self.inputs.load(self.clock.now, output)?;
-        let walk = walk(&inputs, &self.authority, Stage::Plan)?;
-        let decisions = walk.document(&inputs)?;
-        let explanation = explain(&walk.requests, &decisions, &self.action)?;
+        let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
+        let decisions = authorization.document()?;
+        let explanation = explain(authorization.requests(), &decisions, &self.action)?;
         let text = match self.format {
             TableOrJson::Table => {
                 let typed = Typed { inputs: &self.inputs, authority: &self.authority };
-                let next = typed.about(&explanation.row, &decisions, &walk, &inputs.config);
+                let next = typed.about(&explanation.row, &decisions, &authorization, &inputs.config);
                 render::explanation::explanation(&explanation, &next, output.style())
             }
             TableOrJson::Json => render::json::document(&explanation).map_err(no_json)?,

@@ -1,9 +1,13 @@
 //! `cutter ledger`: make the store in which approvals are used up and runs recorded, and check its chain of attestations.
 
-use super::common::{LoneLedgerArguments, NamedLedger};
-use super::format::TableOrJson;
-use super::{Exit, Outcome, no_json};
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableOrJson;
+use crate::cli::shared::ledger::LoneLedgerArguments;
+use crate::cli::shared::ledger::NamedLedger;
 use crate::digest::Digest;
+use crate::layout::printable;
 use crate::ledger::{Chain, Head, LedgerId, PostgresLedger};
 use crate::problem::Problem;
 use crate::render;
@@ -66,7 +70,7 @@ struct InitArguments {
 }
 
 impl Arguments {
-    pub fn run(&self) -> Outcome {
+    pub fn run(&self) -> CommandResult {
         match &self.command {
             Command::Init(arguments) => arguments.run(),
             Command::Verify(arguments) => arguments.run(),
@@ -105,7 +109,7 @@ impl Checked {
         })
     }
 
-    fn show(&self, format: TableOrJson, text: String) -> Outcome {
+    fn show(&self, format: TableOrJson, text: String) -> CommandResult {
         let text = match format {
             TableOrJson::Table => text,
             TableOrJson::Json => render::json::document(self).map_err(no_json)?,
@@ -120,12 +124,12 @@ impl Checked {
 }
 
 impl VerifyArguments {
-    fn run(&self) -> Outcome {
+    fn run(&self) -> CommandResult {
         let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
         let checked = Checked::read(&self.ledger.locate()?, published.as_ref())?;
         let mut text = checked.lines();
         for fault in &checked.faults {
-            text.push_str(&format!("broken   {}\n", render::printable(fault)));
+            text.push_str(&format!("broken   {}\n", printable(fault)));
         }
         if checked.faults.is_empty() {
             text.push_str(match checked.against_published {
@@ -138,7 +142,7 @@ impl VerifyArguments {
 }
 
 impl HeadArguments {
-    fn run(&self) -> Outcome {
+    fn run(&self) -> CommandResult {
         let checked = Checked::read(&self.ledger.locate()?, None)?;
         if let Some(fault) = checked.faults.first() {
             return Err(Problem::untrusted(format!("the chain does not hold: {fault}"))
@@ -156,7 +160,7 @@ pub fn digest(text: &str) -> Result<Digest, String> {
 }
 
 impl InitArguments {
-    fn run(&self) -> Outcome {
+    fn run(&self) -> CommandResult {
         let located = self.ledger.locate()?;
         let id = random_id()?;
         let (named, role) = match located {
@@ -198,8 +202,8 @@ struct Made {
 
 impl Made {
     fn text(&self) -> String {
-        let role = self.role.as_ref().map(|role| format!("role     {}\n", render::printable(role)));
-        format!("ledger   {}\nid       {}\n{}", render::printable(&self.ledger), self.id, role.unwrap_or_default())
+        let role = self.role.as_ref().map(|role| format!("role     {}\n", printable(role)));
+        format!("ledger   {}\nid       {}\n{}", printable(&self.ledger), self.id, role.unwrap_or_default())
     }
 }
 

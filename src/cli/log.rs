@@ -1,7 +1,10 @@
 //! `cutter log`: the journal of what was done.
 
-use super::common::{LoneLedgerArguments, OutputArguments};
-use super::{Exit, Outcome, no_json};
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::ledger::LoneLedgerArguments;
+use crate::cli::shared::output::OutputArguments;
 use crate::json::in_backticks;
 use crate::ledger::Ledger;
 use crate::problem::{Code, Coded as _, Problem, nearest};
@@ -34,7 +37,7 @@ enum Format {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let named = self.ledger.locate()?;
         let ledger = named.store();
         let id = ledger.id()?.ok_or_else(|| {

@@ -4,72 +4,30 @@ mod approval;
 mod attest;
 mod authorize;
 mod bundle;
-mod common;
 mod evidence;
 mod exec;
 mod explain;
-mod format;
 mod ledger;
 mod log;
-mod next;
 mod plan;
-mod progress;
-mod project;
 mod review;
 mod schema;
-mod signing;
-mod trust;
+mod shared;
 mod verify;
-mod walk;
 
-use crate::problem::{Code, Coded as _, Fault, Problem, Problems};
+use crate::problem::{Blame, Code, Coded as _, Problem, Problems};
 use crate::render;
 use clap::{Parser, Subcommand};
+pub use shared::exit::Exit;
 use std::ffi::OsString;
 use std::io::Write as _;
-
-/// What a script may conclude from a run of `cutter`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Exit {
-    /// Everything asked is allowed, holds or matches.
-    Authorized = 0,
-    /// Cutter itself could not do its work.
-    Failure = 1,
-    /// At least one action is denied for good.
-    Denied = 2,
-    /// An input is malformed or does not validate.
-    Invalid = 3,
-    /// A proof has a counterexample, or a finding or difference exceeds what was asked.
-    Refuted = 4,
-    /// Approvals are missing and nothing is final.
-    Ready = 5,
-    /// Evidence contradicts: a mutation was seen.
-    Contradicted = 6,
-    /// Something could not be judged or observed.
-    Unmeasured = 7,
-    /// A signature, a digest or the clock does not verify.
-    Untrusted = 8,
-    /// Approvals are there, but a named gap is open.
-    Blocked = 9,
-    /// An allowed command ran and failed.
-    Effect = 10,
-    /// Wrong command line.
-    Usage = 64,
-}
-
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 /// Decides, by Cedar policies, what an automated run may do to a production database.
 #[derive(Parser, Debug)]
 #[command(name = "cutter", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(flatten)]
-    output: common::OutputArguments,
+    output: shared::output::OutputArguments,
     #[command(subcommand)]
     command: Command,
 }
@@ -109,9 +67,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = arguments.into_iter().collect();
     let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() && common::wants_json_errors(&words) => {
+        Err(error) if error.use_stderr() && shared::output::wants_json_errors(&words) => {
             let _ = std::io::stderr().write_all(
-                render::problems::json(&misused(&error).into(), render::problems::Severity::Error).as_bytes(),
+                render::problems::json(&misused(&error).into(), render::problems::ProblemLevel::Error).as_bytes(),
             );
             return Exit::Usage;
         }
@@ -153,9 +111,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(problems) => {
             let _ = std::io::stderr().write_all(output.problems(&problems).as_bytes());
             match problems.fault() {
-                Fault::Failure => Exit::Failure,
-                Fault::Invalid => Exit::Invalid,
-                Fault::Untrusted => Exit::Untrusted,
+                Blame::Failure => Exit::Failure,
+                Blame::Invalid => Exit::Invalid,
+                Blame::Untrusted => Exit::Untrusted,
             }
         }
     }
@@ -177,14 +135,6 @@ impl Exit {
         let line = EXIT_CODES.lines().map(str::trim).find(|line| line.starts_with(&number));
         line.and_then(|line| line.get(number.len()..)).unwrap_or_default()
     }
-}
-
-/// What a command gives: text for standard output, and how it went.
-type Outcome = Result<(String, Exit), Problems>;
-
-/// A record that has no JSON form; it does not happen, and is said if it does.
-fn no_json(error: serde_json::Error) -> Problem {
-    Problem::failure(format!("the result has no JSON form: {error}"))
 }
 
 const EXIT_CODES: &str = "\

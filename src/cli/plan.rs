@@ -1,12 +1,18 @@
 //! `cutter plan`: the signature of a plan by its author, and all that a live run asks of the trust root.
 
 use super::bundle::Signature;
-use super::common::{self, BundleArguments, OutputArguments};
-use super::format::TableOrJson;
-use super::signing::warn_of_distrusted;
-use super::trust::TrustArguments;
-use super::{Exit, Outcome, no_json, signing};
+use crate::cli::shared::clock::system_time;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableOrJson;
+use crate::cli::shared::inputs::BundleArguments;
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::signing;
+use crate::cli::shared::signing::warn_of_distrusted;
+use crate::cli::shared::trust::TrustArguments;
 use crate::files;
+use crate::layout::printable;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problems};
@@ -82,7 +88,7 @@ struct Vouched {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         match &self.work {
             Work::Sign(arguments) => arguments.run(output),
             Work::Verify(arguments) => arguments.run(),
@@ -100,7 +106,7 @@ impl PlanArguments {
 }
 
 impl SignArguments {
-    fn run(&self, output: &OutputArguments) -> Outcome {
+    fn run(&self, output: &OutputArguments) -> CommandResult {
         self.trust.check()?;
         // A plan that does not load is not worth a signature.
         let (_, plan) = self.plan.load()?;
@@ -112,7 +118,7 @@ impl SignArguments {
 }
 
 impl VerifyArguments {
-    fn run(&self) -> Outcome {
+    fn run(&self) -> CommandResult {
         let mut problems = Problems::new();
         let loaded = problems.absorb(self.plan.load());
         let trust = problems.absorb(self.trust.load());
@@ -134,10 +140,8 @@ impl VerifyArguments {
             user: &user,
             acting: &acting,
         };
-        let vouched = Vouched::new(
-            &judge(&trust, &claims, &revocations, common::system_time()?).coded(Code::RunUntrusted)?,
-            &user,
-        );
+        let vouched =
+            Vouched::new(&judge(&trust, &claims, &revocations, system_time()?).coded(Code::RunUntrusted)?, &user);
         let text = match self.format {
             TableOrJson::Table => vouched.text(),
             TableOrJson::Json => render::json::document(&vouched).map_err(no_json)?,
@@ -160,7 +164,7 @@ impl Vouched {
     }
 
     fn text(&self) -> String {
-        let line = |name: &str, text: &str| format!("{name:<8} {}\n", render::printable(text));
+        let line = |name: &str, text: &str| format!("{name:<8} {}\n", printable(text));
         [
             line("plan", &format!("sha256 {}", self.plan_sha256)),
             line("signed", &format!("by {}", self.plan_signer)),

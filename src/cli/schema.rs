@@ -1,7 +1,8 @@
 //! `cutter schema`: the published schemas of inputs and results.
 
-use super::common::BundleArguments;
-use super::{Exit, Outcome};
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::inputs::BundleArguments;
 use clap::{Args, Subcommand};
 
 #[derive(Args, Debug)]
@@ -21,7 +22,7 @@ enum Of {
 }
 
 impl Arguments {
-    pub fn run(&self) -> Outcome {
+    pub fn run(&self) -> CommandResult {
         let text = match &self.of {
             Of::Plan => include_str!("../../schemas/plan.schema.json").to_owned(),
             Of::Attestation => crate::attestation::schema::PUBLISHED.to_owned(),

@@ -1,8 +1,9 @@
 //! One asking of Cedar, and the policies that it is asked with: all that can match an action, and parts of them.
 
+use crate::cedar::scope::covers_action;
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
-use cedar_policy::{ActionConstraint, Authorizer, Decision, Effect, Entities, EntityUid, PolicySet, Request};
+use cedar_policy::{Authorizer, Decision, Effect, Entities, EntityUid, PolicySet, Request};
 
 /// What one asking of Cedar answered.
 pub(crate) struct Answer {
@@ -23,17 +24,8 @@ pub(crate) struct Slice {
 
 impl Slice {
     pub(crate) fn of(bundle: &PolicyBundle, action: &EntityUid, entities: &Entities) -> Self {
-        let matching: Vec<&BundlePolicy> = bundle
-            .policies()
-            .iter()
-            .filter(|policy| match policy.policy.action_constraint() {
-                ActionConstraint::Any => true,
-                ActionConstraint::Eq(uid) => uid == *action,
-                ActionConstraint::In(uids) => {
-                    uids.iter().any(|uid| uid == action || entities.is_ancestor_of(uid, action))
-                }
-            })
-            .collect();
+        let matching: Vec<&BundlePolicy> =
+            bundle.policies().iter().filter(|policy| covers_action(&policy.policy, action, entities)).collect();
         let set = |keep: &dyn Fn(&BundlePolicy) -> bool| {
             let kept = matching.iter().filter(|policy| keep(policy));
             // The bundle joined the same policies before, so that ids cannot collide.

@@ -1,6 +1,8 @@
 //! What two captures say together: a record that is written, read again and rendered. How it comes about is not said here.
 
-use super::settings::Level;
+use super::ObservationId;
+use crate::settings::evidence::Level;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What two captures say together, version 1.
@@ -12,9 +14,9 @@ pub struct Comparison {
     /// The worst of the rows.
     pub status: RowStatus,
     /// When the baseline was begun.
-    pub baseline_at: String,
+    pub baseline_at: Timestamp,
     /// When the final capture was ended.
-    pub final_at: String,
+    pub final_at: Timestamp,
     /// Which database.
     pub database: String,
     /// The level that was asked for, and the one that both captures together reach.
@@ -25,7 +27,7 @@ pub struct Comparison {
     #[serde(default, skip_serializing_if = "Vouchers::is_empty")]
     pub signed: Vouchers,
     /// One row for each thing that was observed at either end, sorted by id.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ComparedRow>,
 }
 
 /// What was asked for and what was reached.
@@ -115,9 +117,9 @@ impl RowStatus {
 /// One observed thing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Row {
+pub struct ComparedRow {
     /// The observation's id.
-    pub id: String,
+    pub id: ObservationId,
     /// What became of it.
     pub status: RowStatus,
     /// What it came to at the baseline.

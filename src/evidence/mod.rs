@@ -1,32 +1,24 @@
 //! What was observed, and how far that reaches. An observation that could not be made is recorded as unknown, never left out.
 
-mod capture;
-mod catalog;
 mod compare;
 mod comparison;
-mod counters;
-mod database;
-mod flag;
-pub mod grants;
-mod host;
-mod relation;
-mod service;
-mod settings;
-pub mod targets;
-mod tree;
+mod testimony;
 pub mod witness;
 
-pub use capture::{Task, capture};
-pub use compare::{Limits, compare};
-pub use comparison::{Comparison, LevelReached, Quiet, Row, RowStatus, Voucher, Vouchers};
-pub use settings::{EvidenceSettings, Level, RelationSettings, Toleration};
+pub use crate::settings::observation::{ObservationId, ObservationKind};
+pub use compare::{ComparisonLimits, compare};
+pub use comparison::{ComparedRow, Comparison, LevelReached, Quiet, RowStatus, Voucher, Vouchers};
+pub use testimony::testify;
 
-use crate::db::DatabaseError;
+use crate::digest::Digest;
 use crate::json;
 use crate::problem::{Problem, Problems, Source};
+use crate::settings::evidence::Level;
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Everything that was observed at one time, version 1.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -35,11 +27,11 @@ pub struct Capture {
     /// The version of this form, 1.
     pub version: u32,
     /// When the observer began, RFC 3339.
-    pub started_at: String,
+    pub started_at: Timestamp,
     /// When it ended, RFC 3339.
-    pub finished_at: String,
+    pub finished_at: Timestamp,
     /// Sha-256 over the configuration that says what to observe.
-    pub config_sha256: String,
+    pub config_sha256: Digest,
     /// What was asked for and what was reached.
     pub level: LevelRecord,
     /// The database that was observed.
@@ -85,10 +77,10 @@ pub struct DatabaseRecord {
     pub closing_snapshot: String,
     /// The server's own clock before anything was read, RFC 3339; a witness is placed by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opened_at: Option<String>,
+    pub opened_at: Option<Timestamp>,
     /// The same when the observer was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed_at: Option<String>,
+    pub closed_at: Option<Timestamp>,
     /// The position in the log; it moves for many reasons and proves nothing.
     pub wal_position: Option<String>,
     /// Whether counters had time to arrive, and who may still hold some back.
@@ -122,7 +114,7 @@ pub enum Status {
 #[serde(deny_unknown_fields)]
 pub struct Observation {
     /// Its kind and name, as `@evidence` names it: `relation:public.information_unit`.
-    pub id: String,
+    pub id: ObservationId,
     /// Whether all of it could be read.
     pub status: Status,
     /// What is there, by name.
@@ -172,9 +164,14 @@ impl Unknown {
 
 impl Observation {
     /// Nothing seen yet.
-    pub fn new(id: impl Into<String>) -> Self {
+    pub fn new(kind: ObservationKind, name: impl fmt::Display) -> Self {
+        Self::of(ObservationId::new(kind, name))
+    }
+
+    /// Nothing seen yet of what has this id.
+    pub fn of(id: ObservationId) -> Self {
         Self {
-            id: id.into(),
+            id,
             status: Status::Observed,
             values: BTreeMap::new(),
             traces: BTreeMap::new(),
@@ -200,10 +197,10 @@ impl Observation {
     }
 
     /// Adds what the database did not let us read.
-    pub fn refused(&mut self, value: impl Into<String>, error: &DatabaseError) {
-        self.unknown(value, error.reason.clone());
+    pub fn refused(&mut self, value: impl Into<String>, reason: impl Into<String>, sqlstate: Option<&str>) {
+        self.unknown(value, reason);
         if let Some(last) = self.unknown.last_mut() {
-            last.sqlstate = error.sqlstate.clone();
+            last.sqlstate = sqlstate.map(str::to_owned);
         }
     }
 

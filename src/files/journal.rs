@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 /// A file of lines that are only ever added, each durable before the next.
 #[derive(Debug)]
-pub struct Journal {
+pub struct AppendFile {
     path: PathBuf,
     file: Option<File>,
 }
 
-impl Journal {
+impl AppendFile {
     /// Looks for a name that is free; the file is made with its first line, so that work that never began leaves none.
     pub fn create(path: &Path) -> Result<Self, Problem> {
         check_free(path)?;
@@ -62,11 +62,11 @@ mod tests {
     fn a_record_is_made_with_its_first_line_and_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record");
-        let (mut first, mut second) = (Journal::create(&path).unwrap(), Journal::create(&path).unwrap());
+        let (mut first, mut second) = (AppendFile::create(&path).unwrap(), AppendFile::create(&path).unwrap());
         assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
         first.add("a").unwrap();
         first.add("b").unwrap();
-        assert!(second.add("c").is_err() && Journal::create(&path).is_err());
+        assert!(second.add("c").is_err() && AppendFile::create(&path).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\n");
     }
 }

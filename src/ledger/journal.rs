@@ -90,8 +90,8 @@ pub(super) fn cause(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Clock;
     use crate::ledger::{Event, JournalEntry};
+    use crate::record::Clock;
     use proptest::prelude::*;
 
     fn record(sequence: u64, milliseconds: i64, run: &str) -> JournalRecord {

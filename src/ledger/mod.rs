@@ -2,15 +2,15 @@
 //! Looking never writes. A use is on disk before `consume` returns, so that no crash gives it back.
 
 mod chain;
+mod database;
 mod directory;
 mod journal;
-mod postgres;
 mod record;
 
 pub use chain::{Chain, Head, previous};
+pub use database::PostgresLedger;
 pub use directory::DirectoryLedger;
 pub use journal::{Damage, Journal};
-pub use postgres::{LedgerSettings, PostgresLedger};
 pub use record::{ApprovalUsed, Event, JournalEntry, JournalRecord, LedgerId, RunStart, Use};
 
 use crate::digest::Digest;

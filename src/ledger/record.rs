@@ -1,7 +1,7 @@
 //! What a ledger keeps: its id, uses, starts of runs, and journal records; read strictly, written as JSON of version 1.
 
 use crate::digest::Digest;
-use crate::document::{Clock, UseDecision};
+use crate::record::{Clock, UseDecision};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -48,7 +48,7 @@ impl From<LedgerId> for String {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct Use {
     /// Sha-256 over the exact bytes of the approval.
-    #[serde(rename = "approval_sha256", with = "text")]
+    #[serde(rename = "approval_sha256")]
     pub approval: Digest,
     /// The approval's own id.
     pub approval_id: String,
@@ -59,7 +59,6 @@ pub struct Use {
     /// The run.
     pub run: String,
     /// When.
-    #[serde(with = "text")]
     pub time: Timestamp,
     /// By whom.
     pub principal: String,
@@ -72,10 +71,9 @@ pub struct RunStart {
     /// The run's id.
     pub run: String,
     /// Sha-256 over the exact bytes of the plan.
-    #[serde(rename = "plan_sha256", with = "text")]
+    #[serde(rename = "plan_sha256")]
     pub plan: Digest,
     /// When.
-    #[serde(with = "text")]
     pub time: Timestamp,
 }
 
@@ -135,7 +133,6 @@ pub struct ApprovalUsed {
     /// The gate it opened.
     pub gate: String,
     /// Sha-256 over its exact bytes.
-    #[serde(with = "text")]
     pub sha256: Digest,
 }
 
@@ -155,11 +152,9 @@ pub struct JournalRecord {
 struct Line {
     version: u32,
     sequence: u64,
-    #[serde(with = "text")]
     time: Timestamp,
     clock: Clock,
     run: String,
-    #[serde(with = "text")]
     plan_sha256: Digest,
     action: String,
     event: Event,
@@ -212,34 +207,3 @@ impl From<JournalRecord> for Line {
 
 /// The form of records that is written, and the only one that is read.
 pub const VERSION: u32 = 1;
-
-/// Digests and times as the texts they are shown as.
-mod text {
-    use super::{Digest, Timestamp};
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub trait Text: std::fmt::Display + Sized {
-        fn read(text: &str) -> Option<Self>;
-    }
-
-    impl Text for Digest {
-        fn read(text: &str) -> Option<Self> {
-            Self::parse(text)
-        }
-    }
-
-    impl Text for Timestamp {
-        fn read(text: &str) -> Option<Self> {
-            Self::parse(text)
-        }
-    }
-
-    pub fn serialize<T: Text, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
-
-    pub fn deserialize<'de, T: Text, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        T::read(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is neither a digest nor a time as expected")))
-    }
-}

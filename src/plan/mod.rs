@@ -5,16 +5,17 @@ mod places;
 mod reading;
 mod row;
 
-pub use places::Places;
-
-use crate::config::Config;
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
+use crate::settings::Config;
 use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jsonc_parser::ast::Value;
-use serde::Serialize;
+pub use places::Places;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::ops::Range;
 
 /// What one run intends to do.
@@ -45,7 +46,8 @@ pub struct RunPlan {
 }
 
 /// Whether effects may be reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// They may, if everything else allows it.
     Live,
@@ -60,6 +62,12 @@ impl Mode {
             Self::Live => "live",
             Self::DryRun => "dry_run",
         }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -1,12 +1,12 @@
 //! The order of a plan's rows: names in `after` become indices; an id that stands twice and a circle are refused.
 
 use super::IntendedAction;
-use super::row::Row;
+use super::row::PlanRow;
 use crate::problem::{Problem, Problems, Source, nearest};
 use std::collections::{BTreeSet, HashMap};
 
 /// Resolves `after`, refuses an id that stands twice and a cycle.
-pub fn connect(source: &Source, rows: Vec<Row>, problems: &mut Problems) -> Vec<IntendedAction> {
+pub fn connect(source: &Source, rows: Vec<PlanRow>, problems: &mut Problems) -> Vec<IntendedAction> {
     let mut by_id: HashMap<&str, usize> = HashMap::new();
     for (index, row) in rows.iter().enumerate() {
         let Some((id, at)) = &row.id else { continue };

@@ -1,13 +1,13 @@
 //! Reading a plan: its own fields, then each row, then the order of the rows.
 
 use super::order::connect;
-use super::row::{Row, Vocabulary, labels, principal};
+use super::row::{PlanRow, Vocabulary, labels, principal};
 use super::{Mode, RunPlan, Target};
-use crate::config::Config;
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::problem::{Problem, Problems, Source};
 use crate::schema::RunSchema;
+use crate::settings::Config;
 use jsonc_parser::ast::Value;
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl RunPlan {
         };
         let mut rows = Vec::new();
         for (index, element) in elements.iter().enumerate() {
-            rows.push(Row::parse(source, element, index, default.as_ref(), &mut vocabulary, &mut problems));
+            rows.push(PlanRow::parse(source, element, index, default.as_ref(), &mut vocabulary, &mut problems));
         }
         let actions = connect(source, rows, &mut problems);
         match (name, run, mode, author, default, problems.is_empty()) {

@@ -1,11 +1,11 @@
 //! Reading one row of a plan against the schema: who, what, to what, with which parameters, and what it would run.
 
 use super::{IntendedAction, Work};
-use crate::config::Config;
+use crate::cedar::diagnostics;
 use crate::json::{self, ObjectReader};
-use crate::policy::diagnostics;
 use crate::problem::{Problems, Source, nearest};
 use crate::schema::RunSchema;
+use crate::settings::Config;
 use cedar_policy::{Context, EntityTypeName, EntityUid, RestrictedExpression};
 use jsonc_parser::ast::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -41,7 +41,7 @@ impl<'a> Vocabulary<'a> {
 }
 
 /// A row whose `after` still holds names.
-pub struct Row {
+pub struct PlanRow {
     /// Its name, and where that stands.
     pub id: Option<(String, Range<usize>)>,
     /// The names of the rows that must come first.
@@ -50,7 +50,7 @@ pub struct Row {
     pub action: Option<IntendedAction>,
 }
 
-impl Row {
+impl PlanRow {
     pub fn parse(
         source: &Source,
         value: &Value<'_>,

@@ -131,7 +131,7 @@ pub struct Annotations {
 
 /// Something wrong with one annotation.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub struct AnnotationProblem {
     /// What, as the rest of a sentence about the policy.
     pub message: String,
     /// What to do.
@@ -140,7 +140,7 @@ pub struct Fault {
     pub key: Option<String>,
 }
 
-impl Fault {
+impl AnnotationProblem {
     /// About an annotation that is there.
     fn of(key: &str, message: String, help: impl Into<Option<String>>) -> Self {
         Self { message, help: help.into(), key: Some(key.to_owned()) }
@@ -160,7 +160,7 @@ impl Annotations {
         annotations: impl Iterator<Item = (&'a str, &'a str)>,
         is_forbid: bool,
         gates: &[String],
-    ) -> Result<Self, Vec<Fault>> {
+    ) -> Result<Self, Vec<AnnotationProblem>> {
         let mut faults = Vec::new();
         let mut found = std::collections::BTreeMap::new();
         for (key, value) in annotations {
@@ -171,18 +171,21 @@ impl Annotations {
                     Some(meant) => format!("did you mean `@{meant}`?"),
                     None => format!("the annotations are {}", in_backticks(&KEYS)),
                 };
-                faults.push(Fault::of(key, format!("has an unknown annotation `@{key}`"), help));
+                faults.push(AnnotationProblem::of(key, format!("has an unknown annotation `@{key}`"), help));
             }
         }
         let id = match found.get("id").copied() {
             Some(id) if is_kebab_case(id) => id.to_owned(),
             Some(id) => {
                 let help = "use lower-case words and digits joined by single hyphens".to_owned();
-                faults.push(Fault::of("id", format!("has the id `{id}`, which is not kebab-case"), help));
+                faults.push(AnnotationProblem::of("id", format!("has the id `{id}`, which is not kebab-case"), help));
                 id.to_owned()
             }
             None => {
-                faults.push(Fault::lacking("has no `@id`", "begin it with @id(\"a-name-in-kebab-case\")".to_owned()));
+                faults.push(AnnotationProblem::lacking(
+                    "has no `@id`",
+                    "begin it with @id(\"a-name-in-kebab-case\")".to_owned(),
+                ));
                 String::new()
             }
         };
@@ -192,7 +195,7 @@ impl Annotations {
             for key in ["tier", "gate", "gap", "code", "presupposes"] {
                 if found.contains_key(key) {
                     let help = "only a forbid has that".to_owned();
-                    faults.push(Fault::of(key, format!("is a permit with `@{key}`"), help));
+                    faults.push(AnnotationProblem::of(key, format!("is a permit with `@{key}`"), help));
                 }
             }
             None
@@ -201,18 +204,18 @@ impl Annotations {
         if title.is_none() && tier.as_ref().is_some_and(|tier| !matches!(tier, Tier::Gate(_))) {
             let help = "add @title(\"...\"), the row's text in the report".to_owned();
             let key = found.contains_key("title").then(|| "title".to_owned());
-            faults.push(Fault { key, ..Fault::lacking("has no `@title`", help) });
+            faults.push(AnnotationProblem { key, ..AnnotationProblem::lacking("has no `@title`", help) });
         }
         let severity = found.get("severity").map(|severity| (*severity).to_owned());
         if let Some(severity) = severity.as_deref().filter(|severity| !SEVERITIES.contains(severity)) {
             let help = suggest(severity, &SEVERITIES, "the severities are");
-            faults.push(Fault::of("severity", format!("has the unknown severity `{severity}`"), help));
+            faults.push(AnnotationProblem::of("severity", format!("has the unknown severity `{severity}`"), help));
         }
         let evidence: Vec<String> =
             found.get("evidence").into_iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect();
         if evidence.len() > 1 && evidence.iter().any(|name| name == "none") {
             let help = "name the observations, or `none` alone".to_owned();
-            faults.push(Fault::of("evidence", "has `none` beside other evidence".to_owned(), help));
+            faults.push(AnnotationProblem::of("evidence", "has `none` beside other evidence".to_owned(), help));
         }
         let advice = found.get("advice").map(|advice| (*advice).to_owned());
         let presupposes = found.get("presupposes").map(|ban| (*ban).to_owned());
@@ -224,11 +227,11 @@ impl Annotations {
 fn parse_tier(
     found: &std::collections::BTreeMap<&str, &str>,
     gates: &[String],
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<AnnotationProblem>,
 ) -> Option<Tier> {
     let Some(tier) = found.get("tier").copied() else {
         let help = format!("add @tier(\"...\"): one of {}", in_backticks(&TIERS));
-        faults.push(Fault::lacking("is a forbid without `@tier`", help));
+        faults.push(AnnotationProblem::lacking("is a forbid without `@tier`", help));
         return None;
     };
     // Which annotation a tier must have; the other two it must not have.
@@ -239,7 +242,7 @@ fn parse_tier(
         "gate" => Some("code"),
         unknown => {
             let help = suggest(unknown, &TIERS, "the tiers are");
-            faults.push(Fault::of("tier", format!("has the unknown tier `{unknown}`"), help));
+            faults.push(AnnotationProblem::of("tier", format!("has the unknown tier `{unknown}`"), help));
             return None;
         }
     };
@@ -249,7 +252,11 @@ fn parse_tier(
                 Some(needed) => format!("it takes `@{needed}`; remove `@{key}`, or correct `@tier`"),
                 None => format!("remove `@{key}`, or correct `@tier`"),
             };
-            faults.push(Fault::of(key, format!("has `@{key}`, which the tier `{tier}` does not take"), help));
+            faults.push(AnnotationProblem::of(
+                key,
+                format!("has `@{key}`, which the tier `{tier}` does not take"),
+                help,
+            ));
         }
     }
     let Some(needed) = needed else { return Some(Tier::Absolute) };
@@ -266,14 +273,14 @@ fn parse_tier(
         };
         // The tier is what asks for it.
         let key = if found.contains_key(needed) { needed } else { "tier" };
-        faults.push(Fault::of(key, format!("is of the tier `{tier}` and has no `@{needed}`"), help));
+        faults.push(AnnotationProblem::of(key, format!("is of the tier `{tier}` and has no `@{needed}`"), help));
         return None;
     }
     match needed {
         "gate" if gates.iter().any(|gate| gate == value) => Some(Tier::Approval(value.to_owned())),
         "gate" => {
             let help = suggest(value, gates, "the schema knows");
-            faults.push(Fault::of("gate", format!("names the unknown gate `{value}`"), help));
+            faults.push(AnnotationProblem::of("gate", format!("names the unknown gate `{value}`"), help));
             None
         }
         "gap" => Some(Tier::Precondition(value.to_owned())),
@@ -282,7 +289,7 @@ fn parse_tier(
             if code.is_none() {
                 let names: Vec<String> = RejectCode::ALL.into_iter().map(RejectCode::name).collect();
                 let help = suggest(value, &names, "the codes are");
-                faults.push(Fault::of("code", format!("names the unknown code `{value}`"), help));
+                faults.push(AnnotationProblem::of("code", format!("names the unknown code `{value}`"), help));
             }
             code.map(Tier::Gate)
         }

@@ -1,12 +1,8 @@
 //! The policy bundle: a strictly validated policy set, its schema, the tiers, and the digest of it all.
 
 pub mod annotations;
-pub mod diagnostics;
-mod tokens;
-mod unclosed;
 
-pub(crate) use unclosed::{Statements, unclosed};
-
+use crate::cedar::{Statements, diagnostics, tokens, unclosed};
 use crate::digest::{Digest, Listing};
 use crate::problem::{Problem, Problems, Source, nearest};
 use crate::schema::RunSchema;

@@ -1,10 +1,10 @@
 //! The terminal forms of approvals: what became of every document, and what was requested.
 
-use super::Style;
-use super::lines::{Cell, Fit, Lines, Tone, flow};
 use super::table::{commands, label, until};
 use crate::approval::document::ApprovalDocument;
-use crate::document::{ApprovalRow, ApprovalStatus};
+use crate::layout::Style;
+use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
+use crate::record::{ApprovalRow, ApprovalStatus};
 
 /// Documents that were judged for a plan at a moment.
 pub struct Judged<'a> {

@@ -1,14 +1,15 @@
 //! The faces of a report, each drawn from its statement alone; no face drops a row.
 
-use super::lines::{self, Tone};
-use super::markdown::escape;
-use super::{Style, colored, grid, printable, short};
 use crate::attestation::Statement;
 use crate::attestation::report::{
     DisclosureKind, DoneOutcome, DoneRow, ForbiddenStatus, ObservedRow, ObservedStatus, Report, ReportVerdict,
 };
-use crate::document::RowDecision;
-use comfy_table::{Cell, Color};
+use crate::evidence::{ObservationId, ObservationKind};
+use crate::layout::escape;
+use crate::layout::lines::{self, Tone};
+use crate::layout::{Style, colored, grid, printable, short};
+use crate::record::RowDecision;
+use comfy_table::Cell;
 use std::fmt::Write as _;
 
 /// A report for terminals, the verdict first.
@@ -30,14 +31,14 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
             Cell::new(printable(&row.id)),
             Cell::new(printable(&row.baseline)),
             Cell::new(printable(&row.last)),
-            colored(&observed_words(row), observed_color(row.status), style),
+            colored(&observed_words(row), observed_tone(row.status), style),
         ]);
     }
     let mut forbidden = grid(style, &["forbidden", "status", "basis", "because"]);
     for row in &report.forbidden {
         forbidden.add_row([
             Cell::new(printable(&row.ban.title)),
-            colored(row.status.words(), forbidden_color(row.status), style),
+            colored(row.status.words(), forbidden_tone(row.status), style),
             Cell::new(row.basis.words()),
             Cell::new(printable(&row.because)),
         ]);
@@ -46,8 +47,8 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
     for row in &report.done {
         done.add_row([
             format!("{}\nby {}", printable(&row.id), printable(short(&row.principal))),
-            row.started_at.clone(),
-            row.finished_at.clone().unwrap_or_else(|| "not recorded".to_owned()),
+            row.started_at.to_string(),
+            ended(row),
             outcome(row),
             approvals(row),
         ]);
@@ -68,7 +69,7 @@ pub fn markdown(statement: &Statement<Report>) -> String {
     if let Some(name) = &plan.macro_name {
         let _ = writeln!(text, "- macro: {}", escape(name));
     }
-    let _ = writeln!(text, "- date_utc: {}", report.time.split('T').next().unwrap_or_default());
+    let _ = writeln!(text, "- date_utc: {}", report.time.to_string().split('T').next().unwrap_or_default());
     for (name, label) in &plan.labels {
         let _ = writeln!(text, "- {}: {}", escape(name), escape(label));
     }
@@ -86,7 +87,7 @@ pub fn markdown(statement: &Statement<Report>) -> String {
     }
     let _ = writeln!(text, "```\n\n| Observed | Baseline | Final | Status |\n|---|---|---|---|");
     for row in &report.non_mutation {
-        let cells = [&row.id, &row.baseline, &row.last, &observed_words(row)].map(|cell| escape(cell));
+        let cells = [row.id.as_str(), &row.baseline, &row.last, &observed_words(row)].map(escape);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text.push_str(
@@ -103,7 +104,7 @@ pub fn markdown(statement: &Statement<Report>) -> String {
     for row in &report.done {
         let used = approvals(row);
         let used = if used.is_empty() { String::new() } else { format!(", by {used}") };
-        let until = row.finished_at.as_deref().unwrap_or("not recorded");
+        let until = ended(row);
         let _ = writeln!(
             text,
             "- {}: {}, {} to {until}, by {}{}",
@@ -177,7 +178,7 @@ fn window(report: &Report) -> Vec<String> {
         format!("database  {}", printable(&window.database)),
         format!("observed  {} to {}, {}", window.baseline_at, window.final_at, window.basis.words()),
         format!("quiet     {quiet}"),
-        format!("level     {}", report.level.map_or("none", crate::evidence::Level::name)),
+        format!("level     {}", report.level.map_or("none", crate::settings::evidence::Level::name)),
     ]
 }
 
@@ -200,7 +201,7 @@ fn result(report: &Report) -> String {
 
 fn verdict(report: &Report) -> Vec<String> {
     let of_production = |status| -> Vec<&str> {
-        with(&report.non_mutation, status).into_iter().filter(|id| is_of_database(id)).collect()
+        with(&report.non_mutation, status).filter(|id| id.kind().is_of_database()).map(ObservationId::as_str).collect()
     };
     let changed = of_production(ObservedStatus::Changed);
     let unknown = of_production(ObservedStatus::Unknown);
@@ -219,42 +220,34 @@ fn verdict(report: &Report) -> Vec<String> {
     };
     let mutation = if report.window.is_some() { printable(&mutation) } else { "NOT KNOWN".to_owned() };
     let mut lines = vec![format!("state: {}", report.verdict.name()), format!("production_mutation: {mutation}")];
-    for row in report.non_mutation.iter().filter(|row| report.grounds.rules.resting.contains_key(&row.id)) {
-        let name = row.id.strip_prefix("flag:").unwrap_or(&row.id);
+    for row in report.non_mutation.iter().filter(|row| report.grounds.rules.resting.contains_key(row.id.as_str())) {
+        let name = row.id.name();
         lines.push(format!("{}: {}", printable(name), printable(&row.last)));
     }
     lines
 }
 
-/// Whether an observation is of the database and not of its host.
-fn is_of_database(id: &str) -> bool {
-    !["tree:", "service:", "host:", "flag:", "secrets:", "witness:"].iter().any(|kind| id.starts_with(kind))
-}
-
 /// Section 2 in lines: the facts of report 07, each from its rows.
 fn facts(report: &Report) -> Vec<String> {
-    let all = |kind: &str| -> Vec<&ObservedRow> {
-        report.non_mutation.iter().filter(|row| row.id.starts_with(kind)).collect()
-    };
     let mut lines = verdict(report).split_off(1);
     for (what, kind) in [
-        ("called", "function:"),
-        ("rows", "relation:"),
-        ("tree", "tree:"),
-        ("service", "service:"),
-        ("host", "host:"),
-        ("secrets", "secrets:"),
+        ("called", ObservationKind::Function),
+        ("rows", ObservationKind::Relation),
+        ("tree", ObservationKind::Tree),
+        ("service", ObservationKind::Service),
+        ("host", ObservationKind::Host),
+        ("secrets", ObservationKind::Secrets),
     ] {
-        for row in all(kind) {
-            let name = row.id.strip_prefix(kind).unwrap_or(&row.id);
+        for row in report.non_mutation.iter().filter(|row| row.id.kind() == kind) {
+            let name = row.id.name();
             lines.push(printable(&format!("{what} {name}: {} - {}", row.last, row.status.name())));
         }
     }
     lines
 }
 
-fn with(rows: &[ObservedRow], status: ObservedStatus) -> Vec<&str> {
-    rows.iter().filter(|row| row.status == status).map(|row| row.id.as_str()).collect()
+fn with(rows: &[ObservedRow], status: ObservedStatus) -> impl Iterator<Item = &ObservationId> {
+    rows.iter().filter(move |row| row.status == status).map(|row| &row.id)
 }
 
 /// What a reader must know beside the verdict.
@@ -298,23 +291,28 @@ fn outcome(row: &DoneRow) -> String {
     }
 }
 
+/// When it ended, as far as that is recorded.
+fn ended(row: &DoneRow) -> String {
+    row.finished_at.map_or("not recorded".to_owned(), |time| time.to_string())
+}
+
 fn approvals(row: &DoneRow) -> String {
     let used: Vec<String> = row.approvals.iter().map(|used| format!("{} {}", used.gate, used.id)).collect();
     printable(&used.join(", "))
 }
 
-fn observed_color(status: ObservedStatus) -> Color {
+fn observed_tone(status: ObservedStatus) -> Tone {
     match status {
-        ObservedStatus::Unchanged | ObservedStatus::Tolerated | ObservedStatus::Expected => Color::Green,
-        ObservedStatus::Unknown => Color::Yellow,
-        ObservedStatus::Changed => Color::Red,
+        ObservedStatus::Unchanged | ObservedStatus::Tolerated | ObservedStatus::Expected => Tone::Good,
+        ObservedStatus::Unknown => Tone::Open,
+        ObservedStatus::Changed => Tone::Bad,
     }
 }
 
-fn forbidden_color(status: ForbiddenStatus) -> Color {
+fn forbidden_tone(status: ForbiddenStatus) -> Tone {
     match status {
-        ForbiddenStatus::NotDone | ForbiddenStatus::NotAttempted | ForbiddenStatus::NotApplicable => Color::Green,
-        ForbiddenStatus::Unknown | ForbiddenStatus::DoneWithApproval => Color::Yellow,
-        ForbiddenStatus::Done => Color::Red,
+        ForbiddenStatus::NotDone | ForbiddenStatus::NotAttempted | ForbiddenStatus::NotApplicable => Tone::Good,
+        ForbiddenStatus::Unknown | ForbiddenStatus::DoneWithApproval => Tone::Open,
+        ForbiddenStatus::Done => Tone::Bad,
     }
 }

@@ -1,10 +1,12 @@
 //! Captures and comparisons for people: the result first, then everything that is not fine; reports have every row.
 
-use super::entries::{Entry, entries};
-use super::lines::{Cell, Fit, Lines, Tone, head};
-use super::markdown::escape;
-use super::{Style, printable};
-use crate::evidence::{Capture, Comparison, Level, Observation, Row, RowStatus, Status, Unknown};
+use crate::evidence::{Capture, ComparedRow, Comparison, Observation, RowStatus, Status, Unknown};
+use crate::layout::entries::{Entry, entries};
+use crate::layout::escape;
+use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
+use crate::layout::{Style, printable};
+use crate::settings::evidence::Level;
+use crate::time::Timestamp;
 use std::fmt::Write as _;
 
 /// A capture for terminals: how much of it is known, what is not, and where it was made.
@@ -30,7 +32,7 @@ pub fn capture(capture: &Capture, all: bool, style: Style) -> String {
     let role = format!("{} {} as {}", database.name, database.system_identifier, database.role);
     named(&mut foot, "database", &role);
     named(&mut foot, "snapshot", &database.snapshot);
-    named(&mut foot, "config", &digest(&capture.config_sha256));
+    named(&mut foot, "config", &capture.config_sha256.short());
     text + &foot.text(style)
 }
 
@@ -49,11 +51,11 @@ pub fn capture_markdown(capture: &Capture) -> String {
 /// A comparison for terminals: the result, every row that is not as it was, and what that rests on.
 pub fn comparison(comparison: &Comparison, all: bool, style: Style) -> String {
     let level = reached(comparison.level.requested, comparison.level.reached);
-    let rest = format!("{level}, {}", window_of(&comparison.baseline_at, &comparison.final_at));
+    let rest = format!("{level}, {}", window_of(comparison.baseline_at, comparison.final_at));
     let mut text = head("compare", comparison.status.name(), tone(comparison.status), &rest, style);
     let mut shown: Vec<Entry> = Vec::new();
     for status in [RowStatus::Changed, RowStatus::Unknown, RowStatus::Tolerated, RowStatus::Unchanged] {
-        let wanted = |row: &&Row| row.status == status && (all || status != RowStatus::Unchanged);
+        let wanted = |row: &&ComparedRow| row.status == status && (all || status != RowStatus::Unchanged);
         for row in comparison.rows.iter().filter(wanted) {
             let mut said: Vec<String> = row.because.iter().map(|reason| digests(reason)).collect();
             if said.is_empty() {
@@ -81,8 +83,8 @@ pub fn comparison(comparison: &Comparison, all: bool, style: Style) -> String {
 pub fn comparison_markdown(comparison: &Comparison) -> String {
     let mut text = format!("# Comparison\n\n```\n{}{}```\n\n", verdict(comparison), window(comparison));
     text.push_str("| Observation | Baseline | Final | Status | Because |\n|---|---|---|---|---|\n");
-    for Row { id, baseline, last, status, because } in &comparison.rows {
-        let cells = [id, baseline, last, status.name(), &because.join("; ")].map(escape);
+    for ComparedRow { id, baseline, last, status, because } in &comparison.rows {
+        let cells = [id.as_str(), baseline, last, status.name(), &because.join("; ")].map(escape);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text
@@ -95,9 +97,9 @@ fn header(capture: &Capture) -> String {
         printable(&database.system_identifier),
         printable(&database.name),
         printable(&database.role),
-        printable(&capture.started_at),
-        printable(&capture.finished_at),
-        printable(&capture.config_sha256),
+        capture.started_at,
+        capture.finished_at,
+        capture.config_sha256,
         printable(&database.snapshot),
         capture.level.requested.name(),
         level(capture.level.reached),
@@ -201,11 +203,13 @@ fn reached(requested: Level, reached: Option<Level>) -> String {
 }
 
 fn span(capture: &Capture) -> String {
-    window_of(&capture.started_at, &capture.finished_at)
+    window_of(capture.started_at, capture.finished_at)
 }
 
 /// A time between two others of the record; the day once, and no part of a second.
-fn window_of(from: &str, to: &str) -> String {
+fn window_of(from: Timestamp, to: Timestamp) -> String {
+    let (from, to) = (from.to_string(), to.to_string());
+    let (from, to) = (from.as_str(), to.as_str());
     let parts = |time: &'_ str| -> Option<(String, String)> {
         let (day, rest) = time.strip_suffix('Z')?.split_once('T')?;
         Some((day.to_owned(), rest.get(..8)?.to_owned()))

@@ -1,11 +1,11 @@
 //! The terminal form of one action at its moment of use.
 
-use super::Style;
-use super::lines::{Cell, Fit, Lines, Tone, flow};
 use super::table::{label, mark};
 use crate::decision::Basis;
-use crate::document::RowDecision;
+use crate::layout::Style;
+use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
 use crate::plan::IntendedAction;
+use crate::record::RowDecision;
 
 /// The decision, and what came of it.
 pub fn said(action: &IntendedAction, basis: Basis, (tone, what): (Tone, &str), style: Style) -> String {

@@ -1,9 +1,9 @@
 //! The terminal form of an explanation: what would change the row, then why, then the policies underlined in their files.
 
-use super::lines::{Cell, Fit, Lines, Tone, flow};
 use super::table::{commands, label, mark};
-use super::{Style, printable, short, shown};
 use crate::explain::{Explanation, Fact};
+use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
+use crate::layout::{Style, printable, short, shown};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::collections::BTreeSet;
 

@@ -1,10 +1,10 @@
 //! The faces of the audit of grants; every difference, conflict and statement is shown.
 
-use super::entries::{Entry, entries};
-use super::lines::{Tone, head};
-use super::markdown::escape;
-use super::{Style, printable};
-use crate::evidence::grants::{Conflict, DifferenceKind, GrantAudit, GrantStatus};
+use crate::grants::{Conflict, DifferenceKind, GrantAudit, GrantStatus};
+use crate::layout::entries::{Entry, entries};
+use crate::layout::escape;
+use crate::layout::lines::{Tone, head};
+use crate::layout::{Style, printable};
 use std::fmt::Write as _;
 
 /// An audit for terminals: the result, every difference and conflict, and the package that closes what it can.

@@ -1,7 +1,7 @@
 //! The faces of a journal; what of it cannot be read is shown in each of them.
 
-use super::lines::{Cell, Fit, Lines, Tone, flow};
-use super::{Style, short};
+use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
+use crate::layout::{Style, short};
 use crate::ledger::{Damage, Event, Journal, JournalEntry, JournalRecord, LedgerId};
 use serde::Serialize;
 

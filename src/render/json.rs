@@ -1,6 +1,6 @@
 //! JSON faces: one document, or one row a line.
 
-use crate::document::Decisions;
+use crate::record::Decisions;
 use serde::Serialize;
 
 /// Any record as indented JSON with a final newline.

@@ -1,8 +1,9 @@
 //! The Markdown form of decisions.
 
 use super::table::{Guide, counts, items};
-use super::{printable, short};
-use crate::document::{Clock, Decisions};
+use crate::layout::escape;
+use crate::layout::short;
+use crate::record::{Clock, Decisions};
 use std::fmt::Write as _;
 
 /// The decisions as Markdown: verdict, needs and gaps, one table with every row, what to do next, and what was judged.
@@ -57,19 +58,4 @@ fn identity(decisions: &Decisions, text: &mut String) {
     let bundle = escape(&decisions.bundle.words());
     let _ = writeln!(text, "- policies sha256: `{}` (bundle: {bundle})", decisions.policies.sha256);
     let _ = writeln!(text, "- facts sha256: `{}` ({})", decisions.facts.sha256, decisions.facts.source);
-}
-
-/// User text that cannot end a cell, start markup or run HTML.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for letter in printable(text).chars() {
-        match letter {
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' => escaped.extend(['\\', letter]),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

@@ -1,6 +1,7 @@
 //! The faces of problems: with underlined source for people, one line each, or JSON.
 
-use super::{Style, printable};
+use crate::layout::shown;
+use crate::layout::{Style, printable};
 use crate::problem::{Problem, Problems};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -8,14 +9,14 @@ use std::fmt::Write as _;
 
 /// Whether problems stop the work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Severity {
+pub enum ProblemLevel {
     /// They do.
     Error,
     /// They do not.
     Warning,
 }
 
-impl Severity {
+impl ProblemLevel {
     fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -25,12 +26,12 @@ impl Severity {
 }
 
 /// With the source underlined, for people.
-pub fn human(problems: &Problems, severity: Severity, style: Style) -> String {
+pub fn human(problems: &Problems, severity: ProblemLevel, style: Style) -> String {
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(usize::from(style.width));
     let level = match severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
+        ProblemLevel::Error => Level::ERROR,
+        ProblemLevel::Warning => Level::WARNING,
     };
     let mut text = String::new();
     for problem in problems.iter().take(SHOWN) {
@@ -47,7 +48,7 @@ pub fn human(problems: &Problems, severity: Severity, style: Style) -> String {
             group = match span {
                 Some(span) => {
                     let end = first_line_end(source.text(), &span);
-                    let (clean, span) = super::shown(source, span.start..end);
+                    let (clean, span) = shown(source, span.start..end);
                     text_shown = clean;
                     let snippet = Snippet::source(text_shown.as_str()).path(&name).fold(true);
                     group.element(snippet.annotation(AnnotationKind::Primary.span(span)))
@@ -70,7 +71,7 @@ pub fn human(problems: &Problems, severity: Severity, style: Style) -> String {
 }
 
 /// One line each: `file:line:column: error: message (help)`.
-pub fn plain(problems: &Problems, severity: Severity) -> String {
+pub fn plain(problems: &Problems, severity: ProblemLevel) -> String {
     let mut text = String::new();
     for problem in problems.iter().take(SHOWN) {
         if let Some(place) = Place::of(problem) {
@@ -88,7 +89,7 @@ pub fn plain(problems: &Problems, severity: Severity) -> String {
 
 /// `{"version": 1, "count", "errors": [{code, message, file, line, column, help}]}`; `count` tells of those not kept, too. What does
 /// not stop the work stands under `warnings` instead.
-pub fn json(problems: &Problems, severity: Severity) -> String {
+pub fn json(problems: &Problems, severity: ProblemLevel) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
         version: u32,
@@ -113,8 +114,8 @@ pub fn json(problems: &Problems, severity: Severity) -> String {
         help: problem.help.as_deref(),
     });
     let (errors, warnings) = match severity {
-        Severity::Error => (Some(errors.collect()), None),
-        Severity::Warning => (None, Some(errors.collect())),
+        ProblemLevel::Error => (Some(errors.collect()), None),
+        ProblemLevel::Warning => (None, Some(errors.collect())),
     };
     let document = Document { version: 1, count: problems.count(), errors, warnings };
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"

@@ -1,9 +1,11 @@
 //! The terminal form of decisions: verdict and needs first, then one line a row, then what to do and what was judged.
 
-use super::lines::{Cell, Fit, Lines, Tone, flow};
-use super::{Style, short};
 use crate::decision::{Basis, Verdict};
-use crate::document::{ApprovalRow, ApprovalStatus, Clock, Decisions, Row};
+use crate::digest::Digest;
+use crate::facts::Origin;
+use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
+use crate::layout::{Style, short};
+use crate::record::{ApprovalRow, ApprovalStatus, Clock, Decisions, RecordedRow};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -107,7 +109,7 @@ pub(super) fn items(decisions: &Decisions, guide: &Guide) -> Vec<Item> {
             label: if row.status == ApprovalStatus::Accepted { "opened" } else { "needs" },
             name: if row.gate.is_empty() { row.file.clone() } else { row.gate.clone() },
             rows: concerned(decisions, |decided| decided.needs.iter().any(|need| need.gate == row.gate)),
-            state: state(row, &decisions.time),
+            state: state(row, &decisions.time.to_string()),
             tone: if row.status == ApprovalStatus::Accepted { Tone::Good } else { Tone::Open },
         })
         .collect();
@@ -124,7 +126,7 @@ pub(super) fn items(decisions: &Decisions, guide: &Guide) -> Vec<Item> {
 }
 
 /// `9 rows`, or the one row's name where it is short.
-fn concerned(decisions: &Decisions, is_concerned: impl Fn(&Row) -> bool) -> String {
+fn concerned(decisions: &Decisions, is_concerned: impl Fn(&RecordedRow) -> bool) -> String {
     let mut rows = decisions.decisions.iter().filter(|row| is_concerned(row));
     match (rows.next(), rows.count()) {
         (None, _) => "no row".to_owned(),
@@ -190,7 +192,7 @@ fn rows(decisions: &Decisions) -> Lines {
 }
 
 /// Why a row is what it is, as short as it can be said.
-pub(super) fn because(row: &Row) -> String {
+pub(super) fn because(row: &RecordedRow) -> String {
     let gates = row.needs.iter().map(|need| need.gate.as_str()).collect::<Vec<_>>().join(" ");
     match row.basis {
         Basis::Permitted => String::new(),
@@ -218,15 +220,15 @@ pub fn commands(next: &[String]) -> Lines {
 
 /// What was judged by what, short; whole in JSON.
 fn identity(decisions: &Decisions, style: Style) -> String {
-    let digest = |name: &str, sha256: &str| format!("{name} {}", sha256.get(..12).unwrap_or(sha256));
-    let facts = match decisions.facts.source.as_str() {
-        "entities" => String::new(),
-        source => format!(" ({source})"),
+    let digest = |name: &str, sha256: Digest| format!("{name} {}", sha256.short());
+    let facts = match decisions.facts.source {
+        Origin::Entities => String::new(),
+        source @ Origin::Postgres => format!(" ({source})"),
     };
     let mut cells = vec![
-        digest("plan", &decisions.plan.sha256),
-        digest("policies", &decisions.policies.sha256),
-        digest("facts", &decisions.facts.sha256) + &facts,
+        digest("plan", decisions.plan.sha256),
+        digest("policies", decisions.policies.sha256),
+        digest("facts", decisions.facts.sha256) + &facts,
         format!("bundle {}", decisions.bundle.words()),
     ];
     if decisions.clock == Clock::Given {

@@ -1,10 +1,10 @@
 //! The faces of the audit of targets: every criterion of every candidate, and what a target must bring.
 
-use super::entries::{Entry, entries};
-use super::lines::{Cell, Fit, Lines, Tone, head};
-use super::markdown::escape;
-use super::{Style, printable};
-use crate::evidence::targets::{Criterion, TargetAudit, TargetStatus};
+use crate::layout::entries::{Entry, entries};
+use crate::layout::escape;
+use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
+use crate::layout::{Style, printable};
+use crate::targets::{Criterion, TargetAudit, TargetStatus};
 use std::fmt::Write as _;
 
 /// An audit for terminals: whether there is a target, then what each candidate lacks, then what it meets.
@@ -38,8 +38,11 @@ pub fn audit(audit: &TargetAudit, style: Style) -> String {
     }
     text.push_str(&entries(&shown, style));
     let mut foot = Lines::new([Fit::Whole, Fit::Whole, Fit::Words]);
-    for (name, what) in [("time", &audit.time), ("facts", &audit.facts_sha256), ("policies", &audit.policies_sha256)] {
-        let what: String = what.to_string().chars().take(SHOWN).collect();
+    for (name, what) in [
+        ("time", audit.time.to_string()),
+        ("facts", audit.facts_sha256.short()),
+        ("policies", audit.policies_sha256.short()),
+    ] {
         foot.row([Cell::new(""), Cell::toned(name, Tone::Dim), Cell::toned(what, Tone::Dim)]);
     }
     text + &foot.text(style)
@@ -93,6 +96,3 @@ fn tone(status: TargetStatus) -> Tone {
         TargetStatus::Lacking => Tone::Bad,
     }
 }
-
-/// How much of a digest is shown, and of a time.
-const SHOWN: usize = 20;

@@ -1,10 +1,10 @@
 //! The record of a witness for people; everything that was seen is shown.
 
-use super::Style;
-use super::entries::{Entry, entries};
-use super::lines::{Cell, Fit, Lines, Tone, head};
 use crate::evidence::RowStatus;
 use crate::evidence::witness::WitnessRecord;
+use crate::layout::Style;
+use crate::layout::entries::{Entry, entries};
+use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
 use std::collections::BTreeMap;
 
 /// A record for terminals: what was seen and what was not, then what watched.

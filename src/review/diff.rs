@@ -1,18 +1,18 @@
 //! `review diff`: what a new bundle allows that the old one denies, and the other way round, per request type.
 
-use super::counterexample::Case;
-use super::headline::{DIFF, counted};
-use super::lint::reading::visit_mut;
-use super::prove::asking::{Answers, Asker};
-use super::prove::claim::Refuter;
-use super::prove::explain::shrunk;
-use super::prove::{ProveOptions, solver};
-use super::rule::Severity;
-use super::subject::{Subject, groups, request_type_name};
-use super::{Check, Finding, Outcome, Part, Place, rules};
+use crate::cedar::expression::visit_mut;
+use crate::findings::headline::{DIFF, counted};
+use crate::findings::rule::Severity;
+use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::BundlePolicy;
 use crate::problem::Problem;
 use crate::progress::{Observer, Phase};
+use crate::prove::asking::{Answers, Asker};
+use crate::prove::claim::Refuter;
+use crate::prove::explain::shrunk;
+use crate::prove::{ProveOptions, solver};
+use crate::subject::counterexample::Case;
+use crate::subject::{Subject, groups, request_type_name};
 use cedar_policy::{Entities, EntityUid, Policy, PolicySet, Request, RequestEnv};
 use cedar_policy_symcc::{CompiledPolicySet, CompiledSchema, implies_asserts};
 use serde_json::{Value, json};

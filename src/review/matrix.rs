@@ -2,14 +2,14 @@
 //!
 //! Preconditions are set aside: they are about facts, and the table is about policies.
 
-use super::lint::reading::{conditions, paths};
-use super::subject::Subject;
+use crate::cedar::expression::{conditions, paths};
 use crate::facts::Facts;
 use crate::policy::BundlePolicy;
 use crate::policy::annotations::Tier;
 use crate::problem::{Problem, Problems};
 use crate::progress::{Observer, Phase};
-use crate::review::sample::{Contexts, Variant};
+use crate::subject::Subject;
+use crate::subject::sample::{Contexts, Variant};
 use cedar_policy::{
     Authorizer, Context, Decision, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, Request,
     RequestEnv,
@@ -22,7 +22,7 @@ pub struct Matrix {
     /// Sorted by type and name.
     pub columns: Vec<Column>,
     /// `live` and `dry_run`, each with its rows.
-    pub modes: Vec<(&'static str, Vec<Row>)>,
+    pub modes: Vec<(&'static str, Vec<MatrixRow>)>,
 }
 
 /// Principals of one type and the same groups, who may do the same.
@@ -40,7 +40,7 @@ pub struct Column {
 
 /// What may be done: an action, with the parameters that matter, and a type of resource.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Row {
+pub struct MatrixRow {
     /// The action, its parameters and the type of resource.
     pub what: String,
     /// The resources, where those of the type are not all treated alike.
@@ -64,7 +64,7 @@ pub enum Cell {
     Error,
 }
 
-impl Row {
+impl MatrixRow {
     /// Whether nobody may.
     pub fn is_for_nobody(&self) -> bool {
         self.cells.iter().all(|cell| matches!(cell, Cell::NoRequest | Cell::Denied))
@@ -92,7 +92,7 @@ pub fn matrix(subject: &Subject, facts: &Facts, observer: &dyn Observer) -> Resu
 }
 
 /// Puts those who are of one type, in the same groups, and may do the same into one column.
-fn merge(principals: &[(EntityUid, Vec<String>)], modes: &mut [(&'static str, Vec<Row>)]) -> Vec<Column> {
+fn merge(principals: &[(EntityUid, Vec<String>)], modes: &mut [(&'static str, Vec<MatrixRow>)]) -> Vec<Column> {
     let names: Vec<&str> = principals.iter().map(|(uid, _)| uid.id().as_ref()).collect();
     let mut columns: Vec<(usize, Column)> = Vec::new();
     for (at, (uid, groups)) in principals.iter().enumerate() {
@@ -131,7 +131,7 @@ fn rows(
     action: &EntityUid,
     variant: &Variant,
     mode: &str,
-) -> Result<Vec<Row>, Problem> {
+) -> Result<Vec<MatrixRow>, Problem> {
     let types: Vec<&RequestEnv> = subject.request_types.iter().filter(|of| of.action() == action).collect();
     let schema = subject.bundle.schema().schema();
     let json = contexts.context(action, variant, mode);
@@ -168,7 +168,7 @@ fn rows(
         let only = alike.len() == 1;
         for (cells, ids) in alike {
             let what = format!("{}{} {}", action.id().escaped(), variant.label(), name.basename());
-            rows.push(Row { what, of: if only { Vec::new() } else { ids }, cells });
+            rows.push(MatrixRow { what, of: if only { Vec::new() } else { ids }, cells });
         }
     }
     Ok(rows)

@@ -1,7 +1,7 @@
 //! `review validate`: everything can be read, fits the schema without warnings, and is laid out as Cedar's formatter does.
 
-use super::rules;
-use super::{Check, Finding, Outcome, Part, Place};
+use crate::findings::rules;
+use crate::findings::{Check, Finding, Outcome, Part, Place};
 use crate::problem::{Problem, Problems, Source};
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
 

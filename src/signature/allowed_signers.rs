@@ -3,7 +3,7 @@
 use super::key::{Fingerprint, KeyKind, PublicKey, shown};
 use super::lines::{Part, contents};
 use super::options::{self, Options};
-use super::rejection::{Code, Fault};
+use super::rejection::{RejectionCode, RejectionReason};
 use crate::problem::{Problem, Problems, Source};
 use crate::time::Timestamp;
 use std::collections::HashMap;
@@ -103,16 +103,19 @@ impl AllowedSigner {
     }
 
     /// Why none of the lines of this one's key lets it sign in a namespace, where one is asked about, at this time.
-    pub(super) fn fault(&self, lines: &[&Self], namespace: Option<&str>, at: Timestamp) -> Option<Fault> {
+    pub(super) fn fault(&self, lines: &[&Self], namespace: Option<&str>, at: Timestamp) -> Option<RejectionReason> {
         let whose = format!("the key `{}` of `{}`", self.fingerprint(), self.principal);
         let mut relevant =
             lines.iter().filter(|line| namespace.is_none_or(|namespace| line.may_sign_in(namespace))).peekable();
         if relevant.peek().is_none() {
             let detail = format!("{whose} may not sign for `{}`", shown(namespace.unwrap_or_default()));
-            return Some(Fault { code: Code::UnknownSigner, detail });
+            return Some(RejectionReason { code: RejectionCode::UnknownSigner, detail });
         }
         let valid = relevant.any(|line| line.is_valid_at(at));
-        (!valid).then(|| Fault { code: Code::SignerExpired, detail: format!("{whose} is not valid at {at}") })
+        (!valid).then(|| RejectionReason {
+            code: RejectionCode::SignerExpired,
+            detail: format!("{whose} is not valid at {at}"),
+        })
     }
 
     fn may_sign_in(&self, namespace: &str) -> bool {

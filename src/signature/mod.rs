@@ -5,14 +5,14 @@
 //!
 //! ```
 //! use cutter::problem::Source;
-//! use cutter::signature::{AllowedSigners, Code, Revocations, verify};
+//! use cutter::signature::{AllowedSigners, RejectionCode, Revocations, verify};
 //! use cutter::time::Timestamp;
 //!
 //! let source = Source::new("allowed_signers", "# nobody yet\n");
 //! let (signers, revocations) = (AllowedSigners::parse(&source).unwrap(), Revocations::none());
 //! let now = Timestamp::parse("2026-05-21T08:15:00Z").unwrap();
 //! let rejection = verify("cutter-approval", b"{}", b"no signature", &signers, &revocations, now).unwrap_err();
-//! assert_eq!(rejection.code(), Code::BadSignature);
+//! assert_eq!(rejection.code(), RejectionCode::BadSignature);
 //! ```
 
 mod allowed_signers;
@@ -31,7 +31,7 @@ pub use allowed_signers::{AllowedSigner, AllowedSigners};
 pub use key::{Fingerprint, KeyError, KeyKind};
 pub use key_file::KeyFile;
 pub use plain::{PlainKey, verify_plain};
-pub use rejection::{Code, Fault, Rejection};
+pub use rejection::{Rejection, RejectionCode, RejectionReason};
 pub use revocation::Revocations;
 pub use ssh::{Presence, Signer, verify, verify_one_of};
 

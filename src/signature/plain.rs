@@ -3,7 +3,7 @@
 
 use super::allowed_signers::{AllowedSigner, AllowedSigners};
 use super::key::{Fingerprint, KeyKind};
-use super::rejection::{Code, Fault, Rejection};
+use super::rejection::{Rejection, RejectionCode, RejectionReason};
 use super::revocation::Revocations;
 use super::ssh::{Presence, Signer};
 use crate::time::Timestamp;
@@ -32,11 +32,11 @@ pub fn verify_plain(
     let lines: Vec<&AllowedSigner> = signers.iter().filter(made_it).collect();
     let Some(first) = lines.first() else {
         let detail = format!("no key of `{}` made this signature over these bytes", signers.name());
-        return Err(Rejection::one(Code::UnknownSigner, detail));
+        return Err(Rejection::one(RejectionCode::UnknownSigner, detail));
     };
     let key = first.fingerprint();
-    let revoked = revocations.contains(key).then(|| Fault {
-        code: Code::Revoked,
+    let revoked = revocations.contains(key).then(|| RejectionReason {
+        code: RejectionCode::Revoked,
         detail: format!("the key `{key}` of `{}` was revoked", first.principal()),
     });
     let faults = first.fault(&lines, Some(namespace), at).into_iter().chain(revoked).collect();

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The reasons, in the order in which the first is shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Code {
+pub enum RejectionCode {
     /// It is not a signature over these bytes.
     BadSignature,
     /// It was made for another purpose.
@@ -19,7 +19,7 @@ pub enum Code {
     Revoked,
 }
 
-impl Code {
+impl RejectionCode {
     /// The word that machines read.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Code {
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for RejectionCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -41,9 +41,9 @@ impl fmt::Display for Code {
 
 /// One reason with its sentence: lower case, no full stop, foreign text in backticks and escaped.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub struct RejectionReason {
     /// The word that machines read.
-    pub code: Code,
+    pub code: RejectionCode,
     /// What people read.
     pub detail: String,
 }
@@ -51,29 +51,29 @@ pub struct Fault {
 /// Why a signature is not accepted: at least one reason, the one to show first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rejection {
-    first: Fault,
-    others: Vec<Fault>,
+    first: RejectionReason,
+    others: Vec<RejectionReason>,
 }
 
 impl Rejection {
     /// A rejection with all these reasons, in the order of their codes; `None` if there is no reason.
-    pub(super) fn of(mut faults: Vec<Fault>) -> Option<Self> {
+    pub(super) fn of(mut faults: Vec<RejectionReason>) -> Option<Self> {
         faults.sort_by_key(|fault| fault.code);
         let mut faults = faults.into_iter();
         faults.next().map(|first| Self { first, others: faults.collect() })
     }
 
     pub(super) fn bad_signature(detail: impl Into<String>) -> Self {
-        Self::one(Code::BadSignature, detail)
+        Self::one(RejectionCode::BadSignature, detail)
     }
 
     /// A rejection for this reason alone.
-    pub(super) fn one(code: Code, detail: impl Into<String>) -> Self {
-        Self { first: Fault { code, detail: detail.into() }, others: Vec::new() }
+    pub(super) fn one(code: RejectionCode, detail: impl Into<String>) -> Self {
+        Self { first: RejectionReason { code, detail: detail.into() }, others: Vec::new() }
     }
 
     /// The code to show.
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> RejectionCode {
         self.first.code
     }
 
@@ -83,7 +83,7 @@ impl Rejection {
     }
 
     /// All reasons, in the order of their codes.
-    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+    pub fn faults(&self) -> impl Iterator<Item = &RejectionReason> {
         std::iter::once(&self.first).chain(&self.others)
     }
 }
@@ -102,12 +102,13 @@ mod tests {
 
     #[test]
     fn the_first_code_in_the_order_is_shown_and_all_are_kept() {
-        let fault = |code| Fault { code, detail: String::new() };
-        let rejection = Rejection::of(vec![fault(Code::Revoked), fault(Code::UnknownSigner)]).unwrap();
-        assert_eq!(rejection.code(), Code::UnknownSigner);
+        let fault = |code| RejectionReason { code, detail: String::new() };
+        let rejection =
+            Rejection::of(vec![fault(RejectionCode::Revoked), fault(RejectionCode::UnknownSigner)]).unwrap();
+        assert_eq!(rejection.code(), RejectionCode::UnknownSigner);
         assert_eq!(
             rejection.faults().map(|fault| fault.code).collect::<Vec<_>>(),
-            [Code::UnknownSigner, Code::Revoked]
+            [RejectionCode::UnknownSigner, RejectionCode::Revoked]
         );
         assert_eq!(Rejection::of(Vec::new()), None);
     }

@@ -4,7 +4,7 @@
 
 use super::allowed_signers::{AllowedSigner, AllowedSigners};
 use super::key::{Fingerprint, KeyKind, PublicKey, shown};
-use super::rejection::{Code, Fault, Rejection};
+use super::rejection::{Rejection, RejectionCode, RejectionReason};
 use super::revocation::Revocations;
 use super::wire::{Reader, dearmor};
 use crate::time::Timestamp;
@@ -149,32 +149,43 @@ impl Claim {
             .map_err(|_| Rejection::bad_signature("the signature is not over these bytes"))
     }
 
-    fn namespace_fault(&self, wanted: &[&str]) -> Option<Fault> {
+    fn namespace_fault(&self, wanted: &[&str]) -> Option<RejectionReason> {
         let detail = || {
             let wanted: Vec<String> = wanted.iter().map(|name| format!("`{name}`")).collect();
             format!("the signature is for `{}`, not for {}", shown(&self.namespace), wanted.join(" or "))
         };
-        (!self.is_for(wanted)).then(|| Fault { code: Code::WrongNamespace, detail: detail() })
+        (!self.is_for(wanted)).then(|| RejectionReason { code: RejectionCode::WrongNamespace, detail: detail() })
     }
 
-    fn signer_fault(&self, lines: &[&AllowedSigner], file: &str, wanted: &[&str], at: Timestamp) -> Option<Fault> {
+    fn signer_fault(
+        &self,
+        lines: &[&AllowedSigner],
+        file: &str,
+        wanted: &[&str],
+        at: Timestamp,
+    ) -> Option<RejectionReason> {
         let key = self.key.fingerprint();
         let Some(first) = lines.first() else {
-            return Some(Fault { code: Code::UnknownSigner, detail: format!("the key `{key}` is not in `{file}`") });
+            return Some(RejectionReason {
+                code: RejectionCode::UnknownSigner,
+                detail: format!("the key `{key}` is not in `{file}`"),
+            });
         };
         // What the signer may do in a namespace that nobody asked about is beside the point.
         let namespace = self.is_for(wanted).then_some(self.namespace.as_str());
         first.fault(lines, namespace, at)
     }
 
-    fn presence_fault(&self) -> Option<Fault> {
+    fn presence_fault(&self) -> Option<RejectionReason> {
         let detail = || format!("the security key `{}` signed without anybody touching it", self.key.fingerprint());
-        self.presence.is_none().then(|| Fault { code: Code::NoPresence, detail: detail() })
+        self.presence.is_none().then(|| RejectionReason { code: RejectionCode::NoPresence, detail: detail() })
     }
 
-    fn revocation_fault(&self, revocations: &Revocations) -> Option<Fault> {
+    fn revocation_fault(&self, revocations: &Revocations) -> Option<RejectionReason> {
         let key = self.key.fingerprint();
-        revocations.contains(key).then(|| Fault { code: Code::Revoked, detail: format!("the key `{key}` was revoked") })
+        revocations
+            .contains(key)
+            .then(|| RejectionReason { code: RejectionCode::Revoked, detail: format!("the key `{key}` was revoked") })
     }
 
     fn is_for(&self, wanted: &[&str]) -> bool {
@@ -212,7 +223,7 @@ mod tests {
     #[test]
     fn empty_random_and_huge_signatures_are_bad_signatures() {
         for text in [vec![], vec![0xff; 100], vec![b'-'; 10 << 20], b"-----BEGIN SSH SIGNATURE-----\n".to_vec()] {
-            assert_eq!(Claim::read(&text).err().map(|rejection| rejection.code()), Some(Code::BadSignature));
+            assert_eq!(Claim::read(&text).err().map(|rejection| rejection.code()), Some(RejectionCode::BadSignature));
         }
     }
 

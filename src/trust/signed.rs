@@ -2,7 +2,7 @@
 
 use super::{SignatureFile, TrustRoot};
 use crate::problem::{Problem, Problems};
-use crate::signature::{Code, Revocations, Signer, verify};
+use crate::signature::{RejectionCode, Revocations, Signer, verify};
 use crate::time::Timestamp;
 
 /// What is signed, and what messages call it.
@@ -37,19 +37,23 @@ impl Signed<'_> {
         })
     }
 
-    fn help(&self, code: Code, trust: &str) -> String {
+    fn help(&self, code: RejectionCode, trust: &str) -> String {
         let Self { what, command, namespace, .. } = self;
         match code {
-            Code::BadSignature => {
+            RejectionCode::BadSignature => {
                 format!(
                     "find out what changed since {what} was signed; if all of it is wanted, sign again with `{command}`"
                 )
             }
-            Code::WrongNamespace => format!("sign with `{command}`, or with `ssh-keygen -Y sign -n {namespace}`"),
-            Code::UnknownSigner => format!("have somebody sign who may by `{trust}`; only root can change that file"),
-            Code::SignerExpired => format!("have {what} signed with a key that is valid now"),
-            Code::NoPresence => "sign again and touch the security key".to_owned(),
-            Code::Revoked => format!("review {what} anew and have it signed with another key"),
+            RejectionCode::WrongNamespace => {
+                format!("sign with `{command}`, or with `ssh-keygen -Y sign -n {namespace}`")
+            }
+            RejectionCode::UnknownSigner => {
+                format!("have somebody sign who may by `{trust}`; only root can change that file")
+            }
+            RejectionCode::SignerExpired => format!("have {what} signed with a key that is valid now"),
+            RejectionCode::NoPresence => "sign again and touch the security key".to_owned(),
+            RejectionCode::Revoked => format!("review {what} anew and have it signed with another key"),
         }
     }
 }

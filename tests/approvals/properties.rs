@@ -7,13 +7,13 @@ use cutter::approval::judge::{Authority, barred, judge};
 use cutter::decision::decide;
 use cutter::digest::Digest;
 use cutter::facts::Facts;
-use cutter::files;
 use cutter::plan::RunPlan;
 use cutter::policy::PolicyBundle;
 use cutter::problem::Source;
 use cutter::request::{Moment, Requests, Stage};
 use cutter::signature::Revocations;
 use cutter::time::Timestamp;
+use cutter::{files, project};
 use ed25519_dalek::Signer as _;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -35,11 +35,11 @@ fn bench() -> &'static Bench {
         let office = Office::new();
         office.approve_o9();
         let path = |name: &str| office.world.path(name);
-        let sources = files::read_bundle(&path("policies"), Some(&path("cutter.toml"))).unwrap();
+        let sources = project::read_bundle(&path("policies"), Some(&path("cutter.toml"))).unwrap();
         let bundle = PolicyBundle::parse(&sources).unwrap();
-        let facts = Facts::admit(&files::read_entities(&path("entities")).unwrap(), &bundle).unwrap();
+        let facts = Facts::admit(&project::read_entities(&path("entities")).unwrap(), &bundle).unwrap();
         let plan = RunPlan::parse(&files::read(&path(PLAN)).unwrap(), bundle.schema(), None).unwrap();
-        let files = files::read_approvals(&path("approvals")).unwrap();
+        let files = project::read_approvals(&path("approvals")).unwrap();
         let document: serde_json::Value = files[0].source.text().parse().unwrap();
         Bench { bundle, facts, plan, files, ledger: document["ledger"].as_str().unwrap().to_owned() }
     })
@@ -89,7 +89,7 @@ proptest! {
             std::fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), name).unwrap();
         }
         let names: Vec<&str> = names.iter().filter_map(|name| std::str::from_utf8(name).ok()).collect();
-        let read = files::read_approvals(folder.path()).unwrap();
+        let read = project::read_approvals(folder.path()).unwrap();
         let read = read.iter().map(|file| {
             let signatures = file.signatures.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
             (file.source.text(), signatures.collect::<Vec<_>>())

@@ -54,7 +54,7 @@ impl Texts {
         let raw = RawFacts {
             sources: vec![Source::new("facts", serde_json::Value::Array(self.entities.clone()).to_string())],
             names: vec!["entities/facts.json".to_owned()],
-            origin: "entities",
+            origin: cutter::facts::Origin::Entities,
             name: "facts".to_owned(),
         };
         let facts = Facts::admit(&raw, &bundle).unwrap();

@@ -3,10 +3,11 @@
 use crate::support::postgres::Server;
 use cutter::db::DatabaseSettings;
 use cutter::digest::Digest;
-use cutter::document::Clock;
 use cutter::ledger::{
-    ApprovalUsed, DirectoryLedger, Event, JournalEntry, Ledger, LedgerId, LedgerSettings, PostgresLedger, RunStart, Use,
+    ApprovalUsed, DirectoryLedger, Event, JournalEntry, Ledger, LedgerId, PostgresLedger, RunStart, Use,
 };
+use cutter::record::Clock;
+use cutter::settings::ledger::LedgerSettings;
 use cutter::time::Timestamp;
 use std::path::PathBuf;
 

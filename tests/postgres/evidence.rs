@@ -88,7 +88,7 @@ fn captures_that_say_nothing_about_each_other_are_refused() {
     let cases: [(&str, Edit); 6] = [
         ("different databases", |a| a["database"]["system_identifier"] = "1".into()),
         ("different roles", |a| a["database"]["role"] = "postgres".into()),
-        ("the same configuration", |a| a["config_sha256"] = "0".into()),
+        ("the same configuration", |a| a["config_sha256"] = "0".repeat(64).into()),
         ("out of order", |a| a["finished_at"] = "2999-01-01T00:00:00Z".into()),
         ("out of order", |a| a["database"]["snapshot"] = "9999999:9999999:".into()),
         ("older than", |a| {

@@ -5,8 +5,8 @@ use cedar_policy::{
     Authorizer, Context, Effect, Entities, EntityUid, Policy, PolicyId, PolicySet, Request, SchemaFragment,
 };
 use cutter::policy::annotations::Tier;
-use cutter::review::invariant::Asked;
-use cutter::review::subject::Subject;
+use cutter::subject::Subject;
+use cutter::subject::invariant::Asked;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

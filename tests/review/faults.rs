@@ -2,11 +2,13 @@
 
 use crate::support::{Fixture, options};
 use cedar_policy::{Authorizer, Context, Decision, Effect, Entities, EntityUid, Policy, PolicyId, PolicySet, Request};
+use cutter::findings::Finding;
 use cutter::problem::Problems;
 use cutter::progress::Silent;
-use cutter::review::counterexample::Counterexample;
-use cutter::review::subject::Subject;
-use cutter::review::{Finding, lint, prove, validate};
+use cutter::review::validate;
+use cutter::subject::Subject;
+use cutter::subject::counterexample::Counterexample;
+use cutter::{lint, prove};
 use serde::Deserialize;
 use std::sync::LazyLock;
 

@@ -1,7 +1,8 @@
 //! Each lint rule finds what its page says it finds, and is silent where the page says it is.
 
 use crate::support::Fixture;
-use cutter::review::{Finding, lint};
+use cutter::findings::Finding;
+use cutter::lint;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -67,7 +68,7 @@ fn read() -> Vec<(String, Vec<Case>)> {
     paths.sort();
     let file = |path: &std::path::PathBuf| {
         let (number, name) = path.file_stem().unwrap().to_str().unwrap().split_once('-').unwrap();
-        let rule = cutter::review::rules::find(number).unwrap();
+        let rule = cutter::review::catalogue::find(number).unwrap();
         assert_eq!(rule.name, name);
         let cases: Cases = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         (number.to_owned(), cases.case)

@@ -20,9 +20,9 @@ mod terminal;
 mod tree;
 mod world;
 
-use cutter::files;
 use cutter::progress::Silent;
-use cutter::review::rules;
+use cutter::project;
+use cutter::review::catalogue;
 use std::collections::BTreeSet;
 use std::path::Path;
 use support::{Fixture, options};
@@ -31,15 +31,15 @@ use support::{Fixture, options};
 fn the_shipped_bundle_is_clean() {
     let subject = Fixture::shipped().subject().unwrap();
     let cache = tempfile::tempdir().unwrap();
-    let lint = cutter::review::lint::lint(&subject);
-    let proof = cutter::review::prove::prove(&subject, &options(cache.path()), &Silent).unwrap();
-    let coverage = cutter::review::coverage::coverage(&subject, &options(cache.path()), &Silent).unwrap();
+    let lint = cutter::lint::lint(&subject);
+    let proof = cutter::prove::prove(&subject, &options(cache.path()), &Silent).unwrap();
+    let coverage = cutter::prove::coverage::coverage(&subject, &options(cache.path()), &Silent).unwrap();
     for part in [&lint, &proof, &coverage] {
         assert!(part.findings.is_empty(), "{:?}", part.findings);
-        assert!(part.checks.iter().all(|check| check.outcome == cutter::review::Outcome::Held), "{}", part.summary);
+        assert!(part.checks.iter().all(|check| check.outcome == cutter::findings::Outcome::Held), "{}", part.summary);
     }
     // What did not change costs no question.
-    let again = cutter::review::prove::prove(&subject, &options(cache.path()), &Silent).unwrap();
+    let again = cutter::prove::prove(&subject, &options(cache.path()), &Silent).unwrap();
     assert!(again.summary.ends_with("from the cache"), "{}", again.summary);
 }
 
@@ -48,8 +48,7 @@ fn an_invariant_that_is_taken_away_leaves_its_ban_uncovered() {
     let mut fixture = Fixture::shipped();
     fixture.drop_policy("invariants/preconditions.cedar", "start-needs-no-failure");
     let cache = tempfile::tempdir().unwrap();
-    let part =
-        cutter::review::coverage::coverage(&fixture.subject().unwrap(), &options(cache.path()), &Silent).unwrap();
+    let part = cutter::prove::coverage::coverage(&fixture.subject().unwrap(), &options(cache.path()), &Silent).unwrap();
     let found: Vec<&str> = part.findings.iter().map(|finding| finding.about.as_str()).collect();
     assert_eq!(found, ["start-needs-no-failed-test"]);
 }
@@ -61,7 +60,7 @@ fn a_solver_that_is_missing_or_says_nothing_proves_nothing() {
     for program in ["/nonexistent/cvc5", "/bin/true", "/bin/cat"] {
         let mut options = options(cache.path());
         options.solver.program = program.into();
-        let problem = cutter::review::prove::prove(&subject, &options, &Silent).unwrap_err();
+        let problem = cutter::prove::prove(&subject, &options, &Silent).unwrap_err();
         assert!(problem.help.unwrap().contains("install cvc5"), "{program}");
     }
 }
@@ -86,15 +85,15 @@ fn a_solver_without_time_leaves_properties_undecided() {
     let mut fixture = Fixture::shipped();
     fixture.keep_invariants(&["off-is-always-allowed"]);
     fixture.keep_policies(&["anyone-turns-switches-off", "no-switch-on-without-approval"]);
-    let part = cutter::review::prove::prove(&fixture.subject().unwrap(), &options, &Silent).unwrap();
-    assert!(part.checks.iter().any(|check| matches!(check.outcome, cutter::review::Outcome::Undecided(_))));
-    let review = cutter::review::Review { parts: vec![part], skipped: Vec::new() };
-    assert_eq!(review.verdict(), cutter::review::Verdict::Undecided);
+    let part = cutter::prove::prove(&fixture.subject().unwrap(), &options, &Silent).unwrap();
+    assert!(part.checks.iter().any(|check| matches!(check.outcome, cutter::findings::Outcome::Undecided(_))));
+    let review = cutter::findings::Review { parts: vec![part], skipped: Vec::new() };
+    assert_eq!(review.verdict(), cutter::findings::ReviewVerdict::Undecided);
 }
 
 #[test]
 fn nothing_under_invariants_is_loaded_for_a_decision() {
-    let sources = files::read_bundle(Path::new("policies"), None).unwrap();
+    let sources = project::read_bundle(Path::new("policies"), None).unwrap();
     assert!(sources.policies.iter().all(|source| !source.name().contains("invariants")));
     let bundle = cutter::policy::PolicyBundle::parse(&sources).unwrap();
     let shipped: BTreeSet<&str> = bundle.policies().iter().map(|policy| policy.id()).collect();
@@ -105,8 +104,8 @@ fn nothing_under_invariants_is_loaded_for_a_decision() {
     for path in [
         "src/cli/authorize.rs",
         "src/cli/explain.rs",
-        "src/cli/common.rs",
-        "src/cli/walk.rs",
+        "src/cli/shared/inputs.rs",
+        "src/authorization.rs",
         "src/decision/judge.rs",
         "src/decision/table.rs",
     ] {
@@ -116,7 +115,7 @@ fn nothing_under_invariants_is_loaded_for_a_decision() {
 
 #[test]
 fn every_rule_has_a_page_under_the_fixed_headings_and_a_number_of_its_own() {
-    let all = rules::all();
+    let all = catalogue::all();
     let numbers: BTreeSet<&str> = all.iter().map(|rule| rule.number).collect();
     assert_eq!(numbers.len(), all.len());
     for rule in all {
@@ -124,6 +123,6 @@ fn every_rule_has_a_page_under_the_fixed_headings_and_a_number_of_its_own() {
         for heading in ["## What it finds", "## Why it matters", "## Examples", "finding:", "none:"] {
             assert!(text.contains(heading), "{} lacks {heading}", rule.number);
         }
-        assert!(rules::find(rule.name).is_some() && !rule.summary().is_empty());
+        assert!(catalogue::find(rule.name).is_some() && !rule.summary().is_empty());
     }
 }

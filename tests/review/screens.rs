@@ -2,13 +2,14 @@
 
 use crate::golden::golden;
 use crate::screens_of::screens;
+use cutter::findings::rule::{Rule, Severity};
+use cutter::findings::{Check, Finding, Outcome, Part, Place, Review, rules};
 use cutter::problem::Source;
 use cutter::render::Style;
 use cutter::render::review::{human, markdown, matrix};
-use cutter::review::counterexample::Counterexample;
-use cutter::review::matrix::{Cell, Column, Matrix, Row};
-use cutter::review::rule::{Rule, Severity};
-use cutter::review::{Check, Finding, Outcome, Part, Place, Review, rules};
+use cutter::review::catalogue;
+use cutter::review::matrix::{Cell, Column, Matrix, MatrixRow};
+use cutter::subject::counterexample::Counterexample;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -61,7 +62,7 @@ fn finding(rule: &'static Rule, about: &str, message: &str) -> Finding {
 
 fn with_findings() -> Review {
     let mut parts = before();
-    let lint = finding(rules::find("L13").unwrap(), "gate-approval-expired", "the window has no beginning")
+    let lint = finding(catalogue::find("L13").unwrap(), "gate-approval-expired", "the window has no beginning")
         .at(place("@id(\"gate-approval-expired\")", None))
         .help("bound the other end as well");
     parts[1].findings.push(lint);
@@ -165,7 +166,7 @@ fn sample() -> Matrix {
         groups: groups.iter().map(|name| (*name).to_owned()).collect(),
         names: names.iter().map(|name| (*name).to_owned()).collect(),
     };
-    let row = |what: &str, of: &[&str], cells: [Cell; 5]| Row {
+    let row = |what: &str, of: &[&str], cells: [Cell; 5]| MatrixRow {
         what: what.to_owned(),
         of: of.iter().map(|name| (*name).to_owned()).collect(),
         cells: cells.to_vec(),

@@ -3,10 +3,10 @@
 use cutter::digest::{Digest, Listing};
 use cutter::policy::{BundleSources, PolicyBundle};
 use cutter::problem::{Problems, Source};
-use cutter::review::invariant;
-use cutter::review::prove::ProveOptions;
-use cutter::review::prove::solver::SolverOptions;
-use cutter::review::subject::Subject;
+use cutter::prove::ProveOptions;
+use cutter::prove::solver::SolverOptions;
+use cutter::subject::Subject;
+use cutter::subject::invariant;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;

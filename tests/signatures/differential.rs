@@ -1,7 +1,7 @@
 //! Every combination of key, namespace, time, tampering and revocation, judged twice.
 
 use crate::bench::{Bench, KINDS, armor, dearmor, revocations, saved, signers, time};
-use cutter::signature::{Code, Presence, Revocations, verify, verify_one_of};
+use cutter::signature::{Presence, RejectionCode, Revocations, verify, verify_one_of};
 use proptest::prelude::*;
 
 const MESSAGE: &[u8] = b"{\"id\":\"SG_1\"}\n";
@@ -50,13 +50,16 @@ fn every_combination_is_judged_as_ssh_keygen_judges_it_and_with_the_first_code()
                     let revoked_list = format!("# list\n{}\n", if revoked { &key } else { "" });
                     bench.write("revoked", &revoked_list);
 
-                    let codes: Vec<Code> = [
-                        (matches!(tampering, Tampering::Message | Tampering::Signature), Code::BadSignature),
-                        (asked != signed, Code::WrongNamespace),
-                        (tampering == Tampering::Stranger, Code::UnknownSigner),
-                        (asked == signed && !allowed.split(',').any(|name| name == asked), Code::UnknownSigner),
-                        (!in_time, Code::SignerExpired),
-                        (revoked, Code::Revoked),
+                    let codes: Vec<RejectionCode> = [
+                        (matches!(tampering, Tampering::Message | Tampering::Signature), RejectionCode::BadSignature),
+                        (asked != signed, RejectionCode::WrongNamespace),
+                        (tampering == Tampering::Stranger, RejectionCode::UnknownSigner),
+                        (
+                            asked == signed && !allowed.split(',').any(|name| name == asked),
+                            RejectionCode::UnknownSigner,
+                        ),
+                        (!in_time, RejectionCode::SignerExpired),
+                        (revoked, RejectionCode::Revoked),
                     ]
                     .into_iter()
                     .filter_map(|(fires, code)| fires.then_some(code))
@@ -100,8 +103,8 @@ fn a_signature_says_in_which_of_several_namespaces_it_is() {
     };
     assert_eq!(judge(&yes, &both), Ok(YES.to_owned()));
     assert_eq!(judge(&no, &both), Ok(NO.to_owned()));
-    assert_eq!(judge(&no, &only_yes), Err(Code::UnknownSigner));
-    assert_eq!(judge(&bench.sign("k", "git", MESSAGE), &both), Err(Code::WrongNamespace));
+    assert_eq!(judge(&no, &only_yes), Err(RejectionCode::UnknownSigner));
+    assert_eq!(judge(&bench.sign("k", "git", MESSAGE), &both), Err(RejectionCode::WrongNamespace));
 }
 
 #[test]
@@ -111,8 +114,8 @@ fn all_codes_that_fire_are_kept_in_their_order() {
     let signature = bench.sign("k", "git", MESSAGE);
     let old = signers(&format!("a namespaces=\"{YES}\",valid-before=\"20200101Z\" {key}"));
     let rejection = verify(YES, MESSAGE, &signature, &old, &revocations(&key), time(NOW)).unwrap_err();
-    let codes: Vec<Code> = rejection.faults().map(|fault| fault.code).collect();
-    assert_eq!(codes, [Code::WrongNamespace, Code::SignerExpired, Code::Revoked]);
+    let codes: Vec<RejectionCode> = rejection.faults().map(|fault| fault.code).collect();
+    assert_eq!(codes, [RejectionCode::WrongNamespace, RejectionCode::SignerExpired, RejectionCode::Revoked]);
     assert_eq!(rejection.to_string(), "wrong_namespace: the signature is for `git`, not for `cutter-approval`");
 }
 
@@ -143,7 +146,7 @@ fn outside_its_times_no_signer_is_accepted_whatever_the_moment() {
         let at = offset + if from_last { last } else { first };
         let moment = cutter::time::Timestamp::from_milliseconds(at).unwrap();
         let ours = verify(YES, MESSAGE, &signature, &signers(&list), &Revocations::none(), moment);
-        let expected = if (first..=last).contains(&at) { None } else { Some(Code::SignerExpired) };
+        let expected = if (first..=last).contains(&at) { None } else { Some(RejectionCode::SignerExpired) };
         prop_assert_eq!(ours.err().map(|rejection| rejection.code()), expected);
     });
 }

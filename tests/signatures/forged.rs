@@ -3,7 +3,7 @@
 use crate::bench::{Bench, KINDS, armor, dearmor, saved, signers, string, time};
 use crate::forgery::{Forgery, MESSAGE, NAMESPACE};
 use base64ct::{Base64, Encoding as _};
-use cutter::signature::{AllowedSigners, Code, KeyKind, Presence, Rejection, Revocations, Signer, verify};
+use cutter::signature::{AllowedSigners, KeyKind, Presence, Rejection, RejectionCode, Revocations, Signer, verify};
 use proptest::prelude::*;
 
 fn judged(forgery: &Forgery) -> Result<Signer, Rejection> {
@@ -42,7 +42,7 @@ fn a_security_key_that_nobody_touched_is_refused_though_ssh_keygen_accepts_it() 
     for kind in [KeyKind::SkEd25519, KeyKind::SkEcdsaP256] {
         for flags in [0, 4] {
             let forgery = Forgery { flags, ..Forgery::good(kind) };
-            assert_eq!(judged(&forgery).unwrap_err().code(), Code::NoPresence, "{kind:?}");
+            assert_eq!(judged(&forgery).unwrap_err().code(), RejectionCode::NoPresence, "{kind:?}");
             assert!(ssh_keygen_accepts(&bench, &forgery), "{kind:?} {flags}");
         }
     }
@@ -56,7 +56,7 @@ fn a_touch_that_was_not_signed_for_is_a_bad_signature() {
         let flags = blob.len() - 5;
         blob[flags] = 1;
         let judged = judge(&untouched.signers(), MESSAGE, &armor(&blob));
-        assert_eq!(judged.unwrap_err().code(), Code::BadSignature, "{kind:?}");
+        assert_eq!(judged.unwrap_err().code(), RejectionCode::BadSignature, "{kind:?}");
     }
 }
 
@@ -79,7 +79,7 @@ fn a_crooked_signature_is_bad_even_where_its_key_signed_it() {
             Forgery { after_all: b"\0", ..good.clone() },
         ]);
         for (index, forgery) in crooked.iter().enumerate() {
-            assert_eq!(judged(forgery).unwrap_err().code(), Code::BadSignature, "{kind:?} {index}");
+            assert_eq!(judged(forgery).unwrap_err().code(), RejectionCode::BadSignature, "{kind:?} {index}");
         }
     }
 }
@@ -101,7 +101,7 @@ fn armor_in_any_other_form_is_a_bad_signature() {
     ] {
         assert_ne!(other, text);
         let judged = judge(&good.signers(), MESSAGE, other.as_bytes());
-        assert_eq!(judged.unwrap_err().code(), Code::BadSignature, "{other:?}");
+        assert_eq!(judged.unwrap_err().code(), RejectionCode::BadSignature, "{other:?}");
     }
 }
 
@@ -116,7 +116,7 @@ fn signatures_of_certificates_and_other_kinds_of_key_are_refused_by_name() {
             "the key of the signature is refused: a key of type `{}` may not sign",
             key.split(' ').next().unwrap()
         );
-        assert_eq!((rejection.code(), rejection.detail()), (Code::BadSignature, said.as_str()));
+        assert_eq!((rejection.code(), rejection.detail()), (RejectionCode::BadSignature, said.as_str()));
     }
     bench.key("ca", &["ed25519"]);
     bench.key("k", &["ed25519"]);
@@ -176,7 +176,7 @@ fn a_signature_file_of_10_mebibytes_is_refused_at_once() {
     let nobody = signers("");
     for huge in [vec![b'A'; 10 << 20], armor(&vec![0; 10 << 20]), vec![0; 10 << 20]] {
         let started = std::time::Instant::now();
-        assert_eq!(judge(&nobody, MESSAGE, &huge).unwrap_err().code(), Code::BadSignature);
+        assert_eq!(judge(&nobody, MESSAGE, &huge).unwrap_err().code(), RejectionCode::BadSignature);
         assert!(started.elapsed().as_millis() < 500);
     }
 }
@@ -185,6 +185,6 @@ fn a_signature_file_of_10_mebibytes_is_refused_at_once() {
 fn hostile_words_in_a_signature_are_shown_escaped() {
     let forgery = Forgery { namespace: "\u{1b}[31mcutter-approval\u{202e}", ..Forgery::good(KeyKind::Ed25519) };
     let rejection = judged(&forgery).unwrap_err();
-    assert_eq!(rejection.code(), Code::WrongNamespace);
+    assert_eq!(rejection.code(), RejectionCode::WrongNamespace);
     assert!(rejection.faults().all(|fault| fault.detail.is_ascii() && !fault.detail.contains('\u{1b}')));
 }

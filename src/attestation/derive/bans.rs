@@ -5,8 +5,8 @@ use super::change::{grown, moved, observation_of};
 use crate::attestation::report::{
     Ban, BanTier, EvidenceRow, ForbiddenRow, ForbiddenStatus, ObservedRow, ObservedStatus, RowBasis,
 };
-use crate::document::RowDecision;
-use crate::evidence::{Capture, Observation};
+use crate::evidence::{Capture, Observation, ObservationId, ObservationKind};
+use crate::record::RowDecision;
 use std::collections::BTreeMap;
 
 /// One row for each ban.
@@ -64,8 +64,11 @@ fn row(
     let against_denial: Vec<&String> = denied.iter().filter(|id| is_done(id)).collect();
     // An unexplained change refutes every ban that it could come from; a precondition only where it barred something.
     let is_refuted = !changed.is_empty() && (ban.tier != BanTier::Precondition || !denied.is_empty());
-    let own_word =
-        if ban.observations.iter().all(|name| name.starts_with("secrets:")) { RowBasis::SelfReported } else { basis };
+    let own_word = if ban.observations.iter().all(|name| kind(name) == Some(ObservationKind::Secrets)) {
+        RowBasis::SelfReported
+    } else {
+        basis
+    };
     let shown: Vec<String> = evidence.iter().map(|row| format!("{} {}", row.observation, row.status.name())).collect();
     let shown = shown.join(", ");
     let (status, basis, because) = if let Some(id) = against_denial.first() {
@@ -95,10 +98,15 @@ fn row(
     ForbiddenRow { ban: ban.clone(), status, basis, denied, lifted, evidence, because }
 }
 
+/// The kind of what an `@evidence` names.
+fn kind(named: &str) -> Option<ObservationKind> {
+    ObservationId::parse(named).map(|id| id.kind())
+}
+
 /// What became of one observation, or of one counter or value of it: `relation:public.t#deleted`.
 fn evidence(named: &str, observed: &[ObservedRow], captures: Option<(&Capture, &Capture)>) -> EvidenceRow {
     let id = observation_of(named);
-    let found = observed.iter().find(|row| row.id == id);
+    let found = observed.iter().find(|row| row.id.as_str() == id);
     let (mut status, last) = match found {
         Some(row) => (row.status, row.last.clone()),
         None => (ObservedStatus::Unknown, "not observed".to_owned()),

@@ -2,8 +2,9 @@
 
 use super::Input;
 use crate::attestation::report::{Contradiction, ContradictionKind, DoneOutcome, DoneRow, ObservedRow, ObservedStatus};
-use crate::document::RowDecision;
+use crate::evidence::ObservationId;
 use crate::evidence::{Capture, Comparison, Observation, RowStatus};
+use crate::record::RowDecision;
 use std::collections::BTreeMap;
 
 /// What finished actions declare of one observation.
@@ -42,7 +43,7 @@ pub fn rows(
         };
         let by: Vec<String> = expected.by.iter().map(|done| done.id.clone()).collect();
         let mut contradict = |kind, text| {
-            let about = by.iter().chain([&row.id]).cloned().collect();
+            let about = by.iter().cloned().chain([row.id.to_string()]).collect();
             contradictions.push(Contradiction { kind, about, text });
         };
         match (row.status, expected.by.is_empty()) {
@@ -70,7 +71,7 @@ pub fn rows(
         if let Some(calls) = calls(baseline.observation(&row.id), last.observation(&row.id)) {
             observed.last = format!("called {calls} times in between");
         }
-        if let Some(resting) = input.grounds.rules.resting.get(&row.id)
+        if let Some(resting) = input.grounds.rules.resting.get(row.id.as_str())
             && let Some(value) = last.observation(&row.id).and_then(|observation| observation.values.get("value"))
             && value != resting
         {
@@ -81,10 +82,10 @@ pub fn rows(
     }
     // What is declared and was never observed cannot be confirmed.
     for done in allowed(input) {
-        for id in done.expects.keys().filter(|id| !comparison.rows.iter().any(|row| row.id == **id)) {
-            if !rows.iter().any(|row| row.id == *id) {
+        for id in done.expects.keys().filter_map(|id| ObservationId::parse(id)) {
+            if !rows.iter().any(|row| row.id == id) {
                 rows.push(ObservedRow {
-                    id: id.clone(),
+                    id,
                     status: ObservedStatus::Unknown,
                     baseline: "not observed".to_owned(),
                     last: "not observed".to_owned(),

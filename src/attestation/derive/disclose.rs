@@ -6,14 +6,15 @@ use crate::attestation::report::{
     Disclosure, DisclosureKind, DoneOutcome, ForbiddenRow, ForbiddenStatus, ObservedRow, ObservedStatus, RowBasis,
     Window,
 };
-use crate::document::BundleState;
+use crate::evidence::{ObservationId, ObservationKind};
+use crate::record::BundleState;
 
 /// The row of what was looked for in outputs; a report in which a secret was found is never written.
 pub fn secrets(scan: &SecretScan) -> ObservedRow {
     let looked = scan.variables.len() - scan.unset.len().min(scan.variables.len());
     let unset = || format!("not set here, so not looked for: {}", scan.unset.join(", "));
     ObservedRow {
-        id: "secrets:outputs".to_owned(),
+        id: ObservationId::new(ObservationKind::Secrets, "outputs"),
         status: if scan.unset.is_empty() { ObservedStatus::Unchanged } else { ObservedStatus::Unknown },
         baseline: "nothing written".to_owned(),
         last: format!(

@@ -12,10 +12,11 @@ use super::report::{
     ObservedStatus, ReportVerdict, RowBasis, Window,
 };
 use crate::digest::Digest;
-use crate::document::{Decisions, RowDecision};
-use crate::evidence::witness::{WitnessRecord, testify};
-use crate::evidence::{self, Comparison, Level, Limits};
+use crate::evidence::witness::WitnessRecord;
+use crate::evidence::{self, Comparison, ComparisonLimits, testify};
 use crate::problem::{Problem, Problems, Source};
+use crate::record::{Decisions, RowDecision};
+use crate::settings::evidence::Level;
 use crate::time::Timestamp;
 
 /// What a report is derived from.
@@ -95,11 +96,11 @@ fn compare<'a>(input: &Input<'a>) -> Result<Option<(Comparison, &'a CaptureRecor
                 .into());
         }
     }
-    let limits = Limits { now: input.now, config: grounds.rules.config_sha256.clone() };
+    let limits = ComparisonLimits { now: input.now, config: grounds.rules.config_sha256 };
     let settings = grounds.rules.settings();
     let mut comparison = evidence::compare(&baseline.capture, &last.capture, &settings, &limits)?;
     let witness = match &grounds.witness {
-        Some(witness) if Digest::of(witness.text.as_bytes()).to_string() == witness.sha256 => {
+        Some(witness) if Digest::of(witness.text.as_bytes()) == witness.sha256 => {
             Some(WitnessRecord::parse(&Source::new("the witness", witness.text.clone()))?)
         }
         Some(_) => return Err(Problem::invalid("the digest of the witness is not that of what it holds").into()),
@@ -121,8 +122,8 @@ fn window(input: &Input<'_>, comparison: &Comparison) -> Window {
     let measured = captures.iter().all(|record| independent(record.as_ref().and_then(|it| it.vouched.as_ref())))
         && grounds.witness.as_ref().is_none_or(|witness| independent(witness.vouched.as_ref()));
     Window {
-        baseline_at: comparison.baseline_at.clone(),
-        final_at: comparison.final_at.clone(),
+        baseline_at: comparison.baseline_at,
+        final_at: comparison.final_at,
         database: comparison.database.clone(),
         quiet: comparison.quiet.proven,
         basis: if measured { RowBasis::Measured } else { RowBasis::SelfReported },
@@ -147,11 +148,11 @@ fn journal(input: &Input<'_>, contradictions: &mut Vec<Contradiction>) {
 /// Whether the recorded texts are those that the decisions name; each difference is a sentence.
 pub fn texts(decisions: &Decisions, grounds: &Grounds) -> Vec<String> {
     let mut differences = Vec::new();
-    if Digest::of(grounds.plan.as_bytes()).to_string() != decisions.plan.sha256 {
+    if Digest::of(grounds.plan.as_bytes()) != decisions.plan.sha256 {
         differences.push("grounds.plan is not the plan of decisions.plan.sha256".to_owned());
     }
     let listed = grounds.facts.iter().map(|text| (text.name.as_str(), Digest::of(text.text.as_bytes())));
-    if Digest::of_listing(listed).to_string() != decisions.facts.sha256 {
+    if Digest::of_listing(listed) != decisions.facts.sha256 {
         differences.push("grounds.facts are not the facts of decisions.facts.sha256".to_owned());
     }
     differences

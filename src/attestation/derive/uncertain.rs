@@ -4,7 +4,7 @@ use super::Input;
 use crate::attestation::grounds::CaptureRecord;
 use crate::attestation::report::{DoneOutcome, DoneRow};
 use crate::digest::Digest;
-use crate::time::Timestamp;
+use crate::plan::Mode;
 use std::collections::BTreeSet;
 
 /// Every reason, in a steady order.
@@ -15,12 +15,12 @@ pub fn reasons(input: &Input<'_>, captures: Option<(&CaptureRecord, &CaptureReco
         reasons.push("no two captures were given: nothing was measured".to_owned());
     }
     // A dry run reaches no effect, and needs no ledger.
-    if grounds.journal.ledger.is_none() && decisions.plan.mode != DRY_RUN {
+    if grounds.journal.ledger.is_none() && decisions.plan.mode != Mode::DryRun {
         reasons.push("there is no ledger: nothing says what was done".to_owned());
     }
     reasons.extend(grounds.journal.faults.iter().map(|fault| format!("the journal: {fault}")));
-    let recorded: BTreeSet<String> =
-        grounds.approvals.iter().map(|approval| Digest::of(approval.text.as_bytes()).to_string()).collect();
+    let recorded: BTreeSet<Digest> =
+        grounds.approvals.iter().map(|approval| Digest::of(approval.text.as_bytes())).collect();
     for done in input.done {
         if done.outcome == DoneOutcome::Interrupted {
             reasons.push(format!("`{}` began, and its end is not recorded", done.id));
@@ -40,13 +40,6 @@ pub fn reasons(input: &Input<'_>, captures: Option<(&CaptureRecord, &CaptureReco
 
 /// Whether an action ran while both ends of its time were observed.
 fn is_within(done: &DoneRow, (baseline, last): (&CaptureRecord, &CaptureRecord)) -> bool {
-    let at = Timestamp::parse;
-    let ended = done.finished_at.as_deref().unwrap_or(&done.started_at);
-    match (at(&baseline.capture.finished_at), at(&done.started_at), at(ended), at(&last.capture.started_at)) {
-        (Some(from), Some(began), Some(ended), Some(until)) => from <= began && began <= ended && ended <= until,
-        _ => false,
-    }
+    let ended = done.finished_at.unwrap_or(done.started_at);
+    [baseline.capture.finished_at, done.started_at, ended, last.capture.started_at].is_sorted()
 }
-
-/// The mode of plans that reach no effect.
-const DRY_RUN: &str = "dry_run";

@@ -1,14 +1,20 @@
 //! `cutter evidence capture`: observe once, and have somebody vouch for it.
 
+use super::configuration;
 use super::signed::SignArguments;
-use super::{access, configuration};
-use crate::cli::common::{OutputArguments, system_time};
-use crate::cli::format::TableJsonOrMarkdown;
-use crate::cli::progress::Progress;
-use crate::cli::{Exit, Outcome, no_json};
-use crate::evidence::{self, Capture, Level, Status, Task, Unknown};
+use crate::cli::shared::clock::system_time;
+use crate::cli::shared::connection::access;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableJsonOrMarkdown;
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::progress::Progress;
+use crate::evidence::{Capture, Status, Unknown};
+use crate::observe::{Task, capture};
 use crate::problem::{Problem, Problems};
 use crate::render;
+use crate::settings::evidence::Level;
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -50,7 +56,7 @@ impl Arguments {
         self.sign.is_given()
     }
 
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let (config, digest) = configuration(&self.config)?;
         let seal = self.sign.seal(output, self.format)?;
         let access = access(&config)?;
@@ -70,7 +76,7 @@ impl Arguments {
             now: &system_time,
             observer: &progress,
         };
-        let capture = evidence::capture(&task)?;
+        let capture = capture(&task)?;
         let text = match self.format {
             TableJsonOrMarkdown::Table => render::evidence::capture(&capture, self.all, output.style()),
             TableJsonOrMarkdown::Json => render::json::document(&capture).map_err(no_json)?,

@@ -1,13 +1,17 @@
 //! `cutter evidence compare`: two captures, and who vouches for them.
 
 use super::{configuration, signed};
-use crate::cli::common::{OutputArguments, system_time};
-use crate::cli::format::TableJsonOrMarkdown;
-use crate::cli::progress::Progress;
-use crate::cli::trust::TrustArguments;
-use crate::cli::{Exit, Outcome, no_json};
-use crate::evidence::witness::{WitnessRecord, testify};
-use crate::evidence::{self, Capture, Comparison, Limits, RowStatus, Vouchers};
+use crate::cli::shared::clock::system_time;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableJsonOrMarkdown;
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::progress::Progress;
+use crate::cli::shared::trust::TrustArguments;
+use crate::evidence::testify;
+use crate::evidence::witness::WitnessRecord;
+use crate::evidence::{self, Capture, Comparison, ComparisonLimits, RowStatus, Vouchers};
 use crate::problem::{Code, Coded as _, Problems};
 use crate::progress::Phase;
 use crate::render;
@@ -39,7 +43,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let mut problems = Problems::new();
         let now = system_time()?;
         let progress = Progress::default();
@@ -65,7 +69,7 @@ impl Arguments {
             return Err(problems);
         };
         let (witness, third) = witness.flatten().unzip();
-        let limits = Limits { now, config: digest.to_string() };
+        let limits = ComparisonLimits { now, config: Some(digest) };
         let mut comparison =
             evidence::compare(&baseline, &last, &config.evidence, &limits).coded(Code::EvidenceInvalid)?;
         testify(&mut comparison, (&baseline, &last), witness.as_ref(), &config.evidence)?;

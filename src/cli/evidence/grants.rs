@@ -1,13 +1,15 @@
 //! `cutter evidence grants`: the live rights beside the expected ones, and the package that makes them equal.
 
-use super::access;
-use crate::cli::common::OutputArguments;
-use crate::cli::format::TableJsonOrMarkdown;
-use crate::cli::{Exit, Outcome, no_json};
-use crate::config::Config;
-use crate::evidence::grants::{GrantStatus, audit};
+use crate::cli::shared::connection::access;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableJsonOrMarkdown;
+use crate::cli::shared::output::OutputArguments;
 use crate::files::{self, Output};
+use crate::grants::{GrantStatus, audit};
 use crate::render;
+use crate::settings::Config;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -26,10 +28,10 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.package.as_deref().map_or(Ok(()), files::check_folder)?;
         let config = Config::parse(&files::read(&self.config)?)?;
-        config.grants.check()?;
+        config.grants.expect_something()?;
         let audit = audit(&config.grants, &access(&config)?)?;
         // What could not be read needs no package that says "nothing to do".
         if let Some(folder) = self.package.as_ref().filter(|_| audit.status != GrantStatus::Unknown) {

@@ -7,14 +7,14 @@ mod signed;
 mod targets;
 mod witness;
 
-use super::common::OutputArguments;
-use super::{Outcome, project};
-use crate::config::Config;
-use crate::db::Access;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::folder;
+use crate::cli::shared::output::OutputArguments;
 use crate::digest::Digest;
-use crate::evidence::EvidenceSettings;
 use crate::files;
 use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::settings::Config;
+use crate::settings::evidence::EvidenceSettings;
 use clap::{Args, Subcommand};
 use std::path::Path;
 
@@ -44,7 +44,7 @@ impl Arguments {
         matches!(&self.command, Command::Capture(arguments) if arguments.is_signed())
     }
 
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         match &self.command {
             Command::Capture(arguments) => arguments.run(output),
             Command::Compare(arguments) => arguments.run(output),
@@ -57,7 +57,7 @@ impl Arguments {
 
 /// The configuration and the digest of its bytes.
 fn configuration(path: &Path) -> Result<(Config, Digest), Problems> {
-    if let Some(problem) = project::wrong_folder().filter(|_| path == Path::new("cutter.toml")) {
+    if let Some(problem) = folder::wrong_folder().filter(|_| path == Path::new("cutter.toml")) {
         return Err(problem.into());
     }
     let source = files::read(path)?;
@@ -70,14 +70,4 @@ fn configuration(path: &Path) -> Result<(Config, Digest), Problems> {
             .into());
     }
     Ok((config, digest))
-}
-
-/// How to reach the database that the configuration names.
-pub fn access(config: &Config) -> Result<Access, Problem> {
-    let settings = config.database.as_ref().ok_or_else(|| {
-        Problem::invalid("`cutter.toml` has no `[database]`")
-            .help("add it with `url_env = \"NAME\"`: the environment variable that holds the connection string")
-            .coded(Code::ConfigInvalid)
-    })?;
-    Access::resolve(settings, &|name| std::env::var_os(name)).coded(Code::DatabaseSettings)
 }

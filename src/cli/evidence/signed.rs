@@ -1,9 +1,9 @@
 //! Signatures of evidence: made by whoever observed, checked under the trust root by whoever reads.
 
-use crate::cli::common::OutputArguments;
-use crate::cli::format::TableJsonOrMarkdown;
-use crate::cli::signing;
-use crate::cli::trust::TrustArguments;
+use crate::cli::shared::format::TableJsonOrMarkdown;
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::signing;
+use crate::cli::shared::trust::TrustArguments;
 use crate::evidence::Voucher;
 use crate::files::{self, Output};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};

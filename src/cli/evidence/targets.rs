@@ -1,13 +1,17 @@
 //! `cutter evidence targets`: which candidates could be the target of a run, and what each lacks.
 
-use crate::cli::common::{ClockArguments, InputArguments, OutputArguments};
-use crate::cli::format::TableJsonOrMarkdown;
-use crate::cli::{Exit, Outcome, no_json};
-use crate::evidence::targets::{TargetStatus, audit};
+use crate::cli::shared::clock::ClockArguments;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::format::TableJsonOrMarkdown;
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::output::OutputArguments;
 use crate::files::{self, Output};
 use crate::problem::{Code, Coded as _};
 use crate::render;
 use crate::request::{Moment, Requests, Stage};
+use crate::targets::{TargetStatus, audit};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -31,7 +35,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.package.as_deref().map_or(Ok(()), files::check_folder)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
         let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts).coded(Code::PlanUnfit)?;

@@ -1,11 +1,15 @@
 //! `cutter evidence witness`: live beside a run, write down what happens, and end when told to.
 
+use super::configuration;
 use super::signed::Seal;
-use super::{access, configuration};
-use crate::cli::common::OutputArguments;
-use crate::cli::{Exit, Outcome, no_json};
+use crate::cli::shared::connection::access;
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::output::OutputArguments;
 use crate::evidence::RowStatus;
-use crate::evidence::witness::{Watch, WitnessRecord, watch};
+use crate::evidence::witness::WitnessRecord;
+use crate::observe::witness::{Watch, watch};
 use crate::problem::Problem;
 use crate::{files, render};
 use clap::{Args, ValueEnum};
@@ -55,12 +59,12 @@ enum Format {
 }
 
 impl Arguments {
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let (config, digest) = configuration(&self.config)?;
         let access = access(&config)?;
         let seal = self.sign.as_deref().map(|key| Seal::new(key, &self.record)).transpose()?;
         let signals = Signals::heed()?;
-        let mut journal = files::Journal::create(&self.record)?;
+        let mut journal = files::AppendFile::create(&self.record)?;
         let began = Instant::now();
         let task = Watch {
             settings: &config.evidence,

@@ -2,13 +2,14 @@
 
 use super::Format;
 use super::proof::{ProofArguments, part};
+use crate::findings::Review;
+use crate::findings::headline::DIFF;
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problems};
 use crate::progress::Observer;
-use crate::review::headline::DIFF;
-use crate::review::subject::Subject;
-use crate::review::{Review, diff};
-use crate::{files, git};
+use crate::project;
+use crate::review::diff;
+use crate::subject::Subject;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -48,8 +49,8 @@ impl DiffArguments {
     pub fn read(&self, name: &str) -> Result<Subject, Problems> {
         let folder = Path::new(name);
         let sources = match folder.is_dir() {
-            true => files::read_bundle(folder, None)?,
-            false => git::read_bundle_at(name, &self.policies).coded(Code::RevisionUnreadable)?,
+            true => project::read_bundle(folder, None)?,
+            false => project::read_bundle_at(name, &self.policies).coded(Code::RevisionUnreadable)?,
         };
         Ok(Subject::new(PolicyBundle::parse(&sources).coded(Code::BundleInvalid)?, Vec::new())?)
     }

@@ -5,18 +5,22 @@ mod matrix;
 mod proof;
 mod scope;
 
-use super::common::OutputArguments;
-use super::progress::Progress;
-use super::{Exit, Outcome, no_json};
+use crate::cli::shared::exit::CommandResult;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::exit::no_json;
+use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::progress::Progress;
 use crate::files;
+use crate::findings::{Part, Review, ReviewVerdict};
+use crate::lint;
 use crate::problem::Problem;
 use crate::progress::Phase;
-use crate::render::{self, review as face};
-use crate::review::subject::Subject;
-use crate::review::{Part, Review, Verdict, lint, rules};
+use crate::render::{self, review as forms};
+use crate::review::{catalogue, committed};
+use crate::subject::Subject;
 use clap::{Args, Subcommand, ValueEnum};
 use diff::DiffArguments;
-use matrix::{MatrixArguments, check_matrix};
+use matrix::MatrixArguments;
 use proof::ProofArguments;
 use scope::Scope;
 use std::path::Path;
@@ -119,7 +123,7 @@ impl Arguments {
         }
     }
 
-    pub fn run(&self, output: &OutputArguments) -> Outcome {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.proof().check()?;
         let mut review = Review::default();
         let progress = Progress::default();
@@ -140,7 +144,9 @@ impl Arguments {
                 let matrix = arguments.scope.matrix(&subject, &progress)?;
                 match &arguments.check {
                     None => return Ok((arguments.shown(&matrix, output), Exit::Authorized)),
-                    Some(path) => review.parts.push(check_matrix(&matrix, &files::read(path)?)),
+                    Some(path) => {
+                        review.parts.push(committed::compare(&forms::matrix::file(&matrix), &files::read(path)?))
+                    }
                 }
             }
             Some(Command::Diff(arguments)) => arguments.run(&mut review, &progress)?,
@@ -159,12 +165,13 @@ impl Arguments {
                     review.parts.push(linted(&subject, &progress));
                     let golden = Path::new(GOLDEN);
                     if golden.exists() {
-                        review
-                            .parts
-                            .push(check_matrix(&self.scope.matrix(&subject, &progress)?, &files::read(golden)?));
+                        review.parts.push(committed::compare(
+                            &forms::matrix::file(&self.scope.matrix(&subject, &progress)?),
+                            &files::read(golden)?,
+                        ));
                     }
                     self.proof.prove(&subject, &mut review, &progress)?;
-                    if review.verdict() == Verdict::Clean {
+                    if review.verdict() == ReviewVerdict::Clean {
                         self.proof.cover(&subject, &mut review, &progress)?;
                     } else {
                         review.skipped.push("coverage: it says something only where everything else holds".to_owned());
@@ -178,12 +185,12 @@ impl Arguments {
 }
 
 impl RulesArguments {
-    fn run(&self) -> Outcome {
-        let all = rules::all();
+    fn run(&self) -> CommandResult {
+        let all = catalogue::all();
         let text = match &self.rule {
-            None => face::human::rules(&all),
-            Some(name) => match rules::find(name) {
-                Some(rule) => face::human::rule(rule),
+            None => forms::human::rules(&all),
+            Some(name) => match catalogue::find(name) {
+                Some(rule) => forms::human::rule(rule),
                 None => {
                     let known = all.iter().flat_map(|rule| [rule.number, rule.name]);
                     let help = match crate::problem::nearest(name, known) {
@@ -209,20 +216,20 @@ const GOLDEN: &str = "review/matrix.txt";
 
 fn show(review: &Review, format: Format, output: &OutputArguments) -> Result<String, Problem> {
     Ok(match format {
-        Format::Table => face::human::review(review, output.style()),
-        Format::Markdown => face::markdown::review(review),
-        Format::Json => render::json::document(&face::document::Document::new(review)).map_err(no_json)?,
-        Format::Sarif => render::json::document(&face::sarif::review(review)).map_err(no_json)?,
-        Format::Junit => face::junit::review(review),
-        Format::Github => face::github::review(review),
+        Format::Table => forms::human::review(review, output.style()),
+        Format::Markdown => forms::markdown::review(review),
+        Format::Json => render::json::document(&forms::document::Document::new(review)).map_err(no_json)?,
+        Format::Sarif => render::json::document(&forms::sarif::review(review)).map_err(no_json)?,
+        Format::Junit => forms::junit::review(review),
+        Format::Github => forms::github::review(review),
     })
 }
 
-fn exit(verdict: Verdict) -> Exit {
+fn exit(verdict: ReviewVerdict) -> Exit {
     match verdict {
-        Verdict::Clean => Exit::Authorized,
-        Verdict::Undecided => Exit::Unmeasured,
-        Verdict::Findings => Exit::Refuted,
-        Verdict::Invalid => Exit::Invalid,
+        ReviewVerdict::Clean => Exit::Authorized,
+        ReviewVerdict::Undecided => Exit::Unmeasured,
+        ReviewVerdict::Findings => Exit::Refuted,
+        ReviewVerdict::Invalid => Exit::Invalid,
     }
 }

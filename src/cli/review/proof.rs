@@ -1,14 +1,15 @@
 //! How proofs are made: the solver, its limits, the cache, and where counterexamples are written.
 
-use crate::cli::no_json;
+use crate::cli::shared::exit::no_json;
 use crate::files::{self, Output};
+use crate::findings::{Part, Review};
 use crate::problem::{Problem, Problems};
 use crate::progress::Observer;
+use crate::prove::coverage;
+use crate::prove::solver::SolverOptions;
+use crate::prove::{self, ProveOptions};
 use crate::render;
-use crate::review::prove::solver::SolverOptions;
-use crate::review::prove::{self, ProveOptions};
-use crate::review::subject::Subject;
-use crate::review::{Part, Review, coverage};
+use crate::subject::Subject;
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

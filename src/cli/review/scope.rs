@@ -1,16 +1,18 @@
 //! What a review reads: bundle, invariants, facts and plans, with all that is wrong as findings.
 
-use crate::cli::common::BundleArguments;
-use crate::config::Config;
+use crate::cli::shared::inputs::BundleArguments;
 use crate::facts::Facts;
+use crate::findings::Review;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems, Source};
 use crate::progress::{Observer, Phase};
 use crate::review::matrix::{self, Matrix};
-use crate::review::subject::Subject;
-use crate::review::{Review, invariant, validate};
-use crate::{files, json};
+use crate::review::validate;
+use crate::settings::Config;
+use crate::subject::Subject;
+use crate::subject::invariant;
+use crate::{files, json, project};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -39,8 +41,8 @@ impl Scope {
         let mut problems = Problems::new();
         self.bundle.check()?;
         let (folder, config_path) = (self.bundle.folder(), self.bundle.config_path());
-        let sources = files::read_bundle(folder, config_path.as_deref())?;
-        let invariant_sources = files::read_invariants(folder)?;
+        let sources = project::read_bundle(folder, config_path.as_deref())?;
+        let invariant_sources = project::read_invariants(folder)?;
         let bundle = problems.absorb(PolicyBundle::parse(&sources));
         let invariants =
             bundle.as_ref().and_then(|bundle| problems.absorb(invariant::parse(&invariant_sources, bundle.schema())));
@@ -68,7 +70,7 @@ impl Scope {
 
     /// The table of decisions over the facts of this scope.
     pub fn matrix(&self, subject: &Subject, observer: &dyn Observer) -> Result<Matrix, Problems> {
-        let facts = Facts::admit(&files::read_entities(self.entities_folder())?, &subject.bundle)?;
+        let facts = Facts::admit(&project::read_entities(self.entities_folder())?, &subject.bundle)?;
         matrix::matrix(subject, &facts, observer)
     }
 
@@ -82,7 +84,7 @@ impl Scope {
     ) -> Result<(), Problems> {
         let config = config.and_then(|source| problems.absorb(Config::parse(source)));
         if self.entities.is_some() || self.entities_folder().exists() {
-            let raw = files::read_entities(self.entities_folder())?;
+            let raw = project::read_entities(self.entities_folder())?;
             read.extend(raw.sources.iter().cloned());
             if let Some(bundle) = bundle {
                 problems.absorb(Facts::admit(&raw, bundle).map(drop));

@@ -1,8 +1,8 @@
 //! Growth that was declared: whether a difference lies within it, and is growth at all.
 
-use super::super::Observation;
-use super::super::settings::Toleration;
+use super::super::{Observation, ObservationKind};
 use super::difference;
+use crate::settings::evidence::Toleration;
 use std::collections::BTreeMap;
 
 /// Whether what grew was expected to.
@@ -40,7 +40,7 @@ impl Growth<'_> {
             .all
             .iter()
             .find(|toleration| matches!(toleration.value.as_deref(), None | Some("rows" | "counters")))?;
-        let is_relation = self.a.id.starts_with("relation:");
+        let is_relation = self.a.id.kind() == ObservationKind::Relation;
         let within = moved
             .iter()
             .all(|(name, count)| (0..=toleration.growth).contains(count) && (!is_relation || name == "inserted"));

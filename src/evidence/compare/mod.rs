@@ -4,20 +4,22 @@ mod growth;
 mod window;
 
 use super::Capture;
-use super::comparison::{Comparison, LevelReached, Quiet, Row, RowStatus, Vouchers};
-use super::settings::{EvidenceSettings, Level};
+use super::ObservationId;
+use super::comparison::{ComparedRow, Comparison, LevelReached, Quiet, RowStatus, Vouchers};
+use crate::digest::Digest;
 use crate::problem::{Problem, Problems};
+use crate::settings::evidence::{EvidenceSettings, Level};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use window::Window;
 
 /// What a comparison may accept.
 #[derive(Debug)]
-pub struct Limits {
+pub struct ComparisonLimits {
     /// The time of the comparison.
     pub now: Timestamp,
     /// Sha-256 over the configuration in force.
-    pub config: String,
+    pub config: Option<Digest>,
 }
 
 /// Compares two captures of one database, or says why they cannot be compared.
@@ -25,13 +27,13 @@ pub fn compare(
     baseline: &Capture,
     last: &Capture,
     settings: &EvidenceSettings,
-    limits: &Limits,
+    limits: &ComparisonLimits,
 ) -> Result<Comparison, Problems> {
     comparable(baseline, last, settings, limits)?;
     let window = Window::new(baseline, last, settings);
-    let ids: BTreeSet<&str> =
-        baseline.observations.iter().chain(&last.observations).map(|observation| observation.id.as_str()).collect();
-    let rows: Vec<Row> =
+    let ids: BTreeSet<&ObservationId> =
+        baseline.observations.iter().chain(&last.observations).map(|observation| &observation.id).collect();
+    let rows: Vec<ComparedRow> =
         ids.into_iter().map(|id| window.row(id, baseline.observation(id), last.observation(id))).collect();
     let status = rows.iter().map(|row| row.status).max().unwrap_or(RowStatus::Unknown);
     let requested = baseline.level.requested.min(last.level.requested);
@@ -45,8 +47,8 @@ pub fn compare(
     Ok(Comparison {
         version: 1,
         status,
-        baseline_at: baseline.started_at.clone(),
-        final_at: last.finished_at.clone(),
+        baseline_at: baseline.started_at,
+        final_at: last.finished_at,
         database: format!("{} {}", last.database.system_identifier, last.database.name),
         level: LevelReached { requested, reached },
         quiet: Quiet {
@@ -60,7 +62,12 @@ pub fn compare(
 }
 
 /// Refuses captures that say nothing about each other; all reasons together.
-fn comparable(a: &Capture, b: &Capture, settings: &EvidenceSettings, limits: &Limits) -> Result<(), Problems> {
+fn comparable(
+    a: &Capture,
+    b: &Capture,
+    settings: &EvidenceSettings,
+    limits: &ComparisonLimits,
+) -> Result<(), Problems> {
     let mut problems = Problems::new();
     let mut refuse = |text: String, help: &str| problems.push(Problem::invalid(text).help(help));
     let of = |capture: &Capture| {
@@ -78,29 +85,24 @@ fn comparable(a: &Capture, b: &Capture, settings: &EvidenceSettings, limits: &Li
             "roles see different rows; capture as the same role twice",
         );
     }
-    if a.config_sha256 != b.config_sha256 || b.config_sha256 != limits.config {
+    if a.config_sha256 != b.config_sha256 || Some(b.config_sha256) != limits.config {
         refuse(
             "the captures and this comparison do not have the same configuration".to_owned(),
             "what is observed must not change in between; capture again, or name the same file with --config",
         );
     }
-    let times: Vec<Option<Timestamp>> =
-        [&a.started_at, &a.finished_at, &b.started_at, &b.finished_at].map(|time| Timestamp::parse(time)).to_vec();
-    let times: Vec<Timestamp> = times.into_iter().flatten().collect();
-    let [started, _, _, ended] = times.as_slice() else {
-        refuse("a capture's times cannot be read".to_owned(), "capture again");
-        return Err(problems);
-    };
-    if !times.is_sorted() || later(&a.database.snapshot, &b.database.snapshot) {
+    if ![a.started_at, a.finished_at, b.started_at, b.finished_at].is_sorted()
+        || later(&a.database.snapshot, &b.database.snapshot)
+    {
         refuse(
             format!("the captures are out of order: {} comes before {}", b.started_at, a.finished_at),
             "name the baseline first",
         );
     }
-    if *ended > limits.now {
+    if b.finished_at > limits.now {
         refuse(format!("the final capture is of {}, which is yet to come", b.finished_at), "check the clocks");
     }
-    let age = limits.now.milliseconds().saturating_sub(started.milliseconds()) / 1000;
+    let age = limits.now.milliseconds().saturating_sub(a.started_at.milliseconds()) / 1000;
     if age > i64::try_from(settings.oldest_seconds).unwrap_or(i64::MAX) {
         refuse(
             format!("the baseline of {} is older than {} s", a.started_at, settings.oldest_seconds),

@@ -1,10 +1,10 @@
 //! What is known of the time between two captures, and what each thing observed at both ends came to in it.
 
-use super::super::comparison::{Row, RowStatus};
-use super::super::settings::{EvidenceSettings, Toleration};
-use super::super::{Capture, Observation, Status};
+use super::super::comparison::{ComparedRow, RowStatus};
+use super::super::{Capture, Observation, ObservationId, ObservationKind, Status};
 use super::difference;
 use super::growth::Growth;
+use crate::settings::evidence::{EvidenceSettings, Toleration};
 use std::collections::BTreeSet;
 
 /// What is known of the time between two captures.
@@ -41,7 +41,12 @@ impl<'a> Window<'a> {
     }
 
     /// One row; the worst of what is found decides.
-    pub(super) fn row(&self, id: &str, baseline: Option<&Observation>, last: Option<&Observation>) -> Row {
+    pub(super) fn row(
+        &self,
+        id: &ObservationId,
+        baseline: Option<&Observation>,
+        last: Option<&Observation>,
+    ) -> ComparedRow {
         let shown = |observation: Option<&Observation>| match observation {
             Some(observation) if observation.status == Status::Unknown && observation.values.len() < 2 => {
                 "unknown".to_owned()
@@ -53,8 +58,8 @@ impl<'a> Window<'a> {
             (Some(a), Some(b)) => (a, b),
             (a, b) => {
                 let because = vec!["it was observed at one end only".to_owned()];
-                return Row {
-                    id: id.to_owned(),
+                return ComparedRow {
+                    id: id.clone(),
                     status: RowStatus::Unknown,
                     baseline: shown(a),
                     last: shown(b),
@@ -75,7 +80,7 @@ impl<'a> Window<'a> {
         if more > 0 {
             because.push(format!("and {more} more"));
         }
-        Row { id: id.to_owned(), status, baseline: shown(baseline), last: shown(last), because }
+        ComparedRow { id: id.clone(), status, baseline: shown(baseline), last: shown(last), because }
     }
 
     fn unknown(&self, a: &Observation, b: &Observation, findings: &mut Vec<(RowStatus, String)>) {
@@ -128,7 +133,7 @@ impl<'a> Window<'a> {
         for name in moved {
             let is_explained = findings.iter().any(|(status, text)| {
                 *status == RowStatus::Changed
-                    && (text.starts_with(&format!("{name}:")) || a.id.starts_with("relation:"))
+                    && (text.starts_with(&format!("{name}:")) || a.id.kind() == ObservationKind::Relation)
             });
             if is_explained {
                 continue;
@@ -141,11 +146,11 @@ impl<'a> Window<'a> {
     }
 
     fn counters(&self, a: &Observation, b: &Observation, findings: &mut Vec<(RowStatus, String)>) {
-        let is_relation = a.id.starts_with("relation:");
-        let is_call = a.id.starts_with("function:");
-        if !is_relation && !is_call && !a.id.starts_with("catalog:") {
+        let kind = a.id.kind();
+        if !kind.is_counted() {
             return;
         }
+        let (is_relation, is_call) = (kind == ObservationKind::Relation, kind == ObservationKind::Function);
         // A call that writes nothing takes no transaction id, so that only its own counter shows it.
         if self.quiet && !is_call {
             return;

@@ -1,11 +1,11 @@
 //! What a change of policies opens and closes: what it is, a request that shows it, and the policy that did it.
 
-use crate::render::Style;
-use crate::render::lines::{Cell, Fit, Lines, Tone};
-use crate::review::counterexample::Counterexample;
-use crate::review::headline::counted;
-use crate::review::rule::Severity;
-use crate::review::{Finding, Part, rules};
+use crate::findings::headline::counted;
+use crate::findings::rule::Severity;
+use crate::findings::{Finding, Part, rules};
+use crate::layout::Style;
+use crate::layout::lines::{Cell, Fit, Lines, Tone};
+use crate::subject::counterexample::Counterexample;
 
 /// Every finding of a comparison of two bundles in a few lines, what widened first.
 pub fn findings(part: &Part, style: Style) -> String {
@@ -61,7 +61,7 @@ fn example(finding: &Finding, shown: &Counterexample) -> Vec<String> {
 
 /// The changed policies that concern it.
 fn places(finding: &Finding) -> String {
-    let place = |place: &crate::review::Place| {
+    let place = |place: &crate::findings::Place| {
         let (line, _) = place.source.position(place.span.start);
         let label = place.label.as_deref().map(|label| format!(" {label}")).unwrap_or_default();
         format!("{}:{line}{label}", place.source.name())

@@ -1,7 +1,7 @@
 //! The review as a versioned JSON document: a copy of our types, not the types.
 
 use super::region;
-use crate::review::{Finding, Outcome, Place, Review};
+use crate::findings::{Finding, Outcome, Place, Review};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -1,9 +1,9 @@
 //! GitHub's workflow commands: one annotation a finding, shown at its line in a pull request.
 
 use super::region;
-use crate::render::printable;
-use crate::review::Review;
-use crate::review::rule::Severity;
+use crate::findings::Review;
+use crate::findings::rule::Severity;
+use crate::layout::printable;
 
 /// One line a finding, and one for what follows.
 pub fn review(review: &Review) -> String {

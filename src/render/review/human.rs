@@ -1,11 +1,11 @@
 //! The terminal form of a review: what it comes to, every finding with its source underlined, and one line a part.
 
 use super::difference;
-use crate::render::lines::{Cell, Fit, Lines, Tone, fold, head};
-use crate::render::{Style, printable, shown};
-use crate::review::headline::{DIFF, counted};
-use crate::review::rule::{Rule, Severity};
-use crate::review::{Finding, Outcome, Part, Place, Review, Verdict};
+use crate::findings::headline::{DIFF, counted};
+use crate::findings::rule::{Rule, Severity};
+use crate::findings::{Finding, Outcome, Part, Place, Review, ReviewVerdict};
+use crate::layout::lines::{Cell, Fit, Lines, Tone, fold, head};
+use crate::layout::{Style, printable, shown};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// The result first, then what is not fine, the gravest first, then what each part did.
@@ -76,9 +76,9 @@ fn mark(part: &Part) -> (String, Tone) {
 
 fn tone(review: &Review) -> Tone {
     match review.verdict() {
-        Verdict::Clean => Tone::Good,
-        Verdict::Undecided => Tone::Open,
-        Verdict::Findings | Verdict::Invalid => Tone::Bad,
+        ReviewVerdict::Clean => Tone::Good,
+        ReviewVerdict::Undecided => Tone::Open,
+        ReviewVerdict::Findings | ReviewVerdict::Invalid => Tone::Bad,
     }
 }
 

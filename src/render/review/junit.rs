@@ -1,7 +1,7 @@
 //! JUnit's XML: one suite a part, one case a check; a check that could not be judged is an error, never a pass.
 
-use crate::render::printable;
-use crate::review::{Finding, Outcome, Review};
+use crate::findings::{Finding, Outcome, Review};
+use crate::layout::printable;
 use std::fmt::Write as _;
 
 /// The review as one `testsuites` element.

@@ -1,7 +1,7 @@
 //! The Markdown face of a review, for the summary of a pull request.
 
-use crate::render::markdown::escape;
-use crate::review::Review;
+use crate::findings::Review;
+use crate::layout::escape;
 use std::fmt::Write as _;
 
 /// What it comes to, what each part did, and a table of every finding, the gravest first.

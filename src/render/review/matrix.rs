@@ -1,9 +1,9 @@
 //! Who may do what, for people: a table where it fits, else rows with those who may. The file that is committed has one form
 //! of its own, in which a change of one cell is a difference of one line.
 
-use crate::render::lines::{Tone, fold, paint};
-use crate::render::{Style, printable};
-use crate::review::matrix::{Cell, Column, Matrix, Row};
+use crate::layout::lines::{Tone, fold, paint};
+use crate::layout::{Style, printable};
+use crate::review::matrix::{Cell, Column, Matrix, MatrixRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
@@ -35,7 +35,7 @@ pub fn file(matrix: &Matrix) -> String {
 pub fn terminal(matrix: &Matrix, style: Style) -> String {
     let mut text = String::new();
     for (mode, rows) in &matrix.modes {
-        let (nobody, rows): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.is_for_nobody());
+        let (nobody, rows): (Vec<&MatrixRow>, Vec<&MatrixRow>) = rows.iter().partition(|row| row.is_for_nobody());
         let _ = writeln!(text, "{}", paint(&format!("== {mode}"), Tone::Bold, style));
         text.push_str(&table(matrix, &rows, style).unwrap_or_else(|| list(matrix, &rows, style)));
         let all: Vec<String> = nobody.iter().map(|row| what(row)).collect();
@@ -54,7 +54,7 @@ pub fn terminal(matrix: &Matrix, style: Style) -> String {
 }
 
 /// One line a row and one column for each principal; `None` where that is wider than the terminal.
-fn table(matrix: &Matrix, rows: &[&Row], style: Style) -> Option<String> {
+fn table(matrix: &Matrix, rows: &[&MatrixRow], style: Style) -> Option<String> {
     let labels: Vec<String> = matrix.columns.iter().map(|column| printable(&column.label)).collect();
     let widths: Vec<usize> = labels
         .iter()
@@ -91,7 +91,7 @@ fn table(matrix: &Matrix, rows: &[&Row], style: Style) -> Option<String> {
 }
 
 /// Each row with those who may, on one line where it is short enough.
-fn list(matrix: &Matrix, rows: &[&Row], style: Style) -> String {
+fn list(matrix: &Matrix, rows: &[&MatrixRow], style: Style) -> String {
     let width = usize::from(style.width);
     let first = rows.iter().map(|row| what(row).width()).filter(|width| *width <= MOST_WHAT).max().unwrap_or_default();
     let cells = rows.iter().flat_map(|row| &row.cells).map(|cell| word(cell).width()).max().unwrap_or_default();
@@ -129,7 +129,7 @@ fn folded(name: &str, words: &str, tone: Tone, style: Style) -> String {
 }
 
 /// Those who may do what the row says, under what; `everybody` are all who can make such a request.
-fn who(matrix: &Matrix, row: &Row) -> Vec<(Cell, String)> {
+fn who(matrix: &Matrix, row: &MatrixRow) -> Vec<(Cell, String)> {
     let mut names: BTreeMap<&Cell, Vec<String>> = BTreeMap::new();
     for (cell, column) in row.cells.iter().zip(&matrix.columns).filter(|(cell, _)| **cell != Cell::NoRequest) {
         names.entry(cell).or_default().push(printable(&column.label));
@@ -141,7 +141,7 @@ fn who(matrix: &Matrix, row: &Row) -> Vec<(Cell, String)> {
 }
 
 /// The types of principals that can make such a request.
-fn kinds(matrix: &Matrix, row: &Row) -> Vec<String> {
+fn kinds(matrix: &Matrix, row: &MatrixRow) -> Vec<String> {
     let columns = row.cells.iter().zip(&matrix.columns).filter(|(cell, _)| **cell != Cell::NoRequest);
     let kinds: BTreeSet<String> = columns.map(|(_, column)| column.kind.clone()).collect();
     kinds.into_iter().collect()
@@ -156,7 +156,7 @@ fn legend(column: &Column) -> String {
     printable(&format!("{} in {groups}{same}", column.kind))
 }
 
-fn what(row: &Row) -> String {
+fn what(row: &MatrixRow) -> String {
     let of = row.of.iter().map(|name| format!(" {name}"));
     printable(&format!("{}{}", row.what, of.collect::<String>()))
 }

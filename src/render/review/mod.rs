@@ -9,7 +9,7 @@ pub mod markdown;
 pub mod matrix;
 pub mod sarif;
 
-use crate::review::Place;
+use crate::findings::Place;
 
 /// The line and column where a place begins and where it ends, from 1; columns count characters, and the end is exclusive.
 fn region(place: &Place) -> ((usize, usize), (usize, usize)) {

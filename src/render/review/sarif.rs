@@ -1,13 +1,14 @@
 //! SARIF 2.1.0, as code scanning loads it: rules with their pages, and a result with its region for each finding.
 
 use super::region;
-use crate::review::rule::{Rule, Severity};
-use crate::review::{Finding, Place, Review, rules};
+use crate::findings::rule::{Rule, Severity};
+use crate::findings::{Finding, Place, Review};
+use crate::review::catalogue;
 use serde_json::{Value, json};
 
 /// The review as one run of one tool.
 pub fn review(review: &Review) -> Value {
-    let rules = rules::all();
+    let rules = catalogue::all();
     let results: Vec<Value> = review.findings().map(|finding| result(finding, &rules)).collect();
     let undecided: Vec<Value> = review
         .undecided()

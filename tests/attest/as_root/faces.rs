@@ -49,7 +49,7 @@ proptest! {
         predicate["decisions"]["decisions"][0]["reason"] = texts[1].clone().into();
         predicate["forbidden"][3]["title"] = texts[2].clone().into();
         predicate["forbidden"][3]["because"] = texts[3].clone().into();
-        predicate["non_mutation"][0]["id"] = texts[4].clone().into();
+        predicate["non_mutation"][0]["id"] = format!("rows:{}.", texts[4]).into();
         predicate["non_mutation"][1]["final"] = texts[5].clone().into();
         predicate["disclosures"][0]["text"] = texts[6].clone().into();
         predicate["done"][0]["id"] = texts[7].clone().into();

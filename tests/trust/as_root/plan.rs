@@ -4,14 +4,14 @@ use crate::scene::{PLAN, Scene};
 use cutter::digest::Digest;
 use cutter::plan::RunPlan;
 use cutter::policy::PolicyBundle;
-use cutter::problem::{Fault, Problems, Source};
+use cutter::problem::{Blame, Problems, Source};
 use cutter::signature::Revocations;
 use cutter::time::Timestamp;
 use cutter::trust::{Claims, RunningUser, SignatureFile, TrustRoot, Trusted, judge};
 
 /// Judges what lies in the scene as `exec` does, for a user of this id.
 fn judged(scene: &Scene, user: u32, row: &str, revoked: &str) -> Result<Trusted, Problems> {
-    let sources = cutter::files::read_bundle(&scene.path("policies"), Some(&scene.path("cutter.toml"))).unwrap();
+    let sources = cutter::project::read_bundle(&scene.path("policies"), Some(&scene.path("cutter.toml"))).unwrap();
     let bundle = PolicyBundle::parse(&sources).unwrap();
     let plan = RunPlan::parse(&cutter::files::read(&scene.path(PLAN)).unwrap(), bundle.schema(), None).unwrap();
     let claims = Claims {
@@ -29,7 +29,7 @@ fn judged(scene: &Scene, user: u32, row: &str, revoked: &str) -> Result<Trusted,
 
 fn reasons(result: Result<Trusted, Problems>) -> Vec<String> {
     let problems = result.unwrap_err();
-    assert_eq!(problems.fault(), Fault::Untrusted);
+    assert_eq!(problems.fault(), Blame::Untrusted);
     assert!(problems.iter().all(|problem| problem.help.is_some()));
     problems.iter().map(|problem| problem.message.clone()).collect()
 }

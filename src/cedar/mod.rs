@@ -1,0 +1,9 @@
+//! What cutter adds to the `cedar_policy` crate, whatever bundle it judges by.
+
+pub mod diagnostics;
+pub mod expression;
+pub mod scope;
+pub mod tokens;
+pub(crate) mod unclosed;
+
+pub(crate) use unclosed::{Statements, unclosed};

@@ -1,0 +1,88 @@
+//! What approvals are judged against: where they lie, the ledger, the evidence that they may be bound to.
+
+use super::ledger::LedgerArguments;
+use crate::approval::ApprovalFile;
+use crate::authorization::{Authorization, Documents, Inputs};
+use crate::decision::DecisionRow;
+use crate::digest::Digest;
+use crate::problem::{Code, Coded as _, Problems};
+use crate::request::{Requests, Stage};
+use crate::{files, project};
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where approvals lie, and what they are judged against.
+#[derive(Args, Debug)]
+pub struct AuthorityArguments {
+    /// The folder of approvals: `X.json` with `X.json.sig` or `X.json.<name>.sig` beside it [default: approvals, where it
+    /// exists]
+    #[arg(long, value_name = "DIR")]
+    approvals: Option<PathBuf>,
+    #[command(flatten)]
+    pub ledger: LedgerArguments,
+    /// The evidence that approvals may be bound to
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+}
+
+impl AuthorityArguments {
+    /// Judges a plan by the approvals and the ledger that the command line names.
+    pub fn authorize<'a>(&self, inputs: &'a Inputs, stage: Stage) -> Result<Authorization<'a>, Problems> {
+        self.authorize_rest(inputs, stage, None)
+    }
+
+    /// The same after a run, with the rows that ran as they were decided then.
+    pub fn authorize_rest<'a>(
+        &self,
+        inputs: &'a Inputs,
+        stage: Stage,
+        ran: Option<&'a BTreeMap<usize, DecisionRow>>,
+    ) -> Result<Authorization<'a>, Problems> {
+        let mut problems = Problems::new();
+        let approvals = problems.absorb(self.files());
+        let baseline = match &self.baseline {
+            Some(path) => {
+                problems.absorb(files::read_bytes(path).map(|bytes| Some(Digest::of(&bytes))).map_err(Into::into))
+            }
+            None => Some(None),
+        };
+        let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts).coded(Code::PlanUnfit);
+        let (Some(approvals), Some(baseline), Some(requests), true) =
+            (approvals, baseline, problems.absorb(requests), problems.is_empty())
+        else {
+            return Err(problems);
+        };
+        let ledger = self.ledger.find(&inputs.config)?;
+        Authorization::new(inputs, requests, Documents { approvals, baseline }, ledger.store(), stage, ran)
+    }
+
+    /// The flags that were not left to their defaults.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        if let Some(folder) = &self.approvals {
+            flags.extend(["--approvals".to_owned(), folder.to_string_lossy().into_owned()]);
+        }
+        flags.extend(self.ledger.flags());
+        if let Some(path) = &self.baseline {
+            flags.extend(["--baseline".to_owned(), path.to_string_lossy().into_owned()]);
+        }
+        flags
+    }
+
+    /// The evidence that approvals may be bound to.
+    pub fn baseline(&self) -> Option<&Path> {
+        self.baseline.as_deref()
+    }
+
+    /// The documents; without the default folder there are none.
+    fn files(&self) -> Result<Vec<ApprovalFile>, Problems> {
+        match &self.approvals {
+            Some(folder) => project::read_approvals(folder),
+            None if Path::new(DEFAULT_APPROVALS).exists() => project::read_approvals(Path::new(DEFAULT_APPROVALS)),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+const DEFAULT_APPROVALS: &str = "approvals";

@@ -1,0 +1,15 @@
+//! How to reach the database that the configuration names.
+
+use crate::db::Access;
+use crate::problem::{Code, Coded as _, Problem};
+use crate::settings::Config;
+
+/// How to reach the database that the configuration names.
+pub fn access(config: &Config) -> Result<Access, Problem> {
+    let settings = config.database.as_ref().ok_or_else(|| {
+        Problem::invalid("`cutter.toml` has no `[database]`")
+            .help("add it with `url_env = \"NAME\"`: the environment variable that holds the connection string")
+            .coded(Code::ConfigInvalid)
+    })?;
+    Access::resolve(settings, &|name| std::env::var_os(name)).coded(Code::DatabaseSettings)
+}

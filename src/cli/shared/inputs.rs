@@ -1,0 +1,175 @@
+//! Where bundle, facts, plan and configuration lie, and reading all of it with all that is wrong.
+
+use super::connection::access;
+use super::folder;
+use super::trust::TrustArguments;
+use crate::authorization::Inputs;
+use crate::facts::{Facts, RawFacts};
+use crate::plan::RunPlan;
+use crate::policy::PolicyBundle;
+use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::record::Clock;
+use crate::settings::Config;
+use crate::time::Timestamp;
+use crate::{files, observe, project};
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
+
+use super::clock::system_time;
+use super::output::OutputArguments;
+/// Where policies, facts and configuration lie.
+#[derive(Args, Debug)]
+pub struct InputArguments {
+    /// The plan: a JSON file, or `-` for standard input
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub bundle: BundleArguments,
+    /// The folder of facts: Cedar entities in `*.json`
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_ENTITIES)]
+    entities: PathBuf,
+    /// Where facts come from: files, or files with what the database says laid over them
+    #[arg(long, value_enum, default_value_t = FactsSource::Entities)]
+    facts: FactsSource,
+    #[command(flatten)]
+    pub trust: TrustArguments,
+}
+
+/// Where facts come from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum FactsSource {
+    /// Files only
+    Entities,
+    /// The queries of `cutter.toml` as well
+    Postgres,
+}
+
+/// Where the policy bundle and the configuration lie.
+#[derive(Args, Debug)]
+pub struct BundleArguments {
+    /// The policy bundle: one schema and its policies
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_POLICIES)]
+    policies: PathBuf,
+    /// The configuration [default: cutter.toml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl InputArguments {
+    /// The flags that were not left to their defaults.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        let mut flag = |name: &str, path: Option<&Path>, default: &str| {
+            if let Some(path) = path.filter(|path| path.as_os_str() != default) {
+                flags.extend([name.to_owned(), path.to_string_lossy().into_owned()]);
+            }
+        };
+        flag("--policies", Some(&self.bundle.policies), DEFAULT_POLICIES);
+        flag("--config", self.bundle.config.as_deref(), "");
+        flag("--entities", Some(&self.entities), DEFAULT_ENTITIES);
+        if self.facts == FactsSource::Postgres {
+            flags.extend(["--facts".to_owned(), "postgres".to_owned()]);
+        }
+        flags.extend(self.trust.flags());
+        flags
+    }
+
+    /// Reads everything and reports all that is wrong together; a signature that is not accepted is only said.
+    ///
+    /// Without a given time it is the system's.
+    pub fn load(&self, given: Option<Timestamp>, output: &OutputArguments) -> Result<Inputs, Problems> {
+        let mut problems = Problems::new();
+        self.bundle.check()?;
+        let bundle = problems.absorb(self.bundle.load());
+        let entities = problems.absorb(project::read_entities(&self.entities));
+        let source = problems.absorb(files::read_plan(&self.plan));
+        let (mut facts, mut plan) = (None, None);
+        if let Some((bundle, config)) = &bundle {
+            plan = source.and_then(|source| {
+                problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref()).coded(Code::PlanInvalid))
+            });
+            let raw = match (self.facts, entities, &plan) {
+                (FactsSource::Entities, raw, _) => raw,
+                (FactsSource::Postgres, Some(recorded), Some(plan)) => {
+                    problems.absorb(live(config.as_ref(), bundle, &plan.run, recorded))
+                }
+                (FactsSource::Postgres, _, _) => None,
+            };
+            facts = raw.and_then(|raw| problems.absorb(Facts::admit(&raw, bundle).coded(Code::FactsInvalid)));
+        } else if let Some(source) = &source {
+            // Without a schema the plan can still be told apart from what is no JSON at all.
+            problems.absorb(crate::json::parse(source).map(|_| ()));
+        }
+        let (now, clock) = match given {
+            Some(now) => (Some(now), Clock::Given),
+            None => (problems.absorb(system_time().map_err(Problems::from)), Clock::System),
+        };
+        let revocations = problems.absorb(self.trust.check().and_then(|()| self.trust.revocations()));
+        match (bundle, facts, plan, now, revocations) {
+            (Some((bundle, config)), Some(facts), Some(plan), Some(now), Some(revocations)) if problems.is_empty() => {
+                let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
+                output.warn(&distrust);
+                let config = config.unwrap_or_default();
+                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations })
+            }
+            _ => Err(problems),
+        }
+    }
+}
+
+impl BundleArguments {
+    /// A bundle in this folder, with this configuration.
+    pub fn of(folder: &Path, config: &Path) -> Self {
+        Self { policies: folder.to_path_buf(), config: Some(config.to_path_buf()) }
+    }
+
+    /// The folder of the bundle.
+    pub fn folder(&self) -> &Path {
+        &self.policies
+    }
+
+    /// The file of the configuration, where there is one.
+    pub fn config_path(&self) -> Option<PathBuf> {
+        let default = PathBuf::from("cutter.toml");
+        self.config.clone().or_else(|| default.exists().then_some(default))
+    }
+
+    /// Refuses a folder that is no project, where the command line does not say where the bundle is.
+    pub fn check(&self) -> Result<(), Problem> {
+        match folder::wrong_folder().filter(|_| self.policies == Path::new(DEFAULT_POLICIES)) {
+            Some(problem) => Err(problem),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the bundle and, where there is one, the configuration.
+    pub fn load(&self) -> Result<(PolicyBundle, Option<Config>), Problems> {
+        self.check()?;
+        let mut problems = Problems::new();
+        let sources = problems
+            .absorb(project::read_bundle(&self.policies, self.config_path().as_deref()).coded(Code::BundleInvalid));
+        let bundle = sources
+            .as_ref()
+            .and_then(|sources| problems.absorb(PolicyBundle::parse(sources).coded(Code::BundleInvalid)));
+        let config = sources.and_then(|sources| sources.config);
+        let config = config.and_then(|source| problems.absorb(Config::parse(&source).coded(Code::ConfigInvalid)));
+        match bundle {
+            Some(bundle) => problems.or((bundle, config)),
+            None => Err(problems),
+        }
+    }
+}
+
+/// What the database says, laid over what was recorded.
+fn live(config: Option<&Config>, bundle: &PolicyBundle, run: &str, recorded: RawFacts) -> Result<RawFacts, Problems> {
+    let config = config.ok_or_else(|| {
+        Problem::invalid("`--facts postgres` needs a `cutter.toml`")
+            .help("it names the connection and the queries")
+            .coded(Code::ConfigInvalid)
+    })?;
+    let access = access(config)?;
+    observe::facts::fetch(&config.facts, &access, bundle.schema(), run, recorded)
+}
+
+const DEFAULT_POLICIES: &str = "policies";
+const DEFAULT_ENTITIES: &str = "entities";

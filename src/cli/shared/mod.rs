@@ -1,0 +1,15 @@
+//! What several commands share: arguments that each know how to become one value, and what a command gives.
+
+pub mod authority;
+pub mod clock;
+pub mod connection;
+pub mod exit;
+pub mod folder;
+pub mod format;
+pub mod inputs;
+pub mod ledger;
+pub mod next;
+pub mod output;
+pub mod progress;
+pub mod signing;
+pub mod trust;

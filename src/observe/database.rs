@@ -1,0 +1,217 @@
+//! The database as a whole: which it is, where it stands, and what belongs to no table.
+
+use crate::db::{DatabaseError, Session, Snapshot, identifier};
+use crate::evidence::{DatabaseRecord, Observation, ObservationKind};
+use crate::settings::evidence::EvidenceSettings;
+use crate::time::Timestamp;
+
+/// Which database this is; without it nothing else means anything.
+pub fn identify(snapshot: &mut Snapshot<'_>) -> Result<DatabaseRecord, DatabaseError> {
+    let rows = snapshot.texts(IDENTITY, 1)?;
+    let row = rows.into_iter().next().unwrap_or_default();
+    let mut cells = row.into_iter();
+    let mut next = || cells.next().flatten();
+    let wal_position = next();
+    let mut required = || next().ok_or_else(DatabaseError::lost);
+    Ok(DatabaseRecord {
+        system_identifier: required()?,
+        name: required()?,
+        oid: required()?,
+        role: required()?,
+        server_started_at: required()?,
+        timeline: required()?,
+        server_version: required()?,
+        snapshot: required()?,
+        closing_snapshot: String::new(),
+        opened_at: None,
+        closed_at: None,
+        wal_position,
+        counters: None,
+    })
+}
+
+/// The server's own clock, RFC 3339: what several hosts observe can be put in order by nothing else.
+pub fn clock(session: &mut Session) -> Result<Timestamp, DatabaseError> {
+    let text = session.begin()?.text(CLOCK)?.ok_or_else(DatabaseError::lost)?;
+    let unknown = || DatabaseError { reason: "the server's clock tells no time".to_owned(), sqlstate: None };
+    Timestamp::parse(&text).ok_or_else(unknown)
+}
+
+/// Observes what is wanted of the database itself.
+pub fn observe(
+    settings: &EvidenceSettings,
+    record: &DatabaseRecord,
+    reset_at: Option<&str>,
+    snapshot: &mut Snapshot<'_>,
+) -> Result<Vec<Observation>, DatabaseError> {
+    let mut observations = Vec::new();
+    let mut identity = Observation::new(ObservationKind::Database, "identity");
+    for (name, value) in [
+        ("value", format!("{} {}", record.system_identifier, record.name)),
+        ("oid", record.oid.clone()),
+        ("timeline", record.timeline.clone()),
+        ("server version", record.server_version.clone()),
+    ] {
+        identity.value(name, value);
+    }
+    observations.push(identity);
+    let mut start = Observation::new(ObservationKind::Database, "start");
+    start.value("value", record.server_started_at.clone());
+    observations.push(start);
+    if let Some(reset_at) = reset_at {
+        let mut statistics = Observation::new(ObservationKind::Database, "statistics");
+        statistics.value("value", format!("reset {reset_at}"));
+        observations.push(statistics);
+    }
+    type Look = fn(&EvidenceSettings, &mut Snapshot<'_>, &mut Observation) -> Result<(), DatabaseError>;
+    let parts: [(&str, Look); 4] = [
+        ("sequences", sequences),
+        ("settings", server_settings),
+        ("configuration_files", configuration_files),
+        ("prepared", prepared),
+    ];
+    for (part, look) in parts {
+        let mut observation = Observation::new(ObservationKind::Database, part);
+        if let Err(error) = look(settings, snapshot, &mut observation) {
+            if error.is_final() {
+                return Err(error);
+            }
+            observation.refused("value", &error.reason, error.sqlstate.as_deref());
+        }
+        observations.push(observation);
+    }
+    observations.retain(|observation| {
+        observation.id.kind() != ObservationKind::Database || settings.wants_database(observation.id.name())
+    });
+    Ok(observations)
+}
+
+/// Sequences stand outside transactions: one that was bumped stays bumped, and takes no transaction id.
+fn sequences(
+    settings: &EvidenceSettings,
+    snapshot: &mut Snapshot<'_>,
+    observation: &mut Observation,
+) -> Result<(), DatabaseError> {
+    let known = snapshot.query(SEQUENCES, &[&settings.schemas])?;
+    let mut readable = Vec::new();
+    for row in &known {
+        let (Ok(schema), Ok(name), Ok(may_read)) =
+            (row.try_get::<_, String>(0), row.try_get::<_, String>(1), row.try_get::<_, bool>(2))
+        else {
+            continue;
+        };
+        if may_read {
+            readable.push((schema, name));
+        } else {
+            observation.unknown(format!("{schema}.{name}"), "permission denied");
+            if let Some(last) = observation.unknown.last_mut() {
+                last.sqlstate = Some("42501".to_owned());
+            }
+        }
+    }
+    for chunk in readable.chunks(200) {
+        let selects: Vec<String> = chunk
+            .iter()
+            .enumerate()
+            .map(|(index, (schema, name))| {
+                let from = format!("{}.{}", identifier(schema), identifier(name));
+                format!("SELECT {index}::text, last_value::text, is_called::text, log_cnt::text FROM {from}")
+            })
+            .collect();
+        for row in snapshot.texts(&selects.join(" UNION ALL "), chunk.len())? {
+            let [Some(index), Some(last), Some(called), Some(logged)] = row.as_slice() else { continue };
+            let Some((schema, name)) = index.parse().ok().and_then(|index: usize| chunk.get(index)) else { continue };
+            let value = if called == "true" { last.clone() } else { format!("{last} not called") };
+            observation.value(format!("{schema}.{name}"), value);
+            observation.trace(format!("{schema}.{name}"), logged.clone());
+        }
+    }
+    Ok(())
+}
+
+/// What was set, by whom it may be; defaults and what this session set itself are left out.
+fn server_settings(
+    _: &EvidenceSettings,
+    snapshot: &mut Snapshot<'_>,
+    observation: &mut Observation,
+) -> Result<(), DatabaseError> {
+    for row in snapshot.texts(SETTINGS, 10_000)? {
+        if let [Some(name), Some(value)] = row.as_slice() {
+            observation.value(name.clone(), value.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The configuration files below the data directory: what `ALTER SYSTEM` wrote and nobody has loaded yet.
+fn configuration_files(
+    _: &EvidenceSettings,
+    snapshot: &mut Snapshot<'_>,
+    observation: &mut Observation,
+) -> Result<(), DatabaseError> {
+    // The server tells whole seconds: a file that was written in this one may be written again and look the same.
+    snapshot.text(&format!("SELECT pg_sleep(1.1)::text FROM ({FILES}) AS files WHERE fresh LIMIT 1"))?;
+    for row in snapshot.texts(&format!("SELECT name, size, changed FROM ({FILES}) AS files"), 100)? {
+        if let [Some(name), Some(size), Some(changed)] = row.as_slice() {
+            observation.value(name.clone(), format!("{size} bytes"));
+            observation.trace(name.clone(), changed.clone());
+        }
+    }
+    Ok(())
+}
+
+/// A prepared transaction may commit at any time, by anybody.
+fn prepared(
+    _: &EvidenceSettings,
+    snapshot: &mut Snapshot<'_>,
+    observation: &mut Observation,
+) -> Result<(), DatabaseError> {
+    let rows = snapshot.texts("SELECT gid, owner::text || ' ' || prepared::text FROM pg_prepared_xacts", 10_000)?;
+    observation.value("value", format!("{} prepared", rows.len()));
+    for row in rows {
+        if let [Some(gid), Some(what)] = row.as_slice() {
+            observation.value(format!("transaction {gid}"), what.clone());
+        }
+    }
+    Ok(())
+}
+
+const CLOCK: &str = "
+SELECT to_char(date_trunc('milliseconds', clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
+
+const IDENTITY: &str = "
+SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text,
+       (SELECT system_identifier::text FROM pg_control_system()),
+       current_database()::text,
+       (SELECT oid::text FROM pg_database WHERE datname = current_database()),
+       session_user::text,
+       to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+       (SELECT timeline_id::text FROM pg_control_checkpoint()) || CASE WHEN pg_is_in_recovery() THEN ' in recovery' ELSE '' END,
+       current_setting('server_version'),
+       pg_current_snapshot()::text";
+
+const SEQUENCES: &str = "
+SELECT n.nspname::text, c.relname::text, has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname NOT LIKE 'pg\\_%' AND (cardinality($1::text[]) = 0 OR n.nspname = ANY ($1))
+ORDER BY 1, 2";
+
+/// Values in which passwords are written are left out: only whether there is one is recorded.
+const SETTINGS: &str = "
+SELECT name, CASE WHEN name IN ('primary_conninfo', 'ssl_passphrase_command', 'archive_command', 'restore_command',
+                                'archive_cleanup_command', 'recovery_end_command')
+                  THEN CASE WHEN setting = '' THEN 'empty' ELSE 'set' END
+                  ELSE setting END || CASE WHEN pending_restart THEN ' (a restart is pending)' ELSE '' END
+FROM pg_settings
+WHERE source NOT IN ('default', 'client', 'session', 'interactive', 'test', 'override')
+   OR (source = 'override' AND name IN ('data_checksums', 'wal_level', 'config_file', 'hba_file', 'ident_file'))
+ORDER BY name";
+
+/// A configuration file that lies elsewhere is not seen.
+const FILES: &str = "
+SELECT f.name, (s.stat).size::text AS size, (s.stat).modification::text AS changed,
+       (s.stat).modification > clock_timestamp() - interval '1 second' AS fresh
+FROM (VALUES ('postgresql.auto.conf'), ('postgresql.conf'), ('pg_hba.conf'), ('pg_ident.conf')) AS f (name),
+     LATERAL (SELECT pg_stat_file(f.name, true) AS stat) AS s
+WHERE (s.stat).size IS NOT NULL";

@@ -1,0 +1,64 @@
+//! Switches: the one match of a regular expression in a file, or the answer to a query.
+
+use super::tree::mark;
+use crate::db::{DatabaseError, Snapshot};
+use crate::evidence::{Observation, ObservationKind};
+use crate::files;
+use crate::settings::evidence::FlagSettings;
+use regex::Regex;
+
+/// Observes one switch.
+pub fn observe(name: &str, settings: &FlagSettings, snapshot: &mut Snapshot<'_>) -> Result<Observation, DatabaseError> {
+    let mut observation = Observation::new(ObservationKind::Flag, name);
+    if let Some(query) = &settings.query {
+        match snapshot.texts(&format!("SELECT answer::text FROM (\n{query}\n) AS answer LIMIT 2"), 2) {
+            Ok(rows) => match rows.as_slice() {
+                [row] => {
+                    observation.value("value", row.first().cloned().flatten().unwrap_or_else(|| "NULL".to_owned()))
+                }
+                other => observation.unknown("value", format!("the query gives {} rows, not one", other.len())),
+            },
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => observation.refused("value", &error.reason, error.sqlstate.as_deref()),
+        }
+    }
+    if let (Some(file), Some(pattern)) = (&settings.file, &settings.pattern) {
+        match files::read(file) {
+            Ok(source) => match find(pattern, source.text()) {
+                Ok(value) => observation.value("value", value),
+                Err(reason) => observation.unknown("value", reason),
+            },
+            Err(_) => observation.unknown("value", "the file cannot be read"),
+        }
+        if let Ok(metadata) = std::fs::metadata(file) {
+            observation.trace("file", mark(&metadata));
+        }
+    }
+    Ok(observation)
+}
+
+/// The first group of the only match; a switch that is set twice is not known.
+fn find(pattern: &str, text: &str) -> Result<String, &'static str> {
+    let regex = Regex::new(pattern).map_err(|_| "the pattern is no regular expression")?;
+    let mut matches = regex.captures_iter(text);
+    match (matches.next(), matches.next()) {
+        (Some(found), None) => {
+            Ok(found.get(1).or_else(|| found.get(0)).map(|group| group.as_str().to_owned()).unwrap_or_default())
+        }
+        (None, _) => Err("the pattern matches nowhere"),
+        (Some(_), Some(_)) => Err("the pattern matches more than once"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_that_is_set_twice_or_not_at_all_is_not_known() {
+        let pattern = r"(?m)^__execution_enabled__\s*=\s*(True|False)\s*$";
+        assert_eq!(find(pattern, "x = 1\n__execution_enabled__ = False\n"), Ok("False".to_owned()));
+        assert!(find(pattern, "").is_err());
+        assert!(find(pattern, "__execution_enabled__ = False\n__execution_enabled__ = True\n").is_err());
+    }
+}

@@ -1,0 +1,38 @@
+//! The host: files and folders in which something installed would show, such as unit files and cron tables.
+
+use super::tree;
+use crate::evidence::{Observation, ObservationKind};
+use crate::settings::evidence::{HostSettings, TreeSettings};
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+
+/// Observes a set of paths. One that is absent is an answer; where all are, the host has no such thing.
+pub fn observe(name: &str, settings: &HostSettings) -> Observation {
+    let mut observation = Observation::new(ObservationKind::Host, name);
+    for path in &settings.paths {
+        let shown = path.display().to_string();
+        match std::fs::symlink_metadata(path) {
+            Ok(_) => {
+                let settings = TreeSettings { path: path.clone(), ignore: BTreeSet::new(), git: false };
+                let found = tree::observe(name, &settings);
+                match found.values.get("manifest") {
+                    Some(manifest) => {
+                        let files = found.values.get("value").cloned().unwrap_or_default();
+                        observation.value(shown.clone(), format!("{files}, sha256 {manifest}"));
+                    }
+                    None => observation.unknown(shown.clone(), "it cannot be read"),
+                }
+                if let Some(marks) = found.traces.get("marks") {
+                    observation.trace(shown, marks.clone());
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => observation.value(shown, "absent"),
+            Err(error) => observation.unknown(shown, format!("it cannot be read: {}", error.kind())),
+        }
+    }
+    let absent = |value: &String| value == "absent";
+    if observation.unknown.is_empty() && observation.values.values().all(absent) {
+        observation.unknown("paths", "the host has none of them");
+    }
+    observation
+}

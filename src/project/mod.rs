@@ -1,0 +1,135 @@
+//! A project on disk, or at a git revision, read into what the other modules parse: bundle, facts and approvals.
+
+mod revision;
+
+pub use revision::read_bundle_at;
+
+use crate::approval::ApprovalFile;
+use crate::digest::{Digest, Listing};
+use crate::facts::{Origin, RawFacts};
+use crate::files::{MOST_FILES, below, cause, is_signature_of, read, read_bytes, read_files, read_signatures, text};
+use crate::policy::BundleSources;
+use crate::problem::{Blame, Code, Coded as _, Problem, Problems, Source};
+use crate::verification::StatementFile;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Reads a policy bundle: one schema, the policies beside it, and the digest of everything below the folder.
+///
+/// `config` is `cutter.toml`, part of the digest where it exists. What lies in `invariants/` is never loaded. Every file
+/// is read once, so that what is loaded is what the digest, and a signature, covers whoever writes meanwhile.
+pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources, Problems> {
+    let name = folder.display().to_string();
+    let mut problems = Problems::new();
+    let (mut schemas, mut policies, mut listing, mut signers) = (Vec::new(), Vec::new(), Vec::new(), None);
+    let mut people = Vec::new();
+    for path in below(folder)? {
+        let relative = path.strip_prefix(folder).unwrap_or(&path).to_path_buf();
+        let shown = relative.display().to_string();
+        if shown.contains(|letter: char| letter == '\\' || letter.is_control()) || relative.to_str().is_none() {
+            problems.push(
+                Problem::invalid(format!("`{}` has a name that cannot be listed", path.display()))
+                    .help("rename the file"),
+            );
+            continue;
+        }
+        let Some(bytes) = problems.absorb(read_bytes(&path).map_err(Problems::from)) else { continue };
+        listing.push((format!("policies/{shown}"), Digest::of(&bytes)));
+        let extension = relative.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let top = relative.components().count() == 1;
+        match (extension, top) {
+            ("cedar", true) => policies.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
+            ("cedarschema", true) => schemas.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
+            ("json", true) => people.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
+            ("", true) if shown == "allowed_signers" => {
+                signers = problems.absorb(text(&path, bytes).map_err(Problems::from));
+            }
+            ("cedar" | "cedarschema", false) if !relative.starts_with("invariants") => problems.push(
+                Problem::invalid(format!("`{}` would not be loaded", path.display()))
+                    .help("policies lie directly in the bundle's folder; move it up, or into `invariants/` if it is a property"),
+            ),
+            _ => {}
+        }
+    }
+    let config = config.and_then(|config| problems.absorb(read(config)));
+    if let Some(config) = &config {
+        listing.push(("cutter.toml".to_owned(), Digest::of(config.text().as_bytes())));
+    }
+    let listing = Listing::new(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
+    problems.or(BundleSources { schemas, policies, people, signers, config, listing, name })
+}
+
+/// Reads the invariants of a bundle: every `*.cedar` file under its `invariants/`, for review and never for a decision.
+pub fn read_invariants(folder: &Path) -> Result<Vec<Source>, Problems> {
+    read_files(&folder.join("invariants"), "cedar")
+}
+
+/// Reads every `*.json` file of a folder as Cedar entities.
+pub fn read_entities(folder: &Path) -> Result<RawFacts, Problems> {
+    let name = folder.display().to_string();
+    let mut problems = Problems::new();
+    let (mut sources, mut names) = (Vec::new(), Vec::new());
+    for path in below(folder)?.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+    {
+        if let Some(source) = problems.absorb(read(&path)) {
+            let relative = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+            names.push(format!("entities/{relative}"));
+            sources.push(source);
+        }
+    }
+    problems.or(RawFacts { sources, names, origin: Origin::Entities, name })
+}
+
+/// Reads every `*.json` file of a folder as an approval, with the signatures beside it.
+///
+/// A document that cannot be read is a rejected approval, not a problem; so is one with an unreadable signature.
+pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
+    let entries = fs::read_dir(folder).map_err(|error| {
+        Problem::failure(format!("the folder `{}` cannot be read: {}", folder.display(), cause(&error)))
+            .help("name the folder of approvals with --approvals")
+            .coded(Code::FolderUnreadable)
+    })?;
+    let mut names: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    names.sort();
+    if names.len() > MOST_FILES {
+        return Err(Problem::invalid(format!("`{}` has more than {MOST_FILES} files", folder.display()))
+            .coded(Code::FileTooLarge)
+            .into());
+    }
+    let text = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let documents = names.iter().filter(|path| text(path).ends_with(".json"));
+    let read_one = |document: &PathBuf| {
+        let name = text(document);
+        let mut unreadable = None;
+        let source = read(document).unwrap_or_else(|problems| {
+            unreadable = problems.iter().next().map(|problem| problem.message.clone());
+            Source::new(document.display().to_string(), "")
+        });
+        let mut signatures = Vec::new();
+        // Names that begin with the document's stand together, as they are sorted.
+        let first = names.partition_point(|path| file_name(path) < name.as_bytes());
+        let beside = names.iter().skip(first).take_while(|path| file_name(path).starts_with(name.as_bytes()));
+        for path in beside.filter(|path| is_signature_of(&name, &text(path))) {
+            match read_bytes(path) {
+                Ok(bytes) => signatures.push((text(path), bytes)),
+                Err(problem) => unreadable = Some(problem.message),
+            }
+        }
+        ApprovalFile { source, signatures, unreadable }
+    };
+    Ok(documents.map(read_one).collect())
+}
+
+/// Reads a statement or an envelope, with the signatures beside it.
+pub fn read_statement(path: &Path) -> Result<StatementFile, Problems> {
+    let source = read(path).map_err(|problems| match problems.fault() {
+        // What cannot even be read as text is no statement that anybody signed.
+        Blame::Invalid => problems.as_untrusted(),
+        _ => problems,
+    })?;
+    Ok(StatementFile { source, signatures: read_signatures(path)? })
+}
+
+fn file_name(path: &Path) -> &[u8] {
+    path.file_name().unwrap_or_default().as_encoded_bytes()
+}

@@ -1,0 +1,402 @@
+//! The decisions as a versioned document: what every face shows and what is signed. A copy of our types, not the types.
+
+use crate::approval::{Approvals, JudgedApproval};
+use crate::decision::{Basis, DecisionRow, DecisionTable, Verdict};
+use crate::digest::Digest;
+use crate::facts::Origin;
+use crate::plan::{IntendedAction, Mode};
+use crate::policy::annotations::RejectCode;
+use crate::problem::Problem;
+use crate::request::{Moment, Requests};
+use crate::settings::Config;
+use crate::time::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The decisions over one plan, version 1.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Decisions {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// The worst of the rows.
+    pub verdict: Verdict,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// The time of the decision, RFC 3339.
+    pub time: Timestamp,
+    /// Whether the bundle is signed under a trust root; it decides the same in any case.
+    #[serde(flatten)]
+    pub bundle: BundleTrust,
+    /// The plan that was judged.
+    pub plan: PlanSummary,
+    /// The bundle that judged it.
+    pub policies: Hashed,
+    /// The facts it was judged by.
+    pub facts: FactsSummary,
+    /// Every approval document, and every needed gate without one.
+    pub approvals: Vec<ApprovalRow>,
+    /// What must not be overlooked: an emergency gate that is open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<String>,
+    /// Gaps that are open now, sorted.
+    pub open_gaps: Vec<String>,
+    /// Gaps that will be asked for at the moment of use, sorted.
+    pub deferred_gaps: Vec<String>,
+    /// One row for each of the plan's, in its order.
+    pub decisions: Vec<RecordedRow>,
+}
+
+/// Where the time of a decision comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// `--now`.
+    Given,
+}
+
+/// Whether the bundle is signed, by whom, and if the signature is not accepted, why.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct BundleTrust {
+    /// Whether it is signed.
+    #[serde(rename = "bundle")]
+    pub state: BundleState,
+    /// The signer's name in the trust root.
+    #[serde(rename = "bundle_signer", default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// Why its signature is not accepted.
+    #[serde(rename = "bundle_faults", default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+}
+
+/// Whether the bundle is signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BundleState {
+    /// There is no signature.
+    Unsigned,
+    /// There is a signature, and no trust root to check it by.
+    Unverified,
+    /// The trust root vouches for it.
+    Signed,
+    /// There is a signature that is not accepted.
+    Untrusted,
+}
+
+/// Something identified by the sha-256 of its bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Hashed {
+    /// 64 lower-case hexadecimal digits.
+    pub sha256: Digest,
+}
+
+/// The plan that was judged.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PlanSummary {
+    /// Its name.
+    pub name: String,
+    /// The task it belongs to.
+    #[serde(rename = "macro", skip_serializing_if = "Option::is_none")]
+    pub macro_name: Option<String>,
+    /// The run's id.
+    pub run: String,
+    /// `live` or `dry_run`.
+    pub mode: Mode,
+    /// Who wrote it.
+    pub author: String,
+    /// Sha-256 over the exact bytes of the file.
+    pub sha256: Digest,
+    /// Free text that no policy reads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The facts a plan was judged by.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FactsSummary {
+    /// `entities` or `postgres`.
+    pub source: Origin,
+    /// Sha-256 over them.
+    pub sha256: Digest,
+}
+
+/// What became of one approval document.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalRow {
+    /// Its id; empty where it has none.
+    pub id: String,
+    /// The gate it is for.
+    pub gate: String,
+    /// Whether it opens the gate.
+    pub status: ApprovalStatus,
+    /// The first reason why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<RejectCode>,
+    /// Every reason why not, in the order of the codes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<RejectCode>,
+    /// The reasons, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    /// The people whose yes was counted, sorted.
+    pub signers: Vec<String>,
+    /// The file it stands in; empty where a gate has none.
+    pub file: String,
+    /// Until when the document says that it is valid, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// Sha-256 of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
+}
+
+/// Whether an approval opens its gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalStatus {
+    /// It does.
+    Accepted,
+    /// It does not.
+    Rejected,
+}
+
+impl ApprovalRow {
+    /// Writes down one judged document.
+    pub fn new(judged: &JudgedApproval) -> Self {
+        let mut codes: Vec<RejectCode> = judged.faults.iter().map(|fault| fault.code).collect();
+        codes.dedup();
+        Self {
+            id: judged.id.clone(),
+            gate: judged.gate.clone(),
+            status: if judged.is_accepted() { ApprovalStatus::Accepted } else { ApprovalStatus::Rejected },
+            code: codes.first().copied(),
+            codes,
+            details: judged.faults.iter().map(|fault| fault.detail.clone()).collect(),
+            signers: judged.signers.clone(),
+            file: judged.file.clone(),
+            expires_at: judged.expires_at.clone(),
+            sha256: judged.digest,
+        }
+    }
+}
+
+/// One decision; its request can be handed to `cedar authorize --request-json` as it stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RecordedRow {
+    /// The row's name in the plan.
+    pub id: String,
+    /// Who would do it.
+    pub principal: String,
+    /// What would be done.
+    pub action: String,
+    /// To what.
+    pub resource: String,
+    /// The whole context, `run` included, in Cedar's explicit JSON form.
+    pub context: serde_json::Value,
+    /// The decision.
+    pub decision: RowDecision,
+    /// Why.
+    pub basis: Basis,
+    /// The policies that decided, sorted.
+    pub policies: Vec<String>,
+    /// The one of them that is shown first, whose title is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
+    /// The title of the deciding policy, or one line that says why.
+    pub reason: String,
+    /// What approvals must open; where it is approved, what they did open.
+    pub needs: Vec<Need>,
+    /// The bans that approvals lifted, sorted; only where it is approved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifted: Vec<String>,
+    /// Gaps that must be closed, sorted.
+    pub gaps: Vec<String>,
+    /// Denied rows that come before it.
+    pub blocked_by: Vec<String>,
+    /// What erred, sorted.
+    pub errors: Vec<String>,
+    /// Free text that no policy reads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One decision at the moment of use, and what it was made by.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct UseDecision {
+    /// The bundle that judged it.
+    pub policies: Hashed,
+    /// The facts it was judged by.
+    pub facts: FactsSummary,
+    /// The decision.
+    pub row: RecordedRow,
+}
+
+/// Whether a row may run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RowDecision {
+    /// It may.
+    Allow,
+    /// It may not.
+    Deny,
+}
+
+impl RowDecision {
+    /// The decision of a row of this basis.
+    pub fn of(basis: Basis) -> Self {
+        if basis.allows() { Self::Allow } else { Self::Deny }
+    }
+
+    /// The decision as people read it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "DENY",
+        }
+    }
+}
+
+/// A gate that an approval must open.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Need {
+    /// The gate's name.
+    pub gate: String,
+}
+
+impl Decisions {
+    /// Writes down a table of decisions.
+    pub fn new(
+        requests: &Requests<'_>,
+        table: &DecisionTable,
+        moment: &Moment,
+        clock: Clock,
+        approvals: &Approvals,
+        config: &Config,
+    ) -> Result<Self, Problem> {
+        let (plan, facts) = (requests.plan(), requests.facts());
+        let rows: Vec<ApprovalRow> = approvals.judged.iter().map(ApprovalRow::new).collect();
+        let name = |index: &usize| plan.actions.get(*index).map(|action| action.id.clone());
+        let mut decisions = Vec::new();
+        for (action, row) in plan.actions.iter().zip(&table.rows) {
+            let blocked_by = row.blocked_by.iter().filter_map(name).collect();
+            decisions.push(RecordedRow { blocked_by, ..RecordedRow::new(action, row)? });
+        }
+        Ok(Self {
+            version: 1,
+            verdict: table.verdict,
+            clock,
+            time: moment.now,
+            bundle: BundleTrust::unsigned(),
+            plan: PlanSummary {
+                name: plan.name.clone(),
+                macro_name: plan.macro_name.clone(),
+                run: plan.run.clone(),
+                mode: plan.mode,
+                author: plan.author.to_string(),
+                sha256: plan.digest,
+                labels: plan.labels.clone(),
+            },
+            policies: Hashed { sha256: requests.bundle().digest() },
+            facts: FactsSummary { source: facts.origin(), sha256: facts.digest() },
+            marks: marks(&rows, config),
+            approvals: rows,
+            open_gaps: table.open_gaps.clone(),
+            deferred_gaps: table.deferred_gaps.clone(),
+            decisions,
+        })
+    }
+
+    /// The same decisions, by a bundle that stands like this under the trust root.
+    #[must_use]
+    pub fn under(self, bundle: BundleTrust) -> Self {
+        Self { bundle, ..self }
+    }
+}
+
+impl BundleTrust {
+    /// There is no signature.
+    pub fn unsigned() -> Self {
+        Self { state: BundleState::Unsigned, signer: None, faults: Vec::new() }
+    }
+
+    /// There is a signature, and no trust root to check it by.
+    pub fn unverified() -> Self {
+        Self { state: BundleState::Unverified, ..Self::unsigned() }
+    }
+
+    /// This signer of the trust root vouches for it.
+    pub fn signed(signer: &str) -> Self {
+        Self { state: BundleState::Signed, signer: Some(signer.to_owned()), ..Self::unsigned() }
+    }
+
+    /// There is a signature that is not accepted, and why.
+    pub fn untrusted(faults: impl IntoIterator<Item = String>) -> Self {
+        Self { state: BundleState::Untrusted, faults: faults.into_iter().collect(), ..Self::unsigned() }
+    }
+
+    /// It in words, for people.
+    pub fn words(&self) -> String {
+        match (self.state, &self.signer) {
+            (BundleState::Unsigned, _) => "unsigned".to_owned(),
+            (BundleState::Unverified, _) => "unverified (there is no trust root here)".to_owned(),
+            (BundleState::Signed, Some(signer)) => format!("signed by {signer}"),
+            (BundleState::Signed, None) => "signed".to_owned(),
+            (BundleState::Untrusted, _) => "UNTRUSTED".to_owned(),
+        }
+    }
+}
+
+/// The marks of open gates that the configuration gives one, with who opened them.
+pub(crate) fn marks(approvals: &[ApprovalRow], config: &Config) -> Vec<String> {
+    let accepted = approvals.iter().filter(|row| row.status == ApprovalStatus::Accepted);
+    let marked = accepted.filter_map(|row| Some((row, config.mark(&row.gate)?)));
+    marked.map(|(row, mark)| format!("{mark}: {} opened by {}", row.gate, row.signers.join(", "))).collect()
+}
+
+impl RecordedRow {
+    /// Writes down one decision by itself, whatever comes before it in the plan.
+    pub fn new(action: &IntendedAction, row: &DecisionRow) -> Result<Self, Problem> {
+        let context = row.context.to_json_value().map_err(|error| {
+            Problem::failure(format!("the context of plan action `{}` has no JSON form: {error}", action.id))
+        })?;
+        Ok(Self {
+            id: action.id.clone(),
+            principal: action.principal.to_string(),
+            action: action.action.to_string(),
+            resource: action.resource.to_string(),
+            context,
+            decision: RowDecision::of(row.basis),
+            basis: row.basis,
+            policies: row.policies.clone(),
+            decided_by: row.decided_by.clone(),
+            reason: row.reason.clone(),
+            needs: row.needs.iter().map(|gate| Need { gate: gate.clone() }).collect(),
+            lifted: row.lifted.clone(),
+            gaps: row.gaps.clone(),
+            blocked_by: Vec::new(),
+            errors: row.errors.clone(),
+            labels: action.labels.clone(),
+        })
+    }
+
+    /// What it still needs, for people: gates, gaps, blockers or errors, then the reason.
+    pub fn because(&self) -> String {
+        let mut parts = Vec::new();
+        let gates: Vec<&str> = self.needs.iter().map(|need| need.gate.as_str()).collect();
+        if !gates.is_empty() {
+            let verb = if self.decision == RowDecision::Allow { "opened" } else { "needs" };
+            parts.push(format!("{verb} {}", gates.join(", ")));
+        }
+        if !self.gaps.is_empty() {
+            parts.push(format!("gaps {}", self.gaps.join(", ")));
+        }
+        parts.extend(self.errors.iter().cloned());
+        match parts.is_empty() {
+            true => self.reason.clone(),
+            false => format!("{}: {}", parts.join("; "), self.reason),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The catalogue: every rule of every part, in the order of their numbers.
+
+use crate::findings::rule::Rule;
+use crate::findings::rules;
+use crate::lint;
+
+/// Every rule, by number: validate, lint, prove, coverage, diff, matrix.
+pub fn all() -> Vec<&'static Rule> {
+    let (first, rest) = OWN.split_at(2);
+    first.iter().chain(lint::RULES.iter().map(|(rule, _)| rule)).chain(rest).collect()
+}
+
+/// The rule of this number or name.
+pub fn find(name: &str) -> Option<&'static Rule> {
+    all().into_iter().find(|rule| rule.number.eq_ignore_ascii_case(name) || rule.name == name)
+}
+
+static OWN: [Rule; 17] = [
+    rules::INVALID,
+    rules::NOT_FORMATTED,
+    rules::NEVER_ERRORS,
+    rules::NEVER,
+    rules::ALWAYS,
+    rules::LIFT,
+    rules::NEED,
+    rules::ALIVE,
+    rules::VACUOUS_INVARIANT,
+    rules::UNPROVED_COUNTEREXAMPLE,
+    rules::UNCOVERED_BAN,
+    rules::UNCOVERED_PERMIT,
+    rules::WIDENED,
+    rules::WIDENED_HARMLESS,
+    rules::NARROWED,
+    rules::REQUEST_TYPE_CHANGED,
+    rules::MATRIX_DIFFERS,
+];

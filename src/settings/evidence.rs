@@ -1,0 +1,271 @@
+//! `[evidence]` of `cutter.toml`: what to observe, as data. Nothing here knows a domain.
+
+use super::observation::ObservationId;
+use crate::problem::{Problem, Problems};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// How much is observed; each level holds the one before.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Row counts; without the snapshot they prove little.
+    Counts,
+    /// Snapshot, sequences and settings: equal ones prove that no writing transaction completed.
+    Quiet,
+    /// Content, headers, counters and catalogs: what is left where the snapshot moved.
+    #[default]
+    Net,
+    /// A witness that lived beside the run.
+    Witness,
+}
+
+impl Level {
+    /// Its name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Quiet => "quiet",
+            Self::Net => "net",
+            Self::Witness => "witness",
+        }
+    }
+}
+
+/// What to observe.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvidenceSettings {
+    /// The level where the command line names none.
+    pub level: Level,
+    /// Connections that digest one long table together.
+    pub workers: usize,
+    /// How long to wait for the counters of other sessions; PostgreSQL may hold them back for 10 s.
+    pub counter_lag_seconds: u32,
+    /// A baseline older than this is no baseline.
+    pub oldest_seconds: u64,
+    /// The schemas whose sequences and catalogs are observed; all but the system's where nothing is said.
+    pub schemas: Vec<String>,
+    /// What of the database itself is observed; all of it where nothing is said.
+    pub database: BTreeSet<String>,
+    /// Which catalogs are observed; all of them where nothing is said.
+    pub catalogs: BTreeSet<String>,
+    /// Relations, by `schema.name`.
+    pub relations: BTreeMap<String, RelationSettings>,
+    /// Functions whose calls are counted, by `schema.name`.
+    pub functions: Vec<String>,
+    /// Named rows: queries of two columns, name and value, by the observation's id.
+    pub rows: BTreeMap<ObservationId, String>,
+    /// Switches: a regular expression over a file, or a query, by name.
+    pub flags: BTreeMap<String, FlagSettings>,
+    /// Trees of files, by name.
+    pub trees: BTreeMap<String, TreeSettings>,
+    /// Services, by name.
+    pub services: BTreeMap<String, ServiceSettings>,
+    /// Files and folders of the host, by name.
+    pub host: BTreeMap<String, HostSettings>,
+    /// Growth that is expected, with its bound.
+    pub tolerate: Vec<Toleration>,
+}
+
+impl Default for EvidenceSettings {
+    fn default() -> Self {
+        Self {
+            level: Level::default(),
+            workers: 2,
+            counter_lag_seconds: 11,
+            oldest_seconds: 86_400,
+            schemas: Vec::new(),
+            database: BTreeSet::new(),
+            catalogs: BTreeSet::new(),
+            relations: BTreeMap::new(),
+            functions: Vec::new(),
+            rows: BTreeMap::new(),
+            flags: BTreeMap::new(),
+            trees: BTreeMap::new(),
+            services: BTreeMap::new(),
+            host: BTreeMap::new(),
+            tolerate: Vec::new(),
+        }
+    }
+}
+
+/// What of a relation is looked at beside all its rows.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RelationSettings {
+    /// Scoped counts: a condition in SQL, by the name of the count.
+    pub scopes: BTreeMap<String, String>,
+    /// A time column whose maximum is recorded.
+    pub newest: Option<String>,
+}
+
+/// Where a switch stands.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagSettings {
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// A regular expression that matches once; its first group is the value.
+    pub pattern: Option<String>,
+    /// A query of one row and one column.
+    pub query: Option<String>,
+    /// The value at which it must stand at the end of a run, whatever else holds.
+    pub rest: Option<String>,
+}
+
+/// A tree of files.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreeSettings {
+    /// Its folder.
+    pub path: PathBuf,
+    /// Names of files and folders in it that are not looked at.
+    #[serde(default)]
+    pub ignore: BTreeSet<String>,
+    /// Whether it is a work tree of git, whose head and status are recorded.
+    #[serde(default)]
+    pub git: bool,
+}
+
+/// How a service is recognised; exactly one.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSettings {
+    /// A systemd unit.
+    pub unit: Option<String>,
+    /// A file with the number of its process.
+    pub pid_file: Option<PathBuf>,
+    /// What `docker inspect` printed, as an operator saved it.
+    pub inspect: Option<PathBuf>,
+    /// Whether it is the database server itself.
+    #[serde(default)]
+    pub database: bool,
+}
+
+/// Files and folders of the host.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSettings {
+    /// Their paths; one that is absent is recorded as absent.
+    pub paths: Vec<PathBuf>,
+}
+
+/// Growth that is expected.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Toleration {
+    /// The observation.
+    pub id: ObservationId,
+    /// One number of it; its rows or counters where nothing is said.
+    pub value: Option<String>,
+    /// By how much it may grow.
+    pub growth: i64,
+    /// Why that is expected.
+    pub why: String,
+}
+
+impl EvidenceSettings {
+    /// Whether this part of the database is to be observed.
+    pub fn wants_database(&self, part: &str) -> bool {
+        self.database.is_empty() || self.database.contains(part)
+    }
+
+    /// Whether this catalog is to be observed.
+    pub fn wants_catalog(&self, family: &str) -> bool {
+        self.catalogs.is_empty() || self.catalogs.contains(family)
+    }
+
+    /// Says what of it cannot be observed as written.
+    pub(super) fn check(&self) -> Result<(), Problems> {
+        let mut problems = Problems::new();
+        let mut wrong = |text: String, help: &str| problems.push(Problem::invalid(text).help(help));
+        for name in self.relations.keys().chain(&self.functions) {
+            if name.split_once('.').is_none_or(|(schema, name)| schema.is_empty() || name.is_empty()) {
+                wrong(format!("`{name}` of `[evidence]` has no schema"), "write `schema.name`");
+            }
+        }
+        for part in &self.database {
+            if !DATABASE.contains(&part.as_str()) {
+                wrong(
+                    format!("`database` of `[evidence]` names `{part}`"),
+                    &format!("it may name {}", DATABASE.join(", ")),
+                );
+            }
+        }
+        for family in &self.catalogs {
+            if tables_of(family).is_empty() {
+                let known: Vec<&str> = CATALOGS.iter().map(|(name, _)| *name).collect();
+                wrong(
+                    format!("`catalogs` of `[evidence]` names `{family}`"),
+                    &format!("it may name {}", known.join(", ")),
+                );
+            }
+        }
+        for (name, flag) in &self.flags {
+            let of_file = flag.file.is_some() && flag.pattern.is_some() && flag.query.is_none();
+            let of_query = flag.file.is_none() && flag.pattern.is_none() && flag.query.is_some();
+            if !of_file && !of_query {
+                wrong(
+                    format!("the flag `{name}` of `[evidence]` is not complete"),
+                    "it has `file` and `pattern`, or `query`",
+                );
+            }
+            if let Some(Err(_)) = flag.pattern.as_deref().map(regex::Regex::new) {
+                wrong(
+                    format!("the `pattern` of the flag `{name}` is no regular expression"),
+                    "try it in a smaller form",
+                );
+            }
+        }
+        for (name, service) in &self.services {
+            let ways =
+                [service.unit.is_some(), service.pid_file.is_some(), service.inspect.is_some(), service.database];
+            if ways.iter().filter(|way| **way).count() != 1 {
+                wrong(
+                    format!("the service `{name}` of `[evidence]` is not told in one way"),
+                    "it has one of `unit`, `pid_file`, `inspect`, `database = true`",
+                );
+            }
+        }
+        if self.workers == 0 || self.workers > 64 {
+            wrong("`workers` of `[evidence]` is not between 1 and 64".to_owned(), "2 is a good number");
+        }
+        problems.or(())
+    }
+}
+
+/// The system catalogs that a family of definitions is read from; their counters show what was written and put back.
+pub fn tables_of(family: &str) -> &'static [&'static str] {
+    CATALOGS.iter().find(|(name, _)| *name == family).map_or(&[], |(_, tables)| tables)
+}
+
+/// What of the database itself can be observed.
+const DATABASE: &[&str] =
+    &["identity", "start", "sequences", "settings", "configuration_files", "prepared", "statistics"];
+
+/// The families of definitions that can be observed, sorted, each with the system catalogs that it is read from.
+///
+/// `roles` stands for the passwords, too: nothing but the counters of `pg_authid` shows that one was changed.
+pub const CATALOGS: &[(&str, &[&str])] = &[
+    ("columns", &["pg_attribute", "pg_attrdef"]),
+    ("constraints", &["pg_constraint"]),
+    ("database", &["pg_database"]),
+    ("default_acl", &["pg_default_acl"]),
+    ("event_triggers", &["pg_event_trigger"]),
+    ("extensions", &["pg_extension"]),
+    ("functions", &["pg_proc"]),
+    ("indexes", &["pg_index"]),
+    ("policies", &["pg_policy"]),
+    ("relation_acl", &["pg_class", "pg_attribute"]),
+    ("relations", &["pg_class"]),
+    ("role_memberships", &["pg_auth_members"]),
+    ("role_settings", &["pg_db_role_setting"]),
+    ("roles", &["pg_authid"]),
+    ("rules", &["pg_rewrite"]),
+    ("schemas", &["pg_namespace"]),
+    ("sequences", &["pg_sequence"]),
+    ("triggers", &["pg_trigger"]),
+];

@@ -1,0 +1,197 @@
+//! `cutter.toml`: what a domain tells the runtime that is neither policy nor fact.
+
+pub mod evidence;
+pub mod facts;
+pub mod grants;
+pub mod ledger;
+pub mod observation;
+pub mod targets;
+
+use self::evidence::EvidenceSettings;
+use self::facts::FactsSettings;
+use self::grants::GrantsSettings;
+use self::ledger::LedgerSettings;
+use self::targets::TargetSettings;
+use crate::db::DatabaseSettings;
+use crate::json::in_backticks;
+use crate::problem::{Problem, Problems, Source, nearest};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// The configuration of one domain.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What a plan's rows can bring about, by the name a row gives in `effect`.
+    #[serde(default)]
+    pub effects: BTreeMap<String, Effect>,
+    /// What is particular about single gates.
+    #[serde(default)]
+    pub gates: BTreeMap<String, Gate>,
+    /// Where the parts of the connection to PostgreSQL stand.
+    pub database: Option<DatabaseSettings>,
+    /// Where the shared ledger lies.
+    pub ledger: Option<LedgerSettings>,
+    /// Which queries give facts.
+    #[serde(default)]
+    pub facts: FactsSettings,
+    /// What is to be observed.
+    #[serde(default)]
+    pub evidence: EvidenceSettings,
+    /// What must not be written anywhere.
+    #[serde(default)]
+    pub secrets: SecretSettings,
+    /// Who may do what in the database.
+    #[serde(default)]
+    pub grants: GrantsSettings,
+    /// What makes a safe target.
+    #[serde(default)]
+    pub targets: TargetSettings,
+}
+
+/// What is particular about one gate.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// What every output says loudly while an approval of this gate is in force.
+    pub mark: Option<String>,
+}
+
+/// One thing that a row can bring about.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Effect {
+    /// What happens, in one sentence for people.
+    pub does: String,
+    /// Exactly the command that brings it about: program and arguments, run without a shell.
+    #[serde(default)]
+    pub argv: Vec<String>,
+    /// What it is to change: counters and by how much, by the observation's id; no counter means in whatever way.
+    #[serde(default)]
+    pub expects: BTreeMap<String, BTreeMap<String, Amount>>,
+}
+
+/// By how much a counter moves.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(untagged, expecting = "a whole number, or where in the row's context it stands")]
+pub enum Amount {
+    /// By this number.
+    Number(i64),
+    /// By what stood here in the context of the row's request at the moment of use: `run.facts.cutplan.units`.
+    Context(String),
+}
+
+/// What must not be written anywhere.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretSettings {
+    /// Environment variables whose values are secrets, beside those that `[database]` and `[ledger]` name.
+    #[serde(default)]
+    pub variables: Vec<String>,
+}
+
+impl Config {
+    /// What every output says loudly while an approval of this gate is in force.
+    pub fn mark(&self, gate: &str) -> Option<&str> {
+        self.gates.get(gate)?.mark.as_deref()
+    }
+
+    /// The environment variables whose values are secrets, sorted: hosts, ports and names of roles and databases are none.
+    pub fn secret_variables(&self) -> Vec<String> {
+        let databases = self.database.iter().chain(self.ledger.iter().map(|ledger| &ledger.database));
+        let of_database = databases.flat_map(|database| [&database.url_env, &database.password_env]).flatten();
+        let all: BTreeSet<&String> = of_database.chain(&self.secrets.variables).collect();
+        all.into_iter().cloned().collect()
+    }
+
+    /// Where an effect is declared in a configuration that was read before.
+    pub fn place_of_effect(source: &Source, name: &str) -> Option<Range<usize>> {
+        #[derive(Deserialize)]
+        struct Names {
+            effects: BTreeMap<toml::Spanned<String>, toml::Value>,
+        }
+        let names: Names = toml::from_str(source.text()).ok()?;
+        names.effects.into_keys().find(|key| key.get_ref() == name).map(|key| key.span())
+    }
+
+    /// Reads `cutter.toml` and everything that its sections say of themselves; an unknown key is an error.
+    pub fn parse(source: &Source) -> Result<Self, Problems> {
+        let config = Self::read(source)?;
+        let mut problems = Problems::new();
+        problems.absorb(config.evidence.check());
+        if config.grants != GrantsSettings::default() {
+            problems.absorb(config.grants.check());
+        }
+        problems.of(source).or(config)
+    }
+
+    fn read(source: &Source) -> Result<Self, Problems> {
+        toml::from_str(source.text()).map_err(|error| {
+            if let Some(line) = error.span().and_then(|span| connection_line(source, span.start)) {
+                // Somebody may have written a password there; nothing of it is repeated.
+                let message = format!("`{}` cannot be read: line {line}, where a connection is described", source.name());
+                return Problems::from(Problem::invalid(message).help(
+                    "it may have `url_env`, or `host`, `port`, `user`, `dbname` (each also with `_env`), `password_env`, `passfile`, `service`, `service_file`, and `ca_file`, `statement_timeout_seconds`, `lock_timeout_seconds`; a password never stands here",
+                ));
+            }
+            let (message, help) = told(error.message().trim());
+            let mut problem = Problem::invalid(format!("`{}` cannot be read: {message}", source.name()));
+            problem.help = help;
+            Problems::from(match error.span() {
+                Some(span) => problem.at(source, span),
+                None => problem.of(source),
+            })
+        })
+    }
+}
+
+/// What the reader of TOML says, in our words, and what to do.
+fn told(message: &str) -> (String, Option<String>) {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [unknown, known @ ..] if message.starts_with("unknown field") || message.starts_with("unknown variant") => {
+            let help = match nearest(unknown, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there may be {}", in_backticks(known)),
+            };
+            let what = if message.starts_with("unknown field") { "key" } else { "value" };
+            (format!("it has the unknown {what} `{unknown}`"), Some(help))
+        }
+        [missing, ..] if message.starts_with("missing field") => (format!("it lacks `{missing}`"), None),
+        _ => match message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
+            Some((found, wanted)) => (format!("it has {} where {} belongs", article(found), plain_type(wanted)), None),
+            None => (message.replace('\n', " "), None),
+        },
+    }
+}
+
+fn article(found: &str) -> String {
+    let first = found.split(' ').next().unwrap_or_default();
+    if first == "map" || first == "sequence" {
+        return if first == "map" { "a table".to_owned() } else { "an array".to_owned() };
+    }
+    format!("the {found}")
+}
+
+/// A type as people who write TOML know it.
+fn plain_type(wanted: &str) -> &str {
+    match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i32" | "i64" => "a whole number",
+        "a sequence" => "an array",
+        "a boolean" => "true or false",
+        "path string" => "a path",
+        "a map" => "a table",
+        _ if wanted.starts_with("struct ") => "a table",
+        other => other,
+    }
+}
+
+/// The line of an offset, if it belongs to what describes a connection.
+fn connection_line(source: &Source, offset: usize) -> Option<usize> {
+    let (line, _) = source.position(offset);
+    let lines: Vec<&str> = source.text().lines().take(line).map(str::trim).collect();
+    let own = lines.last().is_some_and(|own| own.contains("database") || own.contains("password"));
+    let header = lines.iter().rev().find(|line| line.starts_with('['));
+    (own || header.is_some_and(|header| header.contains("database") || header.contains("ledger"))).then_some(line)
+}

@@ -1,0 +1,188 @@
+//! What is reviewed: a bundle that could be read, its invariants, and which request types each policy can match.
+
+pub mod counterexample;
+pub mod essentials;
+pub mod invariant;
+pub mod likeness;
+pub mod sample;
+pub mod shrink;
+
+use self::invariant::Invariant;
+use self::likeness::{Weights, Words};
+use crate::cedar::scope;
+use crate::policy::PolicyBundle;
+use crate::problem::Problem;
+use cedar_policy::{Effect, Entities, EntityTypeName, EntityUid, Policy, RequestEnv};
+use std::collections::BTreeSet;
+
+/// A bundle and everything that the parts of the review ask of it.
+#[derive(Debug)]
+pub struct Subject {
+    /// The validated policies and their schema.
+    pub bundle: PolicyBundle,
+    /// The properties to prove.
+    pub invariants: Vec<Invariant>,
+    /// Every request type of the schema, sorted by its name.
+    pub request_types: Vec<RequestEnv>,
+    actions: Entities,
+    weights: Weights,
+    /// Per policy of the bundle.
+    words: Vec<Words>,
+    /// Per policy of the bundle, the actions of its scope.
+    reach: Vec<BTreeSet<EntityUid>>,
+    /// Per invariant, the actions of its scope.
+    invariant_reach: Vec<BTreeSet<EntityUid>>,
+    /// Per invariant: all of it, and each clause.
+    invariant_words: Vec<(Words, Vec<Words>)>,
+}
+
+impl Subject {
+    /// Sorts the schema's request types.
+    pub fn new(bundle: PolicyBundle, invariants: Vec<Invariant>) -> Result<Self, Problem> {
+        let schema = bundle.schema().schema();
+        let actions = schema
+            .action_entities()
+            .map_err(|error| Problem::invalid(format!("the schema's actions cannot be read: {error}")))?;
+        let mut request_types: Vec<RequestEnv> = schema.request_envs().collect();
+        request_types.sort_by_cached_key(request_type_name);
+        let words: Vec<Words> = bundle.policies().iter().map(|policy| likeness::words(&policy.policy)).collect();
+        let weights = Weights::of(words.iter());
+        let of = |invariant: &Invariant| {
+            (likeness::words(&invariant.policy), invariant.clauses.iter().map(likeness::words).collect())
+        };
+        let invariant_words = invariants.iter().map(of).collect();
+        let mut subject = Self {
+            bundle,
+            invariants,
+            request_types,
+            actions,
+            weights,
+            words,
+            reach: Vec::new(),
+            invariant_reach: Vec::new(),
+            invariant_words,
+        };
+        let of = |policy: &Policy| {
+            subject.actions().into_iter().filter(|a| subject.covers_action(policy, a)).cloned().collect()
+        };
+        let reach = subject.bundle.policies().iter().map(|policy| of(&policy.policy)).collect();
+        let invariant_reach = subject.invariants.iter().map(|invariant| of(&invariant.policy)).collect();
+        (subject.reach, subject.invariant_reach) = (reach, invariant_reach);
+        Ok(subject)
+    }
+
+    /// Whether the policy's scope leaves room for requests of this type.
+    pub fn can_match(&self, policy: &Policy, request_type: &RequestEnv) -> bool {
+        let schema = self.bundle.schema().schema();
+        scope::covers_principal(policy, request_type.principal(), schema)
+            && scope::covers_resource(policy, request_type.resource(), schema)
+            && self.covers_action(policy, request_type.action())
+    }
+
+    /// Whether the policy's scope names the action, one of its groups, or every action.
+    pub fn covers_action(&self, policy: &Policy, action: &EntityUid) -> bool {
+        scope::covers_action(policy, action, &self.actions)
+    }
+
+    /// Whether the action is this one or in this group.
+    pub fn is_in(&self, action: &EntityUid, group: &EntityUid) -> bool {
+        scope::is_in(action, group, &self.actions)
+    }
+
+    /// Whether the action is in the group of this name, where the schema has it.
+    pub fn in_group(&self, action: &EntityUid, group: &str) -> bool {
+        self.bundle.schema().action(group).is_some_and(|group| self.is_in(action, &group))
+    }
+
+    /// The ban among these that speaks most of what the invariant says about the action, and how much, of 1250.
+    ///
+    /// What its conditions speak of counts up to five times, the better the actions of its scope fit: those of the
+    /// invariant, or just this one. A ban that lost something from its scope or its conditions is still near.
+    pub fn closest_ban(&self, among: &[usize], invariant: usize, action: &EntityUid) -> Option<(usize, usize)> {
+        let (wanted, _) = self.invariant_words.get(invariant)?;
+        let own = self.invariant_reach.get(invariant)?;
+        let score = |at: usize| {
+            let (words, reach) = self.words.get(at).zip(self.reach.get(at))?;
+            let only = if reach.contains(action) { 1000 / reach.len() } else { 0 };
+            let scope = overlap(own, reach).max(only);
+            let said = if wanted.is_empty() { scope } else { self.weights.likeness(wanted, words) };
+            Some((said * (250 + scope) / 1000, at))
+        };
+        let bans = among.iter().filter(|at| {
+            self.bundle.policies().get(**at).is_some_and(|policy| policy.policy.effect() == Effect::Forbid)
+        });
+        bans.filter_map(|at| score(*at)).max_by_key(|(score, _)| *score).map(|(score, at)| (at, score))
+    }
+
+    /// The clauses of the invariant that speak of what the policy speaks of, most first.
+    pub fn closest_clauses(&self, policy: usize, invariant: usize) -> Vec<usize> {
+        let Some((words, (_, clauses))) = self.words.get(policy).zip(self.invariant_words.get(invariant)) else {
+            return Vec::new();
+        };
+        let mut scored: Vec<(usize, usize)> =
+            clauses.iter().enumerate().map(|(at, clause)| (self.weights.likeness(words, clause), at)).collect();
+        scored.retain(|(score, _)| *score > 0);
+        scored.sort_by(|(a, x), (b, y)| b.cmp(a).then(x.cmp(y)));
+        scored.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// The invariants among these, those first that speak most of what the policy speaks of.
+    pub fn closest_invariants(&self, policy: usize, among: &[usize]) -> Vec<usize> {
+        let likeness_to = |at: &usize| match (self.words.get(policy), self.invariant_words.get(*at)) {
+            (Some(words), Some((all, _))) => self.weights.likeness(words, all),
+            _ => 0,
+        };
+        let mut sorted = among.to_vec();
+        sorted.sort_by_cached_key(|at| std::cmp::Reverse(likeness_to(at)));
+        sorted
+    }
+
+    /// The places of the policies whose scope leaves room for requests of this type.
+    pub fn matching(&self, request_type: &RequestEnv) -> Vec<usize> {
+        let policies = self.bundle.policies().iter().enumerate();
+        policies.filter(|(_, policy)| self.can_match(&policy.policy, request_type)).map(|(at, _)| at).collect()
+    }
+
+    /// Every action that can be asked for, sorted.
+    pub fn actions(&self) -> Vec<&EntityUid> {
+        let mut actions: Vec<&EntityUid> = self.request_types.iter().map(RequestEnv::action).collect();
+        actions.sort();
+        actions.dedup();
+        actions
+    }
+
+    /// How many of the bundle's policies have this effect.
+    pub fn count(&self, effect: Effect) -> usize {
+        self.bundle.policies().iter().filter(|policy| policy.policy.effect() == effect).count()
+    }
+}
+
+/// What is in both, in thousandths of what is in either.
+fn overlap(a: &BTreeSet<EntityUid>, b: &BTreeSet<EntityUid>) -> usize {
+    a.intersection(b).count() * 1000 / a.union(b).count().max(1)
+}
+
+/// A request type as people read it: `Agent cut_leg_a Relation`.
+pub fn request_type_name(request_type: &RequestEnv) -> String {
+    let name = |name: &EntityTypeName| name.basename().to_owned();
+    format!(
+        "{} {} {}",
+        name(request_type.principal()),
+        request_type.action().id().escaped(),
+        name(request_type.resource())
+    )
+}
+
+/// The groups of actions that the product itself knows, by the names that a schema gives them.
+pub mod groups {
+    /// Work that changes nothing.
+    pub const NON_MUTATING: &str = "non_mutating";
+    /// What no approval lifts.
+    pub const NEVER: &str = "never";
+    /// What changes something.
+    pub const MUTATING: &str = "mutating";
+    /// Judging approvals.
+    pub const JUDGING: &str = "judging";
+    /// Each action that can be asked for is in exactly one of these.
+    pub const ALL: [&str; 4] = [NON_MUTATING, NEVER, MUTATING, JUDGING];
+}

@@ -1,0 +1,248 @@
+//! Attestations checked offline: signatures, subjects, chain, and that everything they state follows from their own grounds.
+
+pub mod check;
+pub mod redecide;
+
+use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
+use crate::attestation::grounds::{CaptureRecord, Vouched};
+use crate::attestation::report::Report;
+use crate::attestation::{DECISIONS_TYPE, DecisionPredicate, REPORT_TYPE, Statement, schema};
+use crate::digest::Digest;
+use crate::ledger::Chain;
+use crate::policy::PolicyBundle;
+use crate::problem::{Problem, Problems, Source};
+use crate::record::Decisions;
+use crate::settings::Config;
+use crate::signature::{ATTESTATION, EVIDENCE, Rejection, Revocations, Signer, verify};
+use crate::text::printable;
+use crate::time::Timestamp;
+use crate::trust::TrustRoot;
+use redecide::redecide;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A statement or an envelope as it was found, with the detached signatures beside it, by name.
+#[derive(Debug)]
+pub struct StatementFile {
+    /// Its text.
+    pub source: Source,
+    /// The signatures beside it; an envelope has its own.
+    pub signatures: Vec<(String, Vec<u8>)>,
+}
+
+/// Everything that statements are checked against, read once.
+#[derive(Debug)]
+pub struct Verifier {
+    /// How many different signers each must have.
+    pub threshold: u64,
+    /// Files that each must be about: `plan`, `baseline` or `final`, the name it is reported under, and its digest.
+    pub subjects: Vec<(&'static str, String, Digest)>,
+    /// Who may sign attestations and evidence.
+    pub trust: TrustRoot,
+    /// Keys that lost the right to sign.
+    pub revocations: Revocations,
+    /// When signatures are judged.
+    pub now: Timestamp,
+    /// The bundle that decides every row again, with the name of its signer.
+    pub bundle: Option<(PolicyBundle, Config, String)>,
+    /// The ledger's chain in which each must stand.
+    pub chain: Option<Chain>,
+}
+
+/// What became of one statement.
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// The name of the file.
+    pub file: String,
+    /// Sha-256 over the statement.
+    pub sha256: Digest,
+    /// The verdict that it states.
+    pub verdict: String,
+    /// The accepted signers, sorted.
+    pub signers: Vec<String>,
+    /// What was checked and holds.
+    pub holds: Vec<String>,
+    /// What a reader must know of what was not asked for.
+    pub noted: Vec<String>,
+    /// What does not hold, each with its field.
+    pub faults: Vec<String>,
+    /// What could not be checked.
+    pub unchecked: Vec<String>,
+}
+
+/// A statement's text, the signers that were accepted, and why others were not.
+pub type Signed = (String, Vec<Signer>, Vec<String>);
+
+impl Verifier {
+    /// The statement of a file, with whoever signed it.
+    pub fn signed(&self, file: &StatementFile) -> Result<Signed, Problems> {
+        let source = &file.source;
+        let is_envelope =
+            serde_json::from_str::<Value>(source.text()).is_ok_and(|value| value.get("payloadType").is_some());
+        let results: Vec<(String, Result<Signer, Rejection>)>;
+        let text = if is_envelope {
+            let envelope = Envelope::parse(source)?;
+            if envelope.payload_type() != PAYLOAD_TYPE {
+                let message = format!("`{}` holds `{}`", source.name(), printable(envelope.payload_type()));
+                return Err(Problem::untrusted(message).help(format!("a statement is `{PAYLOAD_TYPE}`")).into());
+            }
+            let judged = envelope.verify(ATTESTATION, self.trust.signers(), &self.revocations, self.now);
+            results = (1..).map(|number: u32| format!("signature {number}")).zip(judged).collect();
+            let bytes = envelope.bytes().unwrap_or_default();
+            String::from_utf8(bytes)
+                .map_err(|_| Problem::untrusted(format!("the payload of `{}` is not UTF-8", source.name())))?
+        } else {
+            let judged = |(name, bytes): &(String, Vec<u8>)| {
+                let text = source.text().as_bytes();
+                (name.clone(), verify(ATTESTATION, text, bytes, self.trust.signers(), &self.revocations, self.now))
+            };
+            results = file.signatures.iter().map(judged).collect();
+            source.text().to_owned()
+        };
+        let (mut signers, mut faults) = (Vec::new(), Vec::new());
+        for (name, result) in results {
+            match result {
+                Ok(signer) => signers.push(signer),
+                Err(rejection) => faults.push(format!("{name}: {}", rejection.detail())),
+            }
+        }
+        Ok((text, signers, faults))
+    }
+
+    /// Checks one statement in every way that was asked for.
+    pub fn judge(
+        &self,
+        file: &str,
+        text: &str,
+        signers: Vec<Signer>,
+        rejected: Vec<String>,
+    ) -> Result<Verified, Problems> {
+        let names: BTreeSet<String> = signers.into_iter().map(|signer| signer.principal).collect();
+        let mut verified = Verified {
+            file: file.to_owned(),
+            sha256: Digest::of(text.as_bytes()),
+            verdict: String::new(),
+            signers: names.iter().cloned().collect(),
+            holds: Vec::new(),
+            noted: Vec::new(),
+            faults: Vec::new(),
+            unchecked: Vec::new(),
+        };
+        match names.len() as u64 >= self.threshold {
+            true => verified.holds.push(format!("signed by {}", verified.signers.join(", "))),
+            false => {
+                let wanted = self.threshold;
+                let got = names.len();
+                verified.faults.push(format!("signatures: {got} accepted signers, and {wanted} are needed"));
+                verified.faults.extend(rejected);
+            }
+        }
+        let source = Source::new(file, text);
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        if value.get("predicateType").and_then(Value::as_str) == Some(DECISIONS_TYPE) {
+            let statement = Statement::<DecisionPredicate>::parse(&source, DECISIONS_TYPE)?;
+            verified.verdict =
+                format!("{} before a run: nothing was observed", statement.predicate.decisions.verdict.name());
+            verified.faults.extend(check::decision_statement(&statement));
+            self.compare_subjects(&statement.predicate.decisions, None, &mut verified);
+            if self.bundle.is_some() {
+                verified
+                    .unchecked
+                    .push("a statement before a run holds no facts: its rows cannot be decided again".to_owned());
+            }
+        } else {
+            let statement = Statement::<Report>::parse(&source, REPORT_TYPE)?;
+            let faults = schema::faults(&value)?;
+            if faults.is_empty() {
+                verified.holds.push("it fits the published JSON Schema".to_owned());
+            }
+            verified.faults.extend(faults);
+            self.report(&statement, &mut verified)?;
+        }
+        if let Some(chain) = &self.chain {
+            match chain.digests.contains(&verified.sha256) {
+                true => verified.holds.push("it stands in the ledger's chain".to_owned()),
+                false => verified.faults.push("the ledger's chain does not have it".to_owned()),
+            }
+        }
+        Ok(verified)
+    }
+
+    fn report(&self, statement: &Statement<Report>, verified: &mut Verified) -> Result<(), Problems> {
+        let report = &statement.predicate;
+        verified.verdict = report.verdict.name().to_owned();
+        let differences = check::report(statement);
+        if differences.is_empty() {
+            verified.holds.push("every status and the verdict follow from its own evidence".to_owned());
+        }
+        verified.faults.extend(differences);
+        for (name, record) in [("baseline", &report.grounds.baseline), ("final", &report.grounds.last)] {
+            if let Some(record) = record {
+                self.observer(name, record.vouched.as_ref(), record.text().as_deref(), verified);
+            }
+        }
+        if let Some(witness) = &report.grounds.witness {
+            self.observer("witness", witness.vouched.as_ref(), Some(&witness.text), verified);
+        }
+        self.compare_subjects(&report.decisions, Some(report), verified);
+        match (&self.bundle, &report.decisions.bundle.signer) {
+            (None, _) => verified.noted.push(
+                "without --policies the bans, rules and rows are the signer's word that they are those of the bundle"
+                    .to_owned(),
+            ),
+            (Some((_, _, judged)), Some(stated)) if judged != stated => verified
+                .faults
+                .push(format!("predicate.decisions.bundle_signer: the bundle is signed by {judged}, not {stated}")),
+            _ => {}
+        }
+        if let Some((bundle, config, _)) = &self.bundle {
+            let again = redecide(report, bundle, config, &self.revocations)?;
+            if again.differences.is_empty() {
+                verified.holds.push(format!("{} rows, decided again by the bundle, come out the same", again.run));
+            }
+            verified.faults.extend(again.differences);
+            for id in again.not_run {
+                verified.unchecked.push(format!("`{id}` was decided by facts that the statement does not hold"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever is said to vouch for evidence must have signed it.
+    fn observer(&self, name: &str, vouched: Option<&Vouched>, text: Option<&str>, verified: &mut Verified) {
+        let (Some(vouched), Some(text)) = (vouched, text) else { return };
+        let field = format!("predicate.grounds.{name}.vouched");
+        let signature = vouched.signature.as_bytes();
+        let signers = self.trust.signers();
+        match verify(EVIDENCE, text.as_bytes(), signature, signers, &self.revocations, self.now) {
+            Ok(signer) => {
+                let entity = self.trust.entity_of_signer(&signer.principal).map(ToString::to_string);
+                if (&signer.principal, &entity) == (&vouched.signer, &vouched.observer) {
+                    verified.holds.push(format!("{name}: it was signed by {}", vouched.signer));
+                } else {
+                    verified.faults.push(format!("{field}: its signer is not the one that it names"));
+                }
+            }
+            Err(rejection) => verified.faults.push(format!("{field}.signature: {}", rejection.detail())),
+        }
+    }
+
+    /// Files that were given must be those that the statement is about.
+    fn compare_subjects(&self, decisions: &Decisions, report: Option<&Report>, verified: &mut Verified) {
+        let of = |record: &Option<CaptureRecord>| record.as_ref().map(|record| record.sha256);
+        let captures = report.map(|report| (of(&report.grounds.baseline), of(&report.grounds.last)));
+        let (baseline, last) = captures.unwrap_or_default();
+        for (name, path, found) in &self.subjects {
+            let stated = match *name {
+                "plan" => Some(&decisions.plan.sha256),
+                "baseline" => baseline.as_ref(),
+                _ => last.as_ref(),
+            };
+            match stated == Some(found) {
+                true => verified.holds.push(format!("{name}: it is `{path}`")),
+                false => verified.faults.push(format!("subject {name}: it is not `{path}`, sha256 {found}")),
+            }
+        }
+    }
+}
