@@ -10,7 +10,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 pub use journal::AppendFile;
-pub use target::{is_stdout, is_stream};
+pub use target::{is_stdout, is_stream, place_of};
 pub use write::{Output, check, check_folder, check_free, create, remove, stream, write, write_together};
 
 /// No single input may be larger, in bytes; a plan that nobody could read is no plan.

@@ -15,10 +15,12 @@ mod schema;
 mod shared;
 mod verify;
 
+use crate::files;
 use crate::problem::{Blame, Code, Coded as _, Problem, Problems};
 use crate::render;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use shared::exit::Exit;
+use shared::named::Named;
 use std::ffi::OsString;
 use std::io::Write as _;
 
@@ -65,8 +67,10 @@ enum Command {
 /// Parses the command line, does the work, prints, and says how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = arguments.into_iter().collect();
-    let arguments = match Arguments::try_parse_from(&words) {
-        Ok(arguments) => arguments,
+    let parsed = Arguments::command().try_get_matches_from(&words);
+    let parsed = parsed.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, Named::of(&matches))));
+    let (arguments, named) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) if error.use_stderr() && shared::output::wants_json_errors(&words) => {
             let _ = std::io::stderr().write_all(
                 render::problems::json(&misused(&error).into(), render::problems::ProblemLevel::Error).as_bytes(),
@@ -84,7 +88,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Evidence(arguments) => arguments.stores_its_result(),
         _ => false,
     };
-    let checked = if stored { Ok(()) } else { output.check().map_err(Problems::from) };
+    let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
+    let checked = if stored { Ok(()) } else { output.check() };
+    let spared = output.file().filter(|_| !folder).map_or(Ok(()), |file| named.spare(file));
+    let checked = checked.and(spared).map_err(Problems::from);
     let result = checked.and_then(|()| match &arguments.command {
         Command::Authorize(arguments) => arguments.run(output),
         Command::Attest(arguments) => arguments.run(output),
@@ -100,10 +107,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
     });
-    let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
     match result.and_then(|(text, exit)| output.print(&text, stored).map(|()| exit).map_err(Problems::from)) {
         Ok(exit) => {
-            if let Some(file) = output.file().filter(|_| exit != Exit::Authorized && !folder) {
+            if let Some(file) =
+                output.file().filter(|file| exit != Exit::Authorized && !folder && !files::is_stdout(file))
+            {
                 output.note(exit.means(), exit as u8, file);
             }
             exit

@@ -63,6 +63,15 @@ pub fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-" || path.as_os_str() == "/dev/stdout"
 }
 
+/// Where a name leads, also if nothing has the name yet; `None` if its folder is not there.
+pub fn place_of(path: &Path) -> Option<PathBuf> {
+    let folder = || match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.canonicalize().ok(),
+        _ => Path::new(".").canonicalize().ok(),
+    };
+    path.canonicalize().ok().or_else(|| Some(folder()?.join(path.file_name()?)))
+}
+
 impl Target {
     /// Finds what a name stands for, and refuses what is no regular file or was chosen by somebody else.
     pub fn find(path: &Path, parents: Parents) -> Result<Self, Problem> {

@@ -8,6 +8,7 @@ pub mod folder;
 pub mod format;
 pub mod inputs;
 pub mod ledger;
+pub mod named;
 pub mod next;
 pub mod output;
 pub mod progress;
