@@ -50,7 +50,7 @@ enum Format {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        self.attest.as_deref().map_or(Ok(()), files::check)?;
+        self.attest.as_deref().map_or(Ok(()), files::check_free)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "authorize", 0);
@@ -58,7 +58,7 @@ impl Arguments {
         let statement = Statement::of_decisions(authorization.document()?);
         drop(phase);
         if let Some(path) = &self.attest {
-            files::write(path, &statement.text()?)?;
+            files::create(path, statement.text()?.as_bytes())?;
         }
         let decisions = &statement.predicate.decisions;
         let guide = || Guide {

@@ -48,7 +48,7 @@ pub fn check(path: &Path) -> Result<(), Problem> {
 pub fn check_free(path: &Path) -> Result<(), Problem> {
     // A link that points nowhere has the name, too.
     match !super::is_stream(path) && path.symlink_metadata().is_ok() {
-        true => Err(exists(path)),
+        true => check(path).and(Err(exists(path))),
         false => check(path),
     }
 }
