@@ -75,7 +75,7 @@ struct SignArguments {
     #[arg(long, value_name = "DIR", default_value = "policies")]
     policies: PathBuf,
     /// Name the signature `FILE.<NAME>.sig`, for documents that several people sign
-    #[arg(long = "as", value_name = "NAME")]
+    #[arg(long = "as", value_name = "NAME", value_parser = signature_name)]
     name: Option<String>,
 }
 
@@ -111,6 +111,11 @@ impl Arguments {
 impl RequestArguments {
     fn run(&self, output: &OutputArguments) -> CommandResult {
         let folder = output.folder("approvals");
+        if files::is_stream(&folder) {
+            let problem =
+                Problem::failure(format!("`{}` is a stream, and several files are written", folder.display()));
+            return Err(problem.help("name their folder with --output").coded(Code::OutputRefused).into());
+        }
         files::check_folder(&folder)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
         let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
@@ -247,6 +252,15 @@ impl SignArguments {
             let message = format!("`{}` expired {}", self.file.display(), document.expires_at);
             output.warn(&Problem::invalid(message).help("move it away and request again").into());
         }
+    }
+}
+
+/// A name that leaves the signature beside its document.
+fn signature_name(name: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
+    match name.chars().all(fits) && name.contains(char::is_alphanumeric) {
+        true => Ok(name.to_owned()),
+        false => Err("it becomes part of a file's name: write letters, digits and any of `-_.@+`".to_owned()),
     }
 }
 
