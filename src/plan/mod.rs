@@ -143,7 +143,13 @@ impl RunPlan {
             let problem = problem.coded(Code::PlanUnknownRow);
             match nearest(id, names()) {
                 Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-                None => problem.help(format!("it has {}", json::in_backticks(&names().take(20).collect::<Vec<_>>()))),
+                None => {
+                    let shown = json::in_backticks(&names().take(MOST_NAMES).collect::<Vec<_>>());
+                    problem.help(match self.actions.len().saturating_sub(MOST_NAMES) {
+                        0 => format!("it has {shown}"),
+                        more => format!("it has {shown} and {more} more"),
+                    })
+                }
             }
         })
     }
@@ -182,3 +188,6 @@ impl IntendedAction {
             .unwrap_or_default()
     }
 }
+
+/// So many rows are named where none is like the one asked for.
+const MOST_NAMES: usize = 20;
