@@ -24,12 +24,11 @@ fn above(here: &Path) -> Option<PathBuf> {
     here.ancestors().skip(1).find(|folder| is_project(folder)).map(Path::to_path_buf)
 }
 
-/// The first project among the folders here, by name.
+/// The only project among the folders here; which of several is meant, nobody can say.
 fn below(here: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(here).ok()?.take(MOST_LOOKED_AT);
-    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    folders.sort();
-    folders.into_iter().find(|folder| is_project(folder))
+    let mut folders = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| is_project(path));
+    folders.next().filter(|_| folders.next().is_none())
 }
 
 fn is_project(folder: &Path) -> bool {
