@@ -38,18 +38,18 @@ impl KeyFile {
         let read = fs::File::open(path).and_then(|file| file.take(LARGEST_KEY).read_to_end(&mut bytes));
         read.map_err(|error| unreadable(path, &error))?;
         let text = String::from_utf8_lossy(&bytes);
-        let kind = kind(text.trim_start());
+        let kind = kind(text.trim_start()).ok_or_else(|| {
+            Problem::failure(format!("`{name}` is neither a private nor a public SSH key"))
+                .help("`--key` names the file that `ssh-keygen` made, such as `~/.ssh/id_ed25519`")
+        })?;
         // OpenSSH asks the same, and would show a page about it.
         let is_own = metadata.uid() == rustix::process::getuid().as_raw();
-        if !matches!(kind, Some(Self::Public)) && is_own && metadata.mode() & 0o077 != 0 {
+        if !matches!(kind, Self::Public) && is_own && metadata.mode() & 0o077 != 0 {
             let mode = metadata.mode() & 0o7777;
             return Err(Problem::failure(format!("others can read the private key `{name}` (mode {mode:04o})"))
                 .help(format!("`chmod 600 {name}`; and take a new key if somebody may have read it")));
         }
-        kind.ok_or_else(|| {
-            Problem::failure(format!("`{name}` is neither a private nor a public SSH key"))
-                .help("`--key` names the file that `ssh-keygen` made, such as `~/.ssh/id_ed25519`")
-        })
+        Ok(kind)
     }
 }
 
