@@ -32,6 +32,10 @@ pub fn make_file(path: &Path, key: &Path, namespace: &str, bytes: &[u8]) -> Resu
 
 /// Whether the key can sign here, as far as its file and the surroundings show; said before any work.
 pub fn check_key(key: &Path) -> Result<KeyFile, Problem> {
+    usable(key).coded(Code::SigningFailed)
+}
+
+fn usable(key: &Path) -> Result<KeyFile, Problem> {
     let kind = KeyFile::look(key)?;
     let has_agent = is_set("SSH_AUTH_SOCK");
     match kind {
