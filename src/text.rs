@@ -1,6 +1,7 @@
 //! Text that may come from an adversary, made safe to show.
 
 use regex::{Captures, Regex};
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 /// User text on one line, without anything that is not seen or that moves what is: it could forge a report.
@@ -28,12 +29,41 @@ pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
+/// JSON in which what [`printable`] would replace is escaped instead, so that nothing is lost.
+pub fn escaped_json(text: String) -> String {
+    if printable_lines(&text) == text {
+        return text;
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let mut bytes = [0; 4];
+        let seen: &str = letter.encode_utf8(&mut bytes);
+        if letter == '\n' || printable(seen) == seen {
+            escaped.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        }
+    }
+    escaped
+}
+
 static UNSEEN: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]").ok());
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_keeps_what_is_not_seen_as_escapes() {
+        let text = "{\n  \"a\": \"\u{202e}\u{e0041}é名\"\n}".to_owned();
+        let escaped = escaped_json(text.clone());
+        assert_eq!(escaped, "{\n  \"a\": \"\\u202e\\udb40\\udc41é名\"\n}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&escaped), read(&text));
+    }
 
     #[test]
     fn what_is_not_seen_or_moves_text_is_replaced() {

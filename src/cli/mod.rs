@@ -16,6 +16,7 @@ mod shared;
 mod verify;
 
 use crate::files;
+use crate::layout::printable_lines;
 use crate::problem::{Blame, Code, Coded as _, Problem, Problems};
 use crate::render;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -78,7 +79,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return Exit::Usage;
         }
         Err(error) => {
-            let _ = error.print();
+            print_usage(&error);
             return if error.use_stderr() { Exit::Usage } else { Exit::Authorized };
         }
     };
@@ -125,6 +126,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             }
         }
     }
+}
+
+/// What clap says; its own way, unless a word of the command line would not be safe to show.
+fn print_usage(error: &clap::Error) {
+    let text = error.render().to_string();
+    let _ = match printable_lines(&text) {
+        safe if safe == text => error.print(),
+        safe => std::io::stderr().write_all(safe.as_bytes()),
+    };
 }
 
 /// A wrong command line as a problem: what is wrong, then what clap says besides.

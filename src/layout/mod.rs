@@ -3,10 +3,9 @@
 pub mod entries;
 pub mod lines;
 
-pub use crate::text::printable;
+pub use crate::text::{escaped_json, printable, printable_lines};
 
 use crate::problem::Source;
-use crate::text::printable_lines;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use lines::Tone;
 

@@ -1,7 +1,7 @@
 //! The faces of problems: with underlined source for people, one line each, or JSON.
 
 use crate::layout::shown;
-use crate::layout::{Style, printable};
+use crate::layout::{Style, escaped_json, printable};
 use crate::problem::{Problem, Problems};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -118,7 +118,7 @@ pub fn json(problems: &Problems, severity: ProblemLevel) -> String {
         ProblemLevel::Warning => (None, Some(errors.collect())),
     };
     let document = Document { version: 1, count: problems.count(), errors, warnings };
-    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+    escaped_json(serde_json::to_string_pretty(&document).unwrap_or_default() + "\n")
 }
 
 #[derive(Serialize)]
