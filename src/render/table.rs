@@ -108,11 +108,22 @@ pub(super) fn items(decisions: &Decisions, guide: &Guide) -> Vec<Item> {
         .map(|row| Item {
             label: if row.status == ApprovalStatus::Accepted { "opened" } else { "needs" },
             name: if row.gate.is_empty() { row.file.clone() } else { row.gate.clone() },
-            rows: concerned(decisions, |decided| decided.needs.iter().any(|need| need.gate == row.gate)),
+            rows: concerned(decisions, |decided| needs_gate(decided, row) && !is_used(decided, row)),
             state: state(row, &decisions.time.to_string()),
             tone: if row.status == ApprovalStatus::Accepted { Tone::Good } else { Tone::Open },
         })
         .collect();
+    let used = decisions.approvals.iter().filter(|row| decisions.decisions.iter().any(|decided| is_used(decided, row)));
+    items.splice(
+        0..0,
+        used.map(|row| Item {
+            label: "needs",
+            name: row.gate.clone(),
+            rows: concerned(decisions, |decided| is_used(decided, row)),
+            state: "USED: its approval opens nothing twice".to_owned(),
+            tone: Tone::Open,
+        }),
+    );
     items.extend(decisions.open_gaps.iter().map(|gap| {
         let state = match guide.closes.get(gap).map(Vec::as_slice) {
             Some([only]) => only.clone(),
@@ -123,6 +134,15 @@ pub(super) fn items(decisions: &Decisions, guide: &Guide) -> Vec<Item> {
         Item { label: "gaps", name: gap.clone(), rows, state, tone: Tone::Plain }
     }));
     items
+}
+
+fn needs_gate(row: &RecordedRow, approval: &ApprovalRow) -> bool {
+    row.needs.iter().any(|need| need.gate == approval.gate)
+}
+
+/// Whether an approval that is good for other rows was used for this one: what is accepted names every row that its gate bars.
+fn is_used(row: &RecordedRow, approval: &ApprovalRow) -> bool {
+    approval.status == ApprovalStatus::Accepted && row.basis == Basis::ApprovalRequired && needs_gate(row, approval)
 }
 
 /// `9 rows`, or the one row's name where it is short.

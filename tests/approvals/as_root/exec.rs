@@ -53,6 +53,16 @@ fn an_approved_action_runs_once_and_its_approval_is_spent() {
 }
 
 #[test]
+fn an_approval_that_was_used_for_one_of_its_rows_is_said_to_be_used_for_that_row() {
+    let office = office(&format!("{},{}", ruled_row(), ruled_row().replace(r#""id":"compensate""#, r#""id":"again""#)));
+    approve(&office);
+    assert_eq!(office.exec("compensate").exit, 0);
+    let shown = office.world.cutter("authorize plan.json").stdout;
+    assert!(shown.contains("needs   SG_3  compensate  USED"), "{shown}");
+    assert!(shown.contains("opened  SG_3  again       accepted"), "{shown}");
+}
+
+#[test]
 fn a_failed_use_stays_used() {
     let office = office(&ruled_row().replace("echo compensate >> ran", "exit 3"));
     approve(&office);
