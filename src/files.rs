@@ -5,6 +5,7 @@ mod target;
 mod write;
 
 use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
+use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,7 @@ pub fn text(path: &Path, bytes: Vec<u8>) -> Result<Source, Problem> {
 /// Reads the bytes of one regular file of bounded size.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let name = path.display();
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let file = open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Problem::failure(format!("`{name}` does not exist"))
             .help(match alike(path) {
                 Some(meant) => format!("did you mean `{}`?", meant.display()),
@@ -84,6 +85,11 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
             .coded(Code::FileUnreadable));
     }
     bounded(&mut { file }, path)
+}
+
+/// Opens what is there without waiting: a FIFO that nobody writes to would never open.
+fn open(path: &Path) -> std::io::Result<File> {
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 
 /// Reads all there is, unless it is too much.
@@ -173,10 +179,12 @@ pub fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
             match kind {
                 Ok((path, kind)) if kind.is_dir() => folders.push(path),
                 Ok((path, kind)) if kind.is_file() => files.push(path),
-                Ok((path, _)) => problems.push(
-                    Problem::invalid(format!("`{}` is neither a file nor a folder", path.display()))
-                        .help("replace the link by what it points to"),
-                ),
+                Ok((path, kind)) => {
+                    let help = if kind.is_symlink() { "replace the link by what it points to" } else { "move it away" };
+                    problems.push(
+                        Problem::invalid(format!("`{}` is neither a file nor a folder", path.display())).help(help),
+                    );
+                }
                 Err(error) => problems.push(Problem::failure(format!(
                     "the folder `{}` cannot be read: {}",
                     current.display(),

@@ -113,6 +113,27 @@ fn a_signature_is_never_written_over_and_a_key_that_cannot_sign_leaves_none() {
 }
 
 #[test]
+fn a_fifo_that_nobody_writes_to_is_refused_and_not_waited_for() {
+    let world = World::shipped();
+    for name in ["fifo", "approvals/FLIP.json"] {
+        fs::create_dir_all(world.path(name).parent().unwrap()).unwrap();
+        run("mkfifo", &[world.path(name).to_str().unwrap()]);
+    }
+    let within_seconds = |arguments: &[&str]| {
+        let mut command = Command::new("timeout");
+        command.args(["20", env!("CARGO_BIN_EXE_cutter")]).args(arguments).current_dir(world.path(""));
+        command.output().unwrap()
+    };
+    for arguments in [["authorize", "fifo", "--config", "cutter.toml"], ["authorize", PLAN, "--config", "fifo"]] {
+        let ran = within_seconds(&arguments);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.code() == Some(1) && said.contains("`fifo` is not a regular file"), "{said}");
+    }
+    let ran = within_seconds(&["authorize", PLAN, "--approvals", "approvals"]);
+    assert_ne!(ran.status.code(), Some(124), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
 fn a_plan_comes_from_standard_input_with_the_same_result_and_the_same_bound() {
     let world = World::shipped();
     let plan = world.read(PLAN);
