@@ -9,8 +9,8 @@
     reason = "a benchmark prints, and stops where it cannot go on"
 )]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
+#[path = "../tests/suite/support/postgres/mod.rs"]
+mod server;
 
 use cutter::db::{Access, DatabaseSettings};
 use cutter::digest::Digest;
@@ -18,9 +18,9 @@ use cutter::observe::{self, Task};
 use cutter::progress::Silent;
 use cutter::settings::evidence::{EvidenceSettings, Level};
 use cutter::time::Timestamp;
+use server::{Options, Server};
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
-use support::postgres::{Options, Server};
 
 fn main() {
     let number =

@@ -1,0 +1,181 @@
+//! `cutter exec`: decided again at use, consumed once, run exactly as declared, journalled.
+
+use crate::approvals::office::{AGENT, Office, PLANNER, plan};
+use serde_json::json;
+
+const FILE: &str =
+    r#""action":"Cutter::Action::\"author_file\"","resource":"Cutter::File::\"/var/lib/cutter/backup_runner.py\"""#;
+
+/// A row that anybody of the lane may do, and that writes a line into a file.
+fn free_row(id: &str, more: &str) -> String {
+    format!(r#"{{"id":"{id}",{FILE},"argv":["sh","-c","echo {id} >> ran"]{more}}}"#)
+}
+
+/// The row of SG_3, which writes a line into a file.
+fn ruled_row() -> String {
+    r#"{"id":"compensate","action":"Cutter::Action::\"compensate\"","resource":"Cutter::Relation::\"public.information_unit\"","argv":["sh","-c","echo compensate >> ran"]}"#.to_owned()
+}
+
+/// An office whose approvals are for now, since `exec` takes no other time.
+fn office(rows: &str) -> Office {
+    let office = Office::new();
+    office.world.write("plan.json", plan(PLANNER, AGENT, rows));
+    office.trust();
+    office
+}
+
+fn approve(office: &Office) {
+    let ran = office.world.cutter("approval request plan.json");
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    office.edit("SG_3", |document| {
+        document["allowance"] = json!("explicit");
+        document["reason"] = json!("compensation ruled by the quorum");
+    });
+    for who in ["president", "council-1", "council-2"] {
+        office.vote("SG_3", who, "cutter-approval");
+    }
+}
+
+fn ran(office: &Office) -> String {
+    std::fs::read_to_string(office.world.path("ran")).unwrap_or_default()
+}
+
+#[test]
+fn an_approved_action_runs_once_and_its_approval_is_spent() {
+    let office = office(&ruled_row());
+    approve(&office);
+    let first = office.exec("compensate");
+    assert_eq!((first.exit, ran(&office).as_str()), (0, "compensate\n"), "{}{}", first.stdout, first.stderr);
+    let second = office.exec("compensate");
+    assert_eq!((second.exit, ran(&office).as_str()), (5, "compensate\n"), "{}{}", second.stdout, second.stderr);
+    let listed = office.world.cutter("approval list plan.json --format json").json();
+    assert_eq!(listed["approvals"][0]["code"], "already_consumed");
+}
+
+#[test]
+fn an_approval_that_was_used_for_one_of_its_rows_is_said_to_be_used_for_that_row() {
+    let office = office(&format!("{},{}", ruled_row(), ruled_row().replace(r#""id":"compensate""#, r#""id":"again""#)));
+    approve(&office);
+    assert_eq!(office.exec("compensate").exit, 0);
+    let shown = office.world.cutter("authorize plan.json").stdout;
+    assert!(shown.contains("needs   SG_3  compensate  USED"), "{shown}");
+    assert!(shown.contains("opened  SG_3  again       accepted"), "{shown}");
+}
+
+#[test]
+fn a_failed_use_stays_used() {
+    let office = office(&ruled_row().replace("echo compensate >> ran", "exit 3"));
+    approve(&office);
+    let first = office.exec("compensate");
+    assert_eq!(first.exit, 10, "{}{}", first.stdout, first.stderr);
+    assert_eq!(office.exec("compensate").exit, 5);
+}
+
+#[test]
+fn a_denied_action_runs_nothing_and_writes_nothing() {
+    let office = office(&ruled_row());
+    let before = office.world.listing();
+    assert_eq!(office.exec("compensate").exit, 5);
+    assert_eq!((office.world.listing(), ran(&office).as_str()), (before, ""));
+}
+
+#[test]
+fn a_command_that_differs_from_the_plan_is_refused() {
+    let office = office(&free_row("write", ""));
+    let other = office.exec("write -- rm -rf everything");
+    assert_eq!((other.exit, ran(&office).as_str()), (3, ""), "{}", other.stderr);
+    assert!(other.stderr.contains("the command differs from what plan action `write` declares"), "{}", other.stderr);
+}
+
+#[test]
+fn a_dry_run_plan_runs_nothing() {
+    let office = office(&free_row("write", ""));
+    let text = office.world.read("plan.json").replace("\"live\"", "\"dry_run\"");
+    office.world.write("plan.json", text);
+    office.trust();
+    let dry = office.exec("write");
+    assert_eq!((dry.exit, ran(&office).as_str()), (0, ""), "{}{}", dry.stdout, dry.stderr);
+    assert!(dry.stdout.contains("nothing was run"));
+}
+
+#[test]
+fn a_row_waits_for_the_rows_it_comes_after() {
+    let office = office(&[free_row("first", ""), free_row("second", r#","after":["first"]"#)].join(","));
+    let early = office.exec("second");
+    assert_eq!((early.exit, ran(&office).as_str()), (9, ""), "{}{}", early.stdout, early.stderr);
+    assert_eq!(office.exec("first").exit, 0);
+    assert_eq!((office.exec("second").exit, ran(&office).as_str()), (0, "first\nsecond\n"));
+}
+
+#[test]
+fn a_run_id_begins_once_and_not_under_another_plan() {
+    let office = office(&free_row("write", ""));
+    assert_eq!(office.exec("write").exit, 0);
+    office.world.write("plan.json", plan(PLANNER, AGENT, &free_row("other", "")));
+    office.trust();
+    let other = office.exec("other");
+    assert_eq!((other.exit, ran(&office).as_str()), (2, "write\n"), "{}", other.stdout);
+    assert!(other.stdout.contains("under another plan"));
+}
+
+/// The attack: the author edits the run's own tree and signs with an own key; one file after the other.
+#[test]
+fn an_edited_bundle_signed_by_its_editor_runs_nothing() {
+    for file in ["policies/gates.cedar", "policies/allowed_signers", "cutter.toml"] {
+        let office = office(&free_row("write", ""));
+        let comment = if file.ends_with(".cedar") { "// edited\n" } else { "# edited\n" };
+        office.world.write(file, office.world.read(file) + comment);
+        let stale = office.exec("write");
+        assert_eq!((stale.exit, ran(&office).as_str()), (8, ""), "{file}: {}", stale.stderr);
+        office.sign_by("bundle sign --key keys/stranger", "policies.sig");
+        let own = office.exec("write");
+        assert_eq!((own.exit, ran(&office).as_str()), (8, ""), "{file}: {}", own.stderr);
+    }
+}
+
+#[test]
+fn an_unsigned_bundle_or_plan_or_a_plan_of_another_author_runs_nothing() {
+    for signature in ["policies.sig", "plan.json.sig"] {
+        let office = office(&free_row("write", ""));
+        office.world.remove(signature);
+        assert_eq!((office.exec("write").exit, ran(&office).as_str()), (8, ""), "{signature}");
+    }
+    let office = office(&free_row("write", ""));
+    office.sign_by("plan sign plan.json --key keys/reviewer", "plan.json.sig");
+    assert_eq!((office.exec("write").exit, ran(&office).as_str()), (8, ""));
+}
+
+#[test]
+fn a_principal_other_than_the_one_of_the_running_user_runs_nothing() {
+    let office = office(&free_row("write", ""));
+    let verifier = r#"Cutter::Agent::\"verify-agent\""#;
+    office.world.write("plan.json", plan(PLANNER, verifier, &free_row("write", "")));
+    office.trust();
+    assert_eq!((office.exec("write").exit, ran(&office).as_str()), (8, ""));
+}
+
+#[test]
+fn a_clock_before_the_last_record_runs_nothing() {
+    let office = office(&free_row("write", ""));
+    assert_eq!(office.exec("write").exit, 0);
+    let journal = office.world.read(".cutter/journal.ndjson");
+    let year = &journal[journal.find("\"time\":\"").unwrap() + 8..][..4];
+    office.world.write(".cutter/journal.ndjson", journal.replace(&format!("\"{year}-"), "\"2999-"));
+    let back = office.exec("write");
+    assert_eq!((back.exit, ran(&office).as_str()), (8, "write\n"), "{}{}", back.stdout, back.stderr);
+}
+
+#[test]
+fn exec_takes_no_time_but_the_clocks() {
+    let office = office(&free_row("write", ""));
+    assert_eq!(office.exec("write --now 2026-05-21T08:15:00Z").exit, 64);
+}
+
+#[test]
+fn without_a_ledger_nothing_runs() {
+    let office = office(&free_row("write", ""));
+    office.world.remove(".cutter");
+    let none = office.exec("write");
+    assert_eq!((none.exit, ran(&office).as_str()), (1, ""), "{}", none.stdout);
+    assert!(none.stderr.contains("cutter ledger init"), "{}", none.stderr);
+}

@@ -1,0 +1,11 @@
+//! Approvals as a person makes them, with real keys, and every way in which one is none.
+
+mod as_root {
+    mod exec;
+}
+mod codes;
+mod golden_output;
+mod office;
+mod printable;
+mod properties;
+mod scenarios;

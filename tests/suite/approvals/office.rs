@@ -1,0 +1,192 @@
+//! A shipped project whose preconditions are closed, people with keys, and a ledger.
+
+use crate::support::world::{Ran, World};
+use serde_json::{Value, json};
+use std::cell::OnceCell;
+use std::path::PathBuf;
+use std::process::Command;
+
+pub const NOW: &str = "2026-05-21T08:15:00Z";
+pub const PLAN: &str = "plans/o9-first-production-run.json";
+pub const PEOPLE: [&str; 8] =
+    ["sovereign", "president", "council-1", "council-2", "council-3", "operator", "on-call", "run-agent"];
+
+pub struct Office {
+    pub world: World,
+    /// Where the trust root lies, once a test needs one.
+    safe: OnceCell<tempfile::TempDir>,
+}
+
+impl Office {
+    pub fn new() -> Self {
+        let world = World::shipped();
+        close_preconditions(&world);
+        let office = Self { world, safe: OnceCell::new() };
+        let lines: Vec<String> = PEOPLE.iter().map(|name| office.signer(name, "")).collect();
+        office.key("stranger", "ed25519");
+        office.world.write("policies/allowed_signers", lines.concat());
+        let ran = office.world.cutter("ledger init");
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        office
+    }
+
+    /// A line of allowed signers for a new key.
+    pub fn signer(&self, name: &str, options: &str) -> String {
+        let public = self.key(name, "ed25519");
+        format!("{name} namespaces=\"cutter-approval,cutter-reject\"{options} {public}")
+    }
+
+    /// Makes a key and gives its public half.
+    pub fn key(&self, name: &str, kind: &str) -> String {
+        self.world.write("keys/.keep", "");
+        let path = self.key_path(name);
+        let arguments = ["-q", "-t", kind, "-N", "", "-C", name, "-f"];
+        assert!(Command::new("ssh-keygen").args(arguments).arg(&path).status().unwrap().success());
+        self.world.read(&format!("keys/{name}.pub"))
+    }
+
+    pub fn key_path(&self, name: &str) -> PathBuf {
+        self.world.path(&format!("keys/{name}"))
+    }
+
+    /// Requests approvals for a plan and fills each as its person would.
+    pub fn request(&self, plan: &str) {
+        let ran = self.world.cutter(&format!("approval request {plan} --now {NOW}"));
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        for entry in std::fs::read_dir(self.world.path("approvals")).unwrap() {
+            let gate = entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
+            self.edit(&gate, |document| {
+                document["allowance"] = json!("explicit");
+                document["reason"] = json!("first controlled run, as ruled on 2026-05-21");
+                if document.get("review_decision").is_some() {
+                    document["review_decision"] = json!("e5c1a7d2");
+                }
+            });
+        }
+    }
+
+    pub fn edit(&self, gate: &str, change: impl FnOnce(&mut Value)) {
+        let name = format!("approvals/{gate}.json");
+        let mut document: Value = self.world.read(&name).parse().unwrap();
+        change(&mut document);
+        self.world.write(&name, serde_json::to_string_pretty(&document).unwrap());
+    }
+
+    /// Signs a document with plain `ssh-keygen`, in the default place.
+    pub fn sign(&self, gate: &str, who: &str) {
+        self.sign_as(gate, who, "cutter-approval", "sig");
+    }
+
+    /// Signs for a quorum: `GATE.json.<who>.sig`.
+    pub fn vote(&self, gate: &str, who: &str, namespace: &str) {
+        self.sign_as(gate, who, namespace, &format!("{who}.sig"));
+    }
+
+    pub fn sign_as(&self, gate: &str, who: &str, namespace: &str, extension: &str) {
+        let document = self.world.read(&format!("approvals/{gate}.json"));
+        let scratch = self.world.path("scratch");
+        std::fs::write(&scratch, document).unwrap();
+        let signature = self.world.path("scratch.sig");
+        let _ = std::fs::remove_file(&signature);
+        let mut command = Command::new("ssh-keygen");
+        command.args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(self.key_path(who)).arg(&scratch);
+        assert!(command.output().unwrap().status.success());
+        std::fs::rename(signature, self.world.path(&format!("approvals/{gate}.json.{extension}"))).unwrap();
+    }
+
+    pub fn authorize(&self, plan: &str, more: &str) -> Ran {
+        self.world.cutter(&format!("authorize {plan} --now {NOW} --format json {more}"))
+    }
+
+    /// The shown code of a gate's document; `accepted` where it opens the gate.
+    pub fn code(&self, plan: &str, gate: &str, more: &str) -> String {
+        self.judged(plan, gate, more).0
+    }
+
+    /// The same with all reasons.
+    pub fn judged(&self, plan: &str, gate: &str, more: &str) -> (String, String) {
+        let ran = self.world.cutter(&format!("approval list {plan} --now {NOW} --format json {more}"));
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        let rows = ran.json()["approvals"].as_array().unwrap().clone();
+        // A document that cannot be read names no gate; its file does.
+        let own = |row: &&Value| row["file"] == format!("approvals/{gate}.json");
+        let row = rows.iter().find(own).or_else(|| rows.iter().find(|row| row["gate"] == gate)).unwrap();
+        let details = row["details"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let code = row["code"].as_str().map_or("accepted".to_owned(), str::to_owned);
+        (code, details.collect::<Vec<_>>().join(" | "))
+    }
+
+    /// Signs bundle and plan under a trust root of the office's own.
+    pub fn trust(&self) {
+        if !self.key_path("reviewer").exists() {
+            self.key("reviewer", "ed25519");
+            self.key("author", "ed25519");
+        }
+        let root = format!(
+            "reviewer namespaces=\"cutter-bundle\" {}planner namespaces=\"cutter-plan\" {}\
+             # cutter-signer: planner = Cutter::Agent::\"planner\"\n\
+             # cutter-user: root = Cutter::Agent::\"run-agent\"\n",
+            self.world.read("keys/reviewer.pub"),
+            self.world.read("keys/author.pub"),
+        );
+        std::fs::write(self.trust_path(), root).unwrap();
+        self.sign_by("bundle sign --key keys/reviewer", "policies.sig");
+        self.sign_by("plan sign plan.json --key keys/author", "plan.json.sig");
+    }
+
+    pub fn trust_path(&self) -> PathBuf {
+        self.safe.get_or_init(crate::support::guarded::folder).path().join("trusted_signers")
+    }
+
+    pub fn sign_by(&self, command: &str, signature: &str) {
+        self.world.remove_if_there(signature);
+        let ran = self.world.cutter_with(command, &[("PATH", "/usr/bin:/bin")]);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    }
+
+    /// Runs one action of `plan.json` under the trust root; the words after it may hold `--` and a command.
+    pub fn exec(&self, action: &str) -> Ran {
+        let trust = self.trust_path();
+        let arguments = format!("exec --trust {} plan.json {action}", trust.display());
+        self.world.cutter_with(&arguments, &[("PATH", "/usr/bin:/bin")])
+    }
+
+    /// The same for an action whose name may hold blanks.
+    pub fn exec_word(&self, action: &str) -> Ran {
+        let trust = self.trust_path().display().to_string();
+        self.world.run(&["exec", "--trust", &trust, "plan.json", action], &[("PATH", "/usr/bin:/bin")])
+    }
+
+    /// Requests and signs FLIP, SG_1 and SG_2 for the O9 plan.
+    pub fn approve_o9(&self) {
+        self.request(PLAN);
+        for gate in ["FLIP", "SG_1", "SG_2"] {
+            self.sign(gate, "sovereign");
+        }
+    }
+}
+
+/// F4 and GAP8 are closed, and so is all that the run itself would bring about.
+fn close_preconditions(world: &World) {
+    let mut runs: Value = world.read("entities/runs.json").parse().unwrap();
+    for run in runs.as_array_mut().unwrap() {
+        let facts = &mut run["attrs"]["facts"];
+        facts["backup_key"] = json!({"fingerprint_set": true, "public_key_imported": true, "selftest_passed": true});
+    }
+    world.write("entities/runs.json", runs.to_string());
+    let target = r#""id": "generic-first-target"}, "attrs": {"registered": false, "snapshot": false, "dry_run_green": false, "units": 0,"#;
+    let safe = r#""id": "generic-first-target"}, "attrs": {"registered": true, "snapshot": true, "dry_run_green": true, "units": 2,"#;
+    world.replace("entities/documents.json", target, safe);
+}
+
+/// A plan of its own, for the run of the sampler.
+pub fn plan(author: &str, principal: &str, rows: &str) -> String {
+    format!(
+        r#"{{"version":1,"plan":"small","run":"ictr-20260521T100000Z-5a5a5a5a","mode":"live","author":"{author}",
+        "principal":"{principal}","target":{{"database":"7611578671664259111"}},"actions":[{rows}]}}"#
+    )
+}
+
+pub const AGENT: &str = r#"Cutter::Agent::\"run-agent\""#;
+pub const PLANNER: &str = r#"Cutter::Agent::\"planner\""#;
+pub const COMPENSATE: &str = r#"{"id":"compensate","action":"Cutter::Action::\"compensate\"","resource":"Cutter::Relation::\"public.information_unit\"","argv":["true"]}"#;

@@ -1,0 +1,145 @@
+//! An approved action: what it declares to change must have changed, exactly so, and nothing else.
+
+use crate::attest::scene::{Scene, row};
+use serde_json::{Value, json};
+
+const UPDATE: &str = "UPDATE public.unit_version SET title = title || '!' WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)";
+
+/// A run whose one action the quorum approved, and whose command does this to the database.
+fn run(sql: &str, expects: &str) -> (Scene, i32, Value) {
+    let scene = Scene::new();
+    for who in ["president", "council-1", "council-2"] {
+        scene.key(who);
+    }
+    let signer = |who: &&str| {
+        format!("{who} namespaces=\"cutter-approval,cutter-reject\" {}", scene.read(&format!("keys/{who}.pub")))
+    };
+    scene.write(
+        "policies/allowed_signers",
+        ["president", "council-1", "council-2"].iter().map(signer).collect::<String>(),
+    );
+    let socket = scene.server.socket_directory().display().to_string();
+    let psql = scene.server.client("psql").get_program().to_str().unwrap().to_owned();
+    let sql = format!("SET session_replication_role = replica; {sql}");
+    let argv =
+        json!([psql, "-qX", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "postgres", "-d", "directus", "-c", sql]);
+    scene.configure(|config| {
+        config.replace(
+            "[gates.BREAK_GLASS]",
+            &format!("[effects.compensate]\ndoes = \"compensates\"\nargv = {argv}\n{expects}\n[gates.BREAK_GLASS]"),
+        )
+    });
+    let number: Value = scene.read(crate::attest::scene::PLAN).parse().unwrap();
+    let plan = json!({
+        "version": 1, "plan": "compensation", "run": "ictr-20260521T100000Z-5a5a5a5a", "mode": "live",
+        "author": "Cutter::Agent::\"planner\"", "principal": "Cutter::Agent::\"run-agent\"",
+        "target": {"database": number["target"]["database"]},
+        "actions": [{"id": "compensate", "action": "Cutter::Action::\"compensate\"",
+            "resource": "Cutter::Relation::\"public.information_unit\"", "effect": "compensate"}],
+    });
+    scene.write(crate::attest::scene::PLAN, plan.to_string());
+    scene.sign();
+    let ran = scene.cutter(&format!("approval request {}", crate::attest::scene::PLAN));
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let mut document: Value = scene.read("approvals/SG_3.json").parse().unwrap();
+    document["allowance"] = json!("explicit");
+    document["reason"] = json!("compensation ruled by the quorum");
+    scene.write("approvals/SG_3.json", document.to_string());
+    for who in ["president", "council-1", "council-2"] {
+        scene.keygen_sign(who, "cutter-approval", "approvals/SG_3.json");
+        std::fs::rename(scene.path("approvals/SG_3.json.sig"), scene.path(&format!("approvals/SG_3.json.{who}.sig")))
+            .unwrap();
+    }
+    assert_eq!(scene.capture("a.json"), 0);
+    let ran = scene.exec("compensate");
+    assert!(matches!(ran.exit, 0 | 10), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(scene.capture("b.json"), 0);
+    let (exit, report) = scene.report();
+    (scene, exit, report)
+}
+
+fn kinds(report: &Value) -> Vec<&str> {
+    report["predicate"]["contradictions"].as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect()
+}
+
+const ONE: &str = r#"expects = { "relation:public.unit_version" = { updated = 1 } }"#;
+
+#[test]
+fn an_approved_action_that_does_exactly_what_it_declares_is_done_with_approval() {
+    let (scene, exit, report) = run(UPDATE, ONE);
+    assert_eq!(
+        (exit, &report["predicate"]["verdict"]),
+        (0, &"AUTHORIZED".into()),
+        "{:#}",
+        report["predicate"]["contradictions"]
+    );
+    let observed = row(&report, "non_mutation", "relation:public.unit_version");
+    assert_eq!((&observed["status"], &observed["explained_by"]), (&"EXPECTED".into(), &json!(["compensate"])));
+    let ban = row(&report, "forbidden", "no-compensation-without-approval");
+    assert_eq!((&ban["status"], &ban["lifted"]), (&"DONE_WITH_APPROVAL".into(), &json!(["compensate"])));
+    let done = row(&report, "done", "compensate");
+    assert_eq!((&done["approvals"][0]["gate"], &done["outcome"]), (&"SG_3".into(), &"finished".into()));
+    assert_eq!(row(&report, "forbidden", "no-hard-delete")["status"], "NOT_ATTEMPTED");
+    // Nothing of it is left to be believed: verify decides the row again, with the gate as it was open then.
+    let ran = scene.attest("--attest report.json --key keys/attester");
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let ran = scene.cutter(&format!("verify report.json --policies policies --trust {}", scene.trust_path().display()));
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("1 rows, decided again"), "{}", ran.stdout);
+}
+
+#[test]
+fn an_effect_that_is_absent_differs_or_goes_further_contradicts() {
+    let twice =
+        "UPDATE public.unit_version SET title = title || '!' WHERE id IN (SELECT id FROM public.unit_version LIMIT 2)";
+    let elsewhere =
+        format!("{UPDATE}; UPDATE public.dot_config SET value = value || ' ' WHERE key = 'iu_create.gateway.mode'");
+    for (sql, expects, kind) in [
+        ("SELECT 1", ONE, "effect_absent"),
+        (twice, ONE, "effect_differs"),
+        (
+            "DELETE FROM public.unit_version WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)",
+            ONE,
+            "effect_differs",
+        ),
+        (UPDATE, "", "unexplained_change"),
+        (elsewhere.as_str(), ONE, "unexplained_change"),
+    ] {
+        let (_scene, exit, report) = run(sql, expects);
+        assert_eq!((exit, kinds(&report)), (6, vec![kind]), "{sql}");
+    }
+}
+
+#[test]
+fn a_failed_action_that_changed_nothing_is_disclosed() {
+    let (_scene, exit, report) = run("SELECT 1 / 0", ONE);
+    assert_eq!((exit, kinds(&report)), (0, Vec::new()));
+    let told = report["predicate"]["disclosures"].to_string();
+    assert!(told.contains("`compensate` ended with 1"), "{told}");
+}
+
+#[test]
+fn an_action_whose_approval_is_no_longer_there_or_whose_recorded_decision_was_edited_leaves_nothing_certain() {
+    let (scene, exit, _) = run(UPDATE, ONE);
+    assert_eq!(exit, 0);
+    let journal = scene.read(".cutter/journal.ndjson");
+    let uncertain = |why: &str| {
+        let (exit, report) = scene.report();
+        assert_eq!((exit, &report["predicate"]["verdict"]), (7, &"INDETERMINATE".into()), "{why}");
+        let told = report["predicate"]["disclosures"].to_string();
+        assert!(told.contains(why), "no `{why}` in {told}");
+    };
+    for (from, to, why) in [
+        (r#""basis":"approved""#, r#""basis":"permitted""#, "deciding again does not give it"),
+        (r#""id":"SG_3""#, r#""id":"BREAK_GLASS""#, "deciding again does not give it"),
+    ] {
+        assert!(journal.contains(from), "{from}");
+        scene.write(".cutter/journal.ndjson", journal.replace(from, to));
+        uncertain(why);
+    }
+    scene.write(".cutter/journal.ndjson", &journal);
+    for who in ["president", "council-1"] {
+        std::fs::remove_file(scene.path(&format!("approvals/SG_3.json.{who}.sig"))).unwrap();
+    }
+    uncertain("no recorded approval opens `SG_3` at that moment");
+}

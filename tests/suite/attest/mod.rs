@@ -1,0 +1,12 @@
+//! The after-run report on a real database, its signatures, its chain, and everything that must not pass for it.
+
+mod as_root {
+    mod approved;
+    mod chain;
+    mod faces;
+    mod mutations;
+    mod report;
+    mod secrets;
+    mod verify;
+}
+mod scene;

@@ -1,0 +1,12 @@
+//! The tests of the whole program and of what it is made of, in one binary: it is linked once.
+#![cfg(test)]
+
+mod approvals;
+mod attest;
+mod authorize;
+mod ledger;
+mod postgres;
+mod review;
+mod signatures;
+mod support;
+mod trust;

@@ -1,0 +1,93 @@
+//! A witness that lives beside a test, and the comparison it testifies in.
+
+use crate::postgres::scene::Scene;
+use crate::support::postgres::Options;
+use serde_json::Value;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+pub const INSERT: &str =
+    "INSERT INTO public.knowledge_documents (slug, title, body, metadata, relevance) VALUES ('x', 'x', 'x', '{}', 1)";
+pub const DOCUMENTS: &str = "relation:public.knowledge_documents";
+
+/// A server that lets the observer open a logical slot.
+pub fn logical() -> Scene {
+    let scene = Scene::with(&Options::directus().setting("track_functions", "all").setting("wal_level", "logical"));
+    scene.server.execute("ALTER ROLE cutter_observe REPLICATION");
+    scene
+}
+
+/// A server whose log the observer may read.
+pub fn inspected() -> Scene {
+    let scene = Scene::new();
+    scene.server.execute(
+        "CREATE EXTENSION pg_walinspect WITH SCHEMA public;
+         GRANT EXECUTE ON FUNCTION public.pg_get_wal_records_info TO cutter_observe",
+    );
+    scene
+}
+
+/// A witness that is watching.
+pub struct Witness(Child);
+
+impl Witness {
+    pub fn start(scene: &Scene) -> Self {
+        Self::with(scene, &[])
+    }
+
+    pub fn with(scene: &Scene, more: &[&str]) -> Self {
+        let mut command = scene.command(&["evidence", "witness", "--record", "w.ndjson", "--every", "100"]);
+        let child = command.args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut witness = Self(child);
+        let began = Instant::now();
+        let path = scene.folder.path().join("w.ndjson");
+        while !std::fs::read_to_string(&path).is_ok_and(|text| text.contains('\n')) {
+            assert!(witness.0.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(30));
+            sleep(Duration::from_millis(20));
+        }
+        witness
+    }
+
+    /// Lets looks pass, so that what comes next lies between two of them.
+    ///
+    /// Servers of tests do not wait for the disk, so that the log is complete only after a while.
+    pub fn rest(&self) {
+        sleep(Duration::from_millis(1200));
+    }
+
+    /// Sends a signal, and gives the exit code and what was printed.
+    pub fn end(self, signal: &str) -> (Option<i32>, String) {
+        let sent = Command::new("sh").args(["-c", "kill -\"$1\" \"$0\"", &self.0.id().to_string(), signal]).status();
+        assert!(sent.unwrap().success());
+        self.wait()
+    }
+
+    pub fn wait(self) -> (Option<i32>, String) {
+        let output = self.0.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), text)
+    }
+}
+
+pub fn compare(scene: &Scene) -> (i32, Value) {
+    let output = scene.run(&["evidence", "compare", "a.json", "b.json", "--witness", "w.ndjson", "--format", "json"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}")))
+}
+
+/// Baseline, this, final, between the beginning and the end of a witness.
+pub fn witnessed(scene: &Scene, sql: &str) -> (i32, Value, String) {
+    let witness = Witness::start(scene);
+    scene.capture("a.json");
+    witness.rest();
+    sql.split(";;").filter(|sql| !sql.is_empty()).for_each(|sql| {
+        scene.server.execute(sql);
+        witness.rest();
+    });
+    scene.capture("b.json");
+    witness.rest();
+    let (_, shown) = witness.end("TERM");
+    let (exit, comparison) = compare(scene);
+    (exit, comparison, shown)
+}

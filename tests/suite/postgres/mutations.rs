@@ -1,0 +1,236 @@
+//! Every mutation between two captures is seen, or at least not known: never does all stay UNCHANGED.
+
+use crate::postgres::scene::{EVIDENCE, Scene, remarkable, row, status};
+use std::thread;
+use std::time::Duration;
+
+/// One thing done between the captures, where it must show, and as what.
+struct Case {
+    sql: &'static str,
+    row: &'static str,
+    status: &'static str,
+    exit: i32,
+}
+
+impl Case {
+    fn check(&self) {
+        let scene = Scene::new();
+        assert_eq!(scene.capture("a.json"), 0, "{:#?}", scene.unknown("a.json"));
+        self.sql.split(";;").for_each(|sql| scene.server.execute(sql));
+        scene.capture("b.json");
+        let (exit, comparison) = scene.compare();
+        assert_eq!((status(&comparison, self.row), exit), (self.status, self.exit), "{:#?}", remarkable(&comparison));
+    }
+}
+
+macro_rules! mutations {
+    ($($name:ident: $sql:expr => $row:literal $status:literal $exit:literal;)*) => {
+        $(#[test] fn $name() { Case { sql: $sql, row: $row, status: $status, exit: $exit }.check() })*
+    };
+}
+
+mutations! {
+    an_inserted_row_is_seen: "SET session_replication_role = replica; INSERT INTO public.knowledge_documents (slug, title, body, metadata, relevance) VALUES ('x', 'x', 'x', '{}', 1)" => "relation:public.knowledge_documents" "CHANGED" 6;
+    an_updated_row_is_seen_though_the_counts_are_equal: "UPDATE public.knowledge_documents SET title = title || '!' WHERE id = 1" => "relation:public.knowledge_documents" "CHANGED" 6;
+    a_deleted_row_is_seen: "DELETE FROM public.iu_lifecycle_log WHERE id = 1" => "relation:public.iu_lifecycle_log" "CHANGED" 6;
+    an_insert_that_was_rolled_back_is_seen: "BEGIN; INSERT INTO public.knowledge_documents (slug, title, body, metadata, relevance) VALUES ('x', 'x', 'x', '{}', 1); ROLLBACK" => "relation:public.knowledge_documents" "CHANGED" 6;
+    an_insert_that_was_deleted_again_is_seen: "INSERT INTO public.knowledge_documents (slug, title, body, metadata, relevance) VALUES ('x', 'x', 'x', '{}', 1); DELETE FROM public.knowledge_documents WHERE slug = 'x'" => "relation:public.knowledge_documents" "CHANGED" 6;
+    an_update_there_and_back_is_seen: "UPDATE public.knowledge_documents SET title = title || '!' WHERE id = 1; UPDATE public.knowledge_documents SET title = rtrim(title, '!') WHERE id = 1" => "relation:public.knowledge_documents" "CHANGED" 6;
+    a_number_that_gains_a_digit_of_nothing_is_seen: "UPDATE public.knowledge_documents SET relevance = (relevance::text || CASE WHEN relevance::text LIKE '%.%' THEN '0' ELSE '.0' END)::numeric WHERE id = 1" => "relation:public.knowledge_documents" "CHANGED" 6;
+    a_space_in_a_json_value_is_seen: "UPDATE public.knowledge_documents SET metadata = (' ' || metadata::text)::json WHERE id = 1" => "relation:public.knowledge_documents" "CHANGED" 6;
+    a_truncated_table_is_seen: "TRUNCATE public.iu_lifecycle_log" => "relation:public.iu_lifecycle_log" "CHANGED" 6;
+    a_table_that_was_truncated_and_filled_again_is_seen: "CREATE TEMP TABLE kept AS TABLE public.iu_lifecycle_log; TRUNCATE public.iu_lifecycle_log; INSERT INTO public.iu_lifecycle_log OVERRIDING SYSTEM VALUE TABLE kept" => "relation:public.iu_lifecycle_log" "CHANGED" 6;
+    a_grant_is_seen: "GRANT INSERT ON public.information_unit TO cutter_exec" => "catalog:relation_acl" "CHANGED" 6;
+    a_grant_that_was_revoked_is_seen: "GRANT INSERT ON public.information_unit TO cutter_exec; REVOKE INSERT ON public.information_unit FROM cutter_exec" => "catalog:relation_acl" "CHANGED" 6;
+    a_grant_on_a_column_is_seen: "GRANT UPDATE (title) ON public.unit_version TO cutter_exec" => "catalog:relation_acl" "CHANGED" 6;
+    a_default_privilege_is_seen: "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO cutter_exec" => "catalog:default_acl" "CHANGED" 6;
+    a_disabled_trigger_is_seen: "ALTER TABLE public.information_unit DISABLE TRIGGER trg_iu_enacted_immut" => "catalog:triggers" "CHANGED" 6;
+    a_trigger_that_was_disabled_for_a_while_is_seen: "ALTER TABLE public.information_unit DISABLE TRIGGER trg_iu_enacted_immut; ALTER TABLE public.information_unit ENABLE TRIGGER trg_iu_enacted_immut" => "catalog:triggers" "CHANGED" 6;
+    a_replaced_function_is_seen: "CREATE OR REPLACE FUNCTION public.fn_iu_gateway_write_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'" => "catalog:functions" "CHANGED" 6;
+    a_function_that_was_handed_to_another_role_is_seen: "ALTER FUNCTION public.fn_iu_create OWNER TO workflow_admin" => "function:public.fn_iu_create" "CHANGED" 6;
+    a_called_function_is_seen: "BEGIN; SELECT public.fn_iu_create('NEW-DOC/DIEU/1', 'Title', 'Body', 'tester'); ROLLBACK" => "function:public.fn_iu_create" "CHANGED" 6;
+    a_changed_configuration_key_is_seen: "UPDATE public.dot_config SET value = 'off' WHERE key = 'iu_create.gateway.mode'" => "config:dot_config" "CHANGED" 6;
+    a_bumped_sequence_is_seen: "SELECT nextval('public.birth_registry_id_seq')" => "database:sequences" "CHANGED" 6;
+    a_new_role_membership_is_seen: "GRANT cutter_verify TO cutter_exec" => "catalog:role_memberships" "CHANGED" 6;
+    a_role_that_became_superuser_is_seen: "ALTER ROLE cutter_exec SUPERUSER" => "catalog:roles" "CHANGED" 6;
+    a_changed_password_is_not_taken_for_nothing: "ALTER ROLE cutter_exec PASSWORD 'x'" => "catalog:roles" "UNKNOWN" 7;
+    a_table_that_came_and_went_is_not_taken_for_nothing: "CREATE TABLE public.t (); DROP TABLE public.t" => "catalog:relations" "UNKNOWN" 7;
+    a_dropped_constraint_is_seen: "ALTER TABLE public.information_unit DROP CONSTRAINT information_unit_revision_check" => "catalog:constraints" "CHANGED" 6;
+    a_new_policy_is_seen: "CREATE POLICY p ON public.information_unit USING (true)" => "catalog:policies" "CHANGED" 6;
+    row_security_on_a_watched_table_is_seen: "ALTER TABLE public.information_unit ENABLE ROW LEVEL SECURITY" => "catalog:policies" "CHANGED" 6;
+    a_setting_of_the_system_is_seen_once_loaded: "ALTER SYSTEM SET work_mem = '5MB';; SELECT pg_reload_conf();; SELECT pg_sleep(0.3)" => "database:settings" "CHANGED" 6;
+    a_setting_of_the_system_is_seen_before_it_is_loaded: "ALTER SYSTEM SET work_mem = '5MB'" => "database:configuration_files" "CHANGED" 6;
+    a_setting_of_the_system_that_was_reset_is_seen: "ALTER SYSTEM SET work_mem = '5MB';; ALTER SYSTEM RESET work_mem" => "database:configuration_files" "CHANGED" 6;
+    counters_that_were_reset_are_seen: "SELECT pg_stat_reset()" => "database:statistics" "CHANGED" 6;
+    counters_of_one_table_that_were_reset_are_seen: "SELECT pg_stat_reset_single_table_counters('public.information_unit'::regclass)" => "database:statistics" "CHANGED" 6;
+    an_undone_insert_whose_counters_were_reset_is_not_known: "BEGIN; INSERT INTO public.knowledge_documents (slug, title, body, metadata, relevance) VALUES ('x', 'x', 'x', '{}', 1); ROLLBACK; SELECT pg_stat_reset()" => "relation:public.knowledge_documents" "UNKNOWN" 6;
+    a_dropped_table_is_seen: "DROP TABLE public.knowledge_documents" => "relation:public.knowledge_documents" "CHANGED" 6;
+    a_revoked_right_to_read_makes_the_content_unknown: "REVOKE SELECT ON cutter_governance.verify_result FROM cutter_observe" => "relation:cutter_governance.verify_result" "UNKNOWN" 6;
+}
+
+#[test]
+fn nothing_done_is_all_unchanged_with_the_figures_of_report_07() {
+    let scene = Scene::new();
+    assert_eq!((scene.capture("a.json"), scene.capture("b.json")), (0, 0));
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, remarkable(&comparison)), (0, Vec::new()));
+    assert_eq!((&comparison["quiet"]["proven"], &comparison["level"]["reached"]), (&true.into(), &"net".into()));
+    for (id, shown) in [
+        ("relation:public.information_unit", "158 rows (98 draft, 60 enacted)"),
+        ("relation:public.unit_version", "165 rows"),
+        ("relation:public.iu_lifecycle_log", "60 rows"),
+        ("relation:cutter_governance.cut_change_set", "2 rows"),
+        ("relation:cutter_governance.review_decision", "3 rows"),
+        ("relation:cutter_governance.verify_result", "2 rows"),
+        ("flag:execution_enabled", "False"),
+    ] {
+        assert_eq!((&row(&comparison, id)["baseline"], &row(&comparison, id)["final"]), (&shown.into(), &shown.into()));
+    }
+}
+
+#[test]
+fn a_write_elsewhere_moves_the_snapshot_and_nothing_that_is_watched() {
+    let scene = Scene::new();
+    scene.server.execute("CREATE DATABASE other");
+    scene.capture("a.json");
+    scene.server.connect("postgres", "other").batch_execute("SELECT pg_current_xact_id()").unwrap();
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, remarkable(&comparison)), (0, Vec::new()));
+    assert_eq!(comparison["quiet"]["proven"], false);
+    assert_eq!(comparison["level"]["reached"], "net");
+}
+
+#[test]
+fn a_transaction_that_was_open_at_the_baseline_and_commits_later_is_seen() {
+    let scene = Scene::new();
+    let mut writer = scene.server.connect("postgres", "directus");
+    writer.batch_execute("BEGIN; DELETE FROM public.iu_lifecycle_log").unwrap();
+    scene.capture("a.json");
+    writer.batch_execute("COMMIT").unwrap();
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, "relation:public.iu_lifecycle_log")), (6, "CHANGED"));
+}
+
+#[test]
+fn a_transaction_that_was_open_at_the_baseline_and_is_rolled_back_is_not_taken_for_nothing() {
+    let scene = Scene::new();
+    let mut writer = scene.server.connect("postgres", "directus");
+    writer.batch_execute("BEGIN; DELETE FROM public.iu_lifecycle_log").unwrap();
+    scene.capture("a.json");
+    writer.batch_execute("ROLLBACK").unwrap();
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert!(exit == 6 || exit == 7, "{comparison:#}");
+    assert_ne!(status(&comparison, "relation:public.iu_lifecycle_log"), "UNCHANGED");
+}
+
+#[test]
+fn a_writer_beside_the_captures_is_not_taken_for_nothing() {
+    for during in ["a.json", "b.json"] {
+        let scene = Scene::new();
+        if during == "b.json" {
+            scene.capture("a.json");
+        }
+        thread::scope(|scope| {
+            let (stop, stopped) = std::sync::mpsc::channel::<()>();
+            let scene = &scene;
+            scope.spawn(move || {
+                let mut writer = scene.server.connect("postgres", "directus");
+                while stopped.recv_timeout(Duration::from_millis(5)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                    writer
+                        .batch_execute("UPDATE public.knowledge_documents SET title = title || '!' WHERE id = 1; UPDATE public.knowledge_documents SET title = rtrim(title, '!') WHERE id = 1")
+                        .unwrap();
+                }
+            });
+            thread::sleep(Duration::from_millis(50));
+            scene.capture(during);
+            drop(stop);
+        });
+        if during == "a.json" {
+            scene.capture("b.json");
+        }
+        let (exit, comparison) = scene.compare();
+        assert!(exit == 6 || exit == 7, "{during}: {comparison:#}");
+        assert_ne!(status(&comparison, "relation:public.knowledge_documents"), "UNCHANGED", "{during}");
+    }
+}
+
+#[test]
+fn a_restart_in_between_is_seen() {
+    let mut scene = Scene::new();
+    scene.capture("a.json");
+    scene.server.restart();
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, "service:postgres")), (6, "CHANGED"));
+    assert_eq!(status(&comparison, "database:start"), "CHANGED");
+}
+
+#[test]
+fn a_table_with_row_security_is_unknown_and_not_empty() {
+    let scene = Scene::new();
+    scene.server.execute("ALTER TABLE public.information_unit ENABLE ROW LEVEL SECURITY");
+    assert_eq!((scene.capture("a.json"), scene.capture("b.json")), (7, 7));
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, "relation:public.information_unit")), (7, "UNKNOWN"));
+    assert!(row(&comparison, "relation:public.information_unit")["because"].to_string().contains("42501"));
+}
+
+#[test]
+fn a_role_that_cannot_read_the_governance_schema_knows_nothing_of_it() {
+    let scene = Scene::new();
+    scene.write("cutter.toml", &scene.config("context_pack_readonly", EVIDENCE));
+    assert_eq!((scene.capture("a.json"), scene.capture("b.json")), (7, 7));
+    let (exit, comparison) = scene.compare();
+    assert_eq!(exit, 7);
+    for name in ["cut_change_set", "review_decision", "verify_result"] {
+        let row = row(&comparison, &format!("relation:cutter_governance.{name}"));
+        assert_eq!((&row["status"], &row["baseline"]), (&"UNKNOWN".into(), &"unknown".into()));
+        assert!(row["because"].to_string().contains("42501"));
+    }
+    assert_eq!(status(&comparison, "relation:public.information_unit"), "UNCHANGED");
+}
+
+#[test]
+fn undone_work_of_a_session_that_stays_is_not_taken_for_nothing_before_the_lag_is_over() {
+    let scene = Scene::new();
+    let mut writer = scene.server.connect("postgres", "directus");
+    scene.capture("a.json");
+    writer.batch_execute("BEGIN; DELETE FROM public.iu_lifecycle_log; ROLLBACK").unwrap();
+    writer.batch_execute("BEGIN; SELECT 1").unwrap();
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert!(exit == 6 || exit == 7, "{comparison:#}");
+    assert_ne!(status(&comparison, "relation:public.iu_lifecycle_log"), "UNCHANGED");
+}
+
+#[test]
+fn a_switch_that_is_on_and_one_that_was_flipped_and_put_back_are_seen() {
+    let off = "__execution_enabled__ = False\n";
+    for writes in [&["__execution_enabled__ = True\n"][..], &["__execution_enabled__ = True\n", off]] {
+        let scene = Scene::new();
+        scene.capture("a.json");
+        thread::sleep(Duration::from_millis(20));
+        writes.iter().for_each(|text| scene.write("tree/switch.py", text));
+        scene.capture("b.json");
+        let (exit, comparison) = scene.compare();
+        assert_eq!(
+            (exit, status(&comparison, "flag:execution_enabled"), status(&comparison, "tree:v0.4-skeleton")),
+            (6, "CHANGED", "CHANGED")
+        );
+    }
+}
+
+#[test]
+fn counts_alone_prove_nothing_once_the_snapshot_moved() {
+    let scene = Scene::new();
+    let capture =
+        |name: &str| scene.run(&["evidence", "capture", "--level", "counts", "--format", "json", "--output", name]);
+    capture("a.json");
+    scene.server.execute("UPDATE public.knowledge_documents SET title = title || '!' WHERE id = 1");
+    capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, "relation:public.knowledge_documents")), (7, "UNKNOWN"));
+}
