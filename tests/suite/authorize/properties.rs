@@ -2,11 +2,11 @@
 
 use crate::support::world::root;
 use cutter::decision::{Basis, DecisionTable, decide};
-use cutter::digest::Listing;
 use cutter::facts::{Facts, RawFacts};
 use cutter::plan::RunPlan;
 use cutter::policy::{BundleSources, PolicyBundle};
 use cutter::problem::Source;
+use cutter::project;
 use cutter::request::{Moment, Requests, Stage};
 use cutter::time::Timestamp;
 use proptest::prelude::*;
@@ -14,45 +14,38 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The shipped texts, to be spoilt one way or another.
 pub struct Texts {
-    schema: String,
+    bundle: BundleSources,
     pub policies: Vec<String>,
+    people: Vec<serde_json::Value>,
     entities: Vec<serde_json::Value>,
     pub plan: serde_json::Value,
 }
 
 impl Texts {
+    /// What users load: every file of the bundle and of the facts, and one of the plans.
     pub fn shipped(plan: &str) -> Self {
-        let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
-        let policies = ["approvals", "forbidden", "gates", "permits", "preconditions"];
-        let mut entities = Vec::new();
-        for name in
-            ["entities/database", "entities/documents", "entities/host", "policies/people-and-agents", "entities/runs"]
-        {
-            let text = read(&format!("{name}.json"));
-            entities.extend(serde_json::from_str::<Vec<serde_json::Value>>(&text).unwrap());
-        }
+        let bundle = project::read_bundle(&root().join("policies"), None).unwrap();
+        let facts = project::read_entities(&root().join("entities")).unwrap();
         Self {
-            schema: read("policies/cutter.cedarschema"),
-            policies: policies.iter().flat_map(|name| split(&read(&format!("policies/{name}.cedar")))).collect(),
-            entities,
-            plan: read(&format!("plans/{plan}.json")).parse().unwrap(),
+            policies: bundle.policies.iter().flat_map(|source| split(source.text())).collect(),
+            people: entities(&bundle.people),
+            entities: entities(&facts.sources),
+            bundle,
+            plan: std::fs::read_to_string(root().join(format!("plans/{plan}.json"))).unwrap().parse().unwrap(),
         }
     }
 
     /// The bundle and facts; `None` where Cedar's validator refuses them.
     pub fn bundle_and_facts(&self) -> Option<(PolicyBundle, Facts)> {
+        let json = |entities: &[serde_json::Value]| serde_json::Value::from(entities).to_string();
         let sources = BundleSources {
-            schemas: vec![Source::new("schema", self.schema.clone())],
             policies: vec![Source::new("policies", self.policies.join("\n"))],
-            signers: None,
-            people: Vec::new(),
-            config: None,
-            listing: Listing::new([]),
-            name: "policies".to_owned(),
+            people: vec![Source::new("people", json(&self.people))],
+            ..self.bundle.clone()
         };
         let bundle = PolicyBundle::parse(&sources).ok()?;
         let raw = RawFacts {
-            sources: vec![Source::new("facts", serde_json::Value::Array(self.entities.clone()).to_string())],
+            sources: vec![Source::new("facts", json(&self.entities))],
             names: vec!["entities/facts.json".to_owned()],
             origin: cutter::facts::Origin::Entities,
             name: "facts".to_owned(),
@@ -94,6 +87,10 @@ struct Comparable {
     needs: Vec<String>,
     gaps: Vec<String>,
     blocked_by: BTreeSet<String>,
+}
+
+fn entities(files: &[Source]) -> Vec<serde_json::Value> {
+    files.iter().flat_map(|file| serde_json::from_str::<Vec<serde_json::Value>>(file.text()).unwrap()).collect()
 }
 
 /// The policies of one file, each with its annotations.
@@ -160,6 +157,7 @@ proptest! {
         let before = texts.rows(&gates).unwrap();
         let mut random = TestShuffle(seed);
         random.shuffle(&mut texts.policies);
+        random.shuffle(&mut texts.people);
         random.shuffle(&mut texts.entities);
         random.shuffle(texts.plan["actions"].as_array_mut().unwrap());
         prop_assert_eq!(texts.rows(&gates).unwrap(), before);
