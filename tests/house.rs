@@ -2,6 +2,7 @@
 //!
 //! A layer is a module path; a file belongs to the longest one that it lies under. The table is ordered, lowest first, and a layer
 //! may import only what stands above it in the table, so that there is no circle. A line that nobody needs is an error, too.
+#![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
