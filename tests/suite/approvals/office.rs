@@ -1,29 +1,25 @@
 //! A shipped project whose preconditions are closed, people with keys, and a ledger.
 
-use crate::support::world::{Ran, World};
+use crate::support::ran::Ran;
+use crate::support::world::World;
 use serde_json::{Value, json};
-use std::cell::OnceCell;
-use std::path::PathBuf;
-use std::process::Command;
 
 pub const NOW: &str = "2026-05-21T08:15:00Z";
-pub const PLAN: &str = "plans/o9-first-production-run.json";
+pub use crate::support::world::PLAN;
 pub const PEOPLE: [&str; 8] =
     ["sovereign", "president", "council-1", "council-2", "council-3", "operator", "on-call", "run-agent"];
 
 pub struct Office {
     pub world: World,
-    /// Where the trust root lies, once a test needs one.
-    safe: OnceCell<tempfile::TempDir>,
 }
 
 impl Office {
     pub fn new() -> Self {
         let world = World::shipped();
         close_preconditions(&world);
-        let office = Self { world, safe: OnceCell::new() };
+        let office = Self { world };
         let lines: Vec<String> = PEOPLE.iter().map(|name| office.signer(name, "")).collect();
-        office.key("stranger", "ed25519");
+        office.world.make_key("stranger", "ed25519");
         office.world.write("policies/allowed_signers", lines.concat());
         let ran = office.world.cutter("ledger init");
         assert_eq!(ran.exit, 0, "{}", ran.stderr);
@@ -32,21 +28,8 @@ impl Office {
 
     /// A line of allowed signers for a new key.
     pub fn signer(&self, name: &str, options: &str) -> String {
-        let public = self.key(name, "ed25519");
+        let public = self.world.make_key(name, "ed25519");
         format!("{name} namespaces=\"cutter-approval,cutter-reject\"{options} {public}")
-    }
-
-    /// Makes a key and gives its public half.
-    pub fn key(&self, name: &str, kind: &str) -> String {
-        self.world.write("keys/.keep", "");
-        let path = self.key_path(name);
-        let arguments = ["-q", "-t", kind, "-N", "", "-C", name, "-f"];
-        assert!(Command::new("ssh-keygen").args(arguments).arg(&path).status().unwrap().success());
-        self.world.read(&format!("keys/{name}.pub"))
-    }
-
-    pub fn key_path(&self, name: &str) -> PathBuf {
-        self.world.path(&format!("keys/{name}"))
     }
 
     /// Requests approvals for a plan and fills each as its person would.
@@ -66,10 +49,7 @@ impl Office {
     }
 
     pub fn edit(&self, gate: &str, change: impl FnOnce(&mut Value)) {
-        let name = format!("approvals/{gate}.json");
-        let mut document: Value = self.world.read(&name).parse().unwrap();
-        change(&mut document);
-        self.world.write(&name, serde_json::to_string_pretty(&document).unwrap());
+        self.world.edit(&format!("approvals/{gate}.json"), change);
     }
 
     /// Signs a document with plain `ssh-keygen`, in the default place.
@@ -83,15 +63,10 @@ impl Office {
     }
 
     pub fn sign_as(&self, gate: &str, who: &str, namespace: &str, extension: &str) {
-        let document = self.world.read(&format!("approvals/{gate}.json"));
-        let scratch = self.world.path("scratch");
-        std::fs::write(&scratch, document).unwrap();
-        let signature = self.world.path("scratch.sig");
-        let _ = std::fs::remove_file(&signature);
-        let mut command = Command::new("ssh-keygen");
-        command.args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(self.key_path(who)).arg(&scratch);
-        assert!(command.output().unwrap().status.success());
-        std::fs::rename(signature, self.world.path(&format!("approvals/{gate}.json.{extension}"))).unwrap();
+        self.world.write("scratch", self.world.read(&format!("approvals/{gate}.json")));
+        self.world.keygen_sign(who, namespace, "scratch");
+        let place = self.world.path(&format!("approvals/{gate}.json.{extension}"));
+        std::fs::rename(self.world.path("scratch.sig"), place).unwrap();
     }
 
     pub fn authorize(&self, plan: &str, more: &str) -> Ran {
@@ -118,43 +93,30 @@ impl Office {
 
     /// Signs bundle and plan under a trust root of the office's own.
     pub fn trust(&self) {
-        if !self.key_path("reviewer").exists() {
-            self.key("reviewer", "ed25519");
-            self.key("author", "ed25519");
+        if !self.world.key_path("reviewer").exists() {
+            self.world.make_key("reviewer", "ed25519");
+            self.world.make_key("author", "ed25519");
         }
-        let root = format!(
+        self.world.trust(&format!(
             "reviewer namespaces=\"cutter-bundle\" {}planner namespaces=\"cutter-plan\" {}\
              # cutter-signer: planner = Cutter::Agent::\"planner\"\n\
              # cutter-user: root = Cutter::Agent::\"run-agent\"\n",
-            self.world.read("keys/reviewer.pub"),
-            self.world.read("keys/author.pub"),
-        );
-        std::fs::write(self.trust_path(), root).unwrap();
-        self.sign_by("bundle sign --key keys/reviewer", "policies.sig");
-        self.sign_by("plan sign plan.json --key keys/author", "plan.json.sig");
-    }
-
-    pub fn trust_path(&self) -> PathBuf {
-        self.safe.get_or_init(crate::support::guarded::folder).path().join("trusted_signers")
-    }
-
-    pub fn sign_by(&self, command: &str, signature: &str) {
-        self.world.remove_if_there(signature);
-        let ran = self.world.cutter_with(command, &[("PATH", "/usr/bin:/bin")]);
-        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+            self.world.public_key("reviewer"),
+            self.world.public_key("author"),
+        ));
+        self.world.sign_bundle("reviewer");
+        self.world.sign_plan("plan.json", "author");
     }
 
     /// Runs one action of `plan.json` under the trust root; the words after it may hold `--` and a command.
     pub fn exec(&self, action: &str) -> Ran {
-        let trust = self.trust_path();
-        let arguments = format!("exec --trust {} plan.json {action}", trust.display());
-        self.world.cutter_with(&arguments, &[("PATH", "/usr/bin:/bin")])
+        self.world.cutter(&format!("exec --trust {} plan.json {action}", self.world.trust_path().display()))
     }
 
     /// The same for an action whose name may hold blanks.
     pub fn exec_word(&self, action: &str) -> Ran {
-        let trust = self.trust_path().display().to_string();
-        self.world.run(&["exec", "--trust", &trust, "plan.json", action], &[("PATH", "/usr/bin:/bin")])
+        let trust = self.world.trust_path().display().to_string();
+        self.world.cutter_words(&["exec", "--trust", &trust, "plan.json", action])
     }
 
     /// Requests and signs FLIP, SG_1 and SG_2 for the O9 plan.

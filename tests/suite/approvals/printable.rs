@@ -1,7 +1,7 @@
 //! Text that is not seen, or that moves what is, planted wherever an input takes text: no form for people shows it raw.
 
 use crate::approvals::office::{AGENT, NOW, Office, PLANNER};
-use crate::support::world::Ran;
+use crate::support::ran::Ran;
 use serde_json::{Value, json};
 
 /// Clears a screen, reverses, hides, tags, and ends a line.
@@ -112,9 +112,9 @@ fn approvals_show_nothing_raw() {
         all_clean(&office, &[&["approval", verb, "plan.json", "--now", NOW]]);
     }
     all_clean(&office, &[&["authorize", "plan.json", "--now", NOW]]);
-    let (file, key) = (format!("approvals/n{HOSTILE}.json"), office.key_path("president"));
+    let (file, key) = (format!("approvals/n{HOSTILE}.json"), office.world.key_path("president"));
     let signed = ["approval", "sign", &file, "--key", key.to_str().unwrap()];
-    clean(&office.world.run(&signed, &[("PATH", "/usr/bin:/bin")]), "approval sign");
+    clean(&office.world.cutter_words(&signed), "approval sign");
 }
 
 #[test]

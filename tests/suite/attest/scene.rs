@@ -2,36 +2,28 @@
 
 use crate::support::judging::words;
 use crate::support::postgres::{Options, Server};
+use crate::support::ran::Ran;
 use crate::support::scrubbed::scrubbed;
-use crate::support::tree::copy;
+use crate::support::world::{CUTTER, PLAN, World, root, split};
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::ops::Deref;
 use std::time::{Duration, SystemTime};
-use tempfile::TempDir;
 
 pub const SECRET: &str = "correct horse battery \"staple\"";
-pub const PLAN: &str = "plans/o9-first-production-run.json";
 pub const FREE: [&str; 4] =
     ["author-backup-runner", "audit-grant-matrix", "read-source-registries", "package-first-run"];
 
 pub struct Scene {
     pub server: Server,
-    folder: TempDir,
-    /// Below folders that only root can change, which is not so of `/tmp`.
-    safe: TempDir,
+    world: World,
 }
 
-pub struct Ran {
-    pub exit: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
+impl Deref for Scene {
+    type Target = World;
 
-impl Ran {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
+    fn deref(&self) -> &World {
+        &self.world
     }
 }
 
@@ -44,18 +36,14 @@ impl Scene {
             let file = fs::File::open(server.socket_directory().join("data").join(name)).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
         }
-        let folder = TempDir::new().unwrap();
-        let scene = Self { server, folder, safe: crate::support::guarded::folder() };
-        for name in ["policies", "entities", "plans"] {
-            copy(&root().join(name), &scene.path(name));
-        }
+        let scene = Self { server, world: World::shipped() };
         scene.lay_out_the_host();
         scene.configure(|config| config);
         scene.aim_the_plan();
         for name in ["reviewer", "planner", "observer", "attester", "second", "stranger"] {
-            scene.key(name);
+            scene.make_key(name, "ed25519");
         }
-        scene.trust();
+        scene.lay_the_trust_root();
         scene.sign();
         assert_eq!(scene.cutter("ledger init").exit, 0);
         scene
@@ -84,8 +72,7 @@ impl Scene {
 
     /// The shipped configuration, for this server and these folders; `change` has the last word.
     pub fn configure(&self, change: impl FnOnce(String) -> String) {
-        let here = self.folder.path().display().to_string();
-        let program = env!("CARGO_BIN_EXE_cutter");
+        let here = self.folder().display().to_string();
         let shipped = fs::read_to_string(root().join("cutter.toml")).unwrap();
         let (before, rest) = shipped.split_once("[database]").unwrap();
         let (_, after) = rest.split_once("# What `--facts postgres`").unwrap();
@@ -104,7 +91,7 @@ impl Scene {
             .replace("/var/lib/cutter/evidence/directus.inspect.json", &format!("{here}/directus.json"))
             .replace("path = \"/var/lib/cutter\"", &format!("path = \"{here}/runtime\""));
         // An audit that finds a difference, or targets that lack something, ends with a code of its own.
-        let audit = |command: &str, code: i32| format!(r#"["sh", "-c", "{program} {command}; test $? = {code}"]"#);
+        let audit = |command: &str, code: i32| format!(r#"["sh", "-c", "{CUTTER} {command}; test $? = {code}"]"#);
         let trust = self.trust_path().display().to_string();
         let targets =
             format!("evidence targets --trust {trust} {PLAN} --facts postgres --package runtime > targets.txt");
@@ -129,18 +116,9 @@ impl Scene {
         self.write(PLAN, text.replace("7611578671664259111", &number));
     }
 
-    pub fn key(&self, name: &str) {
-        self.write("keys/.keep", "");
-        let path = self.path(&format!("keys/{name}"));
-        let arguments = ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"];
-        assert!(Command::new("ssh-keygen").args(arguments).arg(path).status().unwrap().success());
-    }
-
     /// Who may sign what, in a file that only root can change.
-    pub fn trust(&self) {
-        let line = |name: &str, namespace: &str| {
-            format!("{name} namespaces=\"{namespace}\" {}", self.read(&format!("keys/{name}.pub")))
-        };
+    fn lay_the_trust_root(&self) {
+        let line = |name: &str, namespace: &str| format!("{name} namespaces=\"{namespace}\" {}", self.public_key(name));
         let text = [
             line("reviewer", "cutter-bundle"),
             line("planner", "cutter-plan"),
@@ -151,63 +129,24 @@ impl Scene {
             "# cutter-signer: observer = Cutter::Person::\"observer\"\n".to_owned(),
             "# cutter-user: root = Cutter::Agent::\"run-agent\"\n".to_owned(),
         ];
-        fs::write(self.trust_path(), text.concat()).unwrap();
-    }
-
-    pub fn trust_path(&self) -> PathBuf {
-        self.safe.path().join("trusted_signers")
+        self.trust(&text.concat());
     }
 
     /// Signs bundle and plan anew.
     pub fn sign(&self) {
-        for (signature, command) in [
-            ("policies.sig", "bundle sign --key keys/reviewer".to_owned()),
-            (&*format!("{PLAN}.sig"), format!("plan sign {PLAN} --key keys/planner")),
-        ] {
-            let _ = fs::remove_file(self.path(signature));
-            let ran = self.cutter(&command);
-            assert_eq!(ran.exit, 0, "{}", ran.stderr);
-        }
+        self.sign_bundle("reviewer");
+        self.sign_plan(PLAN, "planner");
     }
 
-    /// Signs a file with `ssh-keygen` alone, into `FILE.sig`.
-    pub fn keygen_sign(&self, key: &str, namespace: &str, file: &str) {
-        let _ = fs::remove_file(self.path(&format!("{file}.sig")));
-        let mut command = Command::new("ssh-keygen");
-        command.args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(self.path(&format!("keys/{key}")));
-        assert!(command.arg(self.path(file)).output().unwrap().status.success());
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), text).unwrap();
-    }
-
+    /// Runs `cutter` under the scene's trust root, with the secret in its environment.
     pub fn cutter(&self, arguments: &str) -> Ran {
         self.cutter_with(arguments, &[])
     }
 
     pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
-        let output = scrubbed(env!("CARGO_BIN_EXE_cutter"))
-            .args(words(&arguments.split_whitespace().collect::<Vec<_>>(), &self.trust_path()))
-            .current_dir(self.folder.path())
-            .env("CUTTER_TEST_TOKEN", SECRET)
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
-        Ran {
-            exit: output.status.code().expect("cutter ended by a signal"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        let words = words(&split(arguments), &self.trust_path());
+        let mut command = self.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        Ran::of(command.env("CUTTER_TEST_TOKEN", SECRET).envs(environment.iter().copied()))
     }
 
     /// Captures into a file, which the observer signs.
@@ -233,8 +172,7 @@ impl Scene {
 
     /// What `cutter schema attestation` prints.
     pub fn published_schema() -> Value {
-        let output = Command::new(env!("CARGO_BIN_EXE_cutter")).args(["schema", "attestation"]).output().unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
+        World::empty().cutter("schema attestation").json()
     }
 
     /// The report as JSON, with the exit code.
@@ -251,10 +189,6 @@ impl Scene {
     pub fn attest_with(&self, more: &str, environment: &[(&str, &str)]) -> Ran {
         self.cutter_with(&format!("attest {PLAN} --baseline a.json --final b.json {more}"), environment)
     }
-}
-
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A row of a table of the report, by its id.

@@ -1,6 +1,6 @@
 //! Every way an input was tried to be wrong: the exit code, and what the message must say.
 
-use crate::support::world::World;
+use crate::support::world::{PLAN, World};
 
 /// Spoils the shipped project, authorizes the O9 plan, and gives what must be said.
 struct Case {
@@ -10,7 +10,6 @@ struct Case {
     stderr: &'static [&'static str],
 }
 
-const PLAN: &str = "plans/o9-first-production-run.json";
 const SCHEMA: &str = "policies/cutter.cedarschema";
 
 const CASES: &[Case] = &[

@@ -1,8 +1,7 @@
 //! `--format`: each command has its own forms, and refuses any other word before it does anything.
 
-use crate::support::world::{Ran, World};
-
-const PLAN: &str = "plans/o9-first-production-run.json";
+use crate::support::ran::Ran;
+use crate::support::world::{PLAN, World};
 
 /// Every form that some command has.
 const WORDS: [&str; 8] = ["table", "json", "markdown", "ndjson", "sarif", "junit", "github", "line"];

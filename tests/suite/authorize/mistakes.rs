@@ -1,7 +1,7 @@
 //! Small mistakes, each a case under `tests/mistakes/`: what is spoilt in the shipped project, the command, its exit code, and
 //! the exact text on standard error beside it. `BLESS=1` writes those texts anew; read the difference like code.
 
-use crate::support::world::{World, root};
+use crate::support::world::{CUTTER, World, root};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -137,7 +137,7 @@ fn run(world: &World, folder: &str, arguments: &str, environment: &BTreeMap<Stri
     // A session of its own has no terminal, from which a passphrase could be read.
     let output = Command::new("setsid")
         .arg("--wait")
-        .arg(env!("CARGO_BIN_EXE_cutter"))
+        .arg(CUTTER)
         .args(arguments.split_whitespace())
         .current_dir(here)
         .env_clear()

@@ -1,13 +1,10 @@
 //! Files that commands write: regular ones only, with the mode they had, whole or not at all, and refused before the work.
 
-use crate::support::world::World;
+use crate::support::world::{CUTTER, NOBODY, PLAN, World};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::process::Command;
-
-const PLAN: &str = "plans/o9-first-production-run.json";
-const NOBODY: u32 = 65534;
 
 /// Authorizes the shipped plan into this file; gives exit code and what was said.
 fn authorize_into(world: &World, output: &str) -> (i32, String) {
@@ -101,8 +98,8 @@ fn of_several_documents_none_is_written_where_one_has_its_name_taken() {
 #[test]
 fn a_signature_is_never_written_over_and_a_key_that_cannot_sign_leaves_none() {
     let world = World::shipped();
-    run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", world.path("key").to_str().unwrap()]);
-    let sign = |key: &str| world.cutter_with(&format!("plan sign {PLAN} --key {key}"), &[("PATH", env!("PATH"))]);
+    world.make_key("key", "ed25519");
+    let sign = |key: &str| world.cutter(&format!("plan sign {PLAN} --key keys/{key}"));
     assert_eq!(sign("no-such-key").exit, 1);
     assert_eq!(names(&world.path("plans")).iter().filter(|name| name.ends_with(".sig")).count(), 0);
     assert_eq!(sign("key").exit, 0);
@@ -197,7 +194,7 @@ mod as_root {
         let metadata = fs::metadata(world.path("old.txt")).unwrap();
         assert_eq!((metadata.mode() & 0o7777, metadata.uid(), metadata.gid()), (0o640, NOBODY, NOBODY));
         assert!(world.read("old.txt").contains("READY_FOR_SOVEREIGN_APPROVAL"));
-        let shell = format!("umask 027; exec '{}' schema plan --output new.txt", env!("CARGO_BIN_EXE_cutter"));
+        let shell = format!("umask 027; exec '{}' schema plan --output new.txt", CUTTER);
         assert!(Command::new("sh").args(["-c", &shell]).current_dir(world.path("")).status().unwrap().success());
         assert_eq!(mode(&world.path("new.txt")), 0o640);
     }

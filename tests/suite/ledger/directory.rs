@@ -1,6 +1,7 @@
 //! A folder that somebody meddled with: an error, never an unused approval.
 
 use crate::ledger::scene::{self, entry, one_use, start};
+use crate::support::world::World;
 use cutter::digest::Digest;
 use cutter::ledger::{Consumption, DirectoryLedger, Ledger, LedgerId};
 use std::fs;
@@ -9,19 +10,19 @@ use std::path::{Path, PathBuf};
 
 #[test]
 fn looking_makes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = DirectoryLedger::new(folder.path().join(".cutter"));
+    let world = World::empty();
+    let ledger = DirectoryLedger::new(world.path(".cutter"));
     assert_eq!(ledger.id().unwrap(), None);
     assert!(!ledger.is_consumed(Digest::of(b"a"), "cut").unwrap());
     assert!(ledger.uses(Digest::of(b"a")).unwrap().is_empty());
     assert!(ledger.journal(None).unwrap().records.is_empty());
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(world.folder()).unwrap().count(), 0);
 }
 
 #[test]
 fn nothing_is_written_where_there_is_no_ledger() {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = DirectoryLedger::new(folder.path().join(".cutter"));
+    let world = World::empty();
+    let ledger = DirectoryLedger::new(world.path(".cutter"));
     let problems = [
         ledger.consume(&[one_use("a", "cut", "r")]).unwrap_err(),
         ledger.start_run(&start("r")).unwrap_err(),
@@ -31,12 +32,12 @@ fn nothing_is_written_where_there_is_no_ledger() {
         assert!(problem.message.starts_with("there is no ledger at `"), "{}", problem.message);
         assert!(problem.help.unwrap().contains("cutter ledger init"));
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(world.folder()).unwrap().count(), 0);
 }
 
 #[test]
 fn a_second_init_keeps_the_id() {
-    let (_folder, place) = scene::directory();
+    let (_world, place) = scene::directory();
     let problem = place.open().init(LedgerId::from_random(8)).unwrap_err();
     assert!(problem.message.contains("already"), "{}", problem.message);
     assert_eq!(place.open().id().unwrap(), Some(LedgerId::from_random(7)));
@@ -44,8 +45,8 @@ fn a_second_init_keeps_the_id() {
 
 #[test]
 fn an_interrupted_init_can_be_done_again() {
-    let (folder, place) = scene::directory();
-    fs::remove_file(folder.path().join(".cutter/ledger.json")).unwrap();
+    let (world, place) = scene::directory();
+    fs::remove_file(world.path(".cutter/ledger.json")).unwrap();
     assert_eq!(place.open().id().unwrap(), None);
     place.open().init(LedgerId::from_random(8)).unwrap();
     assert_eq!(place.open().id().unwrap(), Some(LedgerId::from_random(8)));
@@ -53,9 +54,9 @@ fn an_interrupted_init_can_be_done_again() {
 
 #[test]
 fn files_and_folders_are_the_owners_alone() {
-    let (folder, ledger, record) = used();
+    let (world, ledger, record) = used();
     ledger.append(&entry("r", "2026-05-21T08:15:00Z")).unwrap();
-    let root = folder.path().join(".cutter");
+    let root = world.path(".cutter");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!([mode(&root), mode(&root.join("uses")), mode(&root.join("runs"))], [0o700; 3]);
     assert_eq!([mode(&record), mode(&root.join("ledger.json")), mode(&root.join("journal.ndjson"))], [0o600; 3]);
@@ -79,7 +80,7 @@ fn a_set_is_used_whole_or_says_what_was_used_before() {
 
 #[test]
 fn a_record_that_is_not_what_was_written_is_an_error_and_stays_used() {
-    let (_folder, ledger, path) = used();
+    let (_world, ledger, path) = used();
     let whole = fs::read_to_string(&path).unwrap();
     let spoilt = [
         String::new(),
@@ -101,8 +102,8 @@ fn a_record_that_is_not_what_was_written_is_an_error_and_stays_used() {
 
 #[test]
 fn a_record_that_is_a_link_or_a_folder_is_an_error() {
-    let (folder, ledger, path) = used();
-    let elsewhere = folder.path().join("elsewhere");
+    let (world, ledger, path) = used();
+    let elsewhere = world.path("elsewhere");
     fs::rename(&path, &elsewhere).unwrap();
     symlink(&elsewhere, &path).unwrap();
     assert_refused(&*ledger, "link to a record");
@@ -116,21 +117,21 @@ fn a_record_that_is_a_link_or_a_folder_is_an_error() {
 
 #[test]
 fn a_ledger_reached_through_a_link_is_an_error() {
-    let (folder, _ledger, _) = used();
-    let link = folder.path().join("link");
-    symlink(folder.path().join(".cutter"), &link).unwrap();
+    let (world, _ledger, _) = used();
+    let link = world.path("link");
+    symlink(world.path(".cutter"), &link).unwrap();
     assert_refused(&DirectoryLedger::new(&link), "link to the ledger");
-    let uses = folder.path().join(".cutter/uses");
-    fs::rename(&uses, folder.path().join("uses")).unwrap();
-    symlink(folder.path().join("uses"), &uses).unwrap();
-    assert_refused(&DirectoryLedger::new(folder.path().join(".cutter")), "link to the uses");
+    let uses = world.path(".cutter/uses");
+    fs::rename(&uses, world.path("uses")).unwrap();
+    symlink(world.path("uses"), &uses).unwrap();
+    assert_refused(&DirectoryLedger::new(world.path(".cutter")), "link to the uses");
 }
 
 #[test]
 fn a_ledger_that_lost_a_part_is_an_error() {
     for part in ["ledger.json", "uses", "runs"] {
-        let (folder, ledger, _) = used();
-        let path = folder.path().join(".cutter").join(part);
+        let (world, ledger, _) = used();
+        let path = world.path(".cutter").join(part);
         if path.is_dir() {
             fs::remove_dir_all(path).unwrap()
         } else {
@@ -138,23 +139,23 @@ fn a_ledger_that_lost_a_part_is_an_error() {
         }
         assert_refused(&*ledger, part);
     }
-    let (folder, ledger, _) = used();
-    fs::remove_file(folder.path().join(".cutter/journal.ndjson")).unwrap();
+    let (world, ledger, _) = used();
+    fs::remove_file(world.path(".cutter/journal.ndjson")).unwrap();
     assert!(ledger.journal(None).unwrap_err().message.contains("has lost"));
     assert!(ledger.append(&entry("r", "2026-05-21T08:15:00Z")).is_err());
 }
 
 #[test]
 fn a_folder_that_others_may_write_to_is_an_error() {
-    let (folder, ledger, _) = used();
-    fs::set_permissions(folder.path().join(".cutter/uses"), fs::Permissions::from_mode(0o770)).unwrap();
+    let (world, ledger, _) = used();
+    fs::set_permissions(world.path(".cutter/uses"), fs::Permissions::from_mode(0o770)).unwrap();
     assert_refused(&*ledger, "writable for the group");
 }
 
 #[test]
 fn what_an_interrupted_writer_left_beside_is_no_record() {
-    let (folder, ledger, _) = used();
-    let uses = folder.path().join(".cutter/uses");
+    let (world, ledger, _) = used();
+    let uses = world.path(".cutter/uses");
     for number in 1..200 {
         fs::write(uses.join(format!(".{}-{number}.tmp", std::process::id())), "{").unwrap();
     }
@@ -163,13 +164,13 @@ fn what_an_interrupted_writer_left_beside_is_no_record() {
 }
 
 /// A ledger in which approval `a` is used for `cut`, and the file that says so.
-fn used() -> (tempfile::TempDir, Box<dyn Ledger>, PathBuf) {
-    let (folder, place) = scene::directory();
+fn used() -> (World, Box<dyn Ledger>, PathBuf) {
+    let (world, place) = scene::directory();
     let ledger = place.open();
     assert_eq!(ledger.consume(&[one_use("a", "cut", "r")]).unwrap(), Consumption::Consumed);
     let name = format!("{}-{}.json", Digest::of(b"a"), Digest::of(b"cut"));
-    let path = folder.path().join(".cutter/uses").join(name);
-    (folder, ledger, path)
+    let path = world.path(".cutter/uses").join(name);
+    (world, ledger, path)
 }
 
 /// Neither looking nor using takes the approval for an unused one.

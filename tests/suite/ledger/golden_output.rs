@@ -3,11 +3,10 @@
 use crate::ledger::scene::{self, entry};
 use crate::support::golden::golden;
 use cutter::ledger::{Event, JournalEntry};
-use std::process::Command;
 
 #[test]
 fn log_of_two_runs_and_a_damage_looks_as_kept() {
-    let (folder, place) = scene::directory();
+    let (world, place) = scene::directory();
     let ledger = place.open();
     let started = |run: &str, at: &str, action: &str| JournalEntry {
         event: Event::Started,
@@ -20,14 +19,12 @@ fn log_of_two_runs_and_a_damage_looks_as_kept() {
     ledger.append(&entry(run, "2026-05-21T08:15:02.5Z")).unwrap();
     ledger.append(&started("second", "2026-05-21T09:00:00.25Z", "a-name-that-is-longer-than-most-others")).unwrap();
     ledger.append(&JournalEntry { exit_status: Some(0), ..entry("second", "2026-05-21T09:00:01Z") }).unwrap();
-    let path = folder.path().join(".cutter/journal.ndjson");
+    let path = world.path(".cutter/journal.ndjson");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}{{\"version\"")).unwrap();
     for columns in ["80", "140"] {
         for (color, suffix) in [("never", ""), ("always", "-colour")] {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_cutter"));
-            command.args(["log", "--color", color]).current_dir(folder.path()).env_clear().env("COLUMNS", columns);
-            let shown = String::from_utf8(command.output().unwrap().stdout).unwrap();
+            let shown = world.cutter_with(&format!("log --color {color}"), &[("COLUMNS", columns)]).stdout;
             golden(&format!("log-{columns}{suffix}.txt"), &shown);
         }
     }

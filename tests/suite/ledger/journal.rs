@@ -2,6 +2,7 @@
 
 use crate::ledger::scene::{self, Place, entry, start, time};
 use crate::ledger::worker::Worker;
+use crate::support::world::World;
 use cutter::ledger::{Ledger, RunStarted};
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -41,7 +42,7 @@ fn a_run_begins_once() {
 
 #[test]
 fn numbers_have_no_gap_when_16_processes_append_to_a_folder() {
-    let (_folder, place) = scene::directory();
+    let (_world, place) = scene::directory();
     assert_gap_free(&place);
 }
 
@@ -53,7 +54,7 @@ fn numbers_have_no_gap_when_16_processes_append_to_postgresql() {
 
 #[test]
 fn a_line_cut_short_is_reported_and_the_journal_goes_on() {
-    let (_folder, ledger, path) = written(2);
+    let (_world, ledger, path) = written(2);
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 20]).unwrap();
     let journal = ledger.journal(None).unwrap();
@@ -67,7 +68,7 @@ fn a_line_cut_short_is_reported_and_the_journal_goes_on() {
 
 #[test]
 fn a_spoilt_line_is_reported_and_the_rest_is_read() {
-    let (_folder, ledger, path) = written(3);
+    let (_world, ledger, path) = written(3);
     let spoil = |from: &str, to: &str| {
         let text = std::fs::read_to_string(&path).unwrap();
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -97,14 +98,14 @@ fn a_spoilt_line_is_reported_and_the_rest_is_read() {
 
 #[test]
 fn a_spoilt_last_line_does_not_have_its_successor_take_a_number_twice() {
-    let (_folder, ledger, path) = written(3);
+    let (_world, ledger, path) = written(3);
     OpenOptions::new().append(true).open(&path).unwrap().write_all(b"nonsense\n").unwrap();
     assert_eq!(ledger.append(&entry("r-9", "2026-05-21T08:16:00Z")).unwrap(), 4);
 }
 
 #[test]
 fn a_record_longer_than_the_end_that_is_read_keeps_its_number() {
-    let (_folder, ledger, _) = written(1);
+    let (_world, ledger, _) = written(1);
     let mut long = entry("r-1", "2026-05-21T08:15:00Z");
     long.argv = vec!["x".repeat(300_000)];
     assert_eq!(ledger.append(&long).unwrap(), 2);
@@ -121,12 +122,12 @@ fn assert_gap_free(place: &Place) {
 }
 
 /// A journal in a folder with so many records, and its file.
-fn written(count: usize) -> (tempfile::TempDir, Box<dyn Ledger>, PathBuf) {
-    let (folder, place) = scene::directory();
+fn written(count: usize) -> (World, Box<dyn Ledger>, PathBuf) {
+    let (world, place) = scene::directory();
     let ledger = place.open();
     for _ in 0..count {
         ledger.append(&entry("r-1", "2026-05-21T08:15:00Z")).unwrap();
     }
-    let path: &Path = &folder.path().join(".cutter/journal.ndjson");
-    (folder, ledger, path.to_owned())
+    let path: &Path = &world.path(".cutter/journal.ndjson");
+    (world, ledger, path.to_owned())
 }

@@ -1,6 +1,7 @@
 //! Ledgers to test with, and the records that go into them.
 
 use crate::support::postgres::Server;
+use crate::support::world::World;
 use cutter::db::DatabaseSettings;
 use cutter::digest::Digest;
 use cutter::ledger::{
@@ -28,11 +29,11 @@ impl Place {
 }
 
 /// A ledger that lies in a new folder.
-pub fn directory() -> (tempfile::TempDir, Place) {
-    let folder = tempfile::tempdir().unwrap();
-    let place = Place::Directory(folder.path().join(".cutter"));
+pub fn directory() -> (World, Place) {
+    let world = World::empty();
+    let place = Place::Directory(world.path(".cutter"));
     place.open().init(LedgerId::from_random(7)).unwrap();
-    (folder, place)
+    (world, place)
 }
 
 /// A ledger that a new server holds, reached as the role that only has the grants of runs.
@@ -89,7 +90,7 @@ pub fn time(text: &str) -> Timestamp {
 
 /// Both stores, for what must hold in each.
 pub fn each(check: impl Fn(&dyn Ledger)) {
-    let (_folder, place) = directory();
+    let (_world, place) = directory();
     check(&*place.open());
     let (_server, place) = server();
     check(&*place.open());

@@ -41,7 +41,7 @@ impl Witness {
         let child = command.args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut witness = Self(child);
         let began = Instant::now();
-        let path = scene.folder.path().join("w.ndjson");
+        let path = scene.path("w.ndjson");
         while !std::fs::read_to_string(&path).is_ok_and(|text| text.contains('\n')) {
             assert!(witness.0.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(30));
             sleep(Duration::from_millis(20));

@@ -65,13 +65,13 @@ fn a_process_that_was_replaced_by_another_is_seen_and_one_that_ended_is_unknown(
 fn a_cron_entry_that_was_added_and_one_that_was_taken_out_again_are_seen() {
     for is_kept in [true, false] {
         let scene = scene("[evidence.host.cron]\npaths = [\"FOLDER/cron.d\", \"/nowhere\"]");
-        fs::create_dir(scene.folder.path().join("cron.d")).unwrap();
+        fs::create_dir(scene.path("cron.d")).unwrap();
         scene.write("cron.d/backup", "0 3 * * * root true\n");
         let found = between(&scene, "host:cron", |scene| {
             std::thread::sleep(std::time::Duration::from_millis(20));
             scene.write("cron.d/new", "* * * * * root true\n");
             if !is_kept {
-                fs::remove_file(scene.folder.path().join("cron.d/new")).unwrap();
+                fs::remove_file(scene.path("cron.d/new")).unwrap();
             }
         });
         assert_eq!(found, (6, "CHANGED".to_owned()), "kept: {is_kept}");
@@ -85,15 +85,10 @@ fn a_work_tree_that_has_another_head_or_a_change_is_seen() {
         &["update-index --add --cacheinfo 100644,e69de29bb2d1d6434b8b29ae775ad8c2e48c5391,new"],
     ] {
         let scene = scene("[evidence.trees.work]\npath = \"FOLDER/work\"\ngit = true");
-        fs::create_dir(scene.folder.path().join("work")).unwrap();
+        fs::create_dir(scene.path("work")).unwrap();
         let git = |line: &str| {
             let mut command = scrubbed("git");
-            command.current_dir(scene.folder.path().join("work")).args([
-                "-c",
-                "user.name=x",
-                "-c",
-                "user.email=x@example.com",
-            ]);
+            command.current_dir(scene.path("work")).args(["-c", "user.name=x", "-c", "user.email=x@example.com"]);
             let output = command.args(line.split(' ')).output().unwrap();
             assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         };

@@ -2,6 +2,7 @@
 
 use crate::postgres::scene::Scene;
 use crate::support::terminal::{in_a_terminal, screen};
+use crate::support::world::CUTTER;
 
 #[test]
 fn a_long_table_has_a_bar_on_a_terminal_and_none_elsewhere() {
@@ -16,8 +17,8 @@ fn a_long_table_has_a_bar_on_a_terminal_and_none_elsewhere() {
     let arguments = ["evidence", "capture", "--format", "json", "--output", "a.json"];
     let silent = scene.run(&arguments);
     assert_eq!((silent.stdout.as_slice(), silent.stderr.as_slice()), (&b""[..], &b""[..]));
-    let line = format!("{} {}", env!("CARGO_BIN_EXE_cutter"), arguments.join(" "));
-    let shown = in_a_terminal(scene.folder.path(), &line);
+    let line = format!("{} {}", CUTTER, arguments.join(" "));
+    let shown = in_a_terminal(scene.folder(), &line);
     assert!(shown.contains("relation:public.long_table") && shown.contains('%'), "{shown:?}");
     assert_eq!(screen(&shown), "");
 }

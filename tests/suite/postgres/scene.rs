@@ -1,17 +1,25 @@
 //! A server, a project folder beside it, and the program run in that folder.
 
 use crate::support::postgres::{Options, Server};
-use crate::support::scrubbed::scrubbed;
+use crate::support::world::{World, root};
 use serde_json::Value;
 use std::fs;
+use std::ops::Deref;
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
-use tempfile::TempDir;
 
 /// Everything a test of the program needs.
 pub struct Scene {
     pub server: Server,
-    pub folder: TempDir,
+    world: World,
+}
+
+impl Deref for Scene {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
 }
 
 impl Scene {
@@ -21,13 +29,12 @@ impl Scene {
     }
 
     pub fn with(options: &Options) -> Self {
-        let scene = Self { server: Server::start_with(options), folder: TempDir::new().unwrap() };
+        let scene = Self { server: Server::start_with(options), world: World::empty() };
         // A file of this very second would have to be waited for.
         for name in ["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"] {
             let file = fs::File::open(scene.server.socket_directory().join("data").join(name)).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
         }
-        fs::create_dir(scene.folder.path().join("tree")).unwrap();
         scene.write("tree/switch.py", "__execution_enabled__ = False\n");
         scene.write("cutter.toml", &scene.config("cutter_observe", EVIDENCE));
         scene
@@ -37,12 +44,12 @@ impl Scene {
     pub fn config(&self, user: &str, rest: &str) -> String {
         let socket = self.server.socket_directory().display();
         format!("[database]\nhost = \"{socket}\"\nuser = \"{user}\"\ndbname = \"directus\"\n{rest}")
-            .replace("FOLDER", &self.folder.path().display().to_string())
+            .replace("FOLDER", &self.folder().display().to_string())
     }
 
     /// Writes the shipped configuration, as edited, with this scene's own connection.
     pub fn configure(&self, edit: impl FnOnce(&mut toml::Table)) {
-        let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cutter.toml")).unwrap();
+        let text = fs::read_to_string(root().join("cutter.toml")).unwrap();
         let mut shipped: toml::Table = text.parse().unwrap();
         let own: toml::Table = self.config("cutter_observe", "").parse().unwrap();
         shipped.insert("database".to_owned(), own["database"].clone());
@@ -50,17 +57,9 @@ impl Scene {
         self.write("cutter.toml", &toml::to_string(&shipped).unwrap());
     }
 
-    pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).unwrap();
-    }
-
-    pub fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.folder.path().join(name)).unwrap()
-    }
-
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = scrubbed(env!("CARGO_BIN_EXE_cutter"));
-        command.current_dir(self.folder.path()).args(arguments).env("COLUMNS", "300");
+        let mut command = self.world.command(arguments);
+        command.env("COLUMNS", "300");
         command
     }
 
@@ -71,7 +70,7 @@ impl Scene {
     /// Captures into a file; gives the exit code.
     pub fn capture(&self, name: &str) -> i32 {
         let output = self.run(&["evidence", "capture", "--format", "json", "--output", name]);
-        assert!(self.folder.path().join(name).exists(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(self.path(name).exists(), "{}", String::from_utf8_lossy(&output.stderr));
         output.status.code().unwrap()
     }
 
@@ -100,13 +99,6 @@ impl Scene {
         let output = self.run(&["evidence", "compare", "a.json", "b.json", "--error-format", "plain"]);
         assert_eq!(output.status.code(), Some(3));
         String::from_utf8(output.stderr).unwrap()
-    }
-
-    /// Changes one captured value in place.
-    pub fn edit(&self, name: &str, edit: impl FnOnce(&mut Value)) {
-        let mut value: Value = serde_json::from_str(&self.read(name)).unwrap();
-        edit(&mut value);
-        self.write(name, &value.to_string());
     }
 }
 

@@ -31,9 +31,7 @@ fn scan(scene: &Scene, output: &Output, why: &str) {
         let text = String::from_utf8_lossy(stream);
         assert!(!text.contains(MARK), "{why}: {text}");
     }
-    for entry in
-        fs::read_dir(scene.folder.path()).unwrap().flatten().filter(|entry| entry.file_type().unwrap().is_file())
-    {
+    for entry in fs::read_dir(scene.folder()).unwrap().flatten().filter(|entry| entry.file_type().unwrap().is_file()) {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name != "passfile" && name != "service" && name != "cutter.toml" {
             assert!(!scene.read(&name).contains(MARK), "{why}: {name}");
@@ -55,10 +53,7 @@ fn settings(lines: &str) -> String {
 fn a_connection_string_is_never_repeated() {
     let scene = Scene::new();
     let socket = percent(&scene.server.socket_directory().display().to_string());
-    scene.write(
-        "cutter.toml",
-        &settings("url_env = \"URL\"").replace("FOLDER", &scene.folder.path().display().to_string()),
-    );
+    scene.write("cutter.toml", &settings("url_env = \"URL\"").replace("FOLDER", &scene.folder().display().to_string()));
     for password in HOSTILE {
         let quoted = password.replace('\\', "\\\\").replace('\'', "\\'");
         let urls = [
@@ -114,14 +109,14 @@ fn a_password_that_the_server_asks_for_is_used_and_never_shown() {
         );
         scene.write("service", &format!("[other]\npassword=no\n[observer]\nhost={socket}\nuser=cutter_observe\ndbname=directus\npassword={password}\n"));
         for name in ["passfile", "service"] {
-            fs::set_permissions(scene.folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+            fs::set_permissions(scene.path(name), fs::Permissions::from_mode(0o600)).unwrap();
         }
         for lines in [
             format!("{parts}password_env = \"PASSWORD\""),
             format!("{parts}passfile = \"passfile\""),
             "service = \"observer\"\nservice_file = \"service\"".to_owned(),
         ] {
-            scene.write("cutter.toml", &settings(&lines).replace("FOLDER", &scene.folder.path().display().to_string()));
+            scene.write("cutter.toml", &settings(&lines).replace("FOLDER", &scene.folder().display().to_string()));
             for (given, exit) in [(password.to_owned(), 0), (format!("{password}wrong"), 1)] {
                 let wrong = exit == 1;
                 if wrong && !lines.contains("PASSWORD") {
@@ -183,7 +178,7 @@ fn a_server_elsewhere_is_refused_without_certificates_and_files_that_others_read
     refused("url_env = \"UNSET\"", "`UNSET` is not set");
     refused("host = \"/x\"", "where the user stands");
     scene.write("passfile", "*:*:*:*:hunter2\n");
-    fs::set_permissions(scene.folder.path().join("passfile"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(scene.path("passfile"), fs::Permissions::from_mode(0o644)).unwrap();
     refused("host = \"/x\"\nuser = \"u\"\ndbname = \"d\"\npassfile = \"passfile\"", "others may read");
 }
 
@@ -194,8 +189,7 @@ fn a_server_is_reached_by_verified_tls_or_not_at_all() {
     let scene =
         Scene::with(&Options::directus().setting("track_functions", "all").setting("listen_addresses", &address));
     let openssl = |arguments: &str| {
-        let output =
-            Command::new("openssl").current_dir(scene.folder.path()).args(arguments.split(' ')).output().unwrap();
+        let output = Command::new("openssl").current_dir(scene.folder()).args(arguments.split(' ')).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
@@ -213,7 +207,7 @@ fn a_server_is_reached_by_verified_tls_or_not_at_all() {
     let owner = fs::metadata(&data).unwrap();
     let serve = |certificate: &str| {
         for (from, to) in [(certificate, "server.crt"), ("server.key", "server.key")] {
-            fs::copy(scene.folder.path().join(from), data.join(to)).unwrap();
+            fs::copy(scene.path(from), data.join(to)).unwrap();
             fs::set_permissions(data.join(to), fs::Permissions::from_mode(0o600)).unwrap();
             std::os::unix::fs::chown(data.join(to), Some(owner.uid()), Some(owner.gid())).unwrap();
         }
@@ -224,7 +218,7 @@ fn a_server_is_reached_by_verified_tls_or_not_at_all() {
     };
     let parts = format!("host = \"{address}\"\nuser = \"cutter_observe\"\ndbname = \"directus\"\n");
     let run = |lines: &str| {
-        scene.write("cutter.toml", &settings(lines).replace("FOLDER", &scene.folder.path().display().to_string()));
+        scene.write("cutter.toml", &settings(lines).replace("FOLDER", &scene.folder().display().to_string()));
         let output = scene.run(&["evidence", "capture", "--level", "quiet", "--format", "json"]);
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
@@ -290,7 +284,7 @@ fn no_command_that_reaches_the_database_repeats_the_connection_string() {
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code() != Some(1), works, "{arguments:?}: {error}");
             scan(&scene, &output, &format!("{arguments:?}"));
-            let _ = fs::remove_file(scene.folder.path().join("w.ndjson"));
+            let _ = fs::remove_file(scene.path("w.ndjson"));
         }
     }
 }

@@ -13,11 +13,9 @@ impl Office {
     pub fn new() -> Self {
         let office = Self { scene: Scene::new() };
         for name in ["observer", "stranger"] {
-            let mut keygen = office.keygen();
-            assert!(keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", name]).status().unwrap().success());
+            office.scene.make_key(name, "ed25519");
         }
-        let key = office.scene.read("observer.pub");
-        let line = format!("observer namespaces=\"cutter-evidence\" {}\n", key.trim());
+        let line = format!("observer namespaces=\"cutter-evidence\" {}", office.scene.public_key("observer"));
         let text = line + "# cutter-signer: observer = Cutter::Person::\"observer\"\n";
         office.scene.write("signers", &text);
         office
@@ -25,12 +23,12 @@ impl Office {
 
     pub fn keygen(&self) -> Command {
         let mut command = Command::new("ssh-keygen");
-        command.current_dir(self.scene.folder.path());
+        command.current_dir(self.scene.folder());
         command
     }
 
     pub fn capture(&self, name: &str, key: &str) -> Output {
-        self.scene.run(&["evidence", "capture", "--format", "json", "--output", name, "--sign", key])
+        self.scene.run(&["evidence", "capture", "--format", "json", "--output", name, "--sign", &format!("keys/{key}")])
     }
 }
 
@@ -40,17 +38,17 @@ fn a_signature_is_never_overwritten_and_needs_a_file() {
     office.scene.write("a.json.sig", "precious");
     let refused = office.capture("a.json", "observer");
     assert_eq!(refused.status.code(), Some(1));
-    assert!(!office.scene.folder.path().join("a.json").exists());
+    assert!(!office.scene.path("a.json").exists());
     assert_eq!(office.scene.read("a.json.sig"), "precious");
-    let refused = office.scene.run(&["evidence", "capture", "--sign", "observer"]);
+    let refused = office.scene.run(&["evidence", "capture", "--sign", "keys/observer"]);
     assert!(refused.status.code() == Some(3) && refused.stdout.is_empty());
 }
 
 #[test]
 fn a_witness_signs_what_it_wrote_and_nothing_that_was_put_in_its_place() {
     let office = Office::new();
-    let folder = office.scene.folder.path();
-    let witness = Witness::with(&office.scene, &["--sign", "observer"]);
+    let folder = office.scene.folder();
+    let witness = Witness::with(&office.scene, &["--sign", "keys/observer"]);
     let (_, shown) = witness.end("TERM");
     let signed = std::fs::read(folder.join("w.ndjson")).unwrap();
     let mut keygen = office.keygen();
@@ -61,7 +59,7 @@ fn a_witness_signs_what_it_wrote_and_nothing_that_was_put_in_its_place() {
         for name in ["w.ndjson", "w.ndjson.sig"] {
             std::fs::remove_file(folder.join(name)).unwrap_or_default();
         }
-        let witness = Witness::with(&office.scene, &["--sign", "observer"]);
+        let witness = Witness::with(&office.scene, &["--sign", "keys/observer"]);
         if forge == "rename" {
             // The record of another time, in which nothing was seen.
             std::fs::write(folder.join("forged"), &signed).unwrap();

@@ -10,10 +10,10 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 fn scene(document: &Value, edit: impl FnOnce(&mut toml::Table)) -> Scene {
     let scene = Scene::new();
     scene.configure(edit);
-    std::fs::create_dir(scene.folder.path().join("entities")).unwrap();
+    std::fs::create_dir(scene.path("entities")).unwrap();
     for entry in std::fs::read_dir(format!("{ROOT}/entities")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        std::fs::copy(format!("{ROOT}/entities/{name}"), scene.folder.path().join("entities").join(&name)).unwrap();
+        std::fs::copy(format!("{ROOT}/entities/{name}"), scene.path("entities").join(&name)).unwrap();
     }
     if !document.is_null() {
         scene.write("entities/more.json", &json!([document]).to_string());

@@ -31,7 +31,7 @@ fn every_way_of_ending_it_in_order_writes_a_last_line() {
         let record = scene.read("w.ndjson");
         let last: Value = serde_json::from_str(record.lines().last().unwrap()).unwrap();
         assert_eq!((&last["line"], &last["reason"]), (&"closed".into(), &reason.into()));
-        std::fs::remove_file(scene.folder.path().join("w.ndjson")).unwrap();
+        std::fs::remove_file(scene.path("w.ndjson")).unwrap();
     }
 }
 

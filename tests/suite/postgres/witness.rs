@@ -245,7 +245,7 @@ fn a_configuration_that_asks_for_a_witness_is_not_content_without() {
     let (exit, comparison, _) = witnessed(&scene, "");
     assert_eq!((exit, &comparison["level"]["reached"]), (0, &"witness".into()));
     scene.server.execute("ALTER ROLE cutter_observe NOREPLICATION");
-    std::fs::remove_file(scene.folder.path().join("w.ndjson")).unwrap();
+    std::fs::remove_file(scene.path("w.ndjson")).unwrap();
     let (exit, comparison, _) = witnessed(&scene, "");
     assert_eq!((exit, status(&comparison, "witness:record")), (7, "UNKNOWN"));
 }

@@ -1,8 +1,9 @@
 //! `cutter review` as a user runs it: exit codes, counterexamples, the cache, and a difference between two bundles.
 
-use crate::review::world::{World, slipped_expiry};
+use crate::review::world::slipped_expiry;
 use crate::support::scrubbed::scrubbed;
 use crate::support::terminal::{in_a_terminal, screen};
+use crate::support::world::{CUTTER, PLAN, World, root};
 use std::path::Path;
 
 #[test]
@@ -26,7 +27,7 @@ fn a_widening_is_refuted_with_a_request_and_may_be_allowed() {
 #[test]
 fn a_counterexample_is_written_as_request_entities_and_test_case() {
     let world = slipped_expiry();
-    let found = world.folder.path().join("found");
+    let found = world.path("found");
     let folder = found.display().to_string();
     let output = world.review(&["prove", "--policies", "POLICIES", "--counterexamples", &folder]);
     assert_eq!(output.status.code(), Some(4));
@@ -41,13 +42,13 @@ fn a_counterexample_is_written_as_request_entities_and_test_case() {
 
 #[test]
 fn a_bundle_that_does_not_validate_is_exit_3() {
-    let world = World::with("permits.cedar", "context.to", "context.two");
+    let world = World::edited("permits.cedar", "context.to", "context.two");
     assert_eq!(world.review(&["--policies", "POLICIES"]).status.code(), Some(3));
 }
 
 #[test]
 fn a_missing_solver_is_exit_7_with_the_install_line() {
-    let world = World::with("permits.cedar", "context.to", "context.to");
+    let world = World::edited("permits.cedar", "context.to", "context.to");
     let output = world.review(&["prove", "--policies", "POLICIES", "--solver", "/nonexistent/cvc5"]);
     assert_eq!(output.status.code(), Some(7));
     let shown = String::from_utf8(output.stdout).unwrap();
@@ -56,7 +57,7 @@ fn a_missing_solver_is_exit_7_with_the_install_line() {
 
 #[test]
 fn a_table_that_differs_is_exit_4_at_its_first_line() {
-    let world = World::with("permits.cedar", "Cutter::Group::\"verifier\"", "Cutter::Group::\"planner\"");
+    let world = World::edited("permits.cedar", "Cutter::Group::\"verifier\"", "Cutter::Group::\"planner\"");
     let output = world.review(&["matrix", "--policies", "POLICIES", "--check", "review/matrix.txt"]);
     assert_eq!(output.status.code(), Some(4));
     let shown = String::from_utf8(output.stdout).unwrap();
@@ -66,10 +67,10 @@ fn a_table_that_differs_is_exit_4_at_its_first_line() {
 #[test]
 fn an_allowed_finding_is_gone_and_a_stale_allowance_is_found() {
     let above = "// Values of credentials stay";
-    let world = World::with("00-seed-report.cedar", above, &format!("// cutter-allow: L03 nothing to see\n{above}"));
+    let world = World::edited("00-seed-report.cedar", above, &format!("// cutter-allow: L03 nothing to see\n{above}"));
     let output = world.review(&["lint", "--policies", "POLICIES"]);
     assert!(String::from_utf8(output.stdout).unwrap().contains("L15"));
-    let path = Path::new(&world.policies()).join("00-seed-report.cedar");
+    let path = world.path("policies/00-seed-report.cedar");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("@evidence(\"secrets:outputs\")\n", "", 1)).unwrap();
     assert_eq!(world.review(&["lint", "--policies", "POLICIES"]).status.code(), Some(0));
@@ -77,7 +78,7 @@ fn an_allowed_finding_is_gone_and_a_stale_allowance_is_found() {
 
 #[test]
 fn a_solver_that_is_too_old_or_too_slow_is_exit_7_and_never_0() {
-    let world = World::with("permits.cedar", "context.to", "context.to");
+    let world = World::edited("permits.cedar", "context.to", "context.to");
     let old = world.script("old", "echo 'This is cvc5 version 1.0.2'");
     let output = world.review(&["prove", "--policies", "POLICIES", "--no-cache", "--solver", &old]);
     let shown = String::from_utf8(output.stdout).unwrap();
@@ -102,25 +103,25 @@ fn a_solver_that_is_too_old_or_too_slow_is_exit_7_and_never_0() {
 fn a_revision_is_compared_with_the_folder_and_the_changed_line_is_named() {
     let world = slipped_expiry();
     // The shipped bundle is committed, then the edit lies in the folder.
-    let edited = std::fs::read(Path::new(&world.policies()).join("gates.cedar")).unwrap();
-    std::fs::copy("policies/gates.cedar", Path::new(&world.policies()).join("gates.cedar")).unwrap();
+    let edited = std::fs::read(world.path("policies/gates.cedar")).unwrap();
+    std::fs::copy("policies/gates.cedar", world.path("policies/gates.cedar")).unwrap();
     world.commit();
-    std::fs::write(Path::new(&world.policies()).join("gates.cedar"), edited).unwrap();
-    let output = world.review_in(world.folder.path(), &["diff", "HEAD", "--format", "github"]);
+    world.write("policies/gates.cedar", edited);
+    let output = world.review_in(world.folder(), &["diff", "HEAD", "--format", "github"]);
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(4), "{shown}");
-    let text = std::fs::read_to_string(Path::new(&world.policies()).join("gates.cedar")).unwrap();
+    let text = world.read("policies/gates.cedar");
     let line = text.lines().position(|line| line.contains("expires_at < context.run.now")).unwrap() + 1;
     assert!(shown.contains(&format!("gates.cedar,line={line},")) && shown.contains("D01"), "{shown}");
     // Two revisions are compared, too.
-    assert_eq!(world.review_in(world.folder.path(), &["diff", "HEAD", "HEAD"]).status.code(), Some(0));
-    let output = world.review_in(world.folder.path(), &["diff", "no-such-revision"]);
+    assert_eq!(world.review_in(world.folder(), &["diff", "HEAD", "HEAD"]).status.code(), Some(0));
+    let output = world.review_in(world.folder(), &["diff", "no-such-revision"]);
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
 fn an_answer_is_recalled_unless_the_cache_is_left_out() {
-    let world = World::with("permits.cedar", "context.to", "context.to");
+    let world = World::edited("permits.cedar", "context.to", "context.to");
     world.keep_little();
     let prove = |more: &[&str]| {
         let output = world.review(&[&["prove", "--policies", "POLICIES"], more].concat());
@@ -137,31 +138,25 @@ fn an_answer_is_recalled_unless_the_cache_is_left_out() {
 
 #[test]
 fn a_ceiling_or_floor_of_the_review_changes_no_decision() {
-    let world = World::with("permits.cedar", "context.to", "context.to");
+    let world = World::edited("permits.cedar", "context.to", "context.to");
     let decide = || {
-        let plan = Path::new("plans/o9-first-production-run.json").canonicalize().unwrap();
-        let entities = Path::new("entities").canonicalize().unwrap();
-        let output = scrubbed(env!("CARGO_BIN_EXE_cutter"))
-            .current_dir(world.folder.path())
-            .args(["authorize", "--trust", "none", "--now", "2026-05-21T08:15:00Z", "--format", "json", "--entities"])
-            .args([entities, plan])
-            .output()
-            .unwrap();
-        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        (output.status.code(), document["decisions"].clone())
+        let [entities, plan] = ["entities", PLAN].map(|name| root().join(name).display().to_string());
+        let now = "2026-05-21T08:15:00Z";
+        let ran = world.cutter_words(&["authorize", &plan, "--entities", &entities, "--now", now, "--format", "json"]);
+        (ran.exit, ran.json()["decisions"].clone())
     };
     let before = decide();
     for (effect, of) in [("permit", "shipped"), ("forbid", "bans")] {
         let text = format!("@id(\"everything\")\n@of(\"{of}\")\n{effect} (principal, action, resource);\n");
-        std::fs::write(Path::new(&world.policies()).join("invariants/everything.cedar"), text).unwrap();
+        world.write("policies/invariants/everything.cedar", text);
         assert_eq!(decide(), before);
     }
-    assert_eq!(before.0, Some(5));
+    assert_eq!(before.0, 5);
 }
 
 #[test]
 fn the_commands_of_the_recipe_in_the_readme_run() {
-    let world = World::with("permits.cedar", "context.to", "context.to");
+    let world = World::edited("permits.cedar", "context.to", "context.to");
     world.keep_little();
     world.commit();
     let readme = std::fs::read_to_string("README.md").unwrap();
@@ -172,9 +167,9 @@ fn the_commands_of_the_recipe_in_the_readme_run() {
     for command in commands {
         let command = command.replace("origin/${{ github.base_ref }}", "HEAD");
         let output = scrubbed("sh")
-            .current_dir(world.folder.path())
-            .env("GITHUB_STEP_SUMMARY", world.folder.path().join("summary.md"))
-            .args(["-c", &format!("{} {command}", env!("CARGO_BIN_EXE_cutter"))])
+            .current_dir(world.folder())
+            .env("GITHUB_STEP_SUMMARY", world.path("summary.md"))
+            .args(["-c", &format!("{} {command}", CUTTER)])
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -183,15 +178,15 @@ fn the_commands_of_the_recipe_in_the_readme_run() {
         assert!(matches!(output.status.code(), Some(0 | 4)) && noted, "{command}: {said}");
     }
     for file in ["summary.md", "review.sarif"] {
-        assert!(!std::fs::read(world.folder.path().join(file)).unwrap().is_empty(), "{file}");
+        assert!(!std::fs::read(world.path(file)).unwrap().is_empty(), "{file}");
     }
 }
 
 #[test]
 fn the_phases_of_a_review_are_shown_on_a_terminal_only_and_leave_nothing_behind() {
-    let world = World::with("permits.cedar", "context.to", "context.to");
+    let world = World::edited("permits.cedar", "context.to", "context.to");
     world.keep_little();
-    let line = format!("{} review --policies {} --no-cache --jobs 1", env!("CARGO_BIN_EXE_cutter"), world.policies());
+    let line = format!("{} review --policies {} --no-cache --jobs 1", CUTTER, world.policies());
     let written = in_a_terminal(Path::new("."), &line);
     for phase in ["validate", "lint", "matrix", "prove"] {
         assert!(written.contains(&format!("{phase} ")), "{phase}: {written:?}");

@@ -1,12 +1,12 @@
 //! The forms of output: each names rule, file and line, and SARIF fits its schema.
 
-use crate::review::world::{World, slipped_expiry};
-use std::path::Path;
+use crate::review::world::slipped_expiry;
+use crate::support::world::World;
 
 #[test]
 fn every_form_names_the_rule_the_file_and_the_line() {
-    let world = World::with("00-seed-report.cedar", "@evidence(\"secrets:outputs\")\n", "");
-    let text = std::fs::read_to_string(Path::new(&world.policies()).join("00-seed-report.cedar")).unwrap();
+    let world = World::edited("00-seed-report.cedar", "@evidence(\"secrets:outputs\")\n", "");
+    let text = world.read("policies/00-seed-report.cedar");
     let line = text[..text.find("@id(\"no-secret-logging\")").unwrap()].lines().count() + 1;
     for (form, expected) in [
         ("table", format!("00-seed-report.cedar:{line}:1")),
@@ -25,7 +25,7 @@ fn every_form_names_the_rule_the_file_and_the_line() {
 
 #[test]
 fn sarif_has_what_code_scanning_asks_for() {
-    let world = World::with("00-seed-report.cedar", "@evidence(\"secrets:outputs\")\n", "");
+    let world = World::edited("00-seed-report.cedar", "@evidence(\"secrets:outputs\")\n", "");
     let output = world.review(&["lint", "--policies", "POLICIES", "--format", "sarif"]);
     let sarif: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let run = &sarif["runs"][0];
@@ -43,8 +43,8 @@ fn sarif_fits_the_official_schema_whatever_became_of_the_review() {
     // Two of its patterns have a lone bracket, which only lenient engines read.
     let schema = schema.replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}\\\\]?$");
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
-    let shipped = World::with("permits.cedar", "context.to", "context.to");
-    let invalid = World::with("permits.cedar", "context.to", "context.two");
+    let shipped = World::edited("permits.cedar", "context.to", "context.to");
+    let invalid = World::edited("permits.cedar", "context.to", "context.two");
     let wide = slipped_expiry();
     for (world, arguments) in [
         (&shipped, "lint --policies POLICIES"),

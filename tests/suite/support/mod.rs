@@ -4,6 +4,7 @@ pub mod golden;
 pub mod guarded;
 pub mod judging;
 pub mod postgres;
+pub mod ran;
 pub mod screens;
 pub mod scrubbed;
 pub mod terminal;

@@ -1,44 +1,71 @@
-//! A scratch copy of the shipped project that a test may spoil, and the program run in it.
+//! A scratch project that a test may spoil, people's keys, a trust root, and the program run in it.
 
+use crate::support::guarded;
 use crate::support::judging::words;
+use crate::support::ran::{NO_ROOT, Ran};
+use crate::support::scrubbed::scrubbed;
 use crate::support::tree::copy;
+use serde_json::Value;
+use std::fs::{self, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use tempfile::TempDir;
 
-pub struct World {
-    folder: tempfile::TempDir,
+/// The shipped plan of most tests.
+pub const PLAN: &str = "plans/o9-first-production-run.json";
+/// The user without rights, who is in every `/etc/passwd`.
+pub const NOBODY: u32 = 65534;
+
+/// Where the repository lies.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-pub struct Ran {
-    pub exit: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub struct World {
+    folder: TempDir,
+    /// Below folders that only root can change, which is not so of `/tmp`; made once a test needs it.
+    safe: OnceLock<TempDir>,
 }
 
 impl World {
+    /// A folder with nothing in it.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), safe: OnceLock::new() }
+    }
+
     /// The shipped policies, facts, plans and configuration.
     pub fn shipped() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let world = Self::empty();
         for name in ["policies", "entities", "plans"] {
-            copy(&root().join(name), &folder.path().join(name));
+            copy(&root().join(name), &world.path(name));
         }
-        std::fs::copy(root().join("cutter.toml"), folder.path().join("cutter.toml")).unwrap();
-        Self { folder }
+        fs::copy(root().join("cutter.toml"), world.path("cutter.toml")).unwrap();
+        world
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder().join(name)
     }
 
     pub fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
+        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        std::fs::write(self.path(name), bytes).unwrap();
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    pub fn append(&self, name: &str, text: &str) {
+        self.write(name, self.read(name) + text);
     }
 
     /// Replaces text that must be there.
@@ -48,9 +75,16 @@ impl World {
         self.write(name, text.replacen(from, to, 1));
     }
 
+    /// Changes a file of JSON.
+    pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut value: Value = self.read(name).parse().unwrap();
+        change(&mut value);
+        self.write(name, serde_json::to_string_pretty(&value).unwrap());
+    }
+
     pub fn remove(&self, name: &str) {
         let path = self.path(name);
-        if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
     }
 
     pub fn remove_if_there(&self, name: &str) {
@@ -63,7 +97,7 @@ impl World {
     pub fn listing(&self) -> Vec<(PathBuf, u64)> {
         let (mut folders, mut files) = (vec![self.path("")], Vec::new());
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
+            for entry in fs::read_dir(folder).unwrap() {
                 let entry = entry.unwrap();
                 if entry.file_type().unwrap().is_dir() {
                     folders.push(entry.path());
@@ -75,28 +109,89 @@ impl World {
         files.sort();
         files
     }
+}
 
+/// Keys and what they sign.
+impl World {
+    /// Makes a key `keys/NAME` and gives its public half, a line of text.
+    pub fn make_key(&self, name: &str, kind: &str) -> String {
+        self.write("keys/.keep", "");
+        let path = self.key_path(name);
+        let arguments = ["-q", "-t", kind, "-N", "", "-C", name, "-f"];
+        assert!(Command::new("ssh-keygen").args(arguments).arg(path).status().unwrap().success());
+        self.public_key(name)
+    }
+
+    pub fn key_path(&self, name: &str) -> PathBuf {
+        self.path(&format!("keys/{name}"))
+    }
+
+    pub fn public_key(&self, name: &str) -> String {
+        self.read(&format!("keys/{name}.pub"))
+    }
+
+    /// Signs a file with `ssh-keygen` alone, into `FILE.sig`.
+    pub fn keygen_sign(&self, key: &str, namespace: &str, file: &str) {
+        self.remove_if_there(&format!("{file}.sig"));
+        let mut command = Command::new("ssh-keygen");
+        command.args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(self.key_path(key)).arg(self.path(file));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Signs the bundle as the program does; a signature that is there is thrown away.
+    pub fn sign_bundle(&self, key: &str) {
+        self.sign_by(&format!("bundle sign --key keys/{key}"), "policies.sig");
+    }
+
+    pub fn sign_plan(&self, plan: &str, key: &str) {
+        self.sign_by(&format!("plan sign {plan} --key keys/{key}"), &format!("{plan}.sig"));
+    }
+
+    fn sign_by(&self, command: &str, signature: &str) {
+        self.remove_if_there(signature);
+        let ran = self.cutter(command);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    }
+
+    /// A path below folders that only root can change.
+    pub fn safe(&self, name: &str) -> PathBuf {
+        self.safe.get_or_init(guarded::folder).path().join(name)
+    }
+
+    pub fn trust_path(&self) -> PathBuf {
+        self.safe("trusted_signers")
+    }
+
+    /// Writes the trust root anew.
+    pub fn trust(&self, text: &str) {
+        fs::write(self.trust_path(), text).unwrap();
+        mode(&self.trust_path(), 0o644);
+    }
+}
+
+/// The program.
+impl World {
     /// Runs `cutter` here with a scrubbed environment; arguments are split at spaces.
     pub fn cutter(&self, arguments: &str) -> Ran {
         self.cutter_with(arguments, &[])
     }
 
     pub fn cutter_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
-        self.run(&split(arguments), environment)
+        Ran::of(self.command(&split(arguments)).envs(environment.iter().copied()))
     }
 
     /// The same, where an argument holds blanks.
     pub fn cutter_words(&self, arguments: &[&str]) -> Ran {
-        self.run(arguments, &[])
+        Ran::of(&mut self.command(arguments))
     }
 
-    pub fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
-        Ran::of(self.command(arguments).envs(environment.iter().copied()).output().unwrap())
-    }
-
-    /// The same as the user `nobody`.
+    /// The same as the user without rights, in an environment that claims to be root.
     pub fn cutter_as_nobody(&self, arguments: &str) -> Ran {
-        Ran::of(self.command(&split(arguments)).uid(65534).gid(65534).output().unwrap())
+        // The build folder may lie where others cannot look; an open file is open.
+        let mut command = self.program("/proc/self/fd/0", &split(arguments));
+        command.stdin(fs::File::open(CUTTER).unwrap()).arg0("cutter").uid(NOBODY).gid(NOBODY);
+        Ran::of(command.envs([("USER", "root"), ("LOGNAME", "root"), ("HOME", "/root")]))
     }
 
     /// The same with this on standard input.
@@ -105,42 +200,28 @@ impl World {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Whoever has read enough closes its end.
         let _ = child.stdin.take().unwrap().write_all(input);
-        Ran::of(child.wait_with_output().unwrap())
+        child.wait_with_output().unwrap().into()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cutter"));
-        command.args(words(arguments, Path::new(NO_ROOT))).current_dir(self.folder.path()).env_clear();
+    /// `cutter` with these arguments, and a trust root that is not there where they name none.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.program(CUTTER, arguments)
+    }
+
+    fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = scrubbed(program);
+        command.args(words(arguments, Path::new(NO_ROOT))).current_dir(self.folder());
         command
     }
 }
 
-impl Ran {
-    fn of(output: Output) -> Self {
-        Self {
-            exit: output.status.code().expect("cutter ended by a signal"),
-            stdout: without_trust(output.stdout),
-            stderr: without_trust(output.stderr),
-        }
-    }
-
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
-    }
-}
-
-/// What was said, without the option that nobody typed: commands to go on with repeat it.
-fn without_trust(said: Vec<u8>) -> String {
-    String::from_utf8(said).unwrap().replace(&format!(" --trust {NO_ROOT}"), "")
-}
-
-/// A trust root that is not there.
-const NO_ROOT: &str = "none";
-
-fn split(arguments: &str) -> Vec<&str> {
+pub fn split(arguments: &str) -> Vec<&str> {
     arguments.split_whitespace().collect()
 }
 
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+pub fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
+
+/// The program under test.
+pub const CUTTER: &str = env!("CARGO_BIN_EXE_cutter");

@@ -127,7 +127,7 @@ fn an_edited_bundle_signed_by_its_editor_runs_nothing() {
         office.world.write(file, office.world.read(file) + comment);
         let stale = office.exec("write");
         assert_eq!((stale.exit, ran(&office).as_str()), (8, ""), "{file}: {}", stale.stderr);
-        office.sign_by("bundle sign --key keys/stranger", "policies.sig");
+        office.world.sign_bundle("stranger");
         let own = office.exec("write");
         assert_eq!((own.exit, ran(&office).as_str()), (8, ""), "{file}: {}", own.stderr);
     }
@@ -141,7 +141,7 @@ fn an_unsigned_bundle_or_plan_or_a_plan_of_another_author_runs_nothing() {
         assert_eq!((office.exec("write").exit, ran(&office).as_str()), (8, ""), "{signature}");
     }
     let office = office(&free_row("write", ""));
-    office.sign_by("plan sign plan.json --key keys/reviewer", "plan.json.sig");
+    office.world.sign_plan("plan.json", "reviewer");
     assert_eq!((office.exec("write").exit, ran(&office).as_str()), (8, ""));
 }
 

@@ -9,7 +9,7 @@ const UPDATE: &str = "UPDATE public.unit_version SET title = title || '!' WHERE 
 fn run(sql: &str, expects: &str) -> (Scene, i32, Value) {
     let scene = Scene::new();
     for who in ["president", "council-1", "council-2"] {
-        scene.key(who);
+        scene.make_key(who, "ed25519");
     }
     let signer = |who: &&str| {
         format!("{who} namespaces=\"cutter-approval,cutter-reject\" {}", scene.read(&format!("keys/{who}.pub")))
@@ -29,7 +29,7 @@ fn run(sql: &str, expects: &str) -> (Scene, i32, Value) {
             &format!("[effects.compensate]\ndoes = \"compensates\"\nargv = {argv}\n{expects}\n[gates.BREAK_GLASS]"),
         )
     });
-    let number: Value = scene.read(crate::attest::scene::PLAN).parse().unwrap();
+    let number: Value = scene.read(crate::support::world::PLAN).parse().unwrap();
     let plan = json!({
         "version": 1, "plan": "compensation", "run": "ictr-20260521T100000Z-5a5a5a5a", "mode": "live",
         "author": "Cutter::Agent::\"planner\"", "principal": "Cutter::Agent::\"run-agent\"",
@@ -37,9 +37,9 @@ fn run(sql: &str, expects: &str) -> (Scene, i32, Value) {
         "actions": [{"id": "compensate", "action": "Cutter::Action::\"compensate\"",
             "resource": "Cutter::Relation::\"public.information_unit\"", "effect": "compensate"}],
     });
-    scene.write(crate::attest::scene::PLAN, plan.to_string());
+    scene.write(crate::support::world::PLAN, plan.to_string());
     scene.sign();
-    let ran = scene.cutter(&format!("approval request {}", crate::attest::scene::PLAN));
+    let ran = scene.cutter(&format!("approval request {}", crate::support::world::PLAN));
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     let mut document: Value = scene.read("approvals/SG_3.json").parse().unwrap();
     document["allowance"] = json!("explicit");

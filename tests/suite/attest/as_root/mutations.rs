@@ -156,7 +156,7 @@ fn a_switch_that_was_left_on_is_a_failure_whatever_else_holds() {
 #[test]
 fn without_two_captures_nothing_is_known() {
     let scene = Scene::new();
-    let ran = scene.cutter(&format!("attest {} --format json", crate::attest::scene::PLAN));
+    let ran = scene.cutter(&format!("attest {} --format json", crate::support::world::PLAN));
     assert_eq!((ran.exit, &ran.json()["predicate"]["verdict"]), (7, &"INDETERMINATE".into()));
     assert_eq!(row(&ran.json(), "forbidden", "no-hard-delete")["basis"], "absent");
 }
@@ -199,10 +199,10 @@ fn captures_of_another_database_than_the_plans_are_refused() {
     let scene = Scene::new();
     scene.capture("a.json");
     scene.capture("b.json");
-    let plan = scene.read(crate::attest::scene::PLAN);
+    let plan = scene.read(crate::support::world::PLAN);
     let plan: serde_json::Value = plan.parse().unwrap();
     let number = plan["target"]["database"].as_str().unwrap();
-    scene.write(crate::attest::scene::PLAN, scene.read(crate::attest::scene::PLAN).replace(number, "1"));
+    scene.write(crate::support::world::PLAN, scene.read(crate::support::world::PLAN).replace(number, "1"));
     scene.sign();
     assert_eq!(scene.attest("").exit, 3);
 }

@@ -1,6 +1,7 @@
 //! Report 07, reproduced: nothing approved, four free actions done, and every ban measured.
 
-use crate::attest::scene::{PLAN, Scene, root};
+use crate::attest::scene::Scene;
+use crate::support::world::{PLAN, root};
 use regex::Regex;
 use std::fs;
 

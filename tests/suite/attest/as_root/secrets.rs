@@ -1,6 +1,7 @@
 //! No secret leaves with a report: not from a variable, not in a well-known shape, not in a log that it is given.
 
-use crate::attest::scene::{PLAN, SECRET, Scene};
+use crate::attest::scene::{SECRET, Scene};
+use crate::support::world::PLAN;
 
 #[test]
 fn a_secret_in_the_plan_a_log_or_the_evidence_ends_everything_and_is_never_repeated() {

@@ -1,7 +1,9 @@
 //! What was attested can be checked by anybody with the trust root, and by other tools; what was changed cannot.
 
 use crate::attest::as_root::report::readiness;
-use crate::attest::scene::{PLAN, Ran, Scene};
+use crate::attest::scene::Scene;
+use crate::support::ran::Ran;
+use crate::support::world::PLAN;
 use proptest::prelude::{ProptestConfig, any};
 use proptest::{prop_assert, proptest};
 use serde_json::{Value, json};
@@ -82,8 +84,8 @@ fn ssh_keygen_accepts_the_detached_signature() {
 #[test]
 fn another_implementation_of_dsse_accepts_the_envelope_and_refuses_a_changed_one() {
     let scene = &*ATTESTED;
-    let here = crate::attest::scene::root().join("tests/suite/attest/interop");
-    let python = crate::attest::scene::root().join("target/interop/bin/python");
+    let here = crate::support::world::root().join("tests/suite/attest/interop");
+    let python = crate::support::world::root().join("target/interop/bin/python");
     assert!(python.exists(), "`tests/run` installs securesystemslib into target/interop");
     let public: String = scene.read("keys/attester.pub").split_whitespace().nth(1).unwrap().to_owned();
     let blob = unbase64(&public);

@@ -1,16 +1,13 @@
 //! Signed captures are checked, under a trust root, when they are compared.
 
 use crate::postgres::signed::Office;
-use crate::support::guarded;
 use std::process::Output;
 
 /// Compares two captures under a trust root that says what the office's `signers` says.
 fn compare(office: &Office, format: &str) -> Output {
-    let safe = guarded::folder();
-    let trust = safe.path().join("trusted_signers");
-    std::fs::write(&trust, office.scene.read("signers")).unwrap();
-    let trust = trust.to_str().unwrap();
-    office.scene.run(&["evidence", "compare", "a.json", "b.json", "--trust", trust, "--format", format])
+    office.scene.trust(&office.scene.read("signers"));
+    let trust = office.scene.trust_path().display().to_string();
+    office.scene.run(&["evidence", "compare", "a.json", "b.json", "--trust", &trust, "--format", format])
 }
 
 #[test]
@@ -22,7 +19,7 @@ fn signed_captures_are_compared_and_name_who_vouches_for_them() {
         // Anybody can check it without cutter.
         let mut keygen = office.keygen();
         keygen.args(["-Y", "verify", "-n", "cutter-evidence", "-I", "observer", "-s", &format!("{name}.sig"), "-f"]);
-        let input = std::fs::File::open(office.scene.folder.path().join(name)).unwrap();
+        let input = std::fs::File::open(office.scene.path(name)).unwrap();
         assert!(keygen.arg("signers").stdin(input).output().unwrap().status.success());
     }
     let output = compare(&office, "json");
@@ -41,11 +38,7 @@ fn a_capture_that_was_changed_or_signed_by_a_stranger_or_for_something_else_is_u
     office.capture("a.json", "observer");
     office.scene.capture("b.json");
     let kept = office.scene.read("a.json");
-    let sign_again = |key: &str, namespace: &str| {
-        std::fs::remove_file(office.scene.folder.path().join("a.json.sig")).unwrap();
-        let mut keygen = office.keygen();
-        assert!(keygen.args(["-q", "-Y", "sign", "-n", namespace, "-f", key, "a.json"]).status().unwrap().success());
-    };
+    let sign_again = |key: &str, namespace: &str| office.scene.keygen_sign(key, namespace, "a.json");
     let cases: [(&str, &dyn Fn()); 4] = [
         ("is not over these bytes", &|| office.scene.write("a.json", &(kept.clone() + " "))),
         ("the key", &|| sign_again("stranger", "cutter-evidence")),

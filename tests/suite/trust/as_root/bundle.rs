@@ -1,6 +1,7 @@
 //! Attacks on the policy bundle: every way to have other policies judge a run than those that were signed.
 
-use crate::trust::scene::{PLAN, Scene};
+use crate::support::world::{PLAN, mode};
+use crate::trust::scene::Scene;
 
 const PIPELINE: &str = "{ find policies -type f -exec sha256sum {} + ; sha256sum cutter.toml; } | LC_ALL=C sort";
 
@@ -25,7 +26,7 @@ fn signing_with_a_key_that_the_trust_root_does_not_let_sign_is_done_and_warned_o
         (format!("--revoked {}", revoked.display()), "sovereign", "was revoked"),
     ] {
         let _ = std::fs::remove_file(scene.path("policies.sig"));
-        let ran = scene.cutter(&format!("bundle sign --key {key} --trust {} {more}", trust.display()));
+        let ran = scene.cutter(&format!("bundle sign --key keys/{key} --trust {} {more}", trust.display()));
         let is_as_said = match said {
             "" => ran.stderr.is_empty(),
             said => ran.stderr.starts_with("warning: the signature will not count: ") && ran.stderr.contains(said),
@@ -95,7 +96,7 @@ fn a_signature_made_for_another_purpose_is_untrusted() {
     let scene = Scene::unsigned();
     scene.trust(&scene.usual().replace("cutter-bundle", "cutter-bundle,cutter-approval"));
     let listing = scene.shell(PIPELINE).stdout;
-    scene.keygen_sign("sovereign", "cutter-approval", &listing, "policies.sig");
+    scene.sign_bytes("sovereign", "cutter-approval", &listing, "policies.sig");
     scene.verify_bundle().is_untrusted("is for `cutter-approval`, not for `cutter-bundle`");
 }
 
@@ -110,7 +111,7 @@ fn a_key_that_may_sign_plans_may_not_sign_bundles() {
 fn a_signature_over_the_digest_instead_of_the_listing_is_untrusted() {
     let scene = Scene::unsigned();
     let digest = scene.shell(&format!("{PIPELINE} | sha256sum")).stdout;
-    scene.keygen_sign("sovereign", "cutter-bundle", &digest, "policies.sig");
+    scene.sign_bytes("sovereign", "cutter-bundle", &digest, "policies.sig");
     scene.verify_bundle().is_untrusted("is not over these bytes");
 }
 
@@ -128,7 +129,7 @@ fn a_key_outside_its_time_is_untrusted() {
 #[test]
 fn a_revoked_key_is_untrusted_for_the_bundle_and_the_plan() {
     let scene = Scene::signed();
-    let trust = format!("--trust {} --revoked sovereign.pub", scene.trust_path().display());
+    let trust = format!("--trust {} --revoked keys/sovereign.pub", scene.trust_path().display());
     scene.cutter(&format!("bundle verify {trust}")).is_untrusted("was revoked");
     scene.cutter(&format!("plan verify {PLAN} {trust}")).is_untrusted("was revoked");
 }
@@ -136,14 +137,14 @@ fn a_revoked_key_is_untrusted_for_the_bundle_and_the_plan() {
 #[test]
 fn no_command_line_gives_a_revoked_key_its_right_back() {
     let scene = Scene::signed();
-    std::fs::write(scene.safe("revoked_keys"), scene.read("sovereign.pub")).unwrap();
+    std::fs::write(scene.safe("revoked_keys"), scene.public_key("sovereign")).unwrap();
     scene.verify_bundle().is_untrusted("was revoked");
-    let trust = format!("--trust {} --revoked mallory.pub", scene.trust_path().display());
+    let trust = format!("--trust {} --revoked keys/mallory.pub", scene.trust_path().display());
     scene.cutter(&format!("bundle verify {trust}")).is_untrusted("was revoked");
     scene.cutter(&format!("plan verify {PLAN} {trust}")).is_untrusted("was revoked");
     // A list that others can change is no list.
     std::fs::write(scene.safe("revoked_keys"), "").unwrap();
-    crate::trust::scene::mode(&scene.safe("revoked_keys"), 0o666);
+    mode(&scene.safe("revoked_keys"), 0o666);
     scene.verify_bundle().is_untrusted("others than root may write");
 }
 
@@ -198,7 +199,7 @@ fn ssh_keygen_alone_accepts_what_cutter_signs() {
 fn cutter_accepts_what_ssh_keygen_alone_signs() {
     let scene = Scene::unsigned();
     let listing = scene.shell(PIPELINE).stdout;
-    scene.keygen_sign("sovereign", "cutter-bundle", &listing, "policies.sig");
+    scene.sign_bytes("sovereign", "cutter-bundle", &listing, "policies.sig");
     scene.verify_bundle().is_trusted();
 }
 
@@ -206,10 +207,10 @@ fn cutter_accepts_what_ssh_keygen_alone_signs() {
 fn a_bundle_that_does_not_load_is_not_signed_and_a_signature_is_never_overwritten() {
     let scene = Scene::signed();
     let before = scene.read("policies.sig");
-    assert_eq!(scene.cutter("bundle sign --key mallory").exit, 1);
+    assert_eq!(scene.cutter("bundle sign --key keys/mallory").exit, 1);
     assert_eq!(scene.read("policies.sig"), before);
     scene.remove("policies.sig");
     scene.append("policies/gates.cedar", "permit");
-    assert_eq!(scene.cutter("bundle sign --key sovereign").exit, 3);
+    assert_eq!(scene.cutter("bundle sign --key keys/sovereign").exit, 3);
     assert!(!scene.path("policies.sig").exists());
 }

@@ -1,6 +1,9 @@
 //! What `authorize` and `explain` say of the bundle's signature: they only look, and decide the same in any case.
 
-use crate::trust::scene::{PLAN, Ran, Scene};
+use crate::support::ran::Ran;
+use crate::support::scrubbed::scrubbed;
+use crate::support::world::{CUTTER, PLAN, mode};
+use crate::trust::scene::Scene;
 use std::path::Path;
 
 fn authorize(scene: &Scene, more: &str) -> Ran {
@@ -45,7 +48,7 @@ fn a_signature_that_is_not_accepted_is_loud_in_every_form_and_changes_no_decisio
 #[test]
 fn an_unsafe_trust_root_is_loud_as_well() {
     let scene = Scene::signed();
-    crate::trust::scene::mode(&scene.trust_path(), 0o666);
+    mode(&scene.trust_path(), 0o666);
     let ran = authorize(&scene, "--format json");
     assert_eq!((ran.exit, &ran.json()["bundle"]), (5, &"untrusted".into()));
 }
@@ -53,7 +56,7 @@ fn an_unsafe_trust_root_is_loud_as_well() {
 #[test]
 fn a_bundle_that_is_named_by_a_dot_has_the_same_signature() {
     let scene = Scene::signed();
-    let (program, trust) = (env!("CARGO_BIN_EXE_cutter"), scene.trust_path());
+    let (program, trust) = (CUTTER, scene.trust_path());
     let verify = format!("bundle verify --policies . --config ../cutter.toml --trust {}", trust.display());
     assert!(scene.shell(&format!("cd policies && {program} {verify}")).status.success());
 }
@@ -69,7 +72,8 @@ fn a_folder_in_place_of_the_signature_is_loud_as_well() {
 #[test]
 fn without_a_trust_root_a_signature_is_said_to_be_unverified() {
     let scene = Scene::signed();
-    let json = scene.cutter(&format!("authorize {PLAN} --format json")).json();
+    let mut command = scrubbed(CUTTER);
+    let json = Ran::of(command.args(["authorize", PLAN, "--format", "json"]).current_dir(scene.folder())).json();
     let here = Path::new(cutter::trust::DEFAULT_PATH).exists();
     assert_eq!(json["bundle"], if here { "untrusted" } else { "unverified" });
 }

@@ -1,6 +1,7 @@
 //! Attacks on the plan and on who runs it: another author, another signer, another principal, another user.
 
-use crate::trust::scene::{PLAN, Scene};
+use crate::support::world::PLAN;
+use crate::trust::scene::Scene;
 use cutter::digest::Digest;
 use cutter::plan::RunPlan;
 use cutter::policy::PolicyBundle;
@@ -69,7 +70,7 @@ fn a_plan_changed_after_signing_is_untrusted_by_a_single_blank() {
 #[test]
 fn a_plan_signed_by_a_stranger_is_untrusted() {
     let scene = Scene::signed();
-    scene.sign_plan("mallory");
+    scene.sign_plan(PLAN, "mallory");
     scene.verify_plan("flip-on").is_untrusted("of the plan is not accepted: the key");
 }
 
@@ -78,7 +79,7 @@ fn a_plan_signed_by_somebody_else_who_may_sign_plans_is_untrusted() {
     let scene = Scene::signed();
     let line = format!("mallory namespaces=\"cutter-plan\" {}\n", scene.key("mallory"));
     scene.trust(&(scene.usual() + &line + "# cutter-signer: mallory = Cutter::Agent::\"sandbox-agent\"\n"));
-    scene.sign_plan("mallory");
+    scene.sign_plan(PLAN, "mallory");
     let because = "the plan is by `Cutter::Agent::\"planner\"` but signed by `mallory`, who is `Cutter::Agent::\"sandbox-agent\"`";
     scene.verify_plan("flip-on").is_untrusted(because);
 }
@@ -95,7 +96,7 @@ fn a_plan_signed_for_another_purpose_is_untrusted() {
     let scene = Scene::signed();
     scene.trust(&scene.usual().replace("\"cutter-plan\"", "\"cutter-plan,cutter-evidence\""));
     let bytes = scene.read(PLAN);
-    scene.keygen_sign("planner", "cutter-evidence", bytes.as_bytes(), &format!("{PLAN}.sig"));
+    scene.sign_bytes("planner", "cutter-evidence", bytes.as_bytes(), &format!("{PLAN}.sig"));
     scene.verify_plan("flip-on").is_untrusted("is for `cutter-evidence`, not for `cutter-plan`");
 }
 

@@ -1,6 +1,7 @@
 //! Attacks on the trust root itself: a file that somebody else than root can change, or that is not what it seems.
 
-use crate::trust::scene::{NOBODY, Scene, mode};
+use crate::support::world::{NOBODY, mode};
+use crate::trust::scene::Scene;
 use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
 
