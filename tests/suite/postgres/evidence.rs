@@ -35,8 +35,8 @@ path = \"FOLDER/nowhere\"
 [evidence.trees.\"v0.6-deployed\"]
 path = \"FOLDER/tree\"
 ";
-    scene.write("pid", &std::process::id().to_string());
-    scene.write("cutter.toml", &scene.config("cutter_observe", &format!("{EVIDENCE}{more}")));
+    scene.write("pid", std::process::id().to_string());
+    scene.write("cutter.toml", scene.config("cutter_observe", &format!("{EVIDENCE}{more}")));
     assert_eq!(scene.capture("a.json"), 7);
     let again =
         scene.run(&["evidence", "capture", "--error-format", "plain", "--format", "json", "--output", "again.json"]);
@@ -115,7 +115,7 @@ fn servers_of_their_own_are_different_databases() {
     let (one, other) = (Scene::new(), Scene::with(&Options::directus().own_identity()));
     one.capture("a.json");
     other.capture("b.json");
-    one.write("b.json", &other.read("b.json"));
+    one.write("b.json", other.read("b.json"));
     assert!(one.refusal().contains("different databases"));
 }
 
@@ -171,7 +171,7 @@ why = \"every report that is uploaded is one\"
         [(insert, 0, "TOLERATED"), (&two, 6, "CHANGED"), (&edited, 6, "CHANGED"), (update, 6, "CHANGED")]
     {
         let scene = Scene::new();
-        scene.write("cutter.toml", &scene.config("cutter_observe", &format!("{EVIDENCE}{tolerate}")));
+        scene.write("cutter.toml", scene.config("cutter_observe", &format!("{EVIDENCE}{tolerate}")));
         scene.capture("a.json");
         scene.server.execute(sql);
         scene.capture("b.json");
@@ -197,7 +197,7 @@ fn a_long_table_has_the_same_digest_by_any_number_of_workers() {
         let evidence = format!(
             "[evidence]\nworkers = {workers}\ncounter_lag_seconds = 0\n[evidence.relations.\"public.long_table\"]\nscopes = {{ even = \"id % 2 = 0\" }}\nnewest = \"id\"\n"
         );
-        scene.write("cutter.toml", &scene.config("cutter_observe", &evidence));
+        scene.write("cutter.toml", scene.config("cutter_observe", &evidence));
         let mut arguments = vec!["evidence", "capture", "--format", "json"];
         arguments.extend(strict.then_some("--strict"));
         let output = scene.run(&arguments);
@@ -235,7 +235,7 @@ counter_lag_seconds = 0
 [evidence.relations."public.kept"]
 [evidence.relations."public.absent"]
 "#;
-    scene.write("cutter.toml", &scene.config("cutter_observe", evidence));
+    scene.write("cutter.toml", scene.config("cutter_observe", evidence));
     assert_eq!(scene.capture("a.json"), 7);
     scene.server.execute("UPDATE public.part SET i = 3 WHERE i = 2; UPDATE public.part SET i = 2 WHERE i = 3; DELETE FROM public.\"odd \"\"name\"");
     scene.capture("b.json");
@@ -293,7 +293,7 @@ fn a_configuration_that_cannot_be_observed_is_an_error() {
         ("[evidence]\nworkers = 0", "between 1 and 64"),
         ("", "does not say what to observe"),
     ] {
-        scene.write("cutter.toml", &scene.config("cutter_observe", evidence));
+        scene.write("cutter.toml", scene.config("cutter_observe", evidence));
         let output = scene.run(&["evidence", "capture"]);
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(3) && error.contains(words), "{evidence}: {error}");

@@ -42,7 +42,7 @@ fn scene(queries: &str) -> Scene {
 fn write(scene: &Scene, user: &str, queries: &str) {
     let effects = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("cutter.toml")).unwrap();
     let effects = effects.split("\n[database]").next().unwrap();
-    scene.write("cutter.toml", &format!("{effects}\n{}", scene.config(user, queries)));
+    scene.write("cutter.toml", format!("{effects}\n{}", scene.config(user, queries)));
 }
 
 fn authorize(scene: &Scene, more: &[&str]) -> Output {

@@ -496,7 +496,7 @@ fn a_catalog_that_may_not_be_read_is_unknown_and_a_matrix_that_says_nothing_is_r
             "the conflict `x` of `[grants]` names the table `other.t`",
         ),
     ] {
-        scene.write("cutter.toml", &scene.config("cutter_observe", grants));
+        scene.write("cutter.toml", scene.config("cutter_observe", grants));
         let output = scene.run(&["evidence", "grants"]);
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(3) && error.contains(words), "{grants}: {error}");

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 fn scene(host: &str) -> Scene {
     let scene = Scene::new();
     let evidence = format!("[evidence]\nlevel = \"quiet\"\ndatabase = [\"identity\"]\n{host}");
-    scene.write("cutter.toml", &scene.config("cutter_observe", &evidence));
+    scene.write("cutter.toml", scene.config("cutter_observe", &evidence));
     scene
 }
 
@@ -31,9 +31,9 @@ fn inspected(started: &str) -> String {
 #[test]
 fn a_container_that_was_started_again_is_seen() {
     let scene = scene("[evidence.services.directus]\ninspect = \"FOLDER/inspect.json\"");
-    scene.write("inspect.json", &inspected("2026-05-01T00:00:00Z"));
+    scene.write("inspect.json", inspected("2026-05-01T00:00:00Z"));
     let found =
-        between(&scene, "service:directus", |scene| scene.write("inspect.json", &inspected("2026-05-21T08:00:00Z")));
+        between(&scene, "service:directus", |scene| scene.write("inspect.json", inspected("2026-05-21T08:00:00Z")));
     assert_eq!(found, (6, "CHANGED".to_owned()));
 }
 
@@ -43,14 +43,14 @@ fn a_process_that_was_replaced_by_another_is_seen_and_one_that_ended_is_unknown(
     for is_replaced in [true, false] {
         let scene = scene("[evidence.services.worker]\npid_file = \"FOLDER/pid\"");
         let mut first = sleeper();
-        scene.write("pid", &first.id().to_string());
+        scene.write("pid", first.id().to_string());
         let mut second = None;
         let found = between(&scene, "service:worker", |scene| {
             first.kill().unwrap();
             first.wait().unwrap();
             if is_replaced {
                 let other = second.insert(sleeper());
-                scene.write("pid", &other.id().to_string());
+                scene.write("pid", other.id().to_string());
             }
         });
         if let Some(mut other) = second {

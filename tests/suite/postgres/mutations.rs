@@ -181,7 +181,7 @@ fn a_table_with_row_security_is_unknown_and_not_empty() {
 #[test]
 fn a_role_that_cannot_read_the_governance_schema_knows_nothing_of_it() {
     let scene = Scene::new();
-    scene.write("cutter.toml", &scene.config("context_pack_readonly", EVIDENCE));
+    scene.write("cutter.toml", scene.config("context_pack_readonly", EVIDENCE));
     assert_eq!((scene.capture("a.json"), scene.capture("b.json")), (7, 7));
     let (exit, comparison) = scene.compare();
     assert_eq!(exit, 7);

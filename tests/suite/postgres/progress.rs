@@ -13,7 +13,7 @@ fn a_long_table_has_a_bar_on_a_terminal_and_none_elsewhere() {
          GRANT SELECT ON public.long_table TO cutter_observe",
     );
     let evidence = "[evidence]\nworkers = 1\ncounter_lag_seconds = 0\n[evidence.relations.\"public.long_table\"]\n";
-    scene.write("cutter.toml", &scene.config("cutter_observe", evidence));
+    scene.write("cutter.toml", scene.config("cutter_observe", evidence));
     let arguments = ["evidence", "capture", "--format", "json", "--output", "a.json"];
     let silent = scene.run(&arguments);
     assert_eq!((silent.stdout.as_slice(), silent.stderr.as_slice()), (&b""[..], &b""[..]));

@@ -36,7 +36,7 @@ impl Scene {
             file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
         }
         scene.write("tree/switch.py", "__execution_enabled__ = False\n");
-        scene.write("cutter.toml", &scene.config("cutter_observe", EVIDENCE));
+        scene.write("cutter.toml", scene.config("cutter_observe", EVIDENCE));
         scene
     }
 
@@ -54,7 +54,7 @@ impl Scene {
         let own: toml::Table = self.config("cutter_observe", "").parse().unwrap();
         shipped.insert("database".to_owned(), own["database"].clone());
         edit(&mut shipped);
-        self.write("cutter.toml", &toml::to_string(&shipped).unwrap());
+        self.write("cutter.toml", toml::to_string(&shipped).unwrap());
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {

@@ -53,7 +53,7 @@ fn settings(lines: &str) -> String {
 fn a_connection_string_is_never_repeated() {
     let scene = Scene::new();
     let socket = percent(&scene.server.socket_directory().display().to_string());
-    scene.write("cutter.toml", &settings("url_env = \"URL\"").replace("FOLDER", &scene.folder().display().to_string()));
+    scene.write("cutter.toml", settings("url_env = \"URL\"").replace("FOLDER", &scene.folder().display().to_string()));
     for password in HOSTILE {
         let quoted = password.replace('\\', "\\\\").replace('\'', "\\'");
         let urls = [
@@ -105,9 +105,9 @@ fn a_password_that_the_server_asks_for_is_used_and_never_shown() {
         let line = password.replace('\\', "\\\\").replace(':', "\\:");
         scene.write(
             "passfile",
-            &format!("# comment\nelsewhere:*:*:*:no\nlocalhost:5432:directus:cutter_observe:{line}\n"),
+            format!("# comment\nelsewhere:*:*:*:no\nlocalhost:5432:directus:cutter_observe:{line}\n"),
         );
-        scene.write("service", &format!("[other]\npassword=no\n[observer]\nhost={socket}\nuser=cutter_observe\ndbname=directus\npassword={password}\n"));
+        scene.write("service", format!("[other]\npassword=no\n[observer]\nhost={socket}\nuser=cutter_observe\ndbname=directus\npassword={password}\n"));
         for name in ["passfile", "service"] {
             fs::set_permissions(scene.path(name), fs::Permissions::from_mode(0o600)).unwrap();
         }
@@ -116,7 +116,7 @@ fn a_password_that_the_server_asks_for_is_used_and_never_shown() {
             format!("{parts}passfile = \"passfile\""),
             "service = \"observer\"\nservice_file = \"service\"".to_owned(),
         ] {
-            scene.write("cutter.toml", &settings(&lines).replace("FOLDER", &scene.folder().display().to_string()));
+            scene.write("cutter.toml", settings(&lines).replace("FOLDER", &scene.folder().display().to_string()));
             for (given, exit) in [(password.to_owned(), 0), (format!("{password}wrong"), 1)] {
                 let wrong = exit == 1;
                 if wrong && !lines.contains("PASSWORD") {
@@ -150,14 +150,14 @@ fn a_password_where_its_name_belongs_is_not_repeated() {
         "passfile = [\"hunter2\"]",
         "password = hunter2",
     ] {
-        scene.write("cutter.toml", &settings(lines));
+        scene.write("cutter.toml", settings(lines));
         for form in ["human", "plain", "json"] {
             let output = scene.run(&["evidence", "capture", "--error-format", form]);
             assert!(matches!(output.status.code(), Some(1 | 3)));
             scan(&scene, &output, lines);
         }
     }
-    scene.write("cutter.toml", &format!("database = {{ password = \"hunter2\" }}\n{EVIDENCE}"));
+    scene.write("cutter.toml", format!("database = {{ password = \"hunter2\" }}\n{EVIDENCE}"));
     scan(&scene, &scene.run(&["evidence", "capture"]), "inline");
 }
 
@@ -165,7 +165,7 @@ fn a_password_where_its_name_belongs_is_not_repeated() {
 fn a_server_elsewhere_is_refused_without_certificates_and_files_that_others_read_are_refused() {
     let scene = Scene::new();
     let refused = |lines: &str, words: &str| {
-        scene.write("cutter.toml", &settings(lines));
+        scene.write("cutter.toml", settings(lines));
         let output =
             scene.command(&["evidence", "capture"]).env("URL", "postgres://u:hunter2@db.example/d").output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -198,7 +198,7 @@ fn a_server_is_reached_by_verified_tls_or_not_at_all() {
     }
     openssl(&format!("req {key} -keyout server.key -out server.csr -subj /CN=server"));
     for (name, named) in [("good", address.as_str()), ("stranger", "127.0.0.9")] {
-        scene.write("extensions", &format!("subjectAltName=IP:{named}"));
+        scene.write("extensions", format!("subjectAltName=IP:{named}"));
         openssl(&format!(
             "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.crt -days 2 -extfile extensions"
         ));
@@ -218,7 +218,7 @@ fn a_server_is_reached_by_verified_tls_or_not_at_all() {
     };
     let parts = format!("host = \"{address}\"\nuser = \"cutter_observe\"\ndbname = \"directus\"\n");
     let run = |lines: &str| {
-        scene.write("cutter.toml", &settings(lines).replace("FOLDER", &scene.folder().display().to_string()));
+        scene.write("cutter.toml", settings(lines).replace("FOLDER", &scene.folder().display().to_string()));
         let output = scene.run(&["evidence", "capture", "--level", "quiet", "--format", "json"]);
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };

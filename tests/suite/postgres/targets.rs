@@ -16,7 +16,7 @@ fn scene(document: &Value, edit: impl FnOnce(&mut toml::Table)) -> Scene {
         std::fs::copy(format!("{ROOT}/entities/{name}"), scene.path("entities").join(&name)).unwrap();
     }
     if !document.is_null() {
-        scene.write("entities/more.json", &json!([document]).to_string());
+        scene.write("entities/more.json", json!([document]).to_string());
     }
     scene
 }
@@ -104,7 +104,7 @@ fn the_registries_are_read_live_and_a_new_row_is_a_new_candidate() {
     );
     // Nobody recorded a rehearsal of it.
     assert_eq!(those(&audit(&scene, &live).1, "SMALL", "LACKING"), ["C3"]);
-    scene.write("entities/small.json", &json!([document(|d| d["uid"]["id"] = "SMALL".into())]).to_string());
+    scene.write("entities/small.json", json!([document(|d| d["uid"]["id"] = "SMALL".into())]).to_string());
     assert_eq!(those(&audit(&scene, &live).1, "SMALL", "LACKING"), Vec::<String>::new());
     // What the registry says outranks what was recorded.
     scene.server.execute("UPDATE cutter_governance.source_document_registry SET authority_class = 'authoritative' WHERE docprefix = 'SMALL'");

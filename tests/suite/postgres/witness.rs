@@ -121,7 +121,7 @@ fn a_partition_that_is_not_logged_keeps_the_level_down() {
          CREATE UNLOGGED TABLE public.parted_2 PARTITION OF public.parted FOR VALUES IN (2);
          GRANT SELECT ON public.parted, public.parted_1, public.parted_2 TO cutter_observe",
     );
-    scene.write("cutter.toml", &scene.config("cutter_observe", &format!("{EVIDENCE}{PARTED}")));
+    scene.write("cutter.toml", scene.config("cutter_observe", &format!("{EVIDENCE}{PARTED}")));
     let (_, comparison, shown) = witnessed(
         &scene,
         "SET track_counts = off; INSERT INTO public.parted VALUES (2); DELETE FROM public.parted WHERE id = 2",
@@ -139,7 +139,7 @@ fn a_partition_that_is_made_later_is_watched_and_one_that_is_not_logged_is_a_gap
         scene.server.execute(
             "CREATE TABLE public.parted (id int) PARTITION BY LIST (id); GRANT SELECT ON public.parted TO cutter_observe",
         );
-        scene.write("cutter.toml", &scene.config("cutter_observe", &format!("{EVIDENCE}{PARTED}")));
+        scene.write("cutter.toml", scene.config("cutter_observe", &format!("{EVIDENCE}{PARTED}")));
         let (_, comparison, shown) = witnessed(
             &scene,
             &format!(
@@ -167,7 +167,7 @@ fn declared_growth_stays_tolerated_and_an_update_does_not() {
     let update = "UPDATE public.knowledge_documents SET title = 'x' WHERE id = 1";
     for (sql, wanted, code) in [(INSERT.to_owned(), "TOLERATED", 0), (format!("{INSERT}; {update}"), "CHANGED", 6)] {
         let scene = logical();
-        scene.write("cutter.toml", &scene.config("cutter_observe", &tolerate));
+        scene.write("cutter.toml", scene.config("cutter_observe", &tolerate));
         let witness = Witness::start(&scene);
         scene.capture("a.json");
         // Within the lag of the counters nobody knows whether they tell of the time before the baseline.
@@ -237,7 +237,7 @@ fn what_was_seen_is_placed_by_the_clock_of_the_server_and_by_that_of_no_host() {
 fn a_configuration_that_asks_for_a_witness_is_not_content_without() {
     let scene = logical();
     let evidence = EVIDENCE.replace("[evidence]\n", "[evidence]\nlevel = \"witness\"\n");
-    scene.write("cutter.toml", &scene.config("cutter_observe", &evidence));
+    scene.write("cutter.toml", scene.config("cutter_observe", &evidence));
     assert_eq!((scene.capture("a.json"), scene.capture("b.json")), (0, 0));
     let (exit, comparison) = scene.compare();
     assert_eq!((exit, status(&comparison, "witness:record")), (7, "UNKNOWN"));
