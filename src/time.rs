@@ -23,7 +23,7 @@ impl Timestamp {
         let time: jiff::Timestamp = text.parse().ok()?;
         let ours = Self::from_milliseconds(time.as_millisecond())?;
         // A time zone name in brackets is jiff's own addition to the format.
-        (ours.0 == time && !text.contains('[')).then_some(ours)
+        (ours.0 == time && !text.contains('[') && is_on_the_clock(text)).then_some(ours)
     }
 
     /// The time this many milliseconds after 1970-01-01T00:00:00Z.
@@ -85,9 +85,28 @@ impl JsonSchema for Timestamp {
     }
 }
 
+/// Whether the seconds and the offset are those of a clock; jiff also takes second 60, for 59, and offsets up to `+25:59:59`.
+fn is_on_the_clock(text: &str) -> bool {
+    let offset = text.get(11..).and_then(|clock| clock.split_once(['+', '-']));
+    let hours = offset.map(|(_, offset)| offset.get(..2).and_then(|hours| hours.parse::<u8>().ok()));
+    !text.contains(":60")
+        && hours.is_none_or(|hours| hours.is_some_and(|hours| hours < 24))
+        && offset.is_none_or(|(_, offset)| offset.matches(':').count() < 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_or_an_offset_that_no_clock_has_is_refused() {
+        for end in ["08:15:60Z", "08:15:00+24:00", "08:15:00-25:00", "08:15:00+02:00:30"] {
+            assert_eq!(Timestamp::parse(&format!("2026-05-21T{end}")), None, "{end}");
+        }
+        for end in ["08:15:00+23:59", "08:15:00-00:00", "08:15:00+00"] {
+            assert!(Timestamp::parse(&format!("2026-05-21T{end}")).is_some(), "{end}");
+        }
+    }
 
     #[test]
     fn a_time_without_an_offset_or_finer_than_a_millisecond_is_refused() {
