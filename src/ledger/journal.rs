@@ -1,6 +1,7 @@
 //! The journal as text, one JSON object a line: writing, reading, and saying what of it cannot be read.
 
-use super::record::JournalRecord;
+use super::record::{Event, JournalRecord};
+use crate::digest::Digest;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,16 @@ impl Journal {
             }
         }
         journal
+    }
+
+    /// Whether an action of this plan ended well when it last ended.
+    pub fn ended_well(&self, plan: Digest, action: &str) -> bool {
+        let mut ends = self
+            .records
+            .iter()
+            .map(|record| &record.entry)
+            .filter(|entry| entry.action == action && entry.event == Event::Finished && entry.plan == plan);
+        ends.next_back().is_some_and(|entry| entry.exit_status == Some(0))
     }
 
     /// Takes the record of a line, and the damage if its number is not the next; keeps it if it is of the run.

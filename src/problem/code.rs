@@ -64,6 +64,7 @@ codes! {
     RunUntrusted = "run-untrusted": "bundle, plan, author or running user are not vouched for",
     SigningFailed = "signing-failed": "no signature could be made with the key",
     SecretFound = "secret-found": "a secret stands where it would be kept",
+    ResultWritten = "result-written": "a result other than 0 stands in a file; a warning, beside the exit code",
 }
 
 /// What can be given a code.

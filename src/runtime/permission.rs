@@ -2,7 +2,7 @@
 
 use crate::authorization::Authorization;
 use crate::decision::DecisionRow;
-use crate::ledger::{Event, Ledger};
+use crate::ledger::Ledger;
 use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::request::Stage;
@@ -102,12 +102,6 @@ fn before(
             .coded(Code::LedgerDamaged)
             .into());
     }
-    let ended_well = |id: &str| {
-        let mut ends = journal.records.iter().filter(|record| {
-            record.entry.action == id && record.entry.event == Event::Finished && record.entry.plan == plan.digest
-        });
-        ends.next_back().is_some_and(|record| record.entry.exit_status == Some(0))
-    };
     let before = action.after.iter().filter_map(|index| plan.actions.get(*index));
-    Ok((before.map(|before| before.id.clone()).filter(|id| !ended_well(id)).collect(), last))
+    Ok((before.map(|before| before.id.clone()).filter(|id| !journal.ended_well(plan.digest, id)).collect(), last))
 }

@@ -3,7 +3,7 @@
 use crate::files;
 use crate::layout::Style;
 use crate::layout::printable;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::render;
 use crate::render::problems::ProblemLevel;
 use clap::{Args, ValueEnum};
@@ -98,7 +98,10 @@ impl OutputArguments {
         let (name, meaning) = means.split_once(' ').unwrap_or((&means, ""));
         let message = format!("{name} (exit code {exit}): {meaning}; the result is in `{}`", file.display());
         let text = match self.error_format {
-            ErrorFormat::Json => render::problems::json(&Problem::failure(message).into(), ProblemLevel::Warning),
+            ErrorFormat::Json => render::problems::json(
+                &Problem::failure(message).coded(Code::ResultWritten).into(),
+                ProblemLevel::Warning,
+            ),
             ErrorFormat::Human | ErrorFormat::Plain => format!("note: {}\n", printable(&message)),
         };
         let _ = std::io::stderr().write_all(text.as_bytes());

@@ -6,5 +6,5 @@ mod golden_output;
 mod journal;
 mod postgres;
 mod race;
-mod scene;
+pub mod scene;
 mod worker;
