@@ -4,7 +4,7 @@ mod misfit;
 
 pub use misfit::Misfit;
 
-use crate::cedar::{Statements, diagnostics, unclosed};
+use crate::cedar::{Statements, depth, diagnostics, unclosed};
 use crate::problem::{Problem, Problems, Source};
 use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use serde_json::Value;
@@ -51,6 +51,7 @@ pub enum RunFact {
 impl RunSchema {
     /// Reads a schema in Cedar's own syntax and finds `context.run` in it.
     pub fn parse(source: &Source) -> Result<Self, Problems> {
+        depth::check(source)?;
         let (fragment, warnings) =
             SchemaFragment::from_cedarschema_str(source.text()).map_err(|error| unreadable(&error, source))?;
         let mut problems = Problems::new();

@@ -1,5 +1,6 @@
 //! What cutter adds to the `cedar_policy` crate, whatever bundle it judges by.
 
+pub mod depth;
 pub mod diagnostics;
 pub mod expression;
 pub mod scope;

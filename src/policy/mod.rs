@@ -2,7 +2,7 @@
 
 pub mod annotations;
 
-use crate::cedar::{Statements, diagnostics, tokens, unclosed};
+use crate::cedar::{Statements, depth, diagnostics, tokens, unclosed};
 use crate::digest::{Digest, Listing};
 use crate::problem::{Problem, Problems, Source, nearest};
 use crate::schema::RunSchema;
@@ -174,6 +174,7 @@ impl PolicyBundle {
 
 /// The policies of one file in the order of its text, with the bytes of each; a template is refused.
 pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>)>, Problems> {
+    depth::check(source)?;
     let set = match PolicySet::from_str(source.text()) {
         Ok(set) => set,
         Err(errors) => {

@@ -1,5 +1,6 @@
 //! `review validate`: everything can be read, fits the schema without warnings, and is laid out as Cedar's formatter does.
 
+use crate::cedar::depth;
 use crate::findings::rules;
 use crate::findings::{Check, Finding, Outcome, Part, Place};
 use crate::problem::{Problem, Problems, Source};
@@ -40,7 +41,8 @@ pub fn finding(problem: &Problem) -> Finding {
 /// Where a file's text first differs from what the formatter gives.
 fn layout(source: &Source) -> Option<Finding> {
     let config = Config { line_width: 100, indent_width: 2 };
-    // A file that does not parse has a finding already.
+    // A file that does not parse, or is nested too deep to be, has a finding already.
+    depth::check(source).ok()?;
     let pretty = policies_str_to_pretty(source.text(), &config).ok()?;
     if pretty == source.text() {
         return None;

@@ -366,3 +366,19 @@ fn an_error_in_a_policy_denies_the_row_whatever_permits_it() {
     assert_eq!((start["decision"].as_str(), start["basis"].as_str()), (Some("deny"), Some("indeterminate")));
     assert!(start["errors"][0].as_str().unwrap().contains("overflows"), "{start}");
 }
+
+#[test]
+fn a_policy_that_is_nested_too_deep_is_an_error_at_its_place_and_no_crash() {
+    for depth in [101, 570, 50_000] {
+        let world = World::shipped();
+        let nested = format!("{}true{}", "(".repeat(depth), ")".repeat(depth));
+        let policy = format!("@id(\"deep\")\npermit (principal, action, resource) when {{ {nested} }};\n");
+        world.write("policies/deep.cedar", policy);
+        for command in ["authorize plans/generic-dryrun.json", "review lint", "review diff policies policies"] {
+            let ran = world.cutter(command);
+            let said = ran.stdout + &ran.stderr;
+            assert!(ran.exit == 3 && said.contains("is nested more than 100 levels deep"), "{command}: {said}");
+            assert!(said.contains("deep.cedar:2:"), "{command}: {said}");
+        }
+    }
+}
