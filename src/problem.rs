@@ -147,11 +147,6 @@ impl Problems {
         Self::default()
     }
 
-    /// The problem of a piece of work, if it had one.
-    pub fn from_result(result: Result<(), Problem>) -> Self {
-        result.err().map_or_else(Self::new, Self::from)
-    }
-
     /// Adds one.
     pub fn push(&mut self, problem: Problem) {
         if self.kept.len() < MOST_KEPT {

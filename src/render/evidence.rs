@@ -208,10 +208,9 @@ fn span(capture: &Capture) -> String {
 
 /// A time between two others of the record; the day once, and no part of a second.
 fn window_of(from: Timestamp, to: Timestamp) -> String {
-    let (from, to) = (from.to_string(), to.to_string());
-    let (from, to) = (from.as_str(), to.as_str());
-    let parts = |time: &'_ str| -> Option<(String, String)> {
-        let (day, rest) = time.strip_suffix('Z')?.split_once('T')?;
+    let parts = |time: Timestamp| -> Option<(String, String)> {
+        let text = time.to_string();
+        let (day, rest) = text.strip_suffix('Z')?.split_once('T')?;
         Some((day.to_owned(), rest.get(..8)?.to_owned()))
     };
     match (parts(from), parts(to)) {

@@ -169,7 +169,8 @@ impl GrantsSettings {
 
     /// Says what of it cannot be audited as written.
     pub(super) fn check(&self) -> Result<(), Problems> {
-        let mut problems = Problems::from_result(self.expect_something());
+        let mut problems = Problems::new();
+        problems.absorb(self.expect_something().map_err(Problems::from));
         let mut wrong = |text: String, help: String| problems.push(Problem::invalid(text).help(help));
         for (role, settings) in &self.roles {
             for (kind, privilege, name) in settings.rights() {
