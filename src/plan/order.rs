@@ -58,8 +58,8 @@ pub fn connect(source: &Source, rows: Vec<PlanRow>, problems: &mut Problems) -> 
 fn cycle(after: &[Vec<usize>]) -> Option<Vec<usize>> {
     let mut waiting: Vec<usize> = after.iter().map(Vec::len).collect();
     let mut followers = vec![Vec::new(); after.len()];
-    for (index, befores) in after.iter().enumerate() {
-        for before in befores {
+    for (index, predecessors) in after.iter().enumerate() {
+        for before in predecessors {
             followers.get_mut(*before)?.push(index);
         }
     }
