@@ -87,13 +87,8 @@ fn explain_policy(
         Some(Tier::Precondition(gap)) => format!("precondition, gap {gap}"),
         Some(Tier::Gate(code)) => format!("gate, code {}", code.name()),
     };
-    let mut paths = BTreeSet::new();
-    if let Ok(json) = policy.policy.to_json() {
-        for condition in json.get("conditions").and_then(Value::as_array).into_iter().flatten() {
-            collect_paths(condition.get("body").unwrap_or(&Value::Null), &mut paths);
-        }
-    }
-    let facts = paths.into_iter().map(|path| Fact { value: look_up(requests, action, row, &path), path }).collect();
+    let context = Context::from_json_value(row.context.clone(), None).ok();
+    let facts = context.map(|context| looked_at(requests, action, &context, policy)).unwrap_or_default();
     // The annotations are told apart; what is underlined begins with the effect.
     let text = policy.source.text().get(policy.span.clone()).unwrap_or_default();
     let effect = ["\npermit", "\nforbid"].into_iter().filter_map(|word| text.find(word)).min().map_or(0, |at| at + 1);
@@ -107,6 +102,22 @@ fn explain_policy(
         source: policy.source.clone(),
         span: policy.span.start + effect..policy.span.end,
     }
+}
+
+/// What a policy looks at in the request of a row with this context, and what it finds there.
+pub fn looked_at(
+    requests: &Requests<'_>,
+    action: &IntendedAction,
+    context: &Context,
+    policy: &BundlePolicy,
+) -> Vec<Fact> {
+    let mut paths = BTreeSet::new();
+    if let Ok(json) = policy.policy.to_json() {
+        for condition in json.get("conditions").and_then(Value::as_array).into_iter().flatten() {
+            collect_paths(condition.get("body").unwrap_or(&Value::Null), &mut paths);
+        }
+    }
+    paths.into_iter().map(|path| Fact { value: look_up(requests, action, context, &path), path }).collect()
 }
 
 /// Every longest chain of attributes that begins at `principal`, `resource` or `context`, in Cedar's JSON policy form.
@@ -143,9 +154,8 @@ fn path(expression: &Value) -> Option<String> {
     Some(format!("{}.{attribute}", access.get("left").and_then(path)?))
 }
 
-fn look_up(requests: &Requests<'_>, action: &IntendedAction, row: &RecordedRow, path: &str) -> String {
-    let context = Context::from_json_value(row.context.clone(), None).ok();
-    let request = context.and_then(|context| requests.request(action, context).ok());
+fn look_up(requests: &Requests<'_>, action: &IntendedAction, context: &Context, path: &str) -> String {
+    let request = requests.request(action, context.clone()).ok();
     let value = request
         .zip(Expression::from_str(path).ok())
         .and_then(|(request, expression)| eval_expression(&request, requests.facts().entities(), &expression).ok());

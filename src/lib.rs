@@ -42,6 +42,7 @@ pub mod settings;
 pub mod signature;
 pub mod subject;
 pub mod targets;
+pub mod testing;
 pub mod text;
 pub mod time;
 pub mod trust;

@@ -13,6 +13,7 @@ mod plan;
 mod review;
 mod schema;
 mod shared;
+mod test;
 mod verify;
 
 use crate::files;
@@ -63,6 +64,8 @@ enum Command {
     Review(Box<review::Arguments>),
     /// Print a schema: `plan` and `attestation` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
+    /// Test policies: cases as data, each asked and compared with what it expects
+    Test(test::Arguments),
 }
 
 /// Parses the command line, does the work, prints, and says how it went.
@@ -107,6 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Verify(arguments) => arguments.run(output),
         Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
+        Command::Test(arguments) => arguments.run(output),
     });
     match result.and_then(|(text, exit)| output.print(&text, stored).map(|()| exit).map_err(Problems::from)) {
         Ok(exit) => {

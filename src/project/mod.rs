@@ -1,7 +1,9 @@
 //! A project on disk, or at a git revision, read into what the other modules parse: bundle, facts and approvals.
 
+mod cases;
 mod revision;
 
+pub use cases::read_cases;
 pub use revision::read_bundle_at;
 
 use crate::approval::ApprovalFile;

@@ -13,6 +13,7 @@ pub mod problems;
 pub mod review;
 pub mod table;
 pub mod targets;
+pub mod testing;
 pub mod witness;
 
 pub use crate::layout::{Style, printable};

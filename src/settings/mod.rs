@@ -16,6 +16,7 @@ use crate::db::DatabaseSettings;
 use crate::json::in_backticks;
 use crate::problem::{Problem, Problems, Source, nearest};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -127,23 +128,30 @@ impl Config {
     }
 
     fn read(source: &Source) -> Result<Self, Problems> {
-        toml::from_str(source.text()).map_err(|error| {
-            if let Some(line) = error.span().and_then(|span| connection_line(source, span.start)) {
-                // Somebody may have written a password there; nothing of it is repeated.
-                let message = format!("`{}` cannot be read: line {line}, where a connection is described", source.name());
-                return Problems::from(Problem::invalid(message).help(
-                    "it may have `url_env`, or `host`, `port`, `user`, `dbname` (each also with `_env`), `password_env`, `passfile`, `service`, `service_file`, and `ca_file`, `statement_timeout_seconds`, `lock_timeout_seconds`; a password never stands here",
-                ));
-            }
-            let (message, help) = told(error.message().trim());
-            let mut problem = Problem::invalid(format!("`{}` cannot be read: {message}", source.name()));
-            problem.help = help;
-            Problems::from(match error.span() {
-                Some(span) => problem.at(source, span),
-                None => problem.of(source),
-            })
-        })
+        if let Err(error) = toml::from_str::<Self>(source.text())
+            && let Some(line) = error.span().and_then(|span| connection_line(source, span.start))
+        {
+            // Somebody may have written a password there; nothing of it is repeated.
+            let message = format!("`{}` cannot be read: line {line}, where a connection is described", source.name());
+            return Err(Problem::invalid(message).help(
+                "it may have `url_env`, or `host`, `port`, `user`, `dbname` (each also with `_env`), `password_env`, `passfile`, `service`, `service_file`, and `ca_file`, `statement_timeout_seconds`, `lock_timeout_seconds`; a password never stands here",
+            ).into());
+        }
+        read_toml(source)
     }
+}
+
+/// Reads a file of TOML; what does not fit is said in words that people who write TOML know, at its place.
+pub fn read_toml<T: DeserializeOwned>(source: &Source) -> Result<T, Problems> {
+    toml::from_str(source.text()).map_err(|error| {
+        let (message, help) = told(error.message().trim());
+        let mut problem = Problem::invalid(format!("`{}` cannot be read: {message}", source.name()));
+        problem.help = help;
+        Problems::from(match error.span() {
+            Some(span) => problem.at(source, span),
+            None => problem.of(source),
+        })
+    })
 }
 
 /// What the reader of TOML says, in our words, and what to do.

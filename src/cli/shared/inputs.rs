@@ -172,4 +172,4 @@ fn live(config: Option<&Config>, bundle: &PolicyBundle, run: &str, recorded: Raw
 }
 
 const DEFAULT_POLICIES: &str = "policies";
-const DEFAULT_ENTITIES: &str = "entities";
+pub const DEFAULT_ENTITIES: &str = "entities";

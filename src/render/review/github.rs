@@ -38,7 +38,7 @@ pub fn review(review: &Review) -> String {
 }
 
 /// What GitHub would read as syntax; in properties, commas and colons, too.
-fn escape(text: &str, property: bool) -> String {
+pub fn escape(text: &str, property: bool) -> String {
     let text = printable(text).replace('%', "%25");
     if property { text.replace(':', "%3A").replace(',', "%2C") } else { text }
 }

@@ -72,6 +72,6 @@ fn failure(finding: &Finding) -> String {
     format!("<failure type=\"{} {}\" message=\"{message}\"/>", finding.rule.number, finding.rule.name)
 }
 
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

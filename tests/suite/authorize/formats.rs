@@ -47,6 +47,7 @@ const COMMANDS: &[(&str, &str, &[&str])] = &[
     ("schema plan", "", NONE),
     ("schema attestation", "", NONE),
     ("schema run", "", NONE),
+    ("test", "nowhere", &["table", "json", "junit", "github"]),
 ];
 
 #[test]
