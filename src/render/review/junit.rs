@@ -72,6 +72,7 @@ fn failure(finding: &Finding) -> String {
     format!("<failure type=\"{} {}\" message=\"{message}\"/>", finding.rule.number, finding.rule.name)
 }
 
+/// Text as XML takes it, in elements and attributes.
 pub fn escape(text: &str) -> String {
     printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
