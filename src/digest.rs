@@ -81,6 +81,15 @@ impl Listing {
         Self(lines.into_iter().map(|line| line + "\n").collect())
     }
 
+    /// The same with one entry more.
+    #[must_use]
+    pub fn with(&self, name: &str, digest: Digest) -> Self {
+        let mut lines: Vec<String> = self.0.lines().map(str::to_owned).collect();
+        lines.push(format!("{digest}  {name}"));
+        lines.sort();
+        Self(lines.into_iter().map(|line| line + "\n").collect())
+    }
+
     /// The exact text.
     pub fn text(&self) -> &str {
         &self.0

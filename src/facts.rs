@@ -124,6 +124,18 @@ impl Facts {
         for (source, span, problem) in dangling {
             problems.push(problem.at(source, span));
         }
+        for name in schema.votes() {
+            if schema.prelude_entity("Group", name).is_none_or(|group| !people.contains(&group)) {
+                problems.push(
+                    Problem::invalid(format!("`Cutter::Votes` counts `{name}`, and the bundle has no such group"))
+                        .at(schema.source(), schema.place(name))
+                        .help(format!(
+                            "add `Cutter::Group::\"{name}\"` beside the policies, in a `*.json` file of the bundle"
+                        ))
+                        .coded(Code::EntityMissing),
+                );
+            }
+        }
         for policy in bundle.policies() {
             let literals: BTreeSet<EntityUid> = policy.policy.entity_literals().into_iter().collect();
             for literal in literals {

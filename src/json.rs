@@ -201,6 +201,12 @@ impl<'a, 'p> ObjectReader<'a, 'p> {
         }
     }
 
+    /// Every member of the object, each a string, with the places of the values.
+    pub fn all_strings(&mut self) -> Vec<(&'a str, (&'a str, Range<usize>))> {
+        let properties = self.object.properties.iter();
+        properties.filter_map(|member| Some((name(member), self.as_string(name(member), &member.value)?))).collect()
+    }
+
     /// Reports the version unless it is 1, the only one there is.
     pub fn version_one(&mut self) {
         match self.required("version") {

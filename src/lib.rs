@@ -2,7 +2,7 @@
 //!
 //! The modules are layers, and imports go down only; `ARCHITECTURE.md` draws them, and `tests/house.rs` holds them. From the bottom:
 //! bytes, times and errors ([`digest`], [`time`], [`text`], [`problem`], [`progress`], [`json`], [`files`], [`signature`]); what is judged and
-//! by what ([`cedar`], [`schema`], [`db`], [`policy`], [`settings`], [`plan`], [`facts`]); the judgment ([`request`], [`decision`],
+//! by what ([`cedar`], [`prelude`], [`schema`], [`db`], [`policy`], [`settings`], [`plan`], [`facts`]); the judgment ([`request`], [`decision`],
 //! [`approval`], [`record`], [`trust`]); what is observed and audited ([`evidence`], [`observe`], [`grants`], [`targets`], [`ledger`]); the review of
 //! policies ([`subject`], [`findings`], [`lint`], [`prove`], [`review`]); what follows ([`explain`], [`authorization`], [`attestation`],
 //! [`verification`], [`runtime`], [`project`]); what people see ([`layout`], [`render`], [`cli`]).
@@ -28,6 +28,7 @@ pub mod lint;
 pub mod observe;
 pub mod plan;
 pub mod policy;
+pub mod prelude;
 pub mod problem;
 pub mod progress;
 pub mod project;

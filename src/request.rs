@@ -4,11 +4,9 @@ use crate::facts::{Facts, collect};
 use crate::plan::{IntendedAction, Places, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems, nearest};
-use crate::schema::RunFact;
+use crate::schema::RunSchema;
 use crate::time::Timestamp;
-use cedar_policy::{
-    Context, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema, validate_scope_variables,
-};
+use cedar_policy::{Context, EntityUid, Request, RestrictedExpression, Schema, validate_scope_variables};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// When a request is asked: before anything ran, or at the moment of use.
@@ -75,8 +73,7 @@ pub struct Requests<'a> {
     plan: &'a RunPlan,
     bundle: &'a PolicyBundle,
     facts: &'a Facts,
-    run_facts: Option<RestrictedExpression>,
-    parties: BTreeMap<String, BTreeSet<EntityUid>>,
+    run_facts: RestrictedExpression,
     finally_rows: HashMap<(&'a EntityUid, &'a EntityUid), Vec<String>>,
 }
 
@@ -87,42 +84,21 @@ impl<'a> Requests<'a> {
         let places = std::cell::OnceCell::new();
         let places = || places.get_or_init(|| Places::of(plan));
         let mut problems = refuse_absent(plan, bundle, facts, &places);
-        let mut run_facts = None;
-        let mut parties = BTreeMap::new();
-        for fact in schema.run().values() {
-            match fact {
-                RunFact::Facts => match run_entity(plan, bundle) {
-                    Some(uid) if facts.has(&uid) => match facts.attribute(&uid, "facts") {
-                        Some(value) => run_facts = Some(value),
-                        None => problems.push(Problem::invalid(format!("the entity `{uid}` has no attribute `facts`"))),
-                    },
-                    uid => {
-                        let shown = uid.as_ref().map_or_else(|| plan.run.clone(), ToString::to_string);
-                        let help = match uid.and_then(|uid| meant(facts, &uid)) {
-                            Some(meant) => format!("did you mean `{}`?", meant.id().unescaped()),
-                            None => "record the run's facts as the attribute `facts` of that entity".to_owned(),
-                        };
-                        problems.push(
-                            Problem::invalid(format!("no facts are recorded for the run: `{shown}` is absent"))
-                                .at(&plan.source, places().field("run"))
-                                .help(help)
-                                .coded(Code::EntityMissing),
-                        );
-                    }
-                },
-                RunFact::Parties(sets) => match sort_parties(plan, sets) {
-                    Ok(sorted) => parties = sorted,
-                    Err(uid) => problems.push(
-                        Problem::invalid(format!(
-                            "`{uid}` is a party to the plan that `context.run.parties` cannot hold"
-                        ))
-                        .help("the schema must declare a set for each type of principal"),
-                    ),
-                },
-                _ => {}
+        let held = ["Agent", "Person"].map(|name| schema.prelude_entity(name, "").map(|uid| uid.type_name().clone()));
+        for uid in plan.parties() {
+            if !held.iter().flatten().any(|name| name == uid.type_name()) {
+                let message = format!("`{uid}` is a party to the plan that `context.run.parties` cannot hold");
+                problems.push(Problem::invalid(message).help("principals are of `Cutter::Agent` or `Cutter::Person`"));
             }
         }
-        problems.or(Self { plan, bundle, facts, run_facts, parties, finally_rows: plan.finally_rows() })
+        let run_facts = match run_facts(plan, schema, facts) {
+            Ok(recorded) => recorded,
+            Err(problem) => {
+                problems.push(problem.at(&plan.source, places().field("run")));
+                return Err(problems);
+            }
+        };
+        problems.or(Self { plan, bundle, facts, run_facts, finally_rows: plan.finally_rows() })
     }
 
     /// The plan asked about.
@@ -200,38 +176,36 @@ impl<'a> Requests<'a> {
             .at(&self.plan.source, action.span.start..action.span.start + 1)
     }
 
-    /// `context.run`, filled with what the schema declares and nothing else.
+    /// `context.run`, as the prelude declares it.
     fn run_record(&self, state: &RunState) -> Result<RestrictedExpression, Problem> {
-        let enumerated = |name: &EntityTypeName, id: &str| {
-            RestrictedExpression::new_entity_uid(EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id)))
+        let schema = self.bundle.schema();
+        let enumerated = |name: &str, id: &str| {
+            let uid = schema.prelude_entity(name, id);
+            uid.map(RestrictedExpression::new_entity_uid)
+                .ok_or_else(|| Problem::failure(format!("the prelude has no type `{name}`")))
         };
+        let gates: Result<Vec<_>, Problem> = state.gates.iter().map(|gate| enumerated("Gate", gate)).collect();
+        let party = |name: &str| {
+            let kind = schema.prelude_entity(name, "").map(|uid| uid.type_name().clone());
+            let of_kind = self.plan.parties().into_iter().filter(|uid| Some(uid.type_name()) == kind.as_ref());
+            let of_kind: BTreeSet<&EntityUid> = of_kind.collect();
+            RestrictedExpression::new_set(of_kind.into_iter().cloned().map(RestrictedExpression::new_entity_uid))
+        };
+        let parties = [("agents".to_owned(), party("Agent")), ("people".to_owned(), party("Person"))];
         let stage = match state.stage {
             Stage::Plan => "plan",
             Stage::Use => "use",
         };
-        let mut record = BTreeMap::new();
-        for (key, fact) in self.bundle.schema().run() {
-            let value = match fact {
-                RunFact::Now => RestrictedExpression::new_datetime(state.now.to_cedar()),
-                RunFact::Mode(name) => enumerated(name, self.plan.mode.name()),
-                RunFact::Stage(name) => enumerated(name, stage),
-                RunFact::Gates(name) => {
-                    RestrictedExpression::new_set(state.gates.iter().map(|gate| enumerated(name, gate)))
-                }
-                RunFact::Id => RestrictedExpression::new_string(self.plan.run.clone()),
-                RunFact::FinallyCounterpart => RestrictedExpression::new_bool(state.finally_counterpart),
-                RunFact::Parties(sets) => record_of(sets.keys().map(|key| {
-                    let members = self.parties.get(key).into_iter().flatten().cloned();
-                    (key.clone(), RestrictedExpression::new_set(members.map(RestrictedExpression::new_entity_uid)))
-                }))?,
-                RunFact::Facts => match &self.run_facts {
-                    Some(facts) => facts.clone(),
-                    None => continue,
-                },
-            };
-            record.insert(key.clone(), value);
-        }
-        record_of(record)
+        record_of([
+            ("now".to_owned(), RestrictedExpression::new_datetime(state.now.to_cedar())),
+            ("mode".to_owned(), enumerated("Mode", self.plan.mode.name())?),
+            ("stage".to_owned(), enumerated("Stage", stage)?),
+            ("id".to_owned(), RestrictedExpression::new_string(self.plan.run.clone())),
+            ("gates".to_owned(), RestrictedExpression::new_set(gates?)),
+            ("finally_counterpart".to_owned(), RestrictedExpression::new_bool(state.finally_counterpart)),
+            ("parties".to_owned(), record_of(parties)?),
+            ("facts".to_owned(), self.run_facts.clone()),
+        ])
     }
 }
 
@@ -285,22 +259,23 @@ fn meant(facts: &Facts, uid: &EntityUid) -> Option<EntityUid> {
     alike.iter().find(|known| id == Some(known.id().unescaped())).map(|known| (*known).clone())
 }
 
-/// The entity that the run's facts are recorded on: `Run::"<run id>"` in the schema's namespace.
-fn run_entity(plan: &RunPlan, bundle: &PolicyBundle) -> Option<EntityUid> {
-    Some(EntityUid::from_type_name_and_id(bundle.schema().entity_type("Run")?, EntityId::new(&plan.run)))
-}
-
-/// The plan's parties in the set for their type; `Err` is the one that fits none.
-fn sort_parties<'a>(
-    plan: &'a RunPlan,
-    sets: &BTreeMap<String, EntityTypeName>,
-) -> Result<BTreeMap<String, BTreeSet<EntityUid>>, &'a EntityUid> {
-    let mut sorted: BTreeMap<String, BTreeSet<EntityUid>> = BTreeMap::new();
-    for party in plan.parties() {
-        let (key, _) = sets.iter().find(|(_, name)| *name == party.type_name()).ok_or(party)?;
-        sorted.entry(key.clone()).or_default().insert(party.clone());
+/// What is recorded of the run; nothing, where the schema has nothing to record.
+fn run_facts(plan: &RunPlan, schema: &RunSchema, facts: &Facts) -> Result<RestrictedExpression, Problem> {
+    let uid = schema.prelude_entity("Run", &plan.run);
+    if let Some(recorded) = uid.as_ref().and_then(|uid| facts.attribute(uid, "facts")) {
+        return Ok(recorded);
     }
-    Ok(sorted)
+    if !schema.has_facts() {
+        return record_of([]);
+    }
+    let shown = uid.as_ref().map_or_else(|| plan.run.clone(), ToString::to_string);
+    let help = match uid.and_then(|uid| meant(facts, &uid)) {
+        Some(meant) => format!("did you mean `{}`?", meant.id().unescaped()),
+        None => "record the run's facts as the attribute `facts` of that entity".to_owned(),
+    };
+    Err(Problem::invalid(format!("no facts are recorded for the run: `{shown}` is absent"))
+        .help(help)
+        .coded(Code::EntityMissing))
 }
 
 fn record_of(

@@ -1,56 +1,41 @@
-//! What the runtime must know of a Cedar schema: its namespace, the type of `context.run`, and parameters by themselves.
+//! The schema: a bundle's own declarations joined with the prelude's, and what the runtime must know of both.
 
+mod actions;
+mod closers;
+mod joined;
 mod misfit;
 
 pub use misfit::Misfit;
 
 use crate::cedar::{Statements, depth, diagnostics, unclosed};
+use crate::prelude::{NAMESPACE, Prelude};
 use crate::problem::{Problem, Problems, Source};
-use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
+use cedar_policy::{EntityId, EntityTypeName, EntityUid, Schema, SchemaFragment};
+use joined::{attributes, resolve};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::str::FromStr as _;
 
-/// A schema whose actions all carry the same `context.run`, the one key that belongs to the runtime.
+/// A schema within the prelude; every action of it carries the runtime's record as `context.run`.
 #[derive(Debug)]
 pub struct RunSchema {
     source: Source,
+    json: Value,
     schema: Schema,
     parameters: Schema,
-    namespace: String,
     common_types: BTreeMap<String, Value>,
     enumerations: BTreeMap<String, Vec<String>>,
     attributes: BTreeMap<String, Value>,
-    contexts: BTreeMap<String, Value>,
-    run: BTreeMap<String, RunFact>,
-    run_type: Value,
-}
-
-/// One attribute of `context.run`, by what the runtime fills it with.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum RunFact {
-    /// `now`: the time of the decision.
-    Now,
-    /// `mode`: `live` or `dry_run`, an enumerated entity of this type.
-    Mode(EntityTypeName),
-    /// `stage`: `plan` or `use`, an enumerated entity of this type.
-    Stage(EntityTypeName),
-    /// `gates`: those opened by approvals, enumerated entities of this type.
-    Gates(EntityTypeName),
-    /// `id`: the run's id.
-    Id,
-    /// `parties`: the plan's author and principals, in one set for each type.
-    Parties(BTreeMap<String, EntityTypeName>),
-    /// `finally_counterpart`: whether a `finally` row undoes this one.
-    FinallyCounterpart,
-    /// `facts`: what was recorded on the run's own entity.
-    Facts,
+    contexts: BTreeMap<EntityUid, Value>,
+    gates: Vec<String>,
+    declares_gates: bool,
 }
 
 impl RunSchema {
-    /// Reads a schema in Cedar's own syntax and finds `context.run` in it.
-    pub fn parse(source: &Source) -> Result<Self, Problems> {
+    /// Reads a schema in Cedar's own syntax, joins it with the prelude and checks all that the runtime will look for.
+    pub fn parse(source: &Source, prelude: &Prelude) -> Result<Self, Problems> {
         depth::check(source)?;
         let (fragment, warnings) =
             SchemaFragment::from_cedarschema_str(source.text()).map_err(|error| unreadable(&error, source))?;
@@ -59,26 +44,52 @@ impl RunSchema {
             problems.push(Problem::invalid(format!("the schema has a warning: {warning}")).of(source));
         }
         let invalid = |error: &dyn miette::Diagnostic| diagnostics::problems(error, "the schema is not valid", source);
-        let json = fragment
-            .clone()
-            .to_json_value()
-            .map_err(|error| Problem::invalid(format!("the schema is not valid: {error}")).of(source))?;
-        let schema = Schema::from_schema_fragments([fragment]).map_err(|error| invalid(&error))?;
-        let without_run = Schema::from_json_value(without_run(json.clone())).map_err(|error| invalid(&error))?;
-        let view = problems.absorb(View::find(&json, source));
-        let Some(view) = view else { return Err(problems) };
-        problems.or(Self {
+        let plain =
+            |error: &dyn std::fmt::Display| Problem::invalid(format!("the schema is not valid: {error}")).of(source);
+        let own = fragment.clone().to_json_value().map_err(|error| plain(&error))?;
+        problems.absorb(closers::check_names(&own, source));
+        let defaults = closers::defaults(&own);
+        let declares_gates = closers::declares(&own, "Gate");
+        let mut fragments = vec![fragment];
+        for text in [prelude.schema, defaults.as_str()] {
+            fragments.push(SchemaFragment::from_cedarschema_str(text).map_err(|error| plain(&error))?.0);
+        }
+        let mut parts = vec![own];
+        for fragment in fragments.iter().skip(1) {
+            parts.push(fragment.clone().to_json_value().map_err(|error| plain(&error))?);
+        }
+        problems = problems.or(()).map(|()| Problems::new())?;
+        let schema = Schema::from_schema_fragments(fragments).map_err(|error| invalid(&error))?;
+        let json = joined::join(parts);
+        let parameters = Schema::from_json_value(joined::without_run(json.clone())).map_err(|error| invalid(&error))?;
+        let mut read = Self {
             source: source.clone(),
             schema,
-            parameters: without_run,
-            namespace: view.namespace,
-            common_types: view.common_types,
-            enumerations: view.enumerations,
-            attributes: view.attributes,
-            contexts: view.contexts,
-            run: view.run,
-            run_type: view.run_type,
-        })
+            parameters,
+            common_types: joined::all(&json, "commonTypes").collect(),
+            enumerations: BTreeMap::new(),
+            attributes: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+            gates: Vec::new(),
+            declares_gates,
+            json,
+        };
+        for (name, entity) in joined::all(&read.json, "entityTypes") {
+            let shape = entity.get("shape").cloned().unwrap_or_else(|| serde_json::json!({"type": "Record"}));
+            if let Some(ids) = entity.get("enum").and_then(Value::as_array) {
+                let ids = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+                read.enumerations.insert(name.clone(), ids);
+            }
+            read.attributes.insert(name, shape);
+        }
+        read.gates = read.enumerations.get(&own_name("Gate")).cloned().unwrap_or_default();
+        for uid in read.schema.actions() {
+            let context = joined::context(&read.json, uid).map(|context| resolve(context, &read.common_types).clone());
+            read.contexts.extend(context.map(|context| (uid.clone(), context)));
+        }
+        problems.absorb(closers::check_shapes(&read));
+        problems.absorb(read.check_actions());
+        problems.or(read)
     }
 
     /// The file it was read from.
@@ -96,20 +107,36 @@ impl RunSchema {
         &self.parameters
     }
 
-    /// The attributes of `context.run` by name.
-    pub fn run(&self) -> &BTreeMap<String, RunFact> {
-        &self.run
+    /// Prelude, bundle and defaults as one schema in Cedar's own syntax.
+    pub fn merged(&self) -> Result<String, Problem> {
+        let wrong = |error: &dyn std::fmt::Display| Problem::invalid(format!("the schema cannot be joined: {error}"));
+        let fragment = SchemaFragment::from_json_value(self.json.clone()).map_err(|error| wrong(&error))?;
+        fragment.to_cedarschema().map_err(|error| wrong(&error))
     }
 
-    /// An entity type of the schema's namespace.
+    /// An entity type by its whole name, or by its last part where only one type has it.
     pub fn entity_type(&self, name: &str) -> Option<EntityTypeName> {
-        EntityTypeName::from_str(&format!("{}::{name}", self.namespace)).ok()
+        let mut known = self.attributes.keys().filter(|known| *known == name || base(known) == name);
+        let found = known.next().filter(|_| known.next().is_none())?;
+        EntityTypeName::from_str(found).ok()
     }
 
-    /// An action of the schema's namespace, for instance `open_gate`.
+    /// An entity of a type that the prelude declares.
+    pub fn prelude_entity(&self, type_name: &str, id: &str) -> Option<EntityUid> {
+        let name = EntityTypeName::from_str(&own_name(type_name)).ok()?;
+        Some(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+    }
+
+    /// An action or group of actions that the prelude declares, for instance `open_gate`.
+    pub fn prelude_action(&self, name: &str) -> Option<EntityUid> {
+        self.prelude_entity("Action", name)
+    }
+
+    /// An action that can be asked for, by its whole name, or by its id where only one has it.
     pub fn action(&self, name: &str) -> Option<EntityUid> {
-        let uid = EntityUid::from_type_name_and_id(self.entity_type("Action")?, cedar_policy::EntityId::new(name));
-        self.schema.actions().any(|action| *action == uid).then_some(uid)
+        let is = |action: &&EntityUid| action.id().unescaped() == name || action.to_string() == name;
+        let mut known = self.contexts.keys().filter(is);
+        known.next().filter(|_| known.next().is_none()).cloned()
     }
 
     /// The principal types an action applies to.
@@ -119,37 +146,48 @@ impl RunSchema {
 
     /// The entity of a gate; `None` for a gate that the schema does not know.
     pub fn gate(&self, name: &str) -> Option<EntityUid> {
-        let gate = self.gate_type().filter(|_| self.gates().iter().any(|gate| gate == name))?;
-        Some(EntityUid::from_type_name_and_id(gate.clone(), cedar_policy::EntityId::new(name)))
-    }
-
-    /// The members of `value` that an action's context declares, level by level; all others are left out.
-    pub fn declared(&self, action: &str, value: &Value) -> Value {
-        let context = self.contexts.get(action).unwrap_or(&Value::Null);
-        prune(value, context, &self.common_types)
-    }
-
-    /// The names of a record's attributes, found by walking an action's context: `["approval", "votes"]`.
-    pub fn context_attributes(&self, action: &str, path: &[&str]) -> Vec<String> {
-        let mut shape = self.contexts.get(action).unwrap_or(&Value::Null);
-        for step in path {
-            let next = attributes(shape).find(|(key, _)| key == step).map(|(_, value)| value);
-            shape = next.map_or(&Value::Null, |value| resolve(value, &self.common_types));
-        }
-        attributes(shape).map(|(key, _)| key.to_owned()).collect()
+        self.gates.iter().any(|gate| gate == name).then(|| self.prelude_entity("Gate", name))?
     }
 
     /// The gates that approvals can open.
     pub fn gates(&self) -> &[String] {
-        self.gate_type().and_then(|name| self.members(name)).unwrap_or_default()
+        &self.gates
     }
 
-    /// The type of the gates.
-    pub fn gate_type(&self) -> Option<&EntityTypeName> {
-        self.run.values().find_map(|fact| match fact {
-            RunFact::Gates(name) => Some(name),
-            _ => None,
-        })
+    /// Whether the bundle says which gates there are; else there is one that it need not use.
+    pub fn declares_gates(&self) -> bool {
+        self.declares_gates
+    }
+
+    /// The groups in which the voters of an approval are counted.
+    pub fn votes(&self) -> Vec<&str> {
+        self.closer("Votes").map(|(name, _)| name).collect()
+    }
+
+    /// The fields of the target of plans and approvals, and whether each must be there.
+    pub fn target(&self) -> Vec<(&str, bool)> {
+        self.closer("Target").map(|(name, shape)| (name, closers::required(shape))).collect()
+    }
+
+    /// Whether anything is to be recorded of a run.
+    pub fn has_facts(&self) -> bool {
+        self.closer("Facts").next().is_some()
+    }
+
+    /// The attributes of a type that the prelude leaves to the bundle.
+    fn closer(&self, name: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let shape = self.common_types.get(&own_name(name)).unwrap_or(&Value::Null);
+        attributes(resolve(shape, &self.common_types))
+    }
+
+    /// The whole context of an action.
+    pub fn context(&self, action: &EntityUid) -> &Value {
+        self.contexts.get(action).unwrap_or(&Value::Null)
+    }
+
+    /// What the name of a common type stands for.
+    pub fn resolved<'a>(&'a self, shape: &'a Value) -> &'a Value {
+        resolve(shape, &self.common_types)
     }
 
     /// The ids of an enumerated type.
@@ -162,10 +200,15 @@ impl RunSchema {
         self.enumerations.contains_key(&name.to_string())
     }
 
+    /// Where the bundle's schema first names something, outside comments.
+    pub fn place(&self, word: &str) -> Range<usize> {
+        place(&self.source, word)
+    }
+
     /// The type of `context.run` in Cedar's schema syntax, with its named types written out.
     pub fn run_type(&self) -> String {
         let mut text = String::new();
-        self.write_type(&self.run_type, 0, &mut text);
+        self.write_type(self.common_types.get(&own_name("RunFacts")).unwrap_or(&Value::Null), 0, &mut text);
         text
     }
 
@@ -175,7 +218,7 @@ impl RunSchema {
             "Record" => {
                 text.push_str("{\n");
                 for (key, attribute) in attributes(shape) {
-                    let optional = if attribute.get("required") == Some(&Value::Bool(false)) { "?" } else { "" };
+                    let optional = if closers::required(attribute) { "" } else { "?" };
                     let _ = write!(text, "{:indent$}{key}{optional}: ", "", indent = 2 * depth + 2);
                     self.write_type(attribute, depth + 1, text);
                     text.push_str(",\n");
@@ -199,6 +242,34 @@ impl RunSchema {
     }
 }
 
+/// The whole name of what the prelude declares.
+fn own_name(name: &str) -> String {
+    format!("{NAMESPACE}::{name}")
+}
+
+/// The last part of a name.
+fn base(name: &str) -> &str {
+    name.rsplit("::").next().unwrap_or_default()
+}
+
+/// Where a schema first names something, outside comments.
+fn place(source: &Source, word: &str) -> Range<usize> {
+    let mut start = 0;
+    for line in source.text().split_inclusive('\n') {
+        let code = line.split("//").next().unwrap_or_default();
+        let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+        let found = code.match_indices(word).map(|(at, _)| at).find(|at| {
+            let (before, after) = (code.get(..*at), code.get(at + word.len()..));
+            !before.is_some_and(|text| text.ends_with(is_word)) && !after.is_some_and(|text| text.starts_with(is_word))
+        });
+        if let Some(at) = found {
+            return start + at..start + at + word.len();
+        }
+        start += line.len();
+    }
+    0..0
+}
+
 /// Why a schema cannot be read: what is not closed in it, else what Cedar says.
 fn unreadable(error: &dyn miette::Diagnostic, source: &Source) -> Problems {
     let mut problems = Problems::new();
@@ -207,187 +278,4 @@ fn unreadable(error: &dyn miette::Diagnostic, source: &Source) -> Problems {
         return diagnostics::problems(error, "the schema cannot be read", source);
     }
     problems
-}
-
-/// What is read from the schema's JSON form.
-struct View {
-    namespace: String,
-    common_types: BTreeMap<String, Value>,
-    enumerations: BTreeMap<String, Vec<String>>,
-    attributes: BTreeMap<String, Value>,
-    contexts: BTreeMap<String, Value>,
-    run: BTreeMap<String, RunFact>,
-    run_type: Value,
-}
-
-impl View {
-    fn find(json: &Value, source: &Source) -> Result<Self, Problems> {
-        let bad = |message: String| Problem::invalid(message).of(source);
-        let namespaces: Vec<(&String, &Value)> = json.as_object().into_iter().flatten().collect();
-        let [(namespace, body)] = namespaces.as_slice() else {
-            return Err(bad(format!("the schema has {} namespaces, not one", namespaces.len()))
-                .help("put every type and action into one `namespace Name { ... }`")
-                .into());
-        };
-        if namespace.is_empty() {
-            return Err(bad("the schema has no namespace".to_owned())
-                .help("put every type and action into one `namespace Name { ... }`")
-                .into());
-        }
-        let mut problems = Problems::new();
-        let common_types: BTreeMap<String, Value> = members(body, "commonTypes").collect();
-        let (mut enumerations, mut shapes_of_entities) = (BTreeMap::new(), BTreeMap::new());
-        for (name, entity) in members(body, "entityTypes") {
-            let shape = entity.get("shape").cloned().unwrap_or_else(|| serde_json::json!({"type": "Record"}));
-            shapes_of_entities.insert(format!("{namespace}::{name}"), shape);
-            if let Some(ids) = entity.get("enum").and_then(Value::as_array) {
-                let ids = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-                enumerations.insert(format!("{namespace}::{name}"), ids);
-            }
-        }
-        let (mut shapes, mut contexts) = (BTreeSet::new(), BTreeMap::new());
-        let mut run_type = None;
-        for (name, action) in members(body, "actions") {
-            let Some(applies) = action.get("appliesTo").filter(|applies| applies_to_something(applies)) else {
-                continue;
-            };
-            let context = applies.get("context").map_or(&Value::Null, |context| resolve(context, &common_types));
-            contexts.insert(name.clone(), context.clone());
-            match attributes(context).find(|(key, _)| *key == "run") {
-                Some((_, run)) if run.get("required") != Some(&Value::Bool(false)) => {
-                    let run = resolve(run, &common_types);
-                    shapes.insert(run.to_string());
-                    run_type = Some(run.clone());
-                }
-                _ => problems.push(
-                    bad(format!("the action `{name}` has no `run` in its context"))
-                        .help("give it `context: { run: RunFacts }`; parameters stand beside `run`"),
-                ),
-            }
-        }
-        if shapes.len() > 1 {
-            problems.push(
-                bad("the actions of the schema differ in the type of `context.run`".to_owned())
-                    .help("declare one `type RunFacts = { ... }` and use it in every action"),
-            );
-        }
-        let Some(run_type) = run_type else {
-            problems.push(bad("the schema has no action that applies to anything".to_owned()));
-            return Err(problems);
-        };
-        let mut run = BTreeMap::new();
-        for (key, attribute) in attributes(&run_type) {
-            match run_fact(key, resolve(attribute, &common_types), namespace, &enumerations) {
-                Ok(fact) => drop(run.insert(key.to_owned(), fact)),
-                Err(message) => problems.push(bad(message).help(
-                    "the runtime fills now: datetime, mode, stage, gates, id, parties, finally_counterpart and facts",
-                )),
-            }
-        }
-        for key in ["now", "mode", "stage", "gates"] {
-            if !run.contains_key(key) && attributes(&run_type).all(|(name, _)| name != key) {
-                problems.push(bad(format!("`context.run` has no `{key}`")).help("declare it in the type of `run`"));
-            }
-        }
-        let (namespace, attributes) = ((*namespace).clone(), shapes_of_entities);
-        problems.or(Self { namespace, common_types, enumerations, attributes, contexts, run, run_type })
-    }
-}
-
-/// What the runtime fills an attribute of `context.run` with, or why it cannot.
-fn run_fact(
-    key: &str,
-    shape: &Value,
-    namespace: &str,
-    enumerations: &BTreeMap<String, Vec<String>>,
-) -> Result<RunFact, String> {
-    let named = |shape: &Value| {
-        let name = shape.get("name").and_then(Value::as_str)?;
-        let full = if name.contains("::") { name.to_owned() } else { format!("{namespace}::{name}") };
-        EntityTypeName::from_str(&full).ok()
-    };
-    let is = |name: &str| {
-        shape.get("name").and_then(Value::as_str) == Some(name)
-            || shape.get("type").and_then(Value::as_str) == Some(name)
-    };
-    let enumerated = |shape: &Value, must: &[&str]| {
-        let name = named(shape)?;
-        let ids = enumerations.get(&name.to_string())?;
-        must.iter().all(|id| ids.iter().any(|known| known == id)).then_some(name)
-    };
-    let element = shape.get("element").unwrap_or(&Value::Null);
-    if shape.get("required") == Some(&Value::Bool(false)) {
-        return Err(format!("`context.run.{key}` is optional; what the runtime establishes is always there"));
-    }
-    let fact = match key {
-        "now" if is("datetime") => Some(RunFact::Now),
-        "mode" => enumerated(shape, &["live", "dry_run"]).map(RunFact::Mode),
-        "stage" => enumerated(shape, &["plan", "use"]).map(RunFact::Stage),
-        "gates" => enumerated(element, &[]).map(RunFact::Gates),
-        "id" if is("String") => Some(RunFact::Id),
-        "finally_counterpart" if is("Bool") || is("Boolean") => Some(RunFact::FinallyCounterpart),
-        "facts" => Some(RunFact::Facts),
-        "parties" => attributes(shape)
-            .map(|(key, set)| Some((key.to_owned(), named(set.get("element")?)?)))
-            .collect::<Option<_>>()
-            .map(RunFact::Parties),
-        "now" | "id" | "finally_counterpart" => None,
-        _ => return Err(format!("`context.run.{key}` is nothing that the runtime could fill")),
-    };
-    fact.ok_or_else(|| format!("`context.run.{key}` has the wrong type"))
-}
-
-fn members(body: &Value, key: &str) -> impl Iterator<Item = (String, Value)> {
-    body.get(key).and_then(Value::as_object).cloned().unwrap_or_default().into_iter()
-}
-
-fn attributes(record: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    record.get("attributes").and_then(Value::as_object).into_iter().flatten().map(|(key, value)| (key.as_str(), value))
-}
-
-fn applies_to_something(applies: &Value) -> bool {
-    let some = |key| applies.get(key).and_then(Value::as_array).is_some_and(|types| !types.is_empty());
-    some("principalTypes") && some("resourceTypes")
-}
-
-fn prune(value: &Value, shape: &Value, common_types: &BTreeMap<String, Value>) -> Value {
-    match value {
-        Value::Object(members) if shape.get("attributes").is_some() => attributes(shape)
-            .filter_map(|(key, attribute)| {
-                Some((key.to_owned(), prune(members.get(key)?, resolve(attribute, common_types), common_types)))
-            })
-            .collect(),
-        other => other.clone(),
-    }
-}
-
-/// Follows the names of common types to what they stand for.
-fn resolve<'a>(shape: &'a Value, common_types: &'a BTreeMap<String, Value>) -> &'a Value {
-    let mut shape = shape;
-    // Cedar refuses cyclic types, so that there are at most as many steps as types.
-    for _ in 0..=common_types.len() {
-        let name = shape.get("name").or_else(|| shape.get("type")).and_then(Value::as_str).unwrap_or_default();
-        match common_types.get(name) {
-            Some(next) => shape = next,
-            None => break,
-        }
-    }
-    shape
-}
-
-/// The schema in which no action's context has `run`.
-fn without_run(mut json: Value) -> Value {
-    for namespace in json.as_object_mut().into_iter().flat_map(|namespaces| namespaces.values_mut()) {
-        let types: BTreeMap<String, Value> = members(namespace, "commonTypes").collect();
-        let actions = namespace.get_mut("actions").and_then(Value::as_object_mut);
-        for action in actions.into_iter().flat_map(|actions| actions.values_mut()) {
-            if let Some(context) = action.pointer_mut("/appliesTo/context") {
-                *context = resolve(context, &types).clone();
-                if let Some(attributes) = context.get_mut("attributes").and_then(Value::as_object_mut) {
-                    attributes.remove("run");
-                }
-            }
-        }
-    }
-    json
 }

@@ -38,9 +38,12 @@ pub struct ApprovalDocument {
     pub issued_at: String,
     /// Until when, RFC 3339; at that moment it has expired.
     pub expires_at: String,
-    /// The decision of a review, for gates whose policies demand one.
+    /// A decision that it rests on, for gates whose policies demand one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub review_decision: Option<String>,
+    pub reference: Option<String>,
+    /// Sha-256 of the work that its rows would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_sha256: Option<String>,
     /// Sha-256 of the evidence that it was given on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline_sha256: Option<String>,
@@ -69,7 +72,8 @@ impl ApprovalDocument {
         let baseline_sha256 = digest(&mut reader, "baseline_sha256", false);
         let issued_at = time(&mut reader, "issued_at");
         let expires_at = time(&mut reader, "expires_at");
-        let review_decision = reader.optional_string("review_decision").map(|(text, _)| text.to_owned());
+        let work_sha256 = digest(&mut reader, "work_sha256", false);
+        let reference = reader.optional_string("reference").map(|(text, _)| text.to_owned());
         let target = reader.required("target");
         if reader.optional("actions").is_none() {
             reader.required("actions");
@@ -82,7 +86,7 @@ impl ApprovalDocument {
             }
         }
         reader.finish();
-        let target = target.map(|value| Target::parse(value, source, "the approval's target", problems));
+        let target = target.map(|value| Target::parse(value, None, source, "the approval's target", problems));
         Some(Self {
             version: 1,
             id: id?,
@@ -97,7 +101,8 @@ impl ApprovalDocument {
             reason: reason?,
             issued_at: issued_at?,
             expires_at: expires_at?,
-            review_decision,
+            reference,
+            work_sha256,
             baseline_sha256,
         })
     }
@@ -111,7 +116,7 @@ impl ApprovalDocument {
             ("run", Some(&self.run)),
             ("ledger", Some(&self.ledger)),
             ("reason", Some(&self.reason)),
-            ("review_decision", self.review_decision.as_ref()),
+            ("reference", self.reference.as_ref()),
             ("plan_sha256", Some(&self.plan_sha256)),
             ("policies_sha256", Some(&self.policies_sha256)),
         ];

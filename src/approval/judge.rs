@@ -169,6 +169,13 @@ impl Bench<'_> {
             let ours = self.authority.ledger.map_or("there is none".to_owned(), |id| format!("this one is `{id}`"));
             faults.push(fault(RejectCode::WrongLedger, format!("it names the ledger `{}`; {ours}", document.ledger)));
         }
+        let fields = self.requests.bundle().schema().target();
+        for name in document.target.0.keys().filter(|name| fields.iter().all(|(known, _)| known != name)) {
+            faults.push(fault(
+                RejectCode::WrongTarget,
+                format!("its target has `{name}`, which this bundle does not know"),
+            ));
+        }
         let voters = self.voters(file, faults);
         let Some(gate) = self.requests.bundle().schema().gate(&document.gate) else {
             faults.push(fault(RejectCode::WrongGate, format!("the schema has no gate `{}`", document.gate)));
@@ -227,7 +234,8 @@ impl Bench<'_> {
     /// The entity of a signer: of a type that opens gates, and among the facts.
     fn person(&self, name: &str) -> Result<EntityUid, String> {
         let schema = self.requests.bundle().schema();
-        let types = schema.action("open_gate").map(|action| schema.principal_types(&action)).unwrap_or_default();
+        let types =
+            schema.prelude_action("open_gate").map(|action| schema.principal_types(&action)).unwrap_or_default();
         let mut found: Vec<EntityUid> = types
             .into_iter()
             .map(|name_of_type| EntityUid::from_type_name_and_id(name_of_type, EntityId::new(name)))
@@ -323,9 +331,9 @@ impl Bench<'_> {
     fn ask(&self, action: &str, person: &EntityUid, gate: &EntityUid, context: &Value) -> Result<Answer, String> {
         let (bundle, facts) = (self.requests.bundle(), self.requests.facts());
         let schema = bundle.schema();
-        let uid = schema.action(action).ok_or_else(|| format!("the schema has no action `{action}`"))?;
+        let uid = schema.prelude_action(action).ok_or_else(|| format!("the prelude has no action `{action}`"))?;
         let says = |error: &dyn std::fmt::Display| format!("`{action}` makes no request of the schema: {error}");
-        let parameters = Context::from_json_value(schema.declared(action, context), Some((schema.parameters(), &uid)))
+        let parameters = Context::from_json_value(context.clone(), Some((schema.parameters(), &uid)))
             .map_err(|error| says(&miette_message(&error)))?;
         let run = self.requests.run_for_approvals(self.moment).map_err(|problem| says(&problem.message))?;
         let whole = parameters.merge([("run".to_owned(), run)]).map_err(|error| says(&error))?;
@@ -343,7 +351,7 @@ impl Bench<'_> {
         (yes, no): (&BTreeSet<EntityUid>, &BTreeSet<EntityUid>),
         consumed: bool,
     ) -> Value {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let schema = self.requests.bundle().schema();
         let datetime = |text: &str| {
             let time = Timestamp::parse(text).map(Timestamp::to_cedar).unwrap_or_default();
             json!({"__extn": {"fn": "datetime", "arg": time}})
@@ -352,8 +360,8 @@ impl Bench<'_> {
             "run": document.run,
             "plan_sha256": document.plan_sha256,
             "policies_sha256": document.policies_sha256,
-            "database": text(&document.target.database),
-            "document": text(&document.target.document),
+            "work_sha256": document.work_sha256.as_deref().unwrap_or_default(),
+            "target": document.target.record(&schema.target()),
             "actions": document.actions,
         });
         let mut approval = json!({
@@ -361,13 +369,15 @@ impl Bench<'_> {
             "issued_at": datetime(&document.issued_at),
             "expires_at": datetime(&document.expires_at),
             "consumed": consumed,
-            "votes": self.votes(yes, no),
+            "voters": yes.iter().map(|person| json!({"__entity": {"type": person.type_name().to_string(), "id": person.id().unescaped()}})).collect::<Vec<_>>(),
+            "rejections": no.len(),
+            "votes": self.votes(yes),
         });
         if let Some(baseline) = &document.baseline_sha256 {
             insert(&mut says, "baseline_sha256", json!(baseline));
         }
-        if let Some(decision) = &document.review_decision {
-            insert(&mut approval, "review_decision", json!(decision));
+        if let Some(reference) = &document.reference {
+            insert(&mut approval, "reference", json!(reference));
         }
         insert(&mut approval, "says", says);
         json!({ "approval": approval, "expected": expected })
@@ -376,13 +386,13 @@ impl Bench<'_> {
     /// What a document for its gate must name.
     fn expected(&self, document: &ApprovalDocument) -> Value {
         let plan = self.requests.plan();
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let fields = self.requests.bundle().schema().target();
         let mut expected = json!({
             "run": plan.run,
             "plan_sha256": plan.digest.to_string(),
             "policies_sha256": self.requests.bundle().digest().to_string(),
-            "database": text(&plan.target.database),
-            "document": text(&plan.target.document),
+            "work_sha256": "",
+            "target": plan.target.record(&fields),
             "actions": self.barred.get(&document.gate).cloned().unwrap_or_default(),
         });
         if let Some(baseline) = self.authority.baseline {
@@ -392,19 +402,16 @@ impl Bench<'_> {
     }
 
     /// Distinct people admitted to this gate, counted in the group of each attribute's name.
-    fn votes(&self, yes: &BTreeSet<EntityUid>, no: &BTreeSet<EntityUid>) -> Value {
+    fn votes(&self, yes: &BTreeSet<EntityUid>) -> Value {
         let schema = self.requests.bundle().schema();
         let entities = self.requests.facts().entities();
-        let names = schema.context_attributes("open_gate", &["approval", "votes"]);
-        let count = |name: &String| {
-            let group = schema.entity_type("Group").map(|t| EntityUid::from_type_name_and_id(t, EntityId::new(name)));
-            let members = yes
-                .iter()
-                .filter(|person| group.as_ref().is_some_and(|group| entities.is_ancestor_of(group, person)))
-                .count();
-            json!(if name == "reject" { no.len() } else { members })
+        let count = |name: &str| {
+            let group = schema.prelude_entity("Group", name);
+            let is_in =
+                |person: &&EntityUid| group.as_ref().is_some_and(|group| entities.is_ancestor_of(group, person));
+            json!(yes.iter().filter(is_in).count())
         };
-        names.iter().map(|name| (name.clone(), count(name))).collect()
+        schema.votes().into_iter().map(|name| (name.to_owned(), count(name))).collect()
     }
 }
 

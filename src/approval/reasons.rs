@@ -43,18 +43,25 @@ impl Reasons<'_> {
                 self.differs("policies_sha256", "policies", &document.policies_sha256, short, again)
             }
             RejectCode::WrongTarget => {
-                let text = |text: &Option<String>| text.clone().unwrap_or_default();
-                let (database, of) = (text(&document.target.database), text(&document.target.document));
-                let database = self.differs("database", "database", &database, str::to_owned, again);
-                database.or_else(|| self.differs("document", "document", &of, str::to_owned, again))
+                let target = self.expected.get("target").unwrap_or(&Value::Null);
+                let names =
+                    target.as_object().into_iter().flatten().map(|(name, _)| name).chain(document.target.0.keys());
+                let mut differs = names.filter_map(|name| {
+                    differs(target.get(name), name, document.target.field(name), str::to_owned, again)
+                });
+                differs.next()
+            }
+            RejectCode::WrongWork => {
+                let own = document.work_sha256.as_deref().unwrap_or_default();
+                self.differs("work_sha256", "work", own, short, again)
             }
             RejectCode::WrongBaseline => {
                 let own = document.baseline_sha256.as_deref()?;
                 let again = "name the evidence that it was given on with `--baseline`";
                 self.differs("baseline_sha256", "baseline", own, short, again)
             }
-            RejectCode::WrongDecision => match document.review_decision.as_deref() {
-                None | Some("") => Some("it names no `review_decision`: write it, and sign again".to_owned()),
+            RejectCode::WrongDecision => match document.reference.as_deref() {
+                None | Some("") => Some("it names no `reference`: write it, and sign again".to_owned()),
                 Some(_) => None,
             },
             RejectCode::LooseSuperset => {
@@ -96,16 +103,7 @@ impl Reasons<'_> {
 
     /// Both values, where they differ.
     fn differs(&self, key: &str, what: &str, own: &str, show: impl Fn(&str) -> String, then: &str) -> Option<String> {
-        let wanted = self.expected.get(key).and_then(Value::as_str);
-        if wanted == Some(own) {
-            return None;
-        }
-        let shown = |text: &str| format!("`{}`", show(text));
-        let this = wanted.filter(|wanted| !wanted.is_empty()).map_or_else(|| "none".to_owned(), shown);
-        Some(match own {
-            "" => format!("it names no {what}, and this is {this}; {then}"),
-            own => format!("it was given for the {what} {}, and this is {this}; {then}", shown(own)),
-        })
+        differs(self.expected.get(key), what, own, show, then)
     }
 
     /// The rows that its gate bars.
@@ -121,6 +119,20 @@ impl Reasons<'_> {
         (!rows.is_empty())
             .then(|| format!("{before} {}{more}, {after}; move it away and request again", in_backticks(&shown)))
     }
+}
+
+/// Both values, where they differ.
+fn differs(wanted: Option<&Value>, what: &str, own: &str, show: impl Fn(&str) -> String, then: &str) -> Option<String> {
+    let wanted = wanted.and_then(Value::as_str);
+    if wanted == Some(own) {
+        return None;
+    }
+    let shown = |text: &str| format!("`{}`", show(text));
+    let this = wanted.filter(|wanted| !wanted.is_empty()).map_or_else(|| "none".to_owned(), shown);
+    Some(match own {
+        "" => format!("it names no {what}, and this is {this}; {then}"),
+        own => format!("it was given for the {what} {}, and this is {this}; {then}", shown(own)),
+    })
 }
 
 /// The first digits of a digest, enough to tell two apart by eye.

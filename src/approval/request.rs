@@ -20,7 +20,7 @@ pub struct ApprovalRequest {
 
 /// Writes the request for a plan, from a table that was decided with every gate closed.
 ///
-/// `allowance` and `reason` are left empty for a person to write, and so is `review_decision` where policies demand one;
+/// `allowance` and `reason` are left empty for a person to write, and so is `reference` where policies demand one;
 /// `nonce` makes the ids unique.
 pub fn request(
     requests: &Requests<'_>,
@@ -48,7 +48,8 @@ pub fn request(
                 reason: String::new(),
                 issued_at: issued_at.to_string(),
                 expires_at: issued_at.to_string(),
-                review_decision: None,
+                reference: None,
+                work_sha256: None,
                 baseline_sha256: None,
                 gate: gate.clone(),
             };
@@ -62,7 +63,7 @@ pub fn request(
                 }
             }
             if rejects(&document, RejectCode::WrongDecision) {
-                document.review_decision = Some(String::new());
+                document.reference = Some(String::new());
             }
             document
         })

@@ -34,7 +34,7 @@ pub fn bans(bundle: &PolicyBundle) -> Vec<Ban> {
             presupposes: policy.annotations.presupposes.clone(),
         })
     };
-    bundle.policies().iter().filter_map(ban).collect()
+    bundle.own().iter().filter_map(ban).collect()
 }
 
 /// What was done in a run.

@@ -133,11 +133,8 @@ impl<P: Serialize + DeserializeOwned> Statement<P> {
 
 /// What a statement over decisions is about.
 pub(crate) fn decision_subjects(decisions: &Decisions) -> Vec<Subject> {
-    let subject = |name: &str, digest: &Hashed| Subject { name: name.to_owned(), digest: digest.clone() };
-    vec![
-        subject(&decisions.plan.name, &Hashed { sha256: decisions.plan.sha256 }),
-        subject("policies", &decisions.policies),
-    ]
+    let subject = |name: &str, sha256| Subject { name: name.to_owned(), digest: Hashed { sha256 } };
+    vec![subject(&decisions.plan.name, decisions.plan.sha256), subject("policies", decisions.policies.sha256)]
 }
 
 /// What a report is about: the same, the facts, and both captures.

@@ -170,7 +170,7 @@ impl Arguments {
         let source = files::read(path)?;
         let capture = Capture::parse(&source).coded(Code::EvidenceInvalid)?;
         let observed = &capture.database.system_identifier;
-        if let Some(target) = inputs.plan.target.database.as_ref().filter(|target| *target != observed) {
+        if let Some(target) = inputs.plan.target.0.get("database").filter(|target| *target != observed) {
             let message = format!("`{}` observes the database `{observed}`, not the plan's `{target}`", path.display());
             return Err(Problem::invalid(message)
                 .help("capture the database that the plan is aimed at")

@@ -16,22 +16,22 @@
 //! none:    a ban or a permit covers it, or one of its groups
 //! ```
 
-use super::{in_schema, name};
+use super::{in_schema, is_prelude, name};
 use crate::findings::Finding;
 use crate::findings::rule::{Rule, rule};
-use crate::subject::Subject;
+use crate::subject::{Subject, groups};
 use cedar_policy::ActionConstraint;
 
 /// The rule.
 pub const RULE: Rule = rule!("L08", "action-without-policy", Warning, "action_without_policy.rs");
 
-/// Looks for actions that no scope covers.
+/// Looks for actions of the bundle that no scope covers; those of `never` are barred by the prelude.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for action in subject.actions() {
-        let covered = subject.bundle.policies().iter().any(|policy| {
+    for action in subject.actions().into_iter().filter(|action| !is_prelude(action)) {
+        let covered = subject.bundle.own().iter().any(|policy| {
             policy.policy.action_constraint() != ActionConstraint::Any && subject.covers_action(&policy.policy, action)
         });
-        if !covered {
+        if !covered && !subject.in_group(action, groups::NEVER) {
             findings.push(
                 in_schema(&RULE, subject, name(action), "no policy covers the action")
                     .help("add a ban or a permit that covers it, or remove it from the schema"),

@@ -47,7 +47,7 @@ pub fn apply(subject: &Subject, findings: Vec<Finding>) -> Vec<Finding> {
 fn read(subject: &Subject) -> Vec<Allowance> {
     let mut allowances = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
-    for policy in subject.bundle.policies() {
+    for policy in subject.bundle.own() {
         let source = &policy.source;
         if seen.contains(&source.name()) {
             continue;
@@ -59,7 +59,7 @@ fn read(subject: &Subject) -> Vec<Allowance> {
             start += line.len();
             let Some(rest) = line.trim_start().strip_prefix(MARK) else { continue };
             let (rule, reason) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
-            let of_file = subject.bundle.policies().iter().filter(|policy| policy.source.name() == source.name());
+            let of_file = subject.bundle.own().iter().filter(|policy| policy.source.name() == source.name());
             let below = of_file.filter(|policy| policy.span.end > span.end).min_by_key(|policy| policy.span.start);
             allowances.push(Allowance {
                 rule: rule.to_owned(),

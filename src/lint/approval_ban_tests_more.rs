@@ -29,7 +29,7 @@ pub const RULE: Rule = rule!("L04", "approval-ban-tests-more", Error, "approval_
 
 /// Looks at the body of each approval ban.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.policies() {
+    for policy in subject.bundle.own() {
         let Some(Tier::Approval(gate)) = &policy.annotations.tier else { continue };
         let conditions = conditions(&policy.policy);
         let unless: Vec<_> = conditions.iter().filter(|(kind, _)| kind == "unless").map(|(_, body)| body).collect();

@@ -27,7 +27,7 @@ pub const RULE: Rule = rule!("L10", "contradiction", Error, "contradiction.rs");
 
 /// Looks for an expression that must hold and must not.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.policies() {
+    for policy in subject.bundle.own() {
         let (mut must, mut must_not) = (Vec::new(), Vec::new());
         for (kind, body) in conditions(&policy.policy) {
             gather(&body, kind == "when", &mut must, &mut must_not);

@@ -31,10 +31,10 @@ pub const RULE: Rule = rule!("L14", "gate-nobody-opens", Error, "gate_nobody_ope
 /// Looks at each gate's permits and bans.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     let schema = subject.bundle.schema();
-    let Some(open) = schema.action("open_gate") else { return };
+    let Some(open) = schema.prelude_action("open_gate").filter(|_| schema.declares_gates()) else { return };
     let permits: Vec<&BundlePolicy> = subject
         .bundle
-        .policies()
+        .own()
         .iter()
         .filter(|policy| policy.policy.effect() == Effect::Permit && subject.covers_action(&policy.policy, &open))
         .collect();
@@ -45,7 +45,7 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
         });
         let bars = subject
             .bundle
-            .policies()
+            .own()
             .iter()
             .any(|policy| matches!(&policy.annotations.tier, Some(Tier::Approval(named)) if named == gate));
         let message = match (opened, bars) {

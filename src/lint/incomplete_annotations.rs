@@ -28,7 +28,7 @@ pub const RULE: Rule = rule!("L03", "incomplete-annotations", Warning, "incomple
 
 /// Looks at the annotations of each ban that is a row of the report.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.policies() {
+    for policy in subject.bundle.own() {
         let annotations = &policy.annotations;
         if matches!(annotations.tier, None | Some(Tier::Gate(_))) {
             continue;

@@ -1,6 +1,5 @@
 //! `review lint`: the numbered rules over the text and shape of policies. One file a rule; its doc comment is its page.
 
-mod action_group_membership;
 mod action_without_policy;
 mod allowance;
 mod approval_ban_tests_more;
@@ -20,6 +19,7 @@ mod unused_entity_type;
 use crate::findings::rule::Rule;
 use crate::findings::{Check as Checked, Finding, Outcome, Part, Place};
 use crate::policy::BundlePolicy;
+use crate::prelude::NAMESPACE;
 use crate::subject::Subject;
 use cedar_policy::EntityUid;
 
@@ -39,7 +39,7 @@ pub fn lint(subject: &Subject) -> Part {
     };
     let checks: Vec<Checked> =
         RULES.iter().map(|(rule, _)| Checked { name: rule.name.to_owned(), outcome: outcome(rule) }).collect();
-    let policies = subject.bundle.policies().len();
+    let policies = subject.bundle.own().len();
     let summary = format!("{} rules over {policies} policies", checks.len());
     Part { name: "lint", summary, checks, findings }
 }
@@ -51,20 +51,14 @@ fn found(rule: &'static Rule, policy: &BundlePolicy, message: impl Into<String>)
 
 /// A finding about something that the schema declares, at the first line of code that names it.
 fn in_schema(rule: &'static Rule, subject: &Subject, about: String, message: impl Into<String>) -> Finding {
-    let source = subject.bundle.schema().source();
-    let mut start = 0;
-    let mut at = 0..0;
-    for line in source.text().split_inclusive('\n') {
-        let code = line.split("//").next().unwrap_or_default();
-        let names = |word: &str| word == about;
-        if code.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).any(names) {
-            let column = code.find(&about).unwrap_or_default();
-            at = start + column..start + column + about.len();
-            break;
-        }
-        start += line.len();
-    }
+    let schema = subject.bundle.schema();
+    let (source, at) = (schema.source(), schema.place(&about));
     Finding::new(rule, about, message).at(Place::new(source, at))
+}
+
+/// Whether the prelude declares the action.
+fn is_prelude(action: &EntityUid) -> bool {
+    action.type_name().namespace() == NAMESPACE
 }
 
 /// An action's id by itself.
@@ -73,14 +67,13 @@ fn name(action: &EntityUid) -> String {
 }
 
 /// Every rule with its check, by number.
-pub static RULES: [(Rule, Check); 15] = [
+pub static RULES: [(Rule, Check); 14] = [
     (unscoped_permit::RULE, unscoped_permit::check),
     (mutating_permit_without_ban::RULE, mutating_permit_without_ban::check),
     (incomplete_annotations::RULE, incomplete_annotations::check),
     (approval_ban_tests_more::RULE, approval_ban_tests_more::check),
     (permit_tests_runtime::RULE, permit_tests_runtime::check),
     (one_sided_bound::RULE, one_sided_bound::check),
-    (action_group_membership::RULE, action_group_membership::check),
     (action_without_policy::RULE, action_without_policy::check),
     (unused_entity_type::RULE, unused_entity_type::check),
     (contradiction::RULE, contradiction::check),

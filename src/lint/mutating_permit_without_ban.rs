@@ -34,12 +34,12 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
         let covers = |policy: &&BundlePolicy| subject.covers_action(&policy.policy, action);
         let barred = subject
             .bundle
-            .policies()
+            .own()
             .iter()
             .filter(covers)
             .any(|policy| matches!(policy.annotations.tier, Some(Tier::Approval(_))));
         let permits = |policy: &&BundlePolicy| policy.policy.effect() == Effect::Permit;
-        if let Some(permit) = subject.bundle.policies().iter().filter(permits).find(covers).filter(|_| !barred) {
+        if let Some(permit) = subject.bundle.own().iter().filter(permits).find(covers).filter(|_| !barred) {
             let message =
                 format!("it permits `{}`, which changes something, and no approval ban covers that", name(action));
             findings.push(found(&RULE, permit, message).help("add a forbid with @tier(\"approval\") and @gate"));

@@ -30,7 +30,7 @@ pub const RULE: Rule = rule!("L06", "one-sided-bound", Warning, "one_sided_bound
 
 /// Looks at the comparisons of each ban with a number.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.policies().iter().filter(|policy| policy.policy.effect() == Effect::Forbid) {
+    for policy in subject.bundle.own().iter().filter(|policy| policy.policy.effect() == Effect::Forbid) {
         let (mut above, mut below) = (BTreeSet::new(), BTreeSet::new());
         for (kind, body) in conditions(&policy.policy) {
             // What passes an `unless` is allowed; what passes a `when` is not.

@@ -31,7 +31,7 @@ pub const RULE: Rule = rule!("L13", "open-time-window", Warning, "open_time_wind
 
 /// Looks for times that are compared with the present from one side.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    let bans = subject.bundle.policies().iter().filter(|policy| policy.policy.effect() == Effect::Forbid);
+    let bans = subject.bundle.own().iter().filter(|policy| policy.policy.effect() == Effect::Forbid);
     let bans: Vec<_> = bans.map(|ban| (ban, sides(ban))).filter(|(_, sides)| !sides.is_empty()).collect();
     for (policy, mine) in &bans {
         for (time, side) in mine {

@@ -28,7 +28,7 @@ pub const RULE: Rule = rule!("L05", "permit-tests-runtime", Error, "permit_tests
 
 /// Looks at what each permit reads.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.policies().iter().filter(|policy| policy.policy.effect() == Effect::Permit) {
+    for policy in subject.bundle.own().iter().filter(|policy| policy.policy.effect() == Effect::Permit) {
         let conditions = conditions(&policy.policy);
         let read = conditions.iter().flat_map(|(_, body)| paths(body)).find(|path| path.starts_with("context.run"));
         if let Some(read) = read {

@@ -29,7 +29,7 @@ pub const RULE: Rule = rule!("L11", "redundant-policy", Warning, "redundant_poli
 
 /// Compares policies pair by pair.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    let policies = subject.bundle.policies();
+    let policies = subject.bundle.own();
     let bodies: Vec<_> = policies.iter().map(|policy| conditions(&policy.policy)).collect();
     for (at, (policy, body)) in policies.iter().zip(&bodies).enumerate() {
         let wider = policies.iter().zip(&bodies).enumerate().find(|(other, (wide, wide_body))| {

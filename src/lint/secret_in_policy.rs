@@ -27,7 +27,7 @@ pub const RULE: Rule = rule!("L12", "secret-in-policy", Error, "secret_in_policy
 
 /// Looks at every string literal, annotations included.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.policies() {
+    for policy in subject.bundle.own() {
         let Some(text) = policy.source.text().get(policy.span.clone()) else { continue };
         for (offset, literal) in strings(text) {
             if looks_secret(literal) {

@@ -26,7 +26,7 @@ pub const RULE: Rule = rule!("L01", "unscoped-permit", Error, "unscoped_permit.r
 
 /// Looks at the scope of each permit.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.policies().iter().filter(|policy| policy.policy.effect() == Effect::Permit) {
+    for policy in subject.bundle.own().iter().filter(|policy| policy.policy.effect() == Effect::Permit) {
         let anyone = policy.policy.principal_constraint() == PrincipalConstraint::Any;
         let anything = policy.policy.resource_constraint() == ResourceConstraint::Any;
         let bare = anyone && anything && !policy.policy.has_non_scope_constraint();

@@ -19,6 +19,7 @@
 use super::in_schema;
 use crate::findings::Finding;
 use crate::findings::rule::{Rule, rule};
+use crate::prelude::NAMESPACE;
 use crate::subject::Subject;
 
 /// The rule.
@@ -28,13 +29,14 @@ pub const RULE: Rule = rule!("L09", "unused-entity-type", Warning, "unused_entit
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     let text = code(subject.bundle.schema().source().text());
     let words = || text.split(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
-    for entity in subject.bundle.schema().schema().entity_types() {
+    let types = subject.bundle.schema().schema().entity_types();
+    for entity in types.filter(|entity| entity.namespace() != NAMESPACE) {
         let short = entity.basename();
         let declared_once = words().filter(|word| *word == short).count() <= 1;
         let full = format!("{entity}::");
         let named = subject
             .bundle
-            .policies()
+            .own()
             .iter()
             .any(|policy| policy.source.text().get(policy.span.clone()).is_some_and(|text| text.contains(&full)));
         if declared_once && !named {

@@ -71,27 +71,50 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What a plan is aimed at.
+/// What a plan is aimed at: the fields that `Cutter::Target` of the bundle declares.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize)]
-pub struct Target {
-    /// The system identifier of the PostgreSQL cluster, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub database: Option<String>,
-    /// The document, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub document: Option<String>,
-}
+#[serde(transparent)]
+pub struct Target(pub BTreeMap<String, String>);
 
 impl Target {
     /// Reads the object of `target`, which messages call `what`.
-    pub fn parse(value: &Value<'_>, source: &Source, what: &str, problems: &mut Problems) -> Self {
-        let Some(mut reader) = ObjectReader::new(source, value, what, problems) else {
-            return Self::default();
-        };
-        let mut field = |name| reader.optional_string(name).map(|(text, _)| text.to_owned());
-        let target = Self { database: field("database"), document: field("document") };
-        reader.finish();
+    ///
+    /// With the declared fields, any other is wrong.
+    pub fn parse(
+        value: &Value<'_>,
+        declared: Option<&[(&str, bool)]>,
+        source: &Source,
+        what: &str,
+        problems: &mut Problems,
+    ) -> Self {
+        let mut target = Self::default();
+        let Some(mut reader) = ObjectReader::new(source, value, what, problems) else { return target };
+        for (name, (text, at)) in reader.all_strings() {
+            match declared.filter(|declared| declared.iter().all(|(known, _)| *known != name)) {
+                None => drop(target.0.insert(name.to_owned(), text.to_owned())),
+                Some(declared) => {
+                    let names: Vec<&str> = declared.iter().map(|(name, _)| *name).collect();
+                    let help = match nearest(name, names.iter().copied()) {
+                        Some(meant) => format!("did you mean `{meant}`?"),
+                        None => format!("`Cutter::Target` of the bundle has {}", json::in_backticks(&names)),
+                    };
+                    let message = format!("{what} has an unknown field `{name}`");
+                    reader.problem(message, at, Some(&help));
+                }
+            }
+        }
         target
+    }
+
+    /// The field of this name; empty where it is not given.
+    pub fn field(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// The record of the declared fields: those that must be there are empty where they are not given.
+    pub fn record(&self, declared: &[(&str, bool)]) -> serde_json::Value {
+        let given = |(name, required): &(&str, bool)| *required || self.0.contains_key(*name);
+        declared.iter().filter(|field| given(field)).map(|(name, _)| (*name, self.field(name))).collect()
     }
 }
 

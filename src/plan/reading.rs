@@ -37,8 +37,9 @@ impl RunPlan {
         let labels = labels(&mut reader);
         let rows = reader.required("actions");
         reader.finish();
-        let target =
-            target.map(|value| Target::parse(value, source, "the plan's target", &mut problems)).unwrap_or_default();
+        let fields = schema.target();
+        let parse = |value| Target::parse(value, Some(&fields), source, "the plan's target", &mut problems);
+        let target = target.map(parse).unwrap_or_default();
         let elements = match rows {
             Some(Value::Array(array)) if !array.elements.is_empty() => array.elements.as_slice(),
             Some(Value::Array(array)) => {

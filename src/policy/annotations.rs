@@ -39,6 +39,7 @@ pub enum RejectCode {
     WrongRun,
     WrongPlan,
     WrongPolicies,
+    WrongWork,
     WrongBaseline,
     WrongGate,
     WrongDecision,
@@ -57,7 +58,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, in order.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Missing,
         Self::Malformed,
         Self::Placeholder,
@@ -74,6 +75,7 @@ impl RejectCode {
         Self::WrongRun,
         Self::WrongPlan,
         Self::WrongPolicies,
+        Self::WrongWork,
         Self::WrongBaseline,
         Self::WrongGate,
         Self::WrongDecision,

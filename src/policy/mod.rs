@@ -1,17 +1,20 @@
 //! The policy bundle: a strictly validated policy set, its schema, the tiers, and the digest of it all.
 
 pub mod annotations;
+mod file;
 
-use crate::cedar::{Statements, depth, diagnostics, tokens, unclosed};
+use crate::cedar::{diagnostics, scope};
 use crate::digest::{Digest, Listing};
-use crate::problem::{Problem, Problems, Source, nearest};
+use crate::prelude::{self, Prelude};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
 use crate::schema::RunSchema;
 use crate::signature::AllowedSigners;
 use annotations::{Annotations, Tier};
-use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{Policy, PolicySet, ValidationMode, Validator};
+use file::at_annotation;
+pub(crate) use file::in_text_order;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::str::FromStr as _;
 
 /// The files of a bundle, read but not yet understood.
 #[derive(Clone, Debug)]
@@ -26,7 +29,7 @@ pub struct BundleSources {
     pub people: Vec<Source>,
     /// The configuration, where there is one.
     pub config: Option<Source>,
-    /// The `sha256sum` listing of everything in the bundle and `cutter.toml`, made from the same bytes.
+    /// The `sha256sum` listing of everything in the bundle and `cutter.toml`, made from the same bytes; without the prelude.
     pub listing: Listing,
     /// What messages call the folder.
     pub name: String,
@@ -39,8 +42,9 @@ pub struct PolicyBundle {
     policies: Vec<BundlePolicy>,
     by_id: BTreeMap<String, usize>,
     signers: AllowedSigners,
-    people: Vec<Source>,
     listing: Listing,
+    sources: BundleSources,
+    prelude: &'static Prelude,
 }
 
 /// One policy and where it stands.
@@ -62,6 +66,11 @@ impl BundlePolicy {
         &self.annotations.id
     }
 
+    /// Whether it belongs to the prelude, and not to the bundle.
+    pub fn is_prelude(&self) -> bool {
+        self.source.name() == prelude::NAME
+    }
+
     /// The row's text in the report, or the id where there is none.
     pub fn title(&self) -> &str {
         self.annotations.title.as_deref().unwrap_or(self.id())
@@ -71,9 +80,18 @@ impl BundlePolicy {
 impl PolicyBundle {
     /// Reads, names and validates a bundle; all that is wrong with it is reported together.
     pub fn parse(sources: &BundleSources) -> Result<Self, Problems> {
+        Self::parse_within(sources, Prelude::current())
+    }
+
+    /// The same bundle within another version of the prelude, as an older record has it.
+    pub fn within(&self, prelude: &'static Prelude) -> Result<Self, Problems> {
+        Self::parse_within(&self.sources, prelude)
+    }
+
+    fn parse_within(sources: &BundleSources, prelude: &'static Prelude) -> Result<Self, Problems> {
         let mut problems = Problems::new();
         let schema = match sources.schemas.as_slice() {
-            [schema] => problems.absorb(RunSchema::parse(schema)),
+            [schema] => problems.absorb(RunSchema::parse(schema, prelude)),
             [] => {
                 problems.push(
                     Problem::invalid(format!("`{}` has no `*.cedarschema` file", sources.name))
@@ -93,15 +111,19 @@ impl PolicyBundle {
         let gates = schema.as_ref().map(|schema| schema.gates().to_vec());
         let mut policies = Vec::new();
         for source in &sources.policies {
-            let found = parse_file(source, gates.as_deref());
+            let found = file::parse(source, gates.as_deref());
             policies.extend(problems.absorb(found).unwrap_or_default());
         }
+        refuse_reserved_ids(&policies, &mut problems);
         if sources.policies.is_empty() || (problems.is_empty() && policies.is_empty()) {
             problems.push(
                 Problem::invalid(format!("`{}` has no policies", sources.name))
                     .help("an empty bundle would deny everything; name the folder with --policies"),
             );
         }
+        // Last, so that a ban of the bundle that fires, too, is the one that is shown.
+        let built_in = file::parse(&prelude.source(), gates.as_deref());
+        policies.extend(problems.absorb(built_in).unwrap_or_default());
         let mut by_id: BTreeMap<String, usize> = BTreeMap::new();
         for (index, policy) in policies.iter().enumerate() {
             if let Some(first) = by_id.insert(policy.id().to_owned(), index).and_then(|first| policies.get(first)) {
@@ -126,8 +148,9 @@ impl PolicyBundle {
             policies,
             by_id,
             signers,
-            people: sources.people.clone(),
-            listing: sources.listing.clone(),
+            listing: sources.listing.with(prelude::NAME, prelude.digest()),
+            sources: sources.clone(),
+            prelude,
         })
     }
 
@@ -136,9 +159,20 @@ impl PolicyBundle {
         &self.schema
     }
 
-    /// Every policy, in the order of the files and then of the text.
+    /// The prelude it is judged within.
+    pub fn prelude(&self) -> &'static Prelude {
+        self.prelude
+    }
+
+    /// Every policy, in the order of the files and then of the text; the prelude's come last.
     pub fn policies(&self) -> &[BundlePolicy] {
         &self.policies
+    }
+
+    /// The bundle's own policies, without the prelude's.
+    pub fn own(&self) -> &[BundlePolicy] {
+        let count = self.policies.iter().take_while(|policy| !policy.is_prelude()).count();
+        self.policies.get(..count).unwrap_or_default()
     }
 
     /// The policy with this `@id`.
@@ -153,7 +187,7 @@ impl PolicyBundle {
 
     /// Entities that belong to the bundle: who is in which group.
     pub fn people(&self) -> &[Source] {
-        &self.people
+        &self.sources.people
     }
 
     /// Whose signatures approvals may carry.
@@ -161,7 +195,7 @@ impl PolicyBundle {
         &self.signers
     }
 
-    /// The sorted `sha256sum` listing of everything in the bundle and `cutter.toml`: what is signed.
+    /// The sorted `sha256sum` listing of everything in the bundle, `cutter.toml` and the prelude: what is signed.
     pub fn listing(&self) -> &Listing {
         &self.listing
     }
@@ -172,84 +206,17 @@ impl PolicyBundle {
     }
 }
 
-/// The policies of one file in the order of its text, with the bytes of each; a template is refused.
-pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>)>, Problems> {
-    depth::check(source)?;
-    let set = match PolicySet::from_str(source.text()) {
-        Ok(set) => set,
-        Err(errors) => {
-            let mut problems = Problems::new();
-            let unclosed = unclosed(source, Statements::Policies);
-            // What Cedar says of something unclosed, and of the text after it, follows from that.
-            let sound = unclosed.first().map_or(usize::MAX, |(start, _)| *start);
-            for error in errors.iter().filter(|error| diagnostics::span(*error).is_none_or(|at| at.end <= sound)) {
-                problems.push(diagnostics::problem(error, "a policy cannot be read", source));
-            }
-            unclosed.into_iter().for_each(|(_, problem)| problems.push(problem));
-            return Err(problems);
-        }
-    };
-    let mut problems = Problems::new();
-    if let Some(template) = set.templates().next() {
-        let message = format!("`{}` has a policy template", source.name());
-        let at = source.text().find(&template.to_cedar()).map(|start| start..start + template.to_cedar().len());
-        let problem =
-            Problem::invalid(message).help("a template does nothing until it is linked; write the policy out");
-        problems.push(at.map_or_else(|| problem.clone().of(source), |at| problem.clone().at(source, at)));
+/// Ids that begin as the prelude's do are the prelude's.
+fn refuse_reserved_ids(policies: &[BundlePolicy], problems: &mut Problems) {
+    for policy in policies.iter().filter(|policy| policy.id().starts_with(prelude::PREFIX)) {
+        let message = format!("policy `{}` has an id that begins with `{}`", policy.id(), prelude::PREFIX);
+        problems.push(
+            Problem::invalid(message)
+                .at(&policy.source, at_annotation(&policy.source, &policy.span, "id"))
+                .help("such ids belong to the prelude; rename it")
+                .coded(Code::NameReserved),
+        );
     }
-    // Cedar names the policies of one text policy0, policy1 ... in their order.
-    let mut in_order: Vec<(usize, &Policy)> = set
-        .policies()
-        .filter_map(|policy| Some((policy.id().to_string().strip_prefix("policy")?.parse().ok()?, policy)))
-        .collect();
-    in_order.sort_by_key(|(number, _)| *number);
-    let mut end = 0;
-    let policies = in_order.into_iter().map(|(_, policy)| {
-        let text = policy.to_cedar().unwrap_or_default();
-        let start = source.text().get(end..).and_then(|rest| rest.find(&text)).map_or(end, |at| end + at);
-        end = start + text.len();
-        (policy.clone(), start..end)
-    });
-    let policies = policies.collect();
-    problems.or(policies)
-}
-
-/// The policies of one file, named by their `@id`; without `gates` the annotations' gates are not checked.
-fn parse_file(source: &Source, gates: Option<&[String]>) -> Result<Vec<BundlePolicy>, Problems> {
-    let mut problems = Problems::new();
-    let mut policies = Vec::new();
-    for (policy, span) in in_text_order(source)? {
-        let is_forbid = policy.effect() == Effect::Forbid;
-        let all_gates: Vec<String>;
-        let gates = match gates {
-            Some(gates) => gates,
-            None => {
-                all_gates = policy.annotation("gate").map(str::to_owned).into_iter().collect();
-                &all_gates
-            }
-        };
-        match Annotations::parse(policy.annotations(), is_forbid, gates) {
-            Ok(annotations) => policies.push(BundlePolicy {
-                policy: policy.new_id(PolicyId::new(&annotations.id)),
-                annotations,
-                source: source.clone(),
-                span,
-            }),
-            Err(faults) => {
-                let name = policy.annotation("id").filter(|id| !id.is_empty());
-                let name = name.map_or_else(|| "a policy".to_owned(), |id| format!("policy `{id}`"));
-                for fault in faults {
-                    let at = fault.key.map_or_else(|| span.clone(), |key| at_annotation(source, &span, &key));
-                    let problem = Problem::invalid(format!("{name} {}", fault.message)).at(source, at);
-                    problems.push(match fault.help {
-                        Some(help) => problem.help(help),
-                        None => problem,
-                    });
-                }
-            }
-        }
-    }
-    problems.or(policies)
 }
 
 /// `@presupposes` names another ban that is a row of the report.
@@ -271,15 +238,17 @@ fn refuse_unknown_presuppositions(policies: &[BundlePolicy], by_id: &BTreeMap<St
     }
 }
 
-/// Where an annotation of the policy that stands here is; the whole policy where it has none of that name.
-fn at_annotation(source: &Source, policy: &Range<usize>, key: &str) -> Range<usize> {
-    let found = source.text().get(policy.clone()).and_then(|text| tokens::annotation(text, key));
-    found.map_or_else(|| policy.clone(), |at| policy.start + at.start..policy.start + at.end)
-}
-
 /// Strict validation; a warning is as bad as an error.
 fn validate(schema: &RunSchema, policies: &[BundlePolicy], by_id: &BTreeMap<String, usize>, problems: &mut Problems) {
-    let set = match PolicySet::from_policies(policies.iter().map(|policy| policy.policy.clone())) {
+    // A group of the prelude that a bundle puts nothing into is no fault of the bundle.
+    let entities = schema.schema().action_entities().ok();
+    let actions: Vec<_> = schema.schema().request_envs().map(|types| types.action().clone()).collect();
+    let reaches = |policy: &Policy| {
+        let covers = |action| entities.as_ref().is_none_or(|entities| scope::covers_action(policy, action, entities));
+        actions.iter().any(covers)
+    };
+    let asked = policies.iter().filter(|policy| !policy.is_prelude() || reaches(&policy.policy));
+    let set = match PolicySet::from_policies(asked.map(|policy| policy.policy.clone())) {
         Ok(set) => set,
         Err(error) => return problems.push(Problem::invalid(format!("the policies cannot be joined: {error}"))),
     };

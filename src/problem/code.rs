@@ -47,6 +47,7 @@ codes! {
     EntityMissing = "entity-missing": "an entity that is named is not among the facts",
     FactsInvalid = "facts-invalid": "facts are malformed or do not conform to the schema",
     BundleInvalid = "bundle-invalid": "a policy, the schema or a signer file of the bundle is malformed or does not validate",
+    NameReserved = "name-reserved": "a bundle declares or uses a name that belongs to the prelude",
     ConfigInvalid = "config-invalid": "`cutter.toml` is malformed or lacks what the command needs",
     RevisionUnreadable = "revision-unreadable": "a git revision, or a file in it, cannot be read",
     EvidenceInvalid = "evidence-invalid": "a capture or a record of a witness is malformed, or is about something else",

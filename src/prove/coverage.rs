@@ -1,4 +1,6 @@
 //! `review coverage`: each policy is dropped in turn; one whose absence no invariant notices is said only once.
+//!
+//! The prelude's are proved elsewhere, and bans on actions of `never` alone stand before one of the prelude.
 
 use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::annotations::Tier;
@@ -20,7 +22,9 @@ use std::sync::{Mutex, PoisonError};
 pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Part, Problem> {
     let version = solver::tried(&options.solver)?;
     let cache = Cache::open(options.cache.as_deref(), "coverage", subject, &version);
-    let names: Vec<String> = subject.bundle.policies().iter().map(|policy| policy.id().to_owned()).collect();
+    let asked: Vec<usize> = (0..subject.asked()).filter(|at| !subject.repeats_never(*at)).collect();
+    let id = |at: &usize| subject.bundle.policies().get(*at).map(|policy| policy.id().to_owned());
+    let names: Vec<String> = asked.iter().filter_map(id).collect();
     if let Some(part) = cache.whole(&names) {
         return Ok(part);
     }
@@ -30,7 +34,7 @@ pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observ
     let phase = Phase::new(observer, "coverage", subject.request_types.len());
     each_request_type(subject, &answers, options, &phase, |at, bench, asker| {
         let Some(request_type) = subject.request_types.get(at) else { return };
-        for policy in subject.matching(request_type) {
+        for policy in subject.matching(request_type).into_iter().filter(|at| asked.contains(at)) {
             if locked(&covered).contains(&policy) {
                 continue;
             }
@@ -44,7 +48,7 @@ pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observ
     drop(phase);
     let (covered, undecided) = (locked(&covered).clone(), locked(&undecided).clone());
     let mut part = Part { name: "coverage", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
-    for (at, name) in names.into_iter().enumerate() {
+    for (at, name) in asked.into_iter().zip(names) {
         let outcome = match undecided.get(&at) {
             _ if covered.contains(&at) => Outcome::Held,
             Some(why) => Outcome::Undecided(why.clone()),

@@ -72,7 +72,7 @@ impl Property {
 
 /// Every property of the subject, in a stable order.
 pub fn all(subject: &Subject) -> Vec<Property> {
-    let policies = 0..subject.bundle.policies().len();
+    let policies = 0..subject.asked();
     let invariants = subject.invariants.iter().enumerate();
     let asked =
         invariants.flat_map(|(at, invariant)| (0..invariant.asked.len()).map(move |n| Property::Invariant(at, n)));
@@ -109,7 +109,7 @@ pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> 
         questions.push(Question { property, hints, claim, opening });
     };
     let matching = subject.matching(request_type);
-    for at in &matching {
+    for at in matching.iter().filter(|at| **at < subject.asked()) {
         push(Property::NeverErrs(*at), Vec::new(), Claim::NeverErrs(One::Policy(*at)));
         push(Property::Alive(*at), Vec::new(), Claim::NeverMatches(One::Policy(*at)));
     }

@@ -5,6 +5,7 @@ use crate::decision::{Basis, DecisionRow, DecisionTable, Verdict};
 use crate::digest::Digest;
 use crate::facts::Origin;
 use crate::plan::{IntendedAction, Mode};
+use crate::policy::PolicyBundle;
 use crate::policy::annotations::RejectCode;
 use crate::problem::Problem;
 use crate::request::{Moment, Requests};
@@ -31,7 +32,7 @@ pub struct Decisions {
     /// The plan that was judged.
     pub plan: PlanSummary,
     /// The bundle that judged it.
-    pub policies: Hashed,
+    pub policies: JudgedBy,
     /// The facts it was judged by.
     pub facts: FactsSummary,
     /// Every approval document, and every needed gate without one.
@@ -90,6 +91,22 @@ pub enum BundleState {
 pub struct Hashed {
     /// 64 lower-case hexadecimal digits.
     pub sha256: Digest,
+}
+
+/// The bundle that judged, and the prelude it judged within.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct JudgedBy {
+    /// Sha-256 over its listing, the prelude included.
+    pub sha256: Digest,
+    /// The version of the prelude.
+    pub prelude: u32,
+}
+
+impl JudgedBy {
+    /// Names a bundle.
+    pub fn of(bundle: &PolicyBundle) -> Self {
+        Self { sha256: bundle.digest(), prelude: bundle.prelude().version }
+    }
 }
 
 /// The plan that was judged.
@@ -227,7 +244,7 @@ pub struct RecordedRow {
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct UseDecision {
     /// The bundle that judged it.
-    pub policies: Hashed,
+    pub policies: JudgedBy,
     /// The facts it was judged by.
     pub facts: FactsSummary,
     /// The decision.
@@ -299,7 +316,7 @@ impl Decisions {
                 sha256: plan.digest,
                 labels: plan.labels.clone(),
             },
-            policies: Hashed { sha256: requests.bundle().digest() },
+            policies: JudgedBy::of(requests.bundle()),
             facts: FactsSummary { source: facts.origin(), sha256: facts.digest() },
             marks: marks(&rows, config),
             approvals: rows,

@@ -82,7 +82,7 @@ pub fn requested(requested: &Requested<'_>, next: &[String], style: Style) -> St
         let all = "`\"allowance\": \"explicit\"` and a reason into each, and checks the times";
         lines.row([label("person", Tone::Plain), Cell::new(format!("writes {all}"))]);
     }
-    for (file, _) in requested.written.iter().filter(|(_, document)| document.review_decision.is_some()) {
+    for (file, _) in requested.written.iter().filter(|(_, document)| document.reference.is_some()) {
         let what = format!("writes the review's decision into {file}");
         lines.row([label("", Tone::Plain), Cell::new(what)]);
     }

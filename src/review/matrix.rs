@@ -73,7 +73,7 @@ impl MatrixRow {
 
 /// The table; the same inputs give the same one.
 pub fn matrix(subject: &Subject, facts: &Facts, observer: &dyn Observer) -> Result<Matrix, Problems> {
-    let contexts = Contexts::new(subject.bundle.schema())?;
+    let contexts = Contexts(subject.bundle.schema());
     let principals = principals(subject, facts);
     let actions = subject.actions();
     let phase = Phase::new(observer, "matrix", actions.len() * MODES.len());
@@ -126,7 +126,7 @@ fn merge(principals: &[(EntityUid, Vec<String>)], modes: &mut [(&'static str, Ve
 fn rows(
     subject: &Subject,
     facts: &Facts,
-    contexts: &Contexts,
+    contexts: &Contexts<'_>,
     principals: &[(EntityUid, Vec<String>)],
     action: &EntityUid,
     variant: &Variant,

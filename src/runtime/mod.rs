@@ -8,7 +8,7 @@ use crate::decision::Basis;
 use crate::ledger::{ApprovalUsed, Consumption, Event, JournalEntry, Ledger, RunStart, RunStarted, Use};
 use crate::plan::RunPlan;
 use crate::problem::Problem;
-use crate::record::{Clock, FactsSummary, Hashed, RecordedRow, UseDecision};
+use crate::record::{Clock, FactsSummary, JudgedBy, RecordedRow, UseDecision};
 use crate::time::Timestamp;
 use std::process::Command;
 
@@ -117,7 +117,7 @@ impl Permission<'_> {
     fn decision(&self) -> Result<UseDecision, Problem> {
         let facts = self.authorization.requests().facts();
         Ok(UseDecision {
-            policies: Hashed { sha256: self.authorization.requests().bundle().digest() },
+            policies: JudgedBy::of(self.authorization.requests().bundle()),
             facts: FactsSummary { source: facts.origin(), sha256: facts.digest() },
             row: RecordedRow::new(self.action, &self.row)?,
         })

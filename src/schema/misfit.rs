@@ -1,6 +1,7 @@
 //! Where JSON does not have the type that the schema declares, value by value. Cedar judges; this only says where and why.
 
-use super::{RunSchema, attributes, resolve};
+use super::joined::{attributes, resolve};
+use super::{RunSchema, base};
 use crate::json::{self, in_backticks};
 use crate::problem::nearest;
 use cedar_policy::{Context, EntityUid, RestrictedExpression};
@@ -23,13 +24,9 @@ pub struct Misfit {
 impl RunSchema {
     /// What does not fit in the parameters of an action, which messages call `what`; `start` is where the row begins.
     pub fn misfits(&self, action: &EntityUid, context: Option<&Value<'_>>, start: usize, what: &str) -> Vec<Misfit> {
-        let shape = self.contexts.get(action.id().unescaped());
+        let shape = self.contexts.get(action);
         Finder { schema: self, what, noun: "parameter", container: "context", found: Vec::new() }
             .find(shape, context, start)
-    }
-
-    fn qualified(&self, name: &str) -> String {
-        if name.contains("::") { name.to_owned() } else { format!("{}::{name}", self.namespace) }
     }
 
     /// What to do about a type of entity that the schema does not know; `None` for one that it knows.
@@ -37,10 +34,10 @@ impl RunSchema {
         if self.attributes.contains_key(name) {
             return None;
         }
-        let base = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
-        let known: Vec<String> = self.attributes.keys().map(|name| base(name)).collect();
-        Some(match nearest(&base(name), known.iter().map(String::as_str)) {
-            Some(meant) => format!("did you mean `{}`?", self.qualified(meant)),
+        let known: Vec<&str> = self.attributes.keys().map(|name| base(name)).collect();
+        let meant = nearest(base(name), known.iter().copied());
+        Some(match meant.and_then(|meant| self.attributes.keys().find(|known| base(known) == meant)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the schema knows {}", in_backticks(&known)),
         })
     }
@@ -141,7 +138,7 @@ impl Finder<'_> {
             (Kind::Entity(name), Value::Object(_)) => {
                 let entity = json::member(value, "__entity").unwrap_or(value);
                 let named = json::member(entity, "type");
-                matches!(named, Some(Value::StringLit(text)) if text.value == self.schema.qualified(name))
+                matches!(named, Some(Value::StringLit(text)) if text.value == *name)
                     && matches!(json::member(entity, "id"), Some(Value::StringLit(_)))
             }
             _ => false,
@@ -152,9 +149,7 @@ impl Finder<'_> {
         if !fits {
             let message = format!("`{path}` of {} must be {}, not {}", self.what, self.wanted(shape), said(value));
             let help = hint(&kind(shape), value).or_else(|| match kind(shape) {
-                Kind::Entity(name) => {
-                    Some(format!(r#"write {{"type": "{}", "id": "..."}}"#, self.schema.qualified(name)))
-                }
+                Kind::Entity(name) => Some(format!(r#"write {{"type": "{}", "id": "..."}}"#, name)),
                 Kind::Extension("datetime") => Some("write it as \"2026-05-21T08:15:00Z\"".to_owned()),
                 _ => None,
             });
@@ -166,7 +161,7 @@ impl Finder<'_> {
     fn enumerated(&mut self, path: &str, name: &str, value: &Value<'_>) {
         let entity = json::member(value, "__entity").unwrap_or(value);
         let (Some(ids), Some(at @ Value::StringLit(id))) =
-            (self.schema.enumerations.get(&self.schema.qualified(name)), json::member(entity, "id"))
+            (self.schema.enumerations.get(name), json::member(entity, "id"))
         else {
             return;
         };
@@ -177,7 +172,7 @@ impl Finder<'_> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the schema knows {}", in_backticks(ids)),
         };
-        let message = format!("`{path}` of {} names the unknown {name} `{}`", self.what, id.value);
+        let message = format!("`{path}` of {} names the unknown {} `{}`", self.what, base(name), id.value);
         self.add(message, json::span(at), Some(help));
     }
 
@@ -195,7 +190,7 @@ impl Finder<'_> {
             Kind::Set(element) => format!("a set, each {}", self.wanted(element)),
             Kind::Extension("ipaddr") => "an ipaddr".to_owned(),
             Kind::Extension(name) => format!("a {name}"),
-            Kind::Entity(name) => format!("an entity of type `{}`", self.schema.qualified(name)),
+            Kind::Entity(name) => format!("an entity of type `{}`", name),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Subject;
 use super::counterexample::{Case, extension, uid};
 use super::shrink::{date_and_time, walk};
-use cedar_policy::EntityTypeName;
+use cedar_policy::{EntityTypeName, EntityUid};
 use serde_json::{Value, json};
 use std::str::FromStr as _;
 
@@ -64,14 +64,12 @@ fn others(value: &Value, subject: &Subject) -> Vec<Value> {
         }
         Value::String(_) => vec![json!("something else")],
         Value::Array(elements) => {
-            let gates = subject.bundle.schema().gate_type();
-            let all = gates.map(|gates| {
-                let name = gates.to_string();
-                let uids = members(subject, &name).into_iter();
-                uids.map(|id| json!({ "__entity": { "type": name, "id": id } })).collect::<Value>()
-            });
+            let schema = subject.bundle.schema();
+            let gates = schema.gates().iter().filter_map(|gate| schema.gate(gate));
+            let uid = |gate: EntityUid| json!({ "type": gate.type_name().to_string(), "id": gate.id().unescaped() });
+            let all: Value = gates.map(|gate| json!({ "__entity": uid(gate) })).collect();
             let nothing = if elements.is_empty() { None } else { Some(json!([])) };
-            all.into_iter().chain(nothing).chain([json!(["something else"])]).collect()
+            [all].into_iter().chain(nothing).chain([json!(["something else"])]).collect()
         }
         Value::Object(_) if extension(value).is_some() => {
             [-86_400_000, 86_400_000].into_iter().filter_map(|by| shifted(value, by)).collect()

@@ -24,6 +24,8 @@ pub struct Subject {
     pub invariants: Vec<Invariant>,
     /// Every request type of the schema, sorted by its name.
     pub request_types: Vec<RequestEnv>,
+    /// Whether the prelude's own policies are asked about, too: once a version, by the project's own tests.
+    pub asks_prelude: bool,
     actions: Entities,
     weights: Weights,
     /// Per policy of the bundle.
@@ -55,6 +57,7 @@ impl Subject {
             bundle,
             invariants,
             request_types,
+            asks_prelude: false,
             actions,
             weights,
             words,
@@ -91,7 +94,7 @@ impl Subject {
 
     /// Whether the action is in the group of this name, where the schema has it.
     pub fn in_group(&self, action: &EntityUid, group: &str) -> bool {
-        self.bundle.schema().action(group).is_some_and(|group| self.is_in(action, &group))
+        self.bundle.schema().prelude_action(group).is_some_and(|group| self.is_in(action, &group))
     }
 
     /// The ban among these that speaks most of what the invariant says about the action, and how much, of 1250.
@@ -143,6 +146,18 @@ impl Subject {
         policies.filter(|(_, policy)| self.can_match(&policy.policy, request_type)).map(|(at, _)| at).collect()
     }
 
+    /// How many policies are asked about, from the first: the prelude's come last.
+    pub fn asked(&self) -> usize {
+        if self.asks_prelude { self.bundle.policies().len() } else { self.bundle.own().len() }
+    }
+
+    /// Whether a ban of the bundle is on actions of `never` alone: the prelude bars them, and the ban only gives them its words.
+    pub fn repeats_never(&self, policy: usize) -> bool {
+        let (found, reach) = (self.bundle.own().get(policy), self.reach.get(policy));
+        let is_ban = found.is_some_and(|policy| policy.policy.effect() == Effect::Forbid);
+        is_ban && reach.is_some_and(|reach| !reach.is_empty() && reach.iter().all(|a| self.in_group(a, groups::NEVER)))
+    }
+
     /// Every action that can be asked for, sorted.
     pub fn actions(&self) -> Vec<&EntityUid> {
         let mut actions: Vec<&EntityUid> = self.request_types.iter().map(RequestEnv::action).collect();
@@ -173,7 +188,7 @@ pub fn request_type_name(request_type: &RequestEnv) -> String {
     )
 }
 
-/// The groups of actions that the product itself knows, by the names that a schema gives them.
+/// The groups of actions that the prelude declares.
 pub mod groups {
     /// Work that changes nothing.
     pub const NON_MUTATING: &str = "non_mutating";
@@ -183,6 +198,4 @@ pub mod groups {
     pub const MUTATING: &str = "mutating";
     /// Judging approvals.
     pub const JUDGING: &str = "judging";
-    /// Each action that can be asked for is in exactly one of these.
-    pub const ALL: [&str; 4] = [NON_MUTATING, NEVER, MUTATING, JUDGING];
 }

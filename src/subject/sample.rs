@@ -1,16 +1,13 @@
 //! Sample contexts from the schema: each parameter in each of its few values, everything else empty.
 
-use crate::problem::Problem;
 use crate::schema::RunSchema;
-use cedar_policy::{EntityUid, SchemaFragment};
+use cedar_policy::{EntityTypeName, EntityUid};
 use serde_json::{Map, Value, json};
+use std::str::FromStr as _;
 
 /// The shapes of all contexts.
 #[derive(Debug)]
-pub struct Contexts {
-    namespace: String,
-    body: Value,
-}
+pub struct Contexts<'a>(pub &'a RunSchema);
 
 /// One choice of parameters.
 #[derive(Clone, Debug, Default)]
@@ -23,18 +20,7 @@ impl Variant {
     }
 }
 
-impl Contexts {
-    /// Reads the schema's JSON form.
-    pub fn new(schema: &RunSchema) -> Result<Self, Problem> {
-        let invalid = |why: String| Problem::invalid(format!("the schema cannot be read: {why}"));
-        let (fragment, _) =
-            SchemaFragment::from_cedarschema_str(schema.source().text()).map_err(|error| invalid(error.to_string()))?;
-        let json = fragment.to_json_value().map_err(|error| invalid(error.to_string()))?;
-        let first = json.as_object().and_then(|namespaces| namespaces.iter().next());
-        let (namespace, body) = first.ok_or_else(|| invalid("it has no namespace".to_owned()))?;
-        Ok(Self { namespace: namespace.clone(), body: body.clone() })
-    }
-
+impl Contexts<'_> {
     /// Every choice of those parameters that have few values: truth values and enumerations.
     pub fn variants(&self, action: &EntityUid) -> Vec<Variant> {
         let mut variants = vec![Variant::default()];
@@ -62,10 +48,8 @@ impl Contexts {
             context.insert(key, chosen.unwrap_or_else(|| self.empty(&shape)));
         }
         let mut run = self.empty(&self.shape(action, "run"));
-        let mode_type = self.resolve(&self.shape(action, "run")).pointer("/attributes/mode/name").cloned();
         if let Some(run) = run.as_object_mut() {
-            let name = mode_type.as_ref().and_then(Value::as_str).unwrap_or("Mode");
-            run.insert("mode".to_owned(), self.entity(name, mode));
+            run.insert("mode".to_owned(), entity("Cutter::Mode", mode));
             run.insert("finally_counterpart".to_owned(), json!(true));
         }
         context.insert("run".to_owned(), run);
@@ -73,20 +57,12 @@ impl Contexts {
     }
 
     fn parameters(&self, action: &EntityUid) -> Vec<(String, Value)> {
-        let context = self.resolve(&self.context_shape(action));
-        let attributes = context.get("attributes").and_then(Value::as_object).cloned().unwrap_or_default();
-        attributes.into_iter().filter(|(key, _)| key != "run").collect()
+        let attributes = self.0.context(action).get("attributes").and_then(Value::as_object).cloned();
+        attributes.unwrap_or_default().into_iter().filter(|(key, _)| key != "run").collect()
     }
 
     fn shape(&self, action: &EntityUid, key: &str) -> Value {
-        let context = self.resolve(&self.context_shape(action));
-        context.get("attributes").and_then(|all| all.get(key)).cloned().unwrap_or_default()
-    }
-
-    fn context_shape(&self, action: &EntityUid) -> Value {
-        let id: &str = action.id().as_ref();
-        let declared = self.body.get("actions").and_then(|actions| actions.get(id));
-        declared.and_then(|action| action.pointer("/appliesTo/context")).cloned().unwrap_or_default()
+        self.0.context(action).get("attributes").and_then(|all| all.get(key)).cloned().unwrap_or_default()
     }
 
     fn choices(&self, shape: &Value) -> Vec<(Value, String)> {
@@ -95,13 +71,13 @@ impl Contexts {
             return [false, true].into_iter().map(|flag| (json!(flag), flag.to_string())).collect();
         }
         let members = self.members(name).into_iter();
-        members.map(|id| (self.entity(name, &id), id)).collect()
+        members.map(|id| (entity(name, &id), id)).collect()
     }
 
     /// The emptiest value of a type; optional attributes are left out.
     fn empty(&self, shape: &Value) -> Value {
-        let shape = self.resolve(shape);
-        match (shape.get("type").and_then(Value::as_str).unwrap_or_default(), type_name(&shape)) {
+        let shape = self.0.resolved(shape);
+        match (shape.get("type").and_then(Value::as_str).unwrap_or_default(), type_name(shape)) {
             ("Record", _) => {
                 let attributes = shape.get("attributes").and_then(Value::as_object).cloned().unwrap_or_default();
                 let required = attributes.iter().filter(|(_, of)| of.get("required") != Some(&json!(false)));
@@ -117,33 +93,23 @@ impl Contexts {
             (_, "ipaddr") => json!({ "__extn": { "fn": "ip", "arg": "127.0.0.1" } }),
             (_, name) => {
                 let member = self.members(name).into_iter().next();
-                self.entity(name, member.as_deref().unwrap_or("any"))
+                entity(name, member.as_deref().unwrap_or("any"))
             }
         }
     }
 
     fn members(&self, name: &str) -> Vec<String> {
-        let ids = self.body.get("entityTypes").and_then(|types| types.get(name)).and_then(|of| of.get("enum"));
-        let ids = ids.and_then(Value::as_array).into_iter().flatten();
-        ids.filter_map(Value::as_str).map(str::to_owned).collect()
-    }
-
-    fn entity(&self, name: &str, id: &str) -> Value {
-        let full = if name.contains("::") { name.to_owned() } else { format!("{}::{name}", self.namespace) };
-        json!({ "__entity": { "type": full, "id": id } })
-    }
-
-    /// Follows names of common types, of which Cedar allows no circle.
-    fn resolve(&self, shape: &Value) -> Value {
-        let common = self.body.get("commonTypes");
-        match common.and_then(|types| types.get(type_name(shape))) {
-            Some(named) => self.resolve(named),
-            None => shape.clone(),
-        }
+        let name = EntityTypeName::from_str(name).ok();
+        name.and_then(|name| self.0.members(&name)).map(<[String]>::to_vec).unwrap_or_default()
     }
 }
 
+fn entity(name: &str, id: &str) -> Value {
+    json!({ "__entity": { "type": name, "id": id } })
+}
+
+/// What a shape is called: an entity type by its whole name, a type of Cedar's own by its last part.
 fn type_name(shape: &Value) -> &str {
     let name = shape.get("name").or_else(|| shape.get("type")).and_then(Value::as_str).unwrap_or_default();
-    name.rsplit("::").next().unwrap_or(name)
+    name.trim_start_matches("__cedar::")
 }

@@ -11,6 +11,7 @@ use crate::decision::decide_each;
 use crate::facts::{Facts, RawFacts};
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
+use crate::prelude::Prelude;
 use crate::problem::{Problem, Problems, Source};
 use crate::record::RecordedRow;
 use crate::request::{Moment, Requests, Stage};
@@ -40,6 +41,20 @@ pub fn redecide(
 ) -> Result<Redecided, Problems> {
     let mut found = Redecided::default();
     let recorded = &report.decisions;
+    let Some(prelude) = Prelude::of_version(recorded.policies.prelude) else {
+        found.differences.push(format!(
+            "predicate.decisions.policies.prelude: this program has no prelude {}; verify with one that has it",
+            recorded.policies.prelude
+        ));
+        return Ok(found);
+    };
+    let older;
+    let bundle = if prelude.version == bundle.prelude().version {
+        bundle
+    } else {
+        older = bundle.within(prelude)?;
+        &older
+    };
     if bundle.digest() != recorded.policies.sha256 {
         found.differences.push(format!(
             "predicate.decisions.policies.sha256: the bundle given is {}, not {}",

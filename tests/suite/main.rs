@@ -6,6 +6,7 @@ mod attest;
 mod authorize;
 mod ledger;
 mod postgres;
+mod prelude;
 mod review;
 mod signatures;
 mod support;

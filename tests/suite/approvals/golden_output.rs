@@ -19,7 +19,7 @@ fn shown(office: &Office, name: &str, arguments: &str) {
 fn verify_of_an_accepted_a_rejected_and_a_missing_approval_looks_as_kept() {
     let office = Office::new();
     office.request(PLAN);
-    office.edit("SG_2", |document| document["review_decision"] = json!(""));
+    office.edit("SG_2", |document| document["reference"] = json!(""));
     for gate in ["FLIP", "SG_2"] {
         office.sign(gate, "sovereign");
     }

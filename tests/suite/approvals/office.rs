@@ -41,8 +41,8 @@ impl Office {
             self.edit(&gate, |document| {
                 document["allowance"] = json!("explicit");
                 document["reason"] = json!("first controlled run, as ruled on 2026-05-21");
-                if document.get("review_decision").is_some() {
-                    document["review_decision"] = json!("e5c1a7d2");
+                if document.get("reference").is_some() {
+                    document["reference"] = json!("e5c1a7d2");
                 }
             });
         }
@@ -151,4 +151,4 @@ pub fn plan(author: &str, principal: &str, rows: &str) -> String {
 
 pub const AGENT: &str = r#"Cutter::Agent::\"run-agent\""#;
 pub const PLANNER: &str = r#"Cutter::Agent::\"planner\""#;
-pub const COMPENSATE: &str = r#"{"id":"compensate","action":"Cutter::Action::\"compensate\"","resource":"Cutter::Relation::\"public.information_unit\"","argv":["true"]}"#;
+pub const COMPENSATE: &str = r#"{"id":"compensate","action":"Iu::Action::\"compensate\"","resource":"Iu::Relation::\"public.information_unit\"","argv":["true"]}"#;

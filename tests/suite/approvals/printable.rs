@@ -25,14 +25,14 @@ fn infested() -> Office {
     people.as_array_mut().unwrap().push(person);
     world.write("policies/people-and-agents.json", people.to_string());
     let mut facts: Value = world.read("entities/documents.json").parse().unwrap();
-    let file = json!({"uid": {"type": "Cutter::Report", "id": format!("f{HIDDEN}")}, "attrs": {}, "parents": []});
+    let file = json!({"uid": {"type": "Iu::Report", "id": format!("f{HIDDEN}")}, "attrs": {}, "parents": []});
     facts.as_array_mut().unwrap().push(file);
     world.write("entities/documents.json", facts.to_string());
     let own = format!("Cutter::Agent::\"x{}\"", escaped(HIDDEN));
-    let report = format!("Cutter::Report::\"f{}\"", escaped(HIDDEN));
-    let action = |name: &str| format!("Cutter::Action::\"{name}\"");
-    let relation = "Cutter::Relation::\"public.information_unit\"";
-    let flag = "Cutter::Flag::\"execution_enabled\"";
+    let report = format!("Iu::Report::\"f{}\"", escaped(HIDDEN));
+    let action = |name: &str| format!("Iu::Action::\"{name}\"");
+    let relation = "Iu::Relation::\"public.information_unit\"";
+    let flag = "Iu::Flag::\"execution_enabled\"";
     let plan = json!({
         "version": 1, "plan": format!("p{HIDDEN}"), "macro": format!("m{HOSTILE}"),
         "run": format!("r{HIDDEN}"), "mode": "live",

@@ -47,8 +47,8 @@ fn with_approvals_and_an_open_precondition_it_is_blocked() {
 #[test]
 fn a_valid_cut_approval_lifts_no_absolute_ban() {
     let office = Office::new();
-    let rows = r#"{"id":"restart","action":"Cutter::Action::\"restart_service\"","resource":"Cutter::Service::\"directus\""},
-        {"id":"cut","action":"Cutter::Action::\"cut_leg_a\"","resource":"Cutter::Relation::\"public.information_unit\""}"#;
+    let rows = r#"{"id":"restart","action":"Iu::Action::\"restart_service\"","resource":"Iu::Service::\"directus\""},
+        {"id":"cut","action":"Iu::Action::\"cut_leg_a\"","resource":"Iu::Relation::\"public.information_unit\""}"#;
     office.world.write("plan.json", plan(PLANNER, AGENT, rows));
     office.request("plan.json");
     office.sign("SG_1", "sovereign");
@@ -66,7 +66,7 @@ fn a_grant_approval_covers_the_exact_statements_and_no_grant_option() {
     let office = Office::new();
     let grant = |id: &str, option: bool| {
         format!(
-            r#"{{"id":"{id}","action":"Cutter::Action::\"grant\"","resource":"Cutter::Role::\"cutter_exec\"","context":{{"privilege":"SELECT","on":"cutter_governance.verify_result","with_grant_option":{option}}}}}"#
+            r#"{{"id":"{id}","action":"Iu::Action::\"grant\"","resource":"Iu::Role::\"cutter_exec\"","context":{{"privilege":"SELECT","on":"cutter_governance.verify_result","with_grant_option":{option}}}}}"#
         )
     };
     let operator = r#"Cutter::Person::\"operator\""#;

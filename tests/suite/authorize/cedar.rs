@@ -6,14 +6,15 @@ use serde_json::Value;
 use std::str::FromStr as _;
 
 fn all_policies() -> PolicySet {
+    let paths = std::fs::read_dir(root().join("policies")).unwrap().map(|entry| entry.unwrap().path());
+    let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "cedar"));
+    let mut texts: Vec<String> = paths.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    texts.push(World::empty().cutter("schema prelude --policies").stdout);
     let mut set = PolicySet::new();
-    for entry in std::fs::read_dir(root().join("policies")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "cedar") {
-            for policy in PolicySet::from_str(&std::fs::read_to_string(path).unwrap()).unwrap().policies() {
-                let named: Policy = policy.new_id(PolicyId::new(policy.annotation("id").unwrap()));
-                set.add(named).unwrap();
-            }
+    for text in texts {
+        for policy in PolicySet::from_str(&text).unwrap().policies() {
+            let named: Policy = policy.new_id(PolicyId::new(policy.annotation("id").unwrap()));
+            set.add(named).unwrap();
         }
     }
     set
@@ -22,7 +23,7 @@ fn all_policies() -> PolicySet {
 #[test]
 fn every_row_of_every_shipped_plan_gets_cedars_own_decision() {
     let world = World::shipped();
-    let schema = Schema::from_cedarschema_str(&world.read("policies/cutter.cedarschema")).unwrap().0;
+    let schema = Schema::from_cedarschema_str(&world.cutter("schema merged").stdout).unwrap().0;
     let mut facts = Vec::new();
     let files = ["entities", "policies"].map(|folder| std::fs::read_dir(root().join(folder)).unwrap());
     for entry in files.into_iter().flatten() {

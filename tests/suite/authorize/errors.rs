@@ -60,10 +60,7 @@ const CASES: &[Case] = &[
         says: "an unknown action",
         spoil: |w| w.replace(PLAN, "Action::\\\"cut_leg_a", "Action::\\\"cut_leg_q"),
         exit: 3,
-        stderr: &[
-            "plan action `cut` names unknown action `cut_leg_q`",
-            "did you mean `Cutter::Action::\"cut_leg_a\"`?",
-        ],
+        stderr: &["plan action `cut` names unknown action `cut_leg_q`", "did you mean `Iu::Action::\"cut_leg_a\"`?"],
     },
     Case {
         says: "a principal of a type that is none",
@@ -114,11 +111,11 @@ const CASES: &[Case] = &[
     Case {
         says: "a parent absent from the facts",
         spoil: |w| {
-            w.replace("entities/host.json", "{\"uid\": {\"type\": \"Cutter::FileTree\", \"id\": \"/opt/incomex/dot\"}, \"attrs\": {}, \"parents\": []},", "")
+            w.replace("entities/host.json", "{\"uid\": {\"type\": \"Iu::FileTree\", \"id\": \"/opt/incomex/dot\"}, \"attrs\": {}, \"parents\": []},", "")
         },
         exit: 3,
         stderr: &[
-            "refers to `Cutter::FileTree::\"/opt/incomex/dot\"`, which is absent",
+            "refers to `Iu::FileTree::\"/opt/incomex/dot\"`, which is absent",
             "policy `no-deployed-tree-write` names",
         ],
     },
@@ -127,11 +124,11 @@ const CASES: &[Case] = &[
         spoil: |w| {
             w.write(
                 "entities/more.json",
-                r#"[{"uid": {"type": "Cutter::Log", "id": "run.log"}, "attrs": {}, "parents": []}]"#,
+                r#"[{"uid": {"type": "Iu::Log", "id": "run.log"}, "attrs": {}, "parents": []}]"#,
             )
         },
         exit: 3,
-        stderr: &["the entity `Cutter::Log::\"run.log\"` stands twice", "it stands first at entities/host.json:"],
+        stderr: &["the entity `Iu::Log::\"run.log\"` stands twice", "it stands first at entities/host.json:"],
     },
     Case {
         says: "a group membership of the run's own making, which would be authority without a signature",
@@ -184,12 +181,10 @@ const CASES: &[Case] = &[
         stderr: &["the schema is not valid", "Longg"],
     },
     Case {
-        says: "a runtime key that the runtime cannot fill",
-        spoil: |w| {
-            w.replace(SCHEMA, "    id: String,\n    parties", "    id: String,\n    weather: String,\n    parties")
-        },
+        says: "a record of the run that the runtime does not fill",
+        spoil: |w| w.replace(SCHEMA, "to: Bool, run: Cutter::RunFacts }", "to: Bool, run: { weather: String } }"),
         exit: 3,
-        stderr: &["`context.run.weather` is nothing that the runtime could fill"],
+        stderr: &["the action `flip_flag` does not have the runtime's record as `run` in its context"],
     },
     Case {
         says: "a policy that does not parse",
@@ -291,7 +286,7 @@ fn one_hundred_thousand_actions_are_judged() {
     let rows: Vec<String> = (0..100_000)
         .map(|number| {
             format!(
-                r#"{{"id":"r{number}","action":"Cutter::Action::\"hard_delete\"","resource":"Cutter::Relation::\"public.information_unit\""}}"#
+                r#"{{"id":"r{number}","action":"Iu::Action::\"hard_delete\"","resource":"Iu::Relation::\"public.information_unit\""}}"#
             )
         })
         .collect();
@@ -355,7 +350,7 @@ fn an_error_in_a_policy_denies_the_row_whatever_permits_it() {
     world.write(
         "policies/zz.cedar",
         "@id(\"all\") permit (principal, action, resource);\n\
-         @id(\"overflows\") @tier(\"absolute\") @title(\"x\") forbid (principal, action == Cutter::Action::\"start_run\", resource)\n\
+         @id(\"overflows\") @tier(\"absolute\") @title(\"x\") forbid (principal, action == Iu::Action::\"start_run\", resource)\n\
          when { resource.units + 9223372036854775807 < 0 };",
     );
     world.replace("entities/documents.json", "\"units\": 0", "\"units\": 1");

@@ -68,7 +68,7 @@ fn hostile_text_forges_no_row_in_any_face() {
     let world = World::shipped();
     let plan = r#"{"version":1,"plan":"a|b\u202e<script>","run":"ictr-20260521T081500Z-1a2b3c4d","mode":"live",
         "author":"Cutter::Agent::\"planner\"","principal":"Cutter::Agent::\"run-agent\"","actions":[
-        {"id":"x | allow | y","action":"Cutter::Action::\"hard_delete\"","resource":"Cutter::Relation::\"public.information_unit\""}]}"#;
+        {"id":"x | allow | y","action":"Iu::Action::\"hard_delete\"","resource":"Iu::Relation::\"public.information_unit\""}]}"#;
     world.write("plan.json", plan);
     let markdown = world.cutter("authorize plan.json --format markdown").stdout;
     assert!(markdown.contains(r"| x \| allow \| y |") && !markdown.contains("<script>"), "{markdown}");

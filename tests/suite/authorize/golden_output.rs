@@ -107,7 +107,7 @@ fn a_plan_of_two_thousand_long_and_wide_names_has_one_line_a_row() {
         .map(|number| {
             let name = if number % 2 == 0 { "very-long-name-".repeat(20) } else { "日本語の行".repeat(20) };
             format!(
-                r#"{{"id":"{number}-{name}-{number}","action":"Cutter::Action::\"read\"","resource":"Cutter::Document::\"generic-three-units\""}}"#
+                r#"{{"id":"{number}-{name}-{number}","action":"Iu::Action::\"read\"","resource":"Iu::Document::\"generic-three-units\""}}"#
             )
         })
         .collect();

@@ -229,8 +229,8 @@ fn row() -> impl Strategy<Value = serde_json::Value> {
         .iter()
         .flat_map(|name| Texts::shipped(name).plan["actions"].as_array().unwrap().clone())
         .collect();
-    let grant = serde_json::json!({"principal": "Cutter::Person::\"operator\"", "action": "Cutter::Action::\"grant\"",
-        "resource": "Cutter::Role::\"cutter_exec\""});
+    let grant = serde_json::json!({"principal": "Cutter::Person::\"operator\"", "action": "Iu::Action::\"grant\"",
+        "resource": "Iu::Role::\"cutter_exec\""});
     let grant = (0..3u8, any::<bool>()).prop_map(move |(on, option)| {
         let mut row = grant.clone();
         row["context"] =
@@ -281,7 +281,7 @@ fn spoil(action: &mut IntendedAction, way: u8) {
         4 => drop(action.parameters.insert("to".to_owned(), string())),
         5 => action.parameters.clear(),
         6 => {
-            let pause = RestrictedExpression::new_entity_uid(uid(r#"Cutter::Pause::"NO_SUCH_PAUSE""#));
+            let pause = RestrictedExpression::new_entity_uid(uid(r#"Iu::Pause::"NO_SUCH_PAUSE""#));
             drop(action.parameters.insert("at".to_owned(), pause));
         }
         _ => {}

@@ -116,7 +116,7 @@ fn extra_forbid() -> impl Strategy<Value = String> {
         Just("action".to_owned()),
         Just(r#"action in Cutter::Action::"mutating""#.to_owned()),
         Just(r#"action in Cutter::Action::"non_mutating""#.to_owned()),
-        Just(r#"action == Cutter::Action::"flip_flag""#.to_owned()),
+        Just(r#"action == Iu::Action::"flip_flag""#.to_owned()),
     ];
     let condition = prop_oneof![
         Just("true".to_owned()),

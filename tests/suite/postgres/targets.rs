@@ -35,7 +35,7 @@ fn audit(scene: &Scene, more: &[&str]) -> (i32, Value) {
 
 /// The names of what a candidate is in this state in.
 fn those(audit: &Value, candidate: &str, status: &str) -> Vec<String> {
-    let entity = format!("Cutter::Document::\"{candidate}\"");
+    let entity = format!("Iu::Document::\"{candidate}\"");
     let found = audit["candidates"].as_array().unwrap().iter().find(|found| found["entity"] == *entity);
     let criteria = found.unwrap_or_else(|| panic!("no {candidate}: {audit:#}"))["criteria"].as_array().unwrap();
     let named = criteria.iter().filter(|criterion| criterion["status"] == status);
@@ -44,7 +44,7 @@ fn those(audit: &Value, candidate: &str, status: &str) -> Vec<String> {
 
 fn document(edit: impl FnOnce(&mut Value)) -> Value {
     let mut document = json!({
-        "uid": {"type": "Cutter::Document", "id": "more"}, "parents": [],
+        "uid": {"type": "Iu::Document", "id": "more"}, "parents": [],
         "attrs": {"registered": true, "snapshot": true, "dry_run_green": true, "units": 2, "cut_before": false},
     });
     edit(&mut document);
@@ -56,7 +56,7 @@ fn a_candidate_lacks_exactly_the_criteria_that_it_does_not_meet() {
     type Edit = fn(&mut Value);
     let cases: [(Edit, &[&str]); 9] = [
         (|_| {}, &[]),
-        (|d| d["parents"] = json!([{"type": "Cutter::Class", "id": "authoritative"}]), &["C1", "C6"]),
+        (|d| d["parents"] = json!([{"type": "Iu::Class", "id": "authoritative"}]), &["C1", "C6"]),
         (|d| d["attrs"]["snapshot"] = false.into(), &["C2"]),
         (|d| d["attrs"]["dry_run_green"] = false.into(), &["C3"]),
         (|d| d["attrs"]["units"] = 0.into(), &["C4"]),

@@ -1,6 +1,6 @@
 //! `cutter review` as a user runs it: exit codes, counterexamples, the cache, and a difference between two bundles.
 
-use crate::review::world::slipped_expiry;
+use crate::review::world::longer_life;
 use crate::support::scrubbed::scrubbed;
 use crate::support::terminal::{in_a_terminal, screen};
 use crate::support::world::{CUTTER, PLAN, World, root};
@@ -8,7 +8,7 @@ use std::path::Path;
 
 #[test]
 fn a_widening_is_refuted_with_a_request_and_may_be_allowed() {
-    let world = slipped_expiry();
+    let world = longer_life();
     let output = world.review(&["diff", "policies", "POLICIES", "--format", "json"]);
     assert_eq!(output.status.code(), Some(4));
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -17,7 +17,7 @@ fn a_widening_is_refuted_with_a_request_and_may_be_allowed() {
     let place = &finding["places"][0];
     let text = std::fs::read_to_string(place["file"].as_str().unwrap()).unwrap();
     let line = usize::try_from(place["line"].as_u64().unwrap()).unwrap();
-    assert!(text.lines().nth(line - 1).unwrap().contains("expires_at < context.run.now"));
+    assert!(text.lines().nth(line - 1).unwrap().contains("duration(\"13h\")"));
     assert_eq!(finding["counterexample"]["decision"], "allow");
     assert_eq!(world.review(&["diff", "policies", "POLICIES", "--allow-widening"]).status.code(), Some(0));
     // The other way round it only narrows.
@@ -26,13 +26,15 @@ fn a_widening_is_refuted_with_a_request_and_may_be_allowed() {
 
 #[test]
 fn a_counterexample_is_written_as_request_entities_and_test_case() {
-    let world = slipped_expiry();
+    let world = longer_life();
     let found = world.path("found");
     let folder = found.display().to_string();
     let output = world.review(&["prove", "--policies", "POLICIES", "--counterexamples", &folder]);
     assert_eq!(output.status.code(), Some(4));
     let read = |kind: &str| -> serde_json::Value {
-        let text = std::fs::read_to_string(found.join(format!("never-opens-not-after-expiry.{kind}.json"))).unwrap();
+        let text =
+            std::fs::read_to_string(found.join(format!("never-only-the-cut-is-approved-a-day-ahead.{kind}.json")))
+                .unwrap();
         serde_json::from_str(&text).unwrap()
     };
     assert_eq!(read("request")["resource"].as_str().unwrap().split("::").nth(1), Some("Gate"));
@@ -101,7 +103,7 @@ fn a_solver_that_is_too_old_or_too_slow_is_exit_7_and_never_0() {
 
 #[test]
 fn a_revision_is_compared_with_the_folder_and_the_changed_line_is_named() {
-    let world = slipped_expiry();
+    let world = longer_life();
     // The shipped bundle is committed, then the edit lies in the folder.
     let edited = std::fs::read(world.path("policies/gates.cedar")).unwrap();
     std::fs::copy("policies/gates.cedar", world.path("policies/gates.cedar")).unwrap();
@@ -111,7 +113,7 @@ fn a_revision_is_compared_with_the_folder_and_the_changed_line_is_named() {
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(4), "{shown}");
     let text = world.read("policies/gates.cedar");
-    let line = text.lines().position(|line| line.contains("expires_at < context.run.now")).unwrap() + 1;
+    let line = text.lines().position(|line| line.contains("duration(\"13h\")")).unwrap() + 1;
     assert!(shown.contains(&format!("gates.cedar,line={line},")) && shown.contains("D01"), "{shown}");
     // Two revisions are compared, too.
     assert_eq!(world.review_in(world.folder(), &["diff", "HEAD", "HEAD"]).status.code(), Some(0));

@@ -73,10 +73,13 @@ struct Generator {
 
 impl Generator {
     fn new(subject: &Subject) -> Self {
-        let text = subject.bundle.schema().source().text();
-        let json = SchemaFragment::from_cedarschema_str(text).unwrap().0.to_json_value().unwrap();
-        let body = &json["Cutter"];
-        let members = |key: &str| body[key].as_object().unwrap().clone().into_iter().collect();
+        let text = subject.bundle.schema().merged().unwrap();
+        let json = SchemaFragment::from_cedarschema_str(&text).unwrap().0.to_json_value().unwrap();
+        // No name stands in both namespaces with the same meaning, so that its last part tells.
+        let bodies = [&json["Cutter"], &json["Iu"]];
+        let members = |key: &str| {
+            bodies.into_iter().filter_map(|body| body[key].as_object()).flat_map(|members| members.clone()).collect()
+        };
         let all = || {
             let shipped = subject.bundle.policies().iter().map(|policy| &policy.policy);
             shipped.chain(subject.invariants.iter().map(|invariant| &invariant.policy))
@@ -130,7 +133,7 @@ impl Generator {
         uids(&context, &mut seen);
         seen.extend([principal.clone(), resource.clone()]);
         let entities: Vec<Value> = seen.iter().filter_map(|(name, id)| self.entity(name, id)).collect();
-        let uid = |(name, id): &(String, String)| format!("Cutter::{name}::{id:?}").parse::<EntityUid>().unwrap();
+        let uid = |(name, id): &(String, String)| format!("{}::{id:?}", whole(name)).parse::<EntityUid>().unwrap();
         let context = Context::from_json_value(context, Some((schema, &action))).unwrap();
         let entities = Entities::from_json_value(json!(entities), Some(schema)).unwrap();
         (Request::new(uid(&principal), action, uid(&resource), context, Some(schema)).unwrap(), entities)
@@ -155,12 +158,12 @@ impl Generator {
             let parent = parent.rsplit("::").next().unwrap().to_owned();
             for other in self.ids.get(&parent).cloned().unwrap_or_default() {
                 if self.below(3) == 0 && (parent.as_str(), other.as_str()) != (name, id) && name != parent {
-                    parents.push(json!({ "type": format!("Cutter::{parent}"), "id": other }));
+                    parents.push(json!({ "type": whole(&parent), "id": other }));
                 }
             }
             // A tree lies in one tree at most, and that is no part of another.
             if name == parent && id == "x" && self.below(2) == 0 {
-                parents.push(json!({ "type": format!("Cutter::{parent}"), "id": "/tmp" }));
+                parents.push(json!({ "type": whole(&parent), "id": "/tmp" }));
             }
         }
         let attributes = match declared.get("shape") {
@@ -168,7 +171,7 @@ impl Generator {
             Some(shape) => self.value(shape),
             None => json!({}),
         };
-        Some(json!({ "uid": { "type": format!("Cutter::{name}"), "id": id }, "attrs": attributes, "parents": parents }))
+        Some(json!({ "uid": { "type": whole(name), "id": id }, "attrs": attributes, "parents": parents }))
     }
 
     fn value(&mut self, shape: &Value) -> Value {
@@ -205,17 +208,23 @@ impl Generator {
                 }
                 _ => {
                     let (name, id) = self.uid(&name);
-                    json!({ "__entity": { "type": format!("Cutter::{name}"), "id": id } })
+                    json!({ "__entity": { "type": whole(&name), "id": id } })
                 }
             },
         }
     }
 }
 
+/// A type by its whole name: the prelude's, or the domain's.
+fn whole(name: &str) -> String {
+    let own = ["Agent", "Person", "Group", "Gate", "Mode", "Stage", "Program", "Run"].contains(&name);
+    format!("{}::{name}", if own { "Cutter" } else { "Iu" })
+}
+
 /// Every entity in a value.
 fn uids(value: &Value, found: &mut BTreeSet<(String, String)>) {
     if let Some(entity) = value.get("__entity") {
-        let name = entity["type"].as_str().unwrap().trim_start_matches("Cutter::").to_owned();
+        let name = entity["type"].as_str().unwrap().rsplit("::").next().unwrap().to_owned();
         found.insert((name, entity["id"].as_str().unwrap().to_owned()));
     }
     match value {

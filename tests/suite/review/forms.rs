@@ -1,6 +1,6 @@
 //! The forms of output: each names rule, file and line, and SARIF fits its schema.
 
-use crate::review::world::slipped_expiry;
+use crate::review::world::longer_life;
 use crate::support::world::World;
 
 #[test]
@@ -45,7 +45,7 @@ fn sarif_fits_the_official_schema_whatever_became_of_the_review() {
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
     let shipped = World::edited("permits.cedar", "context.to", "context.to");
     let invalid = World::edited("permits.cedar", "context.to", "context.two");
-    let wide = slipped_expiry();
+    let wide = longer_life();
     for (world, arguments) in [
         (&shipped, "lint --policies POLICIES"),
         (&shipped, "--policies POLICIES --solver /nonexistent/cvc5"),

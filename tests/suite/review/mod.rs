@@ -3,7 +3,7 @@
 mod command;
 mod differential;
 mod faults;
-mod fixture;
+pub mod fixture;
 mod forms;
 mod lints;
 mod screens;

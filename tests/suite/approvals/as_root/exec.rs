@@ -4,7 +4,7 @@ use crate::approvals::office::{AGENT, Office, PLANNER, plan};
 use serde_json::json;
 
 const FILE: &str =
-    r#""action":"Cutter::Action::\"author_file\"","resource":"Cutter::File::\"/var/lib/cutter/backup_runner.py\"""#;
+    r#""action":"Iu::Action::\"author_file\"","resource":"Iu::File::\"/var/lib/cutter/backup_runner.py\"""#;
 
 /// A row that anybody of the lane may do, and that writes a line into a file.
 fn free_row(id: &str, more: &str) -> String {
@@ -13,7 +13,7 @@ fn free_row(id: &str, more: &str) -> String {
 
 /// The row of SG_3, which writes a line into a file.
 fn ruled_row() -> String {
-    r#"{"id":"compensate","action":"Cutter::Action::\"compensate\"","resource":"Cutter::Relation::\"public.information_unit\"","argv":["sh","-c","echo compensate >> ran"]}"#.to_owned()
+    r#"{"id":"compensate","action":"Iu::Action::\"compensate\"","resource":"Iu::Relation::\"public.information_unit\"","argv":["sh","-c","echo compensate >> ran"]}"#.to_owned()
 }
 
 /// An office whose approvals are for now, since `exec` takes no other time.

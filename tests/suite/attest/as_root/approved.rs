@@ -34,8 +34,8 @@ fn run(sql: &str, expects: &str) -> (Scene, i32, Value) {
         "version": 1, "plan": "compensation", "run": "ictr-20260521T100000Z-5a5a5a5a", "mode": "live",
         "author": "Cutter::Agent::\"planner\"", "principal": "Cutter::Agent::\"run-agent\"",
         "target": {"database": number["target"]["database"]},
-        "actions": [{"id": "compensate", "action": "Cutter::Action::\"compensate\"",
-            "resource": "Cutter::Relation::\"public.information_unit\"", "effect": "compensate"}],
+        "actions": [{"id": "compensate", "action": "Iu::Action::\"compensate\"",
+            "resource": "Iu::Relation::\"public.information_unit\"", "effect": "compensate"}],
     });
     scene.write(crate::support::world::PLAN, plan.to_string());
     scene.sign();

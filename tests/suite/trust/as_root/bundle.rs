@@ -55,7 +55,7 @@ fn edited_and_signed_by_its_author(file: &str, edit: impl Fn(String) -> String) 
 fn policies_changed_and_signed_by_the_author_are_untrusted() {
     changed_and_signed_by_its_author(
         "policies/permits.cedar",
-        "\n@id(\"all\")\npermit (principal, action == Cutter::Action::\"flip_flag\", resource);\n",
+        "\n@id(\"all\")\npermit (principal, action == Iu::Action::\"flip_flag\", resource);\n",
     );
 }
 

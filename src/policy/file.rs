@@ -1,0 +1,95 @@
+//! One file of policies: each in the order of the text, with its bytes, its annotations and its id.
+
+use super::BundlePolicy;
+use super::annotations::Annotations;
+use crate::cedar::{Statements, depth, diagnostics, tokens, unclosed};
+use crate::problem::{Problem, Problems, Source};
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet};
+use std::ops::Range;
+use std::str::FromStr as _;
+
+/// The policies of one file in the order of its text, with the bytes of each; a template is refused.
+pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>)>, Problems> {
+    depth::check(source)?;
+    let set = match PolicySet::from_str(source.text()) {
+        Ok(set) => set,
+        Err(errors) => {
+            let mut problems = Problems::new();
+            let unclosed = unclosed(source, Statements::Policies);
+            // What Cedar says of something unclosed, and of the text after it, follows from that.
+            let sound = unclosed.first().map_or(usize::MAX, |(start, _)| *start);
+            for error in errors.iter().filter(|error| diagnostics::span(*error).is_none_or(|at| at.end <= sound)) {
+                problems.push(diagnostics::problem(error, "a policy cannot be read", source));
+            }
+            unclosed.into_iter().for_each(|(_, problem)| problems.push(problem));
+            return Err(problems);
+        }
+    };
+    let mut problems = Problems::new();
+    if let Some(template) = set.templates().next() {
+        let message = format!("`{}` has a policy template", source.name());
+        let at = source.text().find(&template.to_cedar()).map(|start| start..start + template.to_cedar().len());
+        let problem =
+            Problem::invalid(message).help("a template does nothing until it is linked; write the policy out");
+        problems.push(at.map_or_else(|| problem.clone().of(source), |at| problem.clone().at(source, at)));
+    }
+    // Cedar names the policies of one text policy0, policy1 ... in their order.
+    let mut in_order: Vec<(usize, &Policy)> = set
+        .policies()
+        .filter_map(|policy| Some((policy.id().to_string().strip_prefix("policy")?.parse().ok()?, policy)))
+        .collect();
+    in_order.sort_by_key(|(number, _)| *number);
+    let mut end = 0;
+    let policies = in_order.into_iter().map(|(_, policy)| {
+        let text = policy.to_cedar().unwrap_or_default();
+        let start = source.text().get(end..).and_then(|rest| rest.find(&text)).map_or(end, |at| end + at);
+        end = start + text.len();
+        (policy.clone(), start..end)
+    });
+    let policies = policies.collect();
+    problems.or(policies)
+}
+
+/// The policies of one file, named by their `@id`; without `gates` the annotations' gates are not checked.
+pub(super) fn parse(source: &Source, gates: Option<&[String]>) -> Result<Vec<BundlePolicy>, Problems> {
+    let mut problems = Problems::new();
+    let mut policies = Vec::new();
+    for (policy, span) in in_text_order(source)? {
+        let is_forbid = policy.effect() == Effect::Forbid;
+        let all_gates: Vec<String>;
+        let gates = match gates {
+            Some(gates) => gates,
+            None => {
+                all_gates = policy.annotation("gate").map(str::to_owned).into_iter().collect();
+                &all_gates
+            }
+        };
+        match Annotations::parse(policy.annotations(), is_forbid, gates) {
+            Ok(annotations) => policies.push(BundlePolicy {
+                policy: policy.new_id(PolicyId::new(&annotations.id)),
+                annotations,
+                source: source.clone(),
+                span,
+            }),
+            Err(faults) => {
+                let name = policy.annotation("id").filter(|id| !id.is_empty());
+                let name = name.map_or_else(|| "a policy".to_owned(), |id| format!("policy `{id}`"));
+                for fault in faults {
+                    let at = fault.key.map_or_else(|| span.clone(), |key| at_annotation(source, &span, &key));
+                    let problem = Problem::invalid(format!("{name} {}", fault.message)).at(source, at);
+                    problems.push(match fault.help {
+                        Some(help) => problem.help(help),
+                        None => problem,
+                    });
+                }
+            }
+        }
+    }
+    problems.or(policies)
+}
+
+/// Where an annotation of the policy that stands here is; the whole policy where it has none of that name.
+pub(super) fn at_annotation(source: &Source, policy: &Range<usize>, key: &str) -> Range<usize> {
+    let found = source.text().get(policy.clone()).and_then(|text| tokens::annotation(text, key));
+    found.map_or_else(|| policy.clone(), |at| policy.start + at.start..policy.start + at.end)
+}
