@@ -58,7 +58,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// The bytes of the annotation of this name in the text of one policy: `@gate("SG_1")`.
+/// The bytes of the annotation of this name in the text of one policy: `@gate("RELEASE")`.
 pub fn annotation(text: &str, key: &str) -> Option<Range<usize>> {
     let tokens = tokens(text);
     let is_named = |pair: &[Token]| matches!(pair, [sign, name] if sign.of(text) == "@" && name.of(text) == key);

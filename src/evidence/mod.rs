@@ -113,7 +113,7 @@ pub enum Status {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
-    /// Its kind and name, as `@evidence` names it: `relation:public.information_unit`.
+    /// Its kind and name, as `@evidence` names it: `relation:public.pages`.
     pub id: ObservationId,
     /// Whether all of it could be read.
     pub status: Status,

@@ -277,20 +277,20 @@ mod tests {
 
     #[test]
     fn a_name_that_does_not_fit_keeps_both_ends() {
-        assert_eq!(middle("/var/lib/cutter/backup_runner.py", 20), "/var/lib/…_runner.py");
+        assert_eq!(middle("/var/lib/builder/make_release.py", 20), "/var/lib/…release.py");
         assert_eq!(middle("short", 20), "short");
     }
 
     #[test]
     fn the_words_before_a_name_are_not_cut_as_long_as_there_is_room() {
-        let cell = Cell::named("author_file", "/var/lib/cutter/backup_runner.py", Tone::Plain);
-        assert_eq!(cell.cut(30), "author_file /var/lib…runner.py");
-        assert_eq!(cell.cut(14), "author…nner.py");
+        let cell = Cell::named("upload_file", "/var/lib/builder/make_release.py", Tone::Plain);
+        assert_eq!(cell.cut(30), "upload_file /var/lib…elease.py");
+        assert_eq!(cell.cut(14), "upload…ease.py");
     }
 
     #[test]
     fn a_sentence_that_does_not_fit_ends_after_a_word() {
-        assert_eq!(end("Let a sandbox agent touch production", 20), "Let a sandbox agent…");
+        assert_eq!(end("Let a trainee touch the production", 20), "Let a trainee touch…");
         assert_eq!(end("Unbreakably-long-name of a thing", 12), "Unbre… thing");
     }
 
@@ -304,11 +304,11 @@ mod tests {
     #[test]
     fn the_widest_column_gives_way_first_and_no_line_is_too_wide() {
         let mut lines = Lines::new([Fit::Whole, Fit::Middle, Fit::Middle]);
-        lines.row([Cell::new("ok"), Cell::new("author-backup-runner"), Cell::new("/var/lib/cutter/backup_runner.py")]);
+        lines.row([Cell::new("ok"), Cell::new("write-release-script"), Cell::new("/var/lib/builder/make_release.py")]);
         lines.row([Cell::new("ok"), Cell::new("a"), Cell::new("b")]);
         let text = lines.text(NARROW);
         assert!(text.lines().all(|line| line.width() <= 40), "{text}");
-        assert!(text.contains("unner.py") && text.contains("ok  author"), "{text}");
+        assert!(text.contains("lease.py") && text.contains("ok  write-"), "{text}");
     }
 
     #[test]

@@ -12,8 +12,8 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `unless { context.run.gates.contains(Cutter::Gate::"SG_1") || context.run.facts.tests.failed == 0 }`
-//! none:    `unless { context.run.gates.contains(Cutter::Gate::"SG_1") }`
+//! finding: `unless { context.run.gates.contains(Cutter::Gate::"RELEASE") || context.run.facts.tests.failed == 0 }`
+//! none:    `unless { context.run.gates.contains(Cutter::Gate::"RELEASE") }`
 //! ```
 
 use super::found;

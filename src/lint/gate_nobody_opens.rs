@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `SG_3` where every permit of `open_gate` says `unless { resource == Cutter::Gate::"SG_3" }`
+//! finding: `RELEASE` where every permit of `open_gate` says `unless { resource == Cutter::Gate::"RELEASE" }`
 //! none:    each gate has who opens it and what it bars
 //! ```
 

@@ -13,7 +13,7 @@
 //!
 //! ```text
 //! finding: no `@evidence`
-//! none:    `@evidence("relation:public.information_unit")`, or `none` where nothing can show it
+//! none:    `@evidence("relation:public.pages")`, or `none` where nothing can show it
 //! ```
 
 use super::found;

@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: a permit for `restore_backup`, and no ban with `@gate("BREAK_GLASS")`
+//! finding: a permit for `publish`, and no ban with `@gate("RELEASE")`
 //! none:    the ban stands before it
 //! ```
 

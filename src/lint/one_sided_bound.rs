@@ -12,8 +12,8 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `unless { resource.units <= 3 }`
-//! none:    `unless { resource.units >= 1 && resource.units <= 3 }`
+//! finding: `unless { resource.pages <= 3 }`
+//! none:    `unless { resource.pages >= 1 && resource.pages <= 3 }`
 //! ```
 
 use super::found;

@@ -7,7 +7,7 @@
 //!
 //! ## Why it matters
 //!
-//! A backup from the future is younger than any limit; a clock set back makes old approvals young.
+//! A result from the future is younger than any limit; a clock set back makes old approvals young.
 //!
 //! ## Examples
 //!

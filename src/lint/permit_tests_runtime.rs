@@ -12,7 +12,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `permit (...) when { context.run.gates.contains(Cutter::Gate::"SG_1") }`
+//! finding: `permit (...) when { context.run.gates.contains(Cutter::Gate::"RELEASE") }`
 //! none:    the permit names the lane; a ban names the gate
 //! ```
 

@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: two permits for `executor_work` with the same lane
+//! finding: two permits for `editing` with the same group
 //! none:    the scopes or conditions differ
 //! ```
 

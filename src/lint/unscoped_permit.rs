@@ -11,8 +11,8 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `permit (principal in Cutter::Group::"operator", action, resource);`
-//! none:    `permit (principal in Cutter::Group::"operator", action in Cutter::Action::"operator_work", resource);`
+//! finding: `permit (principal in Cutter::Group::"editors", action, resource);`
+//! none:    `permit (principal in Cutter::Group::"editors", action in Cutter::Action::"editing", resource);`
 //! ```
 
 use super::found;

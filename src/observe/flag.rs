@@ -56,9 +56,9 @@ mod tests {
 
     #[test]
     fn a_switch_that_is_set_twice_or_not_at_all_is_not_known() {
-        let pattern = r"(?m)^__execution_enabled__\s*=\s*(True|False)\s*$";
-        assert_eq!(find(pattern, "x = 1\n__execution_enabled__ = False\n"), Ok("False".to_owned()));
+        let pattern = r"(?m)^__enabled__\s*=\s*(True|False)\s*$";
+        assert_eq!(find(pattern, "x = 1\n__enabled__ = False\n"), Ok("False".to_owned()));
         assert!(find(pattern, "").is_err());
-        assert!(find(pattern, "__execution_enabled__ = False\n__execution_enabled__ = True\n").is_err());
+        assert!(find(pattern, "__enabled__ = False\n__enabled__ = True\n").is_err());
     }
 }

@@ -60,12 +60,12 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
     text
 }
 
-/// A report in the shape of report 07: decision, non-mutation, forbidden actions, what was done, verdict.
+/// A report in five sections: decision, non-mutation, forbidden actions, what was done, verdict.
 pub fn markdown(statement: &Statement<Report>) -> String {
     let report = &statement.predicate;
     let decisions = &report.decisions;
     let plan = &decisions.plan;
-    let mut text = format!("# Execution result: {}\n\n", escape(&plan.name));
+    let mut text = format!("# Attestation of a run: {}\n\n", escape(&plan.name));
     if let Some(name) = &plan.macro_name {
         let _ = writeln!(text, "- macro: {}", escape(name));
     }

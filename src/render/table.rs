@@ -156,7 +156,7 @@ fn concerned(decisions: &Decisions, is_concerned: impl Fn(&RecordedRow) -> bool)
     }
 }
 
-/// What became of one approval: `missing`, `accepted by sovereign until 09:59Z`, `REJECTED placeholder: ...`.
+/// What became of one approval: `missing`, `accepted by alice until 09:59Z`, `REJECTED placeholder: ...`.
 fn state(row: &ApprovalRow, now: &str) -> String {
     match row.code {
         None => format!("accepted by {}{}", row.signers.join(", "), until(row.expires_at.as_deref(), now)),

@@ -177,7 +177,7 @@ fn overlap(a: &BTreeSet<EntityUid>, b: &BTreeSet<EntityUid>) -> usize {
     a.intersection(b).count() * 1000 / a.union(b).count().max(1)
 }
 
-/// A request type as people read it: `Agent cut_leg_a Relation`.
+/// A request type as people read it: `Agent publish Page`.
 pub fn request_type_name(request_type: &RequestEnv) -> String {
     let name = |name: &EntityTypeName| name.basename().to_owned();
     format!(

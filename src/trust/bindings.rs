@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_line_to_the_letter_is_read() {
-        assert_eq!(count("# cutter-user: deploy = Cutter::Agent::\"run-agent\"\n"), (1, 0));
+        assert_eq!(count("# cutter-user: deploy = Cutter::Agent::\"builder\"\n"), (1, 0));
         assert_eq!(count("# cutter-signer: a@b.c = Cutter::Person::\"a = \\\"b\\\"\""), (1, 0));
     }
 

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn evidence_is_measured_if_its_signer_is_known_and_takes_no_part() {
         let desk = Desk::new(signature::EVIDENCE);
-        let (run, other) = ("Cutter::Agent::\"run-agent\"".parse().unwrap(), "Cutter::Agent::\"observer\"");
+        let (run, other) = ("Cutter::Agent::\"builder\"".parse().unwrap(), "Cutter::Agent::\"observer\"");
         let parties = BTreeSet::from([&run]);
         let interest = |more: &str| desk.judge(EVIDENCE, more).unwrap().unwrap().interest(&parties);
         assert_eq!(interest(&format!("# cutter-signer: observer = {other}\n")), None);

@@ -115,7 +115,7 @@ fn principal<'a>(trust: &'a TrustRoot, claims: &Claims<'_>) -> Result<&'a Entity
     let user = claims.user.name();
     let Some(principal) = trust.principal_of_user(user) else {
         let message = format!("the user `{user}` is no principal in `{}`", trust.name());
-        let help = format!("root can add a line such as `# cutter-user: {user} = Cutter::Agent::\"run-agent\"`");
+        let help = format!("root can add a line such as `# cutter-user: {user} = Cutter::Agent::\"builder\"`");
         return Err(Problem::untrusted(message).help(help).into());
     };
     let mut problems = Problems::new();

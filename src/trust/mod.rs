@@ -34,9 +34,9 @@ pub const DEFAULT_PATH: &str = "/etc/cutter/trusted_signers";
 /// ```
 /// use cutter::problem::Source;
 /// use cutter::trust::TrustRoot;
-/// let source = Source::new("trusted_signers", "# cutter-user: deploy = Cutter::Agent::\"run-agent\"\n");
+/// let source = Source::new("trusted_signers", "# cutter-user: deploy = Cutter::Agent::\"builder\"\n");
 /// let trust = TrustRoot::parse(&source).unwrap();
-/// assert_eq!(trust.principal_of_user("deploy").unwrap().to_string(), "Cutter::Agent::\"run-agent\"");
+/// assert_eq!(trust.principal_of_user("deploy").unwrap().to_string(), "Cutter::Agent::\"builder\"");
 /// assert_eq!(trust.principal_of_user("mallory"), None);
 /// ```
 #[derive(Clone, Debug)]
@@ -140,7 +140,7 @@ fn refuse_nameless_authors(
     names.dedup();
     for name in names {
         let message = format!("`{name}` may sign plans, but no line says which author that is");
-        let help = format!("add a line such as `# cutter-signer: {name} = Cutter::Agent::\"planner\"`");
+        let help = format!("add a line such as `# cutter-signer: {name} = Cutter::Agent::\"author\"`");
         problems.push(Problem::invalid(message).of(source).help(help));
     }
 }
@@ -174,16 +174,16 @@ mod tests {
 
     #[test]
     fn who_may_sign_plans_must_be_some_author() {
-        let line = format!("planner@example.com namespaces=\"cutter-plan\" {KEY}\n");
-        assert_eq!(problems(&line), ["`planner@example.com` may sign plans, but no line says which author that is"]);
-        let bound = format!("{line}# cutter-signer: planner@example.com = Cutter::Agent::\"planner\"\n");
+        let line = format!("author@example.com namespaces=\"cutter-plan\" {KEY}\n");
+        assert_eq!(problems(&line), ["`author@example.com` may sign plans, but no line says which author that is"]);
+        let bound = format!("{line}# cutter-signer: author@example.com = Cutter::Agent::\"author\"\n");
         assert_eq!(problems(&bound), Vec::<String>::new());
         assert_eq!(problems(&format!("root namespaces=\"cutter-bundle\" {KEY}\n")), Vec::<String>::new());
     }
 
     #[test]
     fn a_user_bound_twice_is_refused_even_to_the_same_principal() {
-        let line = "# cutter-user: deploy = Cutter::Agent::\"run-agent\"\n";
+        let line = "# cutter-user: deploy = Cutter::Agent::\"builder\"\n";
         assert_eq!(problems(&format!("{line}{line}")), ["the user `deploy` is bound twice"]);
         let elsewhere = line.replace("deploy", "deploy-2");
         assert_eq!(problems(&format!("{line}{elsewhere}")), Vec::<String>::new());
@@ -191,10 +191,10 @@ mod tests {
 
     #[test]
     fn a_bound_signer_without_a_key_and_two_signers_of_one_entity_are_refused() {
-        let line = "# cutter-signer: a = Cutter::Agent::\"planner\"\n";
+        let line = "# cutter-signer: a = Cutter::Agent::\"author\"\n";
         assert_eq!(problems(line), ["the signer `a` has no key in this file"]);
         let keys = format!("a namespaces=\"cutter-plan\" {KEY}\nb namespaces=\"cutter-plan\" {OTHER}\n");
         let said = problems(&format!("{keys}{line}{}", line.replace(" a ", " b ")));
-        assert_eq!(said, ["the signers `a` and `b` are the same `Cutter::Agent::\"planner\"`"]);
+        assert_eq!(said, ["the signers `a` and `b` are the same `Cutter::Agent::\"author\"`"]);
     }
 }

@@ -60,7 +60,7 @@ mod tests {
         let path = |text: &str| SignatureFile::path_beside(Path::new(text)).ok();
         assert_eq!(path("policies"), Some("policies.sig".into()));
         assert_eq!(path("a/policies/"), Some("a/policies.sig".into()));
-        assert_eq!(path("plans/o9.json"), Some("plans/o9.json.sig".into()));
+        assert_eq!(path("plans/july.json"), Some("plans/july.json.sig".into()));
         assert_eq!([path("/"), path("")], [None, None]);
         let here = std::env::current_dir().unwrap();
         assert_eq!(path("."), SignatureFile::path_beside(&here).ok());

@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_a_shell_would_read_otherwise_is_quoted() {
-        assert_eq!(word("plans/o9.json"), "plans/o9.json");
+        assert_eq!(word("plans/july.json"), "plans/july.json");
         assert_eq!(word("a b; rm -rf $HOME"), "'a b; rm -rf $HOME'");
         assert_eq!(word("it's\u{1b}"), "'it'\\''s\u{fffd}'");
         assert_eq!(word(""), "''");

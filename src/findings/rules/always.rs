@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: a ban on `flip_flag` that forgets `context.to` also bars turning it off
+//! finding: a ban on `set_switch` that forgets `context.to` also bars turning it off
 //! none:    everything that the floor describes is allowed
 //! ```
 

@@ -13,7 +13,7 @@
 //!
 //! ```text
 //! finding: `unless { context.run.gates.contains(Cutter::Gate::"SG_9") }`, since the schema has no such gate
-//! none:    `unless { context.run.gates.contains(Cutter::Gate::"SG_1") }`
+//! none:    `unless { context.run.gates.contains(Cutter::Gate::"RELEASE") }`
 //! ```
 
 use crate::findings::rule::{Rule, rule};

@@ -7,12 +7,12 @@
 //!
 //! ## Why it matters
 //!
-//! The report asks the sovereign for an approval that changes nothing, or a ban tests another gate than it says.
+//! The report asks for an approval that changes nothing, or a ban tests another gate than it says.
 //!
 //! ## Examples
 //!
 //! ```text
-//! finding: `@gate("SG_1")` over `unless { context.run.gates.contains(Cutter::Gate::"SG_2") }`
+//! finding: `@gate("RELEASE")` over `unless { context.run.gates.contains(Cutter::Gate::"PUBLISH") }`
 //! none:    annotation and condition name the same gate
 //! ```
 

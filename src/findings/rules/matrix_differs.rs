@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `sandbox` gained `start_run`
+//! finding: the group `guests` gained `publish`
 //! none:    `cutter review matrix --check FILE` finds the same bytes
 //! ```
 

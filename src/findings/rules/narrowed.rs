@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: a new ban on `start_run`
+//! finding: a new ban on `publish`
 //! none:    nothing is newly denied
 //! ```
 

@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: an approval ban with `when { context.run.facts.backup_key.selftest_passed }`
+//! finding: an approval ban with `when { context.run.facts.tests.passed }`
 //! none:    the ban tests parameters and its own gate only
 //! ```
 

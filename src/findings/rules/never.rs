@@ -13,7 +13,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: the ban on `hard_delete` was dropped, though no permit covers it today
+//! finding: the ban on `erase` was dropped, though no permit covers it today
 //! none:    a ban matches everything that the invariant names
 //! ```
 

@@ -11,8 +11,8 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `when { context.units * 1000 > 3000 }`, which overflows
-//! none:    `when { context.units > 3 }`
+//! finding: `when { context.pages * 1000 > 3000 }`, which overflows
+//! none:    `when { context.pages > 3 }`
 //! ```
 
 use crate::findings::rule::{Rule, rule};

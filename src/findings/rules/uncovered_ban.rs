@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: a bound on units that no ceiling repeats
+//! finding: a bound on pages that no ceiling repeats
 //! none:    a ceiling is refuted once the ban is gone
 //! ```
 

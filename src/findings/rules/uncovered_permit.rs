@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: the verifier's permit without a floor for `write_verify`
+//! finding: the editors' permit without a floor for `publish`
 //! none:    a floor is refuted once the permit is gone
 //! ```
 

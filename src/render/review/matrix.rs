@@ -46,7 +46,7 @@ pub fn terminal(matrix: &Matrix, style: Style) -> String {
     for column in &matrix.columns {
         text.push_str(&folded(&printable(&column.label), &legend(column), Tone::Plain, style));
     }
-    let meaning = "yes: allowed. FLIP+SG_1: allowed once these gates are open. -: denied. blank: makes no request. \
+    let meaning = "yes: allowed. A+B: allowed once these gates are open. -: denied. blank: makes no request. \
                    Preconditions are set aside, the plan has its turn-off";
     text.push('\n');
     text.push_str(&folded("", meaning, Tone::Dim, style));
@@ -194,7 +194,7 @@ const LEAST_WHAT: usize = 34;
 
 const HEAD: &str = "\
 # Who may do what, by the policies alone: preconditions are set aside, the plan has its turn-off.
-# yes: allowed. FLIP+SG_1: allowed once these gates are open. Whoever is not named is denied.
+# yes: allowed. A+B: allowed once these gates are open. Whoever is not named is denied.
 # (by ...): the types of principal that can make such a request. A name with a star stands for several, listed last.
 # `cutter review matrix --check FILE` compares; `cutter review matrix --output FILE` writes it anew.
 ";
