@@ -4,8 +4,10 @@ mod actions;
 mod closers;
 mod joined;
 mod misfit;
+mod never;
 
 pub use misfit::Misfit;
+pub use never::NeverAction;
 
 use crate::cedar::{Statements, depth, diagnostics, unclosed};
 use crate::prelude::{NAMESPACE, Prelude};
@@ -31,6 +33,7 @@ pub struct RunSchema {
     contexts: BTreeMap<EntityUid, Value>,
     gates: Vec<String>,
     declares_gates: bool,
+    never: Vec<NeverAction>,
 }
 
 impl RunSchema {
@@ -72,6 +75,7 @@ impl RunSchema {
             contexts: BTreeMap::new(),
             gates: Vec::new(),
             declares_gates,
+            never: Vec::new(),
             json,
         };
         for (name, entity) in joined::all(&read.json, "entityTypes") {
@@ -87,6 +91,7 @@ impl RunSchema {
             let context = joined::context(&read.json, uid).map(|context| resolve(context, &read.common_types).clone());
             read.contexts.extend(context.map(|context| (uid.clone(), context)));
         }
+        read.never = never::find(&read);
         problems.absorb(closers::check_shapes(&read));
         problems.absorb(read.check_actions());
         problems.or(read)

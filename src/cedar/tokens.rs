@@ -67,6 +67,26 @@ pub fn annotation(text: &str, key: &str) -> Option<Range<usize>> {
     Some(tokens.get(first)?.span.start..end.span.end)
 }
 
+/// The bytes of the declaration of this action in the text of a schema, annotations included.
+pub fn declaration(text: &str, action: &str) -> Option<Range<usize>> {
+    let tokens = tokens(text);
+    let word = |at: usize| tokens.get(at).map_or("", |token| token.of(text));
+    // An attribute of that name is followed by a colon.
+    let begins = |at: &usize| word(*at) == "action" && !matches!(word(at + 1), ":" | "?");
+    let start = (0..tokens.len()).filter(begins).find(|start| {
+        let mut names =
+            (start + 1..tokens.len()).map(word).take_while(|name| !matches!(*name, "in" | "appliesTo" | ";"));
+        names.any(|name| name.trim_matches('"') == action)
+    })?;
+    let end = (start..tokens.len()).find(|at| word(*at) == ";").unwrap_or(start);
+    let is_annotated = |start: usize, length: usize| start.checked_sub(length).is_some_and(|at| word(at) == "@");
+    let mut first = start;
+    while let Some(length) = [5, 2].into_iter().find(|length| is_annotated(first, *length)) {
+        first -= length;
+    }
+    Some(tokens.get(first)?.span.start..tokens.get(end)?.span.end)
+}
+
 /// The length of the string literal that a text begins with; a backslash takes the meaning from what follows it.
 fn text_length(text: &str) -> Option<usize> {
     let mut letters = text.char_indices().skip(1);
@@ -89,5 +109,13 @@ mod tests {
         let text = "a // } \"\n\"b \\\" }\" \u{e9}2==\"";
         let found: Vec<&str> = tokens(text).iter().map(|token| token.of(text)).collect();
         assert_eq!(found, ["a", "\"b \\\" }\"", "\u{e9}2", "=", "=", "\""]);
+    }
+
+    #[test]
+    fn a_declaration_begins_with_its_annotations_and_ends_with_its_semicolon() {
+        let text = "type T = { action: Long };\n@a(\"action b;\") @c action b, \"d e\" in [f]; action f;";
+        let of = |name| declaration(text, name).map(|span| &text[span]);
+        assert_eq!(of("b"), Some("@a(\"action b;\") @c action b, \"d e\" in [f];"));
+        assert_eq!((of("d e"), of("f"), of("Long")), (of("b"), Some("action f;"), None));
     }
 }

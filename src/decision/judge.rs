@@ -131,7 +131,7 @@ impl<'a> Judge<'a> {
             (Basis::Indeterminate, _) => "it could not be judged".to_owned(),
             (Basis::NotPermitted, _) | (_, None) => "no permit covers it".to_owned(),
             (basis, Some(policy)) if basis.allows() => format!("allowed by `{}`", policy.id()),
-            (_, Some(policy)) => policy.title().to_owned(),
+            (_, Some(policy)) => policy.reason().to_owned(),
         };
         Ok((row, deferred))
     }

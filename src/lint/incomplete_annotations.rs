@@ -2,8 +2,8 @@
 //!
 //! ## What it finds
 //!
-//! A `forbid` of the tiers absolute, approval or precondition that lacks `@severity`, `@advice` or `@evidence`. Tier, title, gate
-//! and gap are demanded by V01.
+//! A `forbid` of the tiers absolute, approval or precondition that lacks `@severity`, `@advice` or `@evidence`, or an action of
+//! the group `never` that lacks one of these or `@title`. Tier, title, gate and gap of a policy are demanded by V01.
 //!
 //! ## Why it matters
 //!
@@ -35,6 +35,7 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
         }
         let blank = |text: &Option<String>| text.as_deref().is_none_or(|text| text.trim().is_empty());
         let missing = [
+            ("@title", blank(&annotations.title)),
             ("@severity", blank(&annotations.severity)),
             ("@advice", blank(&annotations.advice)),
             ("@evidence", annotations.evidence.is_empty()),

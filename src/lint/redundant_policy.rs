@@ -37,7 +37,10 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
                 && wide.annotations.tier == policy.annotations.tier
                 && wide_body == &body;
             // Of two equal ones, the later is superfluous.
-            *other != at && same && covers(subject, wide, policy) && (*other < at || !covers(subject, policy, wide))
+            let is_as_wide = covers(subject, policy, wide);
+            // A part of what an action of `never` forbids may be a row of its own.
+            let is_row = wide.is_action && !is_as_wide;
+            *other != at && same && !is_row && covers(subject, wide, policy) && (*other < at || !is_as_wide)
         });
         if let Some((_, (wide, _))) = wider {
             findings.push(

@@ -4,6 +4,7 @@ use crate::json::in_backticks;
 use crate::problem::nearest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What can lift a `forbid`, from its `@tier`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -120,6 +121,8 @@ pub struct Annotations {
     pub title: Option<String>,
     /// What can lift it; a `permit` has none.
     pub tier: Option<Tier>,
+    /// Why it is forbidden, in a sentence: what a denied row says.
+    pub reason: Option<String>,
     /// How bad it would be if it happened.
     pub severity: Option<String>,
     /// What to do instead.
@@ -155,6 +158,19 @@ impl AnnotationProblem {
 }
 
 impl Annotations {
+    /// Reads the annotations of an action of the group `never`, which is a ban of its own name.
+    pub(crate) fn of_action(
+        name: &str,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<AnnotationProblem>> {
+        let mut faults = Vec::new();
+        let found =
+            known(annotations.iter().map(|(key, text)| (key.as_str(), text.as_str())), &ACTION_KEYS, &mut faults);
+        let mut read = Self::said(&found, &mut faults);
+        (read.id, read.tier) = (name.to_owned(), Some(Tier::Absolute));
+        if faults.is_empty() { Ok(read) } else { Err(faults) }
+    }
+
     /// Reads the annotations of one policy; faults are sentences about it.
     ///
     /// `gates` are the gates that the schema knows.
@@ -164,18 +180,7 @@ impl Annotations {
         gates: &[String],
     ) -> Result<Self, Vec<AnnotationProblem>> {
         let mut faults = Vec::new();
-        let mut found = std::collections::BTreeMap::new();
-        for (key, value) in annotations {
-            if KEYS.contains(&key) {
-                found.insert(key, value);
-            } else {
-                let help = match nearest(key, KEYS) {
-                    Some(meant) => format!("did you mean `@{meant}`?"),
-                    None => format!("the annotations are {}", in_backticks(&KEYS)),
-                };
-                faults.push(AnnotationProblem::of(key, format!("has an unknown annotation `@{key}`"), help));
-            }
-        }
+        let found = known(annotations, &KEYS, &mut faults);
         let id = match found.get("id").copied() {
             Some(id) if is_kebab_case(id) => id.to_owned(),
             Some(id) => {
@@ -202,13 +207,20 @@ impl Annotations {
             }
             None
         };
-        let title = found.get("title").filter(|title| !title.trim().is_empty()).map(|title| (*title).to_owned());
-        if title.is_none() && tier.as_ref().is_some_and(|tier| !matches!(tier, Tier::Gate(_))) {
+        let read = Self::said(&found, &mut faults);
+        if read.title.is_none() && tier.as_ref().is_some_and(|tier| !matches!(tier, Tier::Gate(_))) {
             let help = "add @title(\"...\"), the row's text in the report".to_owned();
             let key = found.contains_key("title").then(|| "title".to_owned());
             faults.push(AnnotationProblem { key, ..AnnotationProblem::lacking("has no `@title`", help) });
         }
-        let severity = found.get("severity").map(|severity| (*severity).to_owned());
+        let read = Self { id, tier, ..read };
+        if faults.is_empty() { Ok(read) } else { Err(faults) }
+    }
+
+    /// What is said for people and reports, of a policy or an action.
+    fn said(found: &BTreeMap<&str, &str>, faults: &mut Vec<AnnotationProblem>) -> Self {
+        let text = |key: &str| found.get(key).map(|text| (*text).to_owned());
+        let severity = text("severity");
         if let Some(severity) = severity.as_deref().filter(|severity| !SEVERITIES.contains(severity)) {
             let help = suggest(severity, &SEVERITIES, "the severities are");
             faults.push(AnnotationProblem::of("severity", format!("has the unknown severity `{severity}`"), help));
@@ -219,18 +231,37 @@ impl Annotations {
             let help = "name the observations, or `none` alone".to_owned();
             faults.push(AnnotationProblem::of("evidence", "has `none` beside other evidence".to_owned(), help));
         }
-        let advice = found.get("advice").map(|advice| (*advice).to_owned());
-        let presupposes = found.get("presupposes").map(|ban| (*ban).to_owned());
-        let read = Self { id, title, tier, severity, advice, evidence, presupposes };
-        if faults.is_empty() { Ok(read) } else { Err(faults) }
+        Self {
+            id: String::new(),
+            title: text("title").filter(|title| !title.trim().is_empty()),
+            tier: None,
+            reason: text("reason"),
+            severity,
+            advice: text("advice"),
+            evidence,
+            presupposes: text("presupposes"),
+        }
     }
 }
 
-fn parse_tier(
-    found: &std::collections::BTreeMap<&str, &str>,
-    gates: &[String],
+/// The annotations whose keys are known; of any other, a fault.
+fn known<'a>(
+    annotations: impl Iterator<Item = (&'a str, &'a str)>,
+    keys: &[&str],
     faults: &mut Vec<AnnotationProblem>,
-) -> Option<Tier> {
+) -> BTreeMap<&'a str, &'a str> {
+    let (known, unknown): (Vec<_>, Vec<_>) = annotations.partition(|(key, _)| keys.contains(key));
+    for (key, _) in unknown {
+        let help = match nearest(key, keys.iter().copied()) {
+            Some(meant) => format!("did you mean `@{meant}`?"),
+            None => format!("the annotations are {}", in_backticks(keys)),
+        };
+        faults.push(AnnotationProblem::of(key, format!("has an unknown annotation `@{key}`"), help));
+    }
+    known.into_iter().collect()
+}
+
+fn parse_tier(found: &BTreeMap<&str, &str>, gates: &[String], faults: &mut Vec<AnnotationProblem>) -> Option<Tier> {
     let Some(tier) = found.get("tier").copied() else {
         let help = format!("add @tier(\"...\"): one of {}", in_backticks(&TIERS));
         faults.push(AnnotationProblem::lacking("is a forbid without `@tier`", help));
@@ -311,8 +342,9 @@ fn is_kebab_case(id: &str) -> bool {
         .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
 }
 
-const KEYS: [&str; 10] =
-    ["id", "title", "tier", "gate", "gap", "code", "severity", "advice", "evidence", "presupposes"];
+const KEYS: [&str; 11] =
+    ["id", "title", "tier", "gate", "gap", "code", "reason", "severity", "advice", "evidence", "presupposes"];
+const ACTION_KEYS: [&str; 5] = ["title", "reason", "severity", "advice", "evidence"];
 const TIERS: [&str; 4] = ["absolute", "approval", "precondition", "gate"];
 const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 

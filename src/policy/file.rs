@@ -70,6 +70,7 @@ pub(super) fn parse(source: &Source, gates: Option<&[String]>) -> Result<Vec<Bun
                 annotations,
                 source: source.clone(),
                 span,
+                is_action: false,
             }),
             Err(faults) => {
                 let name = policy.annotation("id").filter(|id| !id.is_empty());

@@ -2,6 +2,7 @@
 
 pub mod annotations;
 mod file;
+mod never;
 
 use crate::cedar::{diagnostics, scope};
 use crate::digest::{Digest, Listing};
@@ -58,6 +59,8 @@ pub struct BundlePolicy {
     pub source: Source,
     /// The bytes of the file it stands in, annotations included.
     pub span: Range<usize>,
+    /// Whether it is an action of the group `never`, which stands in the schema; its id is the action's name.
+    pub is_action: bool,
 }
 
 impl BundlePolicy {
@@ -74,6 +77,11 @@ impl BundlePolicy {
     /// The row's text in the report, or the id where there is none.
     pub fn title(&self) -> &str {
         self.annotations.title.as_deref().unwrap_or(self.id())
+    }
+
+    /// Why it is forbidden, in a sentence; the title where there is none.
+    pub fn reason(&self) -> &str {
+        self.annotations.reason.as_deref().unwrap_or(self.title())
     }
 }
 
@@ -121,6 +129,9 @@ impl PolicyBundle {
                     .help("an empty bundle would deny everything; name the folder with --policies"),
             );
         }
+        if let Some(schema) = &schema {
+            policies.extend(problems.absorb(never::bans(schema, &policies)).unwrap_or_default());
+        }
         // Last, so that a ban of the bundle that fires, too, is the one that is shown.
         let built_in = file::parse(&prelude.source(), gates.as_deref());
         policies.extend(problems.absorb(built_in).unwrap_or_default());
@@ -164,12 +175,12 @@ impl PolicyBundle {
         self.prelude
     }
 
-    /// Every policy, in the order of the files and then of the text; the prelude's come last.
+    /// Every policy, in the order of the files and then of the text; then the actions of the group `never`; the prelude's come last.
     pub fn policies(&self) -> &[BundlePolicy] {
         &self.policies
     }
 
-    /// The bundle's own policies, without the prelude's.
+    /// The bundle's own policies and actions of the group `never`, without the prelude's.
     pub fn own(&self) -> &[BundlePolicy] {
         let count = self.policies.iter().take_while(|policy| !policy.is_prelude()).count();
         self.policies.get(..count).unwrap_or_default()

@@ -86,6 +86,16 @@ pub fn context<'a>(json: &'a Value, action: &EntityUid) -> Option<&'a Value> {
     (some("principalTypes") && some("resourceTypes")).then(|| applies.get("context").unwrap_or(&Value::Null))
 }
 
+/// The annotations of an action.
+pub fn annotations<'a>(json: &'a Value, action: &EntityUid) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let actions = json.get(action.type_name().namespace()).and_then(|body| body.get("actions"));
+    let declared = actions.and_then(|actions| actions.get(action.id().unescaped()));
+    declared
+        .into_iter()
+        .flat_map(|action| members(action, "annotations"))
+        .map(|(key, text)| (key, text.as_str().unwrap_or_default()))
+}
+
 pub fn members<'a>(body: &'a Value, section: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
     body.get(section).and_then(Value::as_object).into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }

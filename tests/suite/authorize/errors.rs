@@ -140,7 +140,7 @@ const CASES: &[Case] = &[
     },
     Case {
         says: "a policy without an id",
-        spoil: |w| w.replace("policies/forbidden.cedar", "@id(\"no-ddl\")\n", ""),
+        spoil: |w| w.replace("policies/forbidden.cedar", "@id(\"no-grant-option\")\n", ""),
         exit: 3,
         stderr: &["a policy has no `@id`", "policies/forbidden.cedar:"],
     },
@@ -162,7 +162,7 @@ const CASES: &[Case] = &[
             w.replace(
                 "policies/permits.cedar",
                 "@id(\"executor-does-its-work\")",
-                "@id(\"executor-does-its-work\") @presupposes(\"no-ddl\")",
+                "@id(\"executor-does-its-work\") @presupposes(\"no-grant-option\")",
             )
         },
         exit: 3,
@@ -194,17 +194,17 @@ const CASES: &[Case] = &[
     },
     Case {
         says: "a policy that fails strict validation",
-        spoil: |w| w.replace("policies/00-seed-report.cedar", "context.leaves_switch_on", "context.leaves_swich_on"),
+        spoil: |w| w.replace("policies/00-seed-report.cedar", "facts.switch.enabled", "facts.swich.enabled"),
         exit: 3,
-        stderr: &["policy `no-switch-left-on` is not valid", "leaves_swich_on", "policies/00-seed-report.cedar:"],
+        stderr: &["policy `no-switch-left-on` is not valid", "swich", "policies/00-seed-report.cedar:"],
     },
     Case {
         says: "a policy with a warning",
         spoil: |w| {
             w.replace(
                 "policies/00-seed-report.cedar",
-                "when { context.leaves_switch_on }",
-                "when { context.leaves_switch_on && false }",
+                "when { context.run.facts.switch.enabled }",
+                "when { context.run.facts.switch.enabled && false }",
             )
         },
         exit: 3,

@@ -52,19 +52,19 @@ mutations! {
     an_update_that_was_rolled_back_is_seen: "BEGIN; SET LOCAL session_replication_role = replica; UPDATE public.information_unit SET revision = revision + 1; ROLLBACK" => "relation:public.information_unit" "CHANGED", "no-production-mutation-without-approval" "DONE", 6;
     a_deletion_that_was_rolled_back_is_a_hard_delete: "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM public.unit_version; ROLLBACK" => "relation:public.unit_version" "CHANGED", "no-hard-delete" "DONE", 6;
     a_grant_is_seen: "GRANT INSERT ON public.information_unit TO cutter_exec" => "catalog:relation_acl" "CHANGED", "no-grant-option" "DONE", 6;
-    a_disabled_trigger_bypasses_the_guard: "ALTER TABLE public.information_unit DISABLE TRIGGER trg_iu_enacted_immut" => "catalog:triggers" "CHANGED", "no-guard-bypass" "DONE", 6;
-    a_replaced_function_changes_the_structure: "CREATE OR REPLACE FUNCTION public.fn_iu_gateway_write_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'" => "catalog:functions" "CHANGED", "no-ddl" "DONE", 6;
-    a_changed_configuration_key_is_seen: "UPDATE public.dot_config SET value = 'off' WHERE key = 'iu_create.gateway.mode'" => "config:dot_config" "CHANGED", "no-ddl" "NOT_ATTEMPTED", 6;
-    a_bumped_sequence_is_seen: "SELECT nextval('public.iu_lifecycle_log_id_seq')" => "database:sequences" "CHANGED", "no-ddl" "NOT_ATTEMPTED", 6;
+    a_disabled_trigger_bypasses_the_guard: "ALTER TABLE public.information_unit DISABLE TRIGGER trg_iu_enacted_immut" => "catalog:triggers" "CHANGED", "disable_guard" "DONE", 6;
+    a_replaced_function_changes_the_structure: "CREATE OR REPLACE FUNCTION public.fn_iu_gateway_write_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'" => "catalog:functions" "CHANGED", "apply_ddl" "DONE", 6;
+    a_changed_configuration_key_is_seen: "UPDATE public.dot_config SET value = 'off' WHERE key = 'iu_create.gateway.mode'" => "config:dot_config" "CHANGED", "change_guard_configuration" "DONE", 6;
+    a_bumped_sequence_is_seen: "SELECT nextval('public.iu_lifecycle_log_id_seq')" => "database:sequences" "CHANGED", "apply_ddl" "NOT_ATTEMPTED", 6;
     a_new_role_membership_is_seen: "GRANT cutter_verify TO cutter_exec" => "catalog:role_memberships" "CHANGED", "no-grant-without-approval" "DONE", 6;
     a_truncated_table_is_a_hard_delete: "SET session_replication_role = replica; TRUNCATE public.unit_version CASCADE" => "relation:public.unit_version" "CHANGED", "no-hard-delete" "DONE", 6;
     a_called_function_is_a_live_cut: "BEGIN; SELECT public.fn_iu_create('NEW-DOC/DIEU/1', 'Title', 'Body', 'tester'); ROLLBACK" => "function:public.fn_iu_create" "CHANGED", "no-live-commit-without-flip" "DONE", 6;
-    row_security_is_seen: "ALTER TABLE public.information_unit ENABLE ROW LEVEL SECURITY" => "catalog:policies" "CHANGED", "no-row-security-change" "DONE", 6;
-    a_setting_of_the_system_is_seen: "ALTER SYSTEM SET work_mem = '5MB'" => "database:configuration_files" "CHANGED", "no-ddl" "NOT_ATTEMPTED", 6;
+    row_security_is_seen: "ALTER TABLE public.information_unit ENABLE ROW LEVEL SECURITY" => "catalog:policies" "CHANGED", "change_row_security" "DONE", 6;
+    a_setting_of_the_system_is_seen: "ALTER SYSTEM SET work_mem = '5MB'" => "database:configuration_files" "CHANGED", "change_server_settings" "DONE", 6;
     counters_that_were_reset_are_seen: "SELECT pg_stat_reset()" => "database:statistics" "CHANGED", "no-hard-delete" "NOT_ATTEMPTED", 6;
     a_deletion_undone_whose_counters_were_reset_is_not_known: "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM public.unit_version; ROLLBACK; SELECT pg_stat_reset()" => "relation:public.unit_version" "UNKNOWN", "no-hard-delete" "UNKNOWN", 6;
     a_revoked_right_to_read_leaves_the_ban_unknown: "REVOKE SELECT ON cutter_governance.verify_result FROM cutter_observe" => "relation:cutter_governance.verify_result" "UNKNOWN", "no-self-verification" "UNKNOWN", 6;
-    a_changed_password_leaves_the_roles_unknown: "ALTER ROLE cutter_exec PASSWORD 'x'" => "catalog:roles" "UNKNOWN", "no-ddl" "NOT_ATTEMPTED", 7;
+    a_changed_password_leaves_the_roles_unknown: "ALTER ROLE cutter_exec PASSWORD 'x'" => "catalog:roles" "UNKNOWN", "alter_role" "UNKNOWN", 7;
 }
 
 #[test]
