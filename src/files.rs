@@ -159,6 +159,14 @@ fn folder_of(path: &Path) -> &Path {
 /// Every regular file below a folder, sorted; a symbolic link is refused, since what it names can change unseen.
 pub fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
     let mut problems = Problems::new();
+    let files = walk(folder, &|_, _| true, &mut problems);
+    problems.or(files)
+}
+
+/// Every regular file below a folder, sorted, as far as it can be looked at; what cannot is added to `problems`.
+///
+/// Of a path and whether it is a folder, `heed` says whether it matters at all.
+pub fn walk(folder: &Path, heed: &dyn Fn(&Path, bool) -> bool, problems: &mut Problems) -> Vec<PathBuf> {
     let (mut folders, mut files) = (vec![folder.to_path_buf()], Vec::new());
     while let Some(current) = folders.pop() {
         let entries = match fs::read_dir(&current) {
@@ -177,6 +185,7 @@ pub fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
         for entry in entries {
             let kind = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
             match kind {
+                Ok((path, kind)) if !heed(&path, kind.is_dir()) => {}
                 Ok((path, kind)) if kind.is_dir() => folders.push(path),
                 Ok((path, kind)) if kind.is_file() => files.push(path),
                 Ok((path, kind)) => {
@@ -196,12 +205,12 @@ pub fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
                     Problem::invalid(format!("`{}` has more than {MOST_FILES} files", folder.display()))
                         .coded(Code::FileTooLarge),
                 );
-                return Err(problems);
+                return Vec::new();
             }
         }
     }
     files.sort();
-    problems.or(files)
+    files
 }
 
 /// The system's words without its number.

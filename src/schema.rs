@@ -39,13 +39,8 @@ pub struct RunSchema {
 impl RunSchema {
     /// Reads a schema in Cedar's own syntax, joins it with the prelude and checks all that the runtime will look for.
     pub fn parse(source: &Source, prelude: &Prelude) -> Result<Self, Problems> {
-        depth::check(source)?;
-        let (fragment, warnings) =
-            SchemaFragment::from_cedarschema_str(source.text()).map_err(|error| unreadable(&error, source))?;
+        let fragment = Self::fragment(source)?;
         let mut problems = Problems::new();
-        for warning in warnings {
-            problems.push(Problem::invalid(format!("the schema has a warning: {warning}")).of(source));
-        }
         let invalid = |error: &dyn miette::Diagnostic| diagnostics::problems(error, "the schema is not valid", source);
         let plain =
             |error: &dyn std::fmt::Display| Problem::invalid(format!("the schema is not valid: {error}")).of(source);
@@ -95,6 +90,42 @@ impl RunSchema {
         problems.absorb(closers::check_shapes(&read));
         problems.absorb(read.check_actions());
         problems.or(read)
+    }
+
+    /// The declarations of one file in Cedar's own syntax.
+    pub fn fragment(source: &Source) -> Result<SchemaFragment, Problems> {
+        depth::check(source)?;
+        let (fragment, warnings) =
+            SchemaFragment::from_cedarschema_str(source.text()).map_err(|error| unreadable(&error, source))?;
+        let mut problems = Problems::new();
+        for warning in warnings {
+            problems.push(Problem::invalid(format!("the schema has a warning: {warning}")).of(source));
+        }
+        problems.or(fragment)
+    }
+
+    /// A schema that was not written for the runtime and stands by itself, with its JSON form and its first file.
+    pub fn plain(schema: Schema, json: Value, source: Source) -> Self {
+        let ids = |entity: &Value| -> Option<Vec<String>> {
+            Some(entity.get("enum")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        };
+        Self {
+            source,
+            parameters: schema.clone(),
+            schema,
+            common_types: BTreeMap::new(),
+            enumerations: joined::all(&json, "entityTypes").filter_map(|(name, of)| Some((name, ids(&of)?))).collect(),
+            attributes: joined::all(&json, "entityTypes").collect(),
+            json,
+            contexts: BTreeMap::new(),
+            gates: Vec::new(),
+            declares_gates: false,
+        }
+    }
+
+    /// The declarations in Cedar's JSON form, the prelude's among them where there is one.
+    pub fn json(&self) -> &Value {
+        &self.json
     }
 
     /// The file it was read from.

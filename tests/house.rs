@@ -43,9 +43,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("explain", &["problem", "policy", "plan", "request", "decision", "record"]),
     ("subject", &["time", "problem", "json", "cedar", "schema", "policy"]),
     ("findings", &["problem", "subject"]),
-    ("lint", &["json", "cedar", "prelude", "policy", "subject", "findings"]),
+    ("lint", &["text", "problem", "json", "cedar", "prelude", "policy", "subject", "findings"]),
     ("prove", &["digest", "problem", "progress", "files", "policy", "subject", "findings"]),
-    ("review", &["problem", "progress", "cedar", "policy", "facts", "subject", "findings", "lint", "prove"]),
+    (
+        "review",
+        &[
+            "problem", "progress", "json", "cedar", "policy", "settings", "facts", "subject", "findings", "lint",
+            "prove",
+        ],
+    ),
     (
         "authorization",
         &[
@@ -110,7 +116,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("project", &["digest", "problem", "files", "policy", "facts", "approval", "verification", "testing"]),
     ("runtime", &["time", "problem", "plan", "request", "decision", "record", "trust", "ledger", "authorization"]),
     ("layout", &["text", "problem"]),
-    ("render::review", &["subject", "findings", "review", "layout"]),
+    ("render::review", &["problem", "subject", "findings", "review", "layout"]),
     (
         "render",
         &[

@@ -11,6 +11,15 @@ pub fn conditions(policy: &Policy) -> Vec<(String, Value)> {
     conditions.into_iter().filter_map(pair).collect()
 }
 
+/// A policy as it decides: without its annotations and its id.
+pub fn bare(policy: &Policy) -> Value {
+    let mut json = policy.to_json().unwrap_or_default();
+    if let Some(object) = json.as_object_mut() {
+        object.remove("annotations");
+    }
+    json
+}
+
 /// `context.run.gates` for an expression that reads just that.
 pub fn path(expression: &Value) -> Option<String> {
     if let Some(variable) = expression.get("Var").and_then(Value::as_str) {

@@ -43,8 +43,9 @@ impl Review {
     /// How many findings there are of each severity.
     fn found(&self) -> Vec<String> {
         let count = |severity| self.findings().filter(|finding| finding.severity == severity).count();
+        let more = |severity| if severity == Severity::Error { self.more } else { 0 };
         let of_each = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")]
-            .map(|(severity, name)| (count(severity), name));
+            .map(|(severity, name)| (count(severity) + more(severity), name));
         let total: usize = of_each.iter().map(|(count, _)| count).sum();
         let each: Vec<String> =
             of_each.iter().filter(|(count, _)| *count > 0).map(|(count, name)| counted(*count, name)).collect();
@@ -79,12 +80,20 @@ fn difference(part: &Part) -> String {
         types => Some(format!("{} in one bundle only", counted(types, "request type"))),
     };
     let is_widened = widened.is_some() || harmless.is_some();
+    let is_told = |finding: &Finding| ["D01", "D02", "D03", "D04"].contains(&finding.rule.number);
+    let others = |severity| part.findings.iter().filter(|of| of.severity == severity && !is_told(of)).count();
+    let counted_others = |severity: Severity| match others(severity) {
+        0 => None,
+        count => Some(counted(count, severity.name())),
+    };
     let mut said: Vec<String> = widened.into_iter().chain(harmless).collect();
+    said.extend([Severity::Error, Severity::Warning].into_iter().filter_map(counted_others));
     said.push(narrowed);
     if !is_widened {
         said.push("none widened".to_owned());
     }
     said.extend(types);
+    said.extend(counted_others(Severity::Note));
     said.join(", ")
 }
 

@@ -140,6 +140,10 @@ pub struct Review {
     pub parts: Vec<Part>,
     /// What did not run, and why.
     pub skipped: Vec<String>,
+    /// Problems of reading that were counted and not kept.
+    pub more: usize,
+    /// The least severity that fails.
+    pub fail_on: Severity,
 }
 
 /// What a script may conclude from a review; a later one outranks an earlier.
@@ -187,8 +191,8 @@ impl Review {
     pub fn verdict(&self) -> ReviewVerdict {
         let worst = self.findings().map(|finding| match finding.severity {
             _ if *finding.rule == rules::INVALID => ReviewVerdict::Invalid,
-            Severity::Note => ReviewVerdict::Clean,
-            Severity::Warning | Severity::Error => ReviewVerdict::Findings,
+            severity if severity < self.fail_on => ReviewVerdict::Clean,
+            Severity::Note | Severity::Warning | Severity::Error => ReviewVerdict::Findings,
         });
         // A review in which nothing ran is no clean one.
         let open = self.undecided().next().is_some() || !self.skipped.is_empty() || self.parts.is_empty();
@@ -203,9 +207,10 @@ impl Review {
     pub fn next_step(&self) -> String {
         let first = self
             .findings()
-            .filter(|finding| finding.severity > Severity::Note || *finding.rule == rules::INVALID)
+            .filter(|finding| finding.severity >= self.fail_on || *finding.rule == rules::INVALID)
             .max_by(|a, b| a.severity.cmp(&b.severity).then(std::cmp::Ordering::Greater));
-        let more = self.findings().filter(|finding| finding.severity > Severity::Note).count().saturating_sub(1);
+        let failing = self.findings().filter(|finding| finding.severity >= self.fail_on).count();
+        let more = (failing + self.more).saturating_sub(1);
         let rest = if more == 0 { String::new() } else { format!(" ({more} more)") };
         match (first, self.undecided().next(), self.skipped.first()) {
             (Some(finding), _, _) => {

@@ -2,11 +2,12 @@
 //! the doc comment of the rule's own file.
 
 /// How grave a finding is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Severity {
     /// Worth knowing; fails nothing.
     Note,
     /// A weakness to mend or to allow by a comment.
+    #[default]
     Warning,
     /// An opening, or an input that is not valid.
     Error,

@@ -18,24 +18,36 @@
 
 use super::{in_schema, is_prelude, name};
 use crate::findings::Finding;
-use crate::findings::rule::{Rule, rule};
+use crate::findings::rule::{Rule, Severity, rule};
 use crate::subject::{Subject, groups};
-use cedar_policy::ActionConstraint;
+use cedar_policy::{ActionConstraint, Effect};
 
 /// The rule.
 pub const RULE: Rule = rule!("L08", "action-without-policy", Warning, "action_without_policy.rs");
 
-/// Looks for actions of the bundle that no scope covers; those of `never` are barred by the prelude.
+/// Looks for actions that no scope names.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for action in subject.actions().into_iter().filter(|action| !is_prelude(action)) {
-        let covered = subject.bundle.own().iter().any(|policy| {
-            policy.policy.action_constraint() != ActionConstraint::Any && subject.covers_action(&policy.policy, action)
-        });
-        if !covered && !subject.in_group(action, groups::NEVER) {
-            findings.push(
-                in_schema(&RULE, subject, name(action), "no policy covers the action")
-                    .help("add a ban or a permit that covers it, or remove it from the schema"),
-            );
+    // Where nothing is permitted at all, another rule says so.
+    let permits = subject.bundle.own().iter().any(|policy| policy.policy.effect() == Effect::Permit);
+    let actions = subject.actions().into_iter().filter(|action| permits && !is_prelude(action));
+    // What is in `never` is barred by the prelude.
+    for action in actions.filter(|action| !subject.in_group(action, groups::NEVER)) {
+        let mut covering =
+            subject.bundle.own().iter().filter(|policy| subject.covers_action(&policy.policy, action)).peekable();
+        let by_all = covering.peek().is_some();
+        if covering.any(|policy| policy.policy.action_constraint() != ActionConstraint::Any) {
+            continue;
         }
+        let message = match by_all {
+            true => "no policy names the action; only policies about every action cover it",
+            false => "no policy covers the action",
+        };
+        let mut finding = in_schema(&RULE, subject, name(action), message)
+            .help("add a ban or a permit that covers it, or remove it from the schema");
+        // Whoever wrote policies for Cedar alone knows that what nothing permits is denied.
+        if subject.bundle.is_plain() {
+            finding.severity = Severity::Note;
+        }
+        findings.push(finding);
     }
 }

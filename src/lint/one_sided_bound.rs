@@ -17,9 +17,10 @@
 //! ```
 
 use super::found;
-use crate::cedar::expression::{conditions, path, visit};
+use crate::cedar::expression::{conditions, path};
 use crate::findings::Finding;
 use crate::findings::rule::{Rule, rule};
+use crate::policy::BundlePolicy;
 use crate::subject::Subject;
 use cedar_policy::Effect;
 use serde_json::Value;
@@ -28,53 +29,100 @@ use std::collections::BTreeSet;
 /// The rule.
 pub const RULE: Rule = rule!("L06", "one-sided-bound", Warning, "one_sided_bound.rs");
 
-/// Looks at the comparisons of each ban with a number.
+/// Looks at what each policy lets pass, compared with a number, a decimal or a duration.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.own().iter().filter(|policy| policy.policy.effect() == Effect::Forbid) {
-        let (mut above, mut below) = (BTreeSet::new(), BTreeSet::new());
-        for (kind, body) in conditions(&policy.policy) {
-            // What passes an `unless` is allowed; what passes a `when` is not.
-            let allowed = kind == "unless";
-            visit(&body, &mut |value| {
-                for (operator, upper, lower) in [
-                    ("<", true, false),
-                    ("<=", true, false),
-                    (">", false, true),
-                    (">=", false, true),
-                    ("==", true, true),
-                ] {
-                    let Some((left, right)) =
-                        value.get(operator).and_then(|both| both.get("left").zip(both.get("right")))
-                    else {
-                        continue;
-                    };
-                    let (number, turned) = match (path(left), path(right)) {
-                        (Some(number), None) if is_number(right) => (number, false),
-                        (None, Some(number)) if is_number(left) => (number, true),
-                        // Two facts that must be equal bound each other.
-                        (Some(number), Some(_)) if operator == "==" => (number, false),
-                        _ => continue,
-                    };
-                    let (upper, lower) =
-                        if turned == allowed && upper != lower { (lower, upper) } else { (upper, lower) };
-                    if upper {
-                        above.insert(number.clone());
-                    }
-                    if lower {
-                        below.insert(number);
-                    }
-                }
+    let policies = subject.bundle.own();
+    let bounds: Vec<Bounds> = policies.iter().map(Bounds::of).collect();
+    for (policy, mine) in policies.iter().zip(&bounds) {
+        for number in mine.above.difference(&mine.below) {
+            let is_closed = policies.iter().zip(&bounds).any(|(other, theirs)| {
+                other.id() != policy.id()
+                    && other.policy.effect() == Effect::Forbid
+                    && theirs.below.contains(number)
+                    && is_over_as_much(subject, other, policy)
             });
-        }
-        for number in above.difference(&below) {
-            findings.push(
-                found(&RULE, policy, format!("`{number}` is bounded from above only, so that a negative one passes"))
-                    .help("bound it from below, too, or ask for equality"),
-            );
+            if !is_closed {
+                let message = format!("`{number}` is bounded from above only, so that a negative one passes");
+                findings.push(found(&RULE, policy, message).help("bound it from below, too, or ask for equality"));
+            }
         }
     }
 }
 
-fn is_number(value: &Value) -> bool {
-    value.get("Value").is_some_and(Value::is_number)
+/// The paths that a policy bounds from above and from below in what it lets pass.
+#[derive(Default)]
+struct Bounds {
+    above: BTreeSet<String>,
+    below: BTreeSet<String>,
 }
+
+impl Bounds {
+    fn of(policy: &BundlePolicy) -> Self {
+        let mut bounds = Self::default();
+        for (kind, body) in conditions(&policy.policy) {
+            // A permit lets pass what its `when` holds for, a ban what its `unless` holds for.
+            let lets_pass = (kind == "when") == (policy.policy.effect() == Effect::Permit);
+            bounds.gather(&body, lets_pass);
+        }
+        bounds
+    }
+
+    /// `lets_pass` says whether a request passes where the expression holds.
+    fn gather(&mut self, expression: &Value, lets_pass: bool) {
+        if let Some(inner) = expression.pointer("/!/arg") {
+            return self.gather(inner, !lets_pass);
+        }
+        for (operator, is_upper) in
+            UPPER.into_iter().map(|of| (of, true)).chain(LOWER.into_iter().map(|of| (of, false)))
+        {
+            let Some((left, right)) = operands(expression, operator) else { continue };
+            let (number, is_turned) = match (path(left), path(right)) {
+                (Some(number), None) if is_number(right) => (number, false),
+                (None, Some(number)) if is_number(left) => (number, true),
+                _ => continue,
+            };
+            let side = if (is_upper != is_turned) == lets_pass { &mut self.above } else { &mut self.below };
+            side.insert(number);
+        }
+        if let Some((left, right)) = operands(expression, "==") {
+            let equal = match (path(left), path(right)) {
+                // Two facts that must be equal bound each other.
+                (Some(number), Some(_)) => Some(number),
+                (Some(number), None) if is_number(right) => Some(number),
+                (None, Some(number)) if is_number(left) => Some(number),
+                _ => None,
+            };
+            self.above.extend(equal.clone());
+            self.below.extend(equal);
+        }
+        match expression {
+            Value::Object(map) => map.values().for_each(|value| self.gather(value, lets_pass)),
+            Value::Array(elements) => elements.iter().for_each(|value| self.gather(value, lets_pass)),
+            _ => {}
+        }
+    }
+}
+
+/// Whether the one covers every action of the other.
+fn is_over_as_much(subject: &Subject, wide: &BundlePolicy, narrow: &BundlePolicy) -> bool {
+    let actions = subject.actions().into_iter().filter(|action| subject.covers_action(&narrow.policy, action));
+    actions.into_iter().all(|action| subject.covers_action(&wide.policy, action))
+}
+
+/// The two sides of an operator, or of a method of decimals.
+fn operands<'a>(expression: &'a Value, operator: &str) -> Option<(&'a Value, &'a Value)> {
+    match expression.get(operator)? {
+        Value::Array(both) => both.first().zip(both.get(1)),
+        both => both.get("left").zip(both.get("right")),
+    }
+}
+
+/// A whole number, a decimal or a duration that the text writes.
+fn is_number(value: &Value) -> bool {
+    let negated = value.pointer("/neg/arg").is_some_and(is_number);
+    let made = ["decimal", "duration"].iter().any(|call| value.get(call).is_some());
+    negated || made || value.get("Value").is_some_and(Value::is_number)
+}
+
+const UPPER: [&str; 4] = ["<", "<=", "lessThan", "lessThanOrEqual"];
+const LOWER: [&str; 4] = [">", ">=", "greaterThan", "greaterThanOrEqual"];

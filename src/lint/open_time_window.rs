@@ -17,7 +17,7 @@
 //! ```
 
 use super::found;
-use crate::cedar::expression::{conditions, path, paths, visit};
+use crate::cedar::expression::{conditions, path, paths};
 use crate::findings::Finding;
 use crate::findings::rule::{Rule, rule};
 use crate::policy::BundlePolicy;
@@ -54,26 +54,31 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
 fn sides(policy: &BundlePolicy) -> BTreeSet<(String, bool)> {
     let mut sides = BTreeSet::new();
     for (kind, body) in conditions(&policy.policy) {
-        visit(&body, &mut |value| {
-            for (operator, before) in [("<", true), ("<=", true), (">", false), (">=", false)] {
-                let Some((left, right)) = value.get(operator).and_then(|both| both.get("left").zip(both.get("right")))
-                else {
-                    continue;
-                };
-                let of_now = |side: &Value| paths(side).iter().any(|path| path == NOW);
-                match (path(left), path(right)) {
-                    (Some(time), _) if of_now(right) && time != NOW => {
-                        sides.insert((time, before == (kind == "unless")))
-                    }
-                    (_, Some(time)) if of_now(left) && time != NOW => {
-                        sides.insert((time, before != (kind == "unless")))
-                    }
-                    _ => false,
-                };
-            }
-        });
+        gather(&body, kind == "unless", &mut sides);
     }
     sides
+}
+
+/// `lets_pass` says whether a request passes where the expression holds.
+fn gather(expression: &Value, lets_pass: bool, sides: &mut BTreeSet<(String, bool)>) {
+    if let Some(inner) = expression.pointer("/!/arg") {
+        return gather(inner, !lets_pass, sides);
+    }
+    for (operator, before) in [("<", true), ("<=", true), (">", false), (">=", false)] {
+        let both = expression.get(operator).and_then(|both| both.get("left").zip(both.get("right")));
+        let Some((left, right)) = both else { continue };
+        let of_now = |side: &Value| paths(side).iter().any(|path| path == NOW);
+        match (path(left), path(right)) {
+            (Some(time), _) if of_now(right) && time != NOW => drop(sides.insert((time, before == lets_pass))),
+            (_, Some(time)) if of_now(left) && time != NOW => drop(sides.insert((time, before != lets_pass))),
+            _ => {}
+        }
+    }
+    match expression {
+        Value::Object(map) => map.values().for_each(|value| gather(value, lets_pass, sides)),
+        Value::Array(elements) => elements.iter().for_each(|value| gather(value, lets_pass, sides)),
+        _ => {}
+    }
 }
 
 /// What the time is an attribute of.

@@ -58,6 +58,7 @@ fn covers(subject: &Subject, wide: &BundlePolicy, narrow: &BundlePolicy) -> bool
     let resource = wide.resource_constraint();
     (principal == PrincipalConstraint::Any || principal == narrow.principal_constraint())
         && (resource == ResourceConstraint::Any || resource == narrow.resource_constraint())
+        && (subject.bundle.has_schema() || wide.action_constraint() == narrow.action_constraint())
         && subject
             .actions()
             .into_iter()

@@ -2,8 +2,8 @@
 //!
 //! ## What it finds
 //!
-//! A literal that begins like a key of a well-known service, holds a private key or a password in a URL, or is a long run of
-//! random letters and digits; digests of 64 hexadecimal digits excepted.
+//! A string or a comment that begins like a key of a well-known service, holds a private key or a password in a URL, or is a long
+//! run of random letters and digits; digests excepted, and what stands in the path of a URL.
 //!
 //! ## Why it matters
 //!
@@ -16,54 +16,140 @@
 //! none:    the name of the variable that holds it
 //! ```
 
-use super::found;
+use crate::cedar::tokens::{TokenKind, tokens};
 use crate::findings::Finding;
 use crate::findings::Place;
 use crate::findings::rule::{Rule, rule};
 use crate::subject::Subject;
+use std::ops::Range;
 
 /// The rule.
 pub const RULE: Rule = rule!("L12", "secret-in-policy", Error, "secret_in_policy.rs");
 
-/// Looks at every string literal, annotations included.
+/// Looks at every string and comment of policies, invariants and schema, annotations included.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
-    for policy in subject.bundle.own() {
-        let Some(text) = policy.source.text().get(policy.span.clone()) else { continue };
-        for (offset, literal) in strings(text) {
-            if looks_secret(literal) {
-                let start = policy.span.start + offset;
-                let mut finding = found(&RULE, policy, "a string in it looks like a secret");
-                finding.places = vec![Place::new(&policy.source, start..start + literal.len())];
-                findings.push(finding.help("take it out, revoke it, and compare with a fact or a name instead"));
+    for source in super::texts(subject) {
+        let text = source.text();
+        let (mut found, mut end) = (Vec::new(), 0);
+        for token in tokens(text) {
+            found.extend(secrets(text, end..token.span.start));
+            end = token.span.end;
+            if matches!(token.kind, TokenKind::Text | TokenKind::OpenText) {
+                let inner = token.span.start + 1..token.span.end - usize::from(token.kind == TokenKind::Text);
+                let whole = text.get(inner.clone()).is_some_and(looks_secret);
+                found.extend(if whole { vec![inner] } else { secrets(text, inner) });
             }
+        }
+        found.extend(secrets(text, end..text.len()));
+        for at in found {
+            findings.push(
+                Finding::new(&RULE, super::about(subject, &source, at.start), "a text in it looks like a secret")
+                    .at(Place::new(&source, at))
+                    .help("take it out, revoke it, and compare with a fact or a name instead"),
+            );
         }
     }
 }
 
-/// Every text between quotes, with its place.
-fn strings(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut offset = 0;
-    text.split('"').enumerate().filter_map(move |(index, part)| {
-        let at = offset;
-        offset += part.len() + 1;
-        (index % 2 == 1).then_some((at, part))
-    })
+/// The words of a part of the text that look like secrets: of comments, and of strings of several words.
+fn secrets(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
+    let inside = text.get(part.clone()).unwrap_or_default();
+    if let Some(at) = inside.find("PRIVATE KEY-----") {
+        return vec![part.start + at..part.start + at + "PRIVATE KEY-----".len()];
+    }
+    let mut found = Vec::new();
+    let mut start = part.start;
+    for word in inside.split(|letter: char| letter.is_whitespace() || "\"'`,;()<>[]{}".contains(letter)) {
+        // `token=ghp_...` is about what stands behind the sign, in a URL the whole is looked at.
+        let value = if word.contains("://") {
+            word
+        } else {
+            word.rsplit(['=', ':']).find(|end| !end.is_empty()).unwrap_or(word)
+        };
+        if looks_secret(value) {
+            let at = start + word.rfind(value).unwrap_or_default();
+            found.push(at..at + value.len());
+        }
+        start +=
+            word.len() + text.get(start + word.len()..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    }
+    found
 }
 
 fn looks_secret(text: &str) -> bool {
-    let known =
-        ["ghp_", "gho_", "github_pat_", "glpat-", "AKIA", "ASIA", "xoxb-", "xoxp-", "sk_live_", "sk-", "eyJhbGci"];
-    if known.iter().any(|start| text.starts_with(start) && text.len() >= 20) || text.contains("PRIVATE KEY-----") {
+    let is_known = |(start, least): &(&str, usize)| text.starts_with(start) && text.len() >= *least;
+    if KNOWN.iter().any(is_known) || text.contains("PRIVATE KEY-----") || is_token(text) {
         return true;
     }
-    if text
-        .split_once("://")
-        .is_some_and(|(_, rest)| rest.split('@').next().is_some_and(|user| rest.contains('@') && user.contains(':')))
-    {
-        return true;
-    }
-    let word = text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
-    let digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let has = |kind: fn(&u8) -> bool| text.bytes().filter(kind).count() >= 4;
-    word && !digest && has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
+    has_password(text) || text.split(['/', '.']).any(is_random)
 }
+
+/// A password in the part of a URL that names who asks: what follows the host is no secret for its signs.
+fn has_password(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
+    let Some((user, _)) = authority.rsplit_once('@') else { return false };
+    user.split_once(':').is_some_and(|(_, password)| {
+        // What is filled in later is none.
+        !password.is_empty() && !password.starts_with(['$', '<', '{', '*', '%'])
+    })
+}
+
+/// Three parts of base64, of which the first is a JSON object: a JWT.
+fn is_token(text: &str) -> bool {
+    text.starts_with("eyJ") && text.len() >= 40 && text.split('.').count() >= 2
+}
+
+/// A long run of letters and digits of all kinds, mixed as no name is; digests are none.
+fn is_random(text: &str) -> bool {
+    let word = text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=_-".contains(&byte));
+    let digest = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let has = |kind: fn(&u8) -> bool| text.bytes().filter(kind).count() >= 4;
+    let bytes = text.as_bytes();
+    let changes =
+        bytes.windows(2).filter(|pair| matches!(pair, [a, b] if a.is_ascii_digit() != b.is_ascii_digit())).count();
+    word && !digest
+        && changes >= 6
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+}
+
+/// How keys of well-known services begin, and how long they are at least.
+const KNOWN: [(&str, usize); 35] = [
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghs_", 20),
+    ("ghu_", 20),
+    ("ghr_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 20),
+    ("gldt-", 20),
+    ("AKIA", 20),
+    ("ASIA", 20),
+    ("AIza", 35),
+    ("ya29.", 20),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("xoxa-", 20),
+    ("xoxr-", 20),
+    ("xapp-", 20),
+    ("sk_live_", 20),
+    ("sk_test_", 20),
+    ("rk_live_", 20),
+    ("sk-", 24),
+    ("SG.", 40),
+    ("npm_", 30),
+    ("pypi-", 30),
+    ("hf_", 24),
+    ("dop_v1_", 24),
+    ("shpat_", 24),
+    ("lin_api_", 24),
+    ("eyJhbGci", 20),
+    ("AGE-SECRET-KEY-", 24),
+    ("ATATT3", 24),
+    ("sq0csp-", 24),
+    ("PMAK-", 24),
+    ("hvs.", 24),
+    ("dapi", 36),
+];

@@ -2,7 +2,8 @@
 //!
 //! ## What it finds
 //!
-//! A `permit` without an action in its scope, and one with neither principal, resource nor condition.
+//! A `permit` without an action in its scope, and one with neither principal, resource nor a condition that could fail:
+//! `when { true }`, `when { resource == resource }` and the like are none.
 //!
 //! ## Why it matters
 //!
@@ -15,7 +16,7 @@
 //! none:    `permit (principal in Cutter::Group::"editors", action in Cutter::Action::"editing", resource);`
 //! ```
 
-use super::found;
+use super::{found, truth};
 use crate::findings::Finding;
 use crate::findings::rule::{Rule, rule};
 use crate::subject::Subject;
@@ -29,7 +30,7 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     for policy in subject.bundle.own().iter().filter(|policy| policy.policy.effect() == Effect::Permit) {
         let anyone = policy.policy.principal_constraint() == PrincipalConstraint::Any;
         let anything = policy.policy.resource_constraint() == ResourceConstraint::Any;
-        let bare = anyone && anything && !policy.policy.has_non_scope_constraint();
+        let bare = anyone && anything && truth::always_passes(&policy.policy, subject);
         let message = match policy.policy.action_constraint() {
             ActionConstraint::Any => "it permits every action there is, and every one to come",
             _ if bare => "it permits anyone to do this to anything",

@@ -113,7 +113,7 @@ impl RejectCode {
 }
 
 /// All annotations of one policy, read.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Annotations {
     /// The policy's only identity, in kebab-case.
     pub id: String,

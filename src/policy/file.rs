@@ -4,27 +4,14 @@ use super::BundlePolicy;
 use super::annotations::Annotations;
 use crate::cedar::{Statements, depth, diagnostics, tokens, unclosed};
 use crate::problem::{Problem, Problems, Source};
-use cedar_policy::{Effect, Policy, PolicyId, PolicySet};
+use cedar_policy::{Effect, ParseErrors, Policy, PolicyId, PolicySet};
 use std::ops::Range;
 use std::str::FromStr as _;
 
 /// The policies of one file in the order of its text, with the bytes of each; a template is refused.
 pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>)>, Problems> {
     depth::check(source)?;
-    let set = match PolicySet::from_str(source.text()) {
-        Ok(set) => set,
-        Err(errors) => {
-            let mut problems = Problems::new();
-            let unclosed = unclosed(source, Statements::Policies);
-            // What Cedar says of something unclosed, and of the text after it, follows from that.
-            let sound = unclosed.first().map_or(usize::MAX, |(start, _)| *start);
-            for error in errors.iter().filter(|error| diagnostics::span(*error).is_none_or(|at| at.end <= sound)) {
-                problems.push(diagnostics::problem(error, "a policy cannot be read", source));
-            }
-            unclosed.into_iter().for_each(|(_, problem)| problems.push(problem));
-            return Err(problems);
-        }
-    };
+    let set = PolicySet::from_str(source.text()).map_err(|errors| unreadable(&errors, source))?;
     let mut problems = Problems::new();
     if let Some(template) = set.templates().next() {
         let message = format!("`{}` has a policy template", source.name());
@@ -48,6 +35,34 @@ pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>
     });
     let policies = policies.collect();
     problems.or(policies)
+}
+
+/// Why a text of policies cannot be read: what Cedar says before the first thing that is not closed, and that.
+pub(super) fn unreadable(errors: &ParseErrors, source: &Source) -> Problems {
+    let mut problems = Problems::new();
+    let unclosed = unclosed(source, Statements::Policies);
+    // What Cedar says of something unclosed, and of the text after it, follows from that.
+    let sound = unclosed.first().map_or(usize::MAX, |(start, _)| *start);
+    for error in errors.iter().filter(|error| diagnostics::span(*error).is_none_or(|at| at.end <= sound)) {
+        let problem = diagnostics::problem(error, "a policy cannot be read", source);
+        problems.push(if is_fraction(source, problem.span.as_ref()) { no_fractions(problem) } else { problem });
+    }
+    unclosed.into_iter().for_each(|(_, problem)| problems.push(problem));
+    problems
+}
+
+/// Whether what Cedar does not expect is what follows the point of a number.
+fn is_fraction(source: &Source, at: Option<&Range<usize>>) -> bool {
+    let Some(at) = at else { return false };
+    let before = source.text().get(..at.start).unwrap_or_default();
+    let digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
+    let after = source.text().get(at.start..).unwrap_or_default();
+    before.ends_with('.') && digit(before.chars().rev().nth(1)) && digit(after.chars().next())
+}
+
+fn no_fractions(mut problem: Problem) -> Problem {
+    problem.message = "a policy cannot be read: Cedar has no numbers with a fraction".to_owned();
+    problem.help("write a whole number, or `decimal(\"5.0\")` where the type is `decimal`")
 }
 
 /// The policies of one file, named by their `@id`; without `gates` the annotations' gates are not checked.

@@ -3,15 +3,18 @@
 pub mod annotations;
 mod file;
 mod never;
+mod plain;
+mod validity;
 
-use crate::cedar::{diagnostics, scope};
+pub use plain::is_own;
+
 use crate::digest::{Digest, Listing};
 use crate::prelude::{self, Prelude};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
 use crate::schema::RunSchema;
 use crate::signature::AllowedSigners;
 use annotations::{Annotations, Tier};
-use cedar_policy::{Policy, PolicySet, ValidationMode, Validator};
+use cedar_policy::Policy;
 use file::at_annotation;
 pub(crate) use file::in_text_order;
 use std::collections::BTreeMap;
@@ -46,6 +49,16 @@ pub struct PolicyBundle {
     listing: Listing,
     sources: BundleSources,
     prelude: &'static Prelude,
+    kind: Kind,
+}
+
+/// What a bundle was written for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Kind {
+    /// The runtime: each ban has a tier, each request a `context.run`.
+    Own,
+    /// Cedar alone.
+    Plain { has_schema: bool, is_valid: bool, templates: Vec<String>, schemas: Vec<Source> },
 }
 
 /// One policy and where it stands.
@@ -100,6 +113,8 @@ impl PolicyBundle {
         let mut problems = Problems::new();
         let schema = match sources.schemas.as_slice() {
             [schema] => problems.absorb(RunSchema::parse(schema, prelude)),
+            // A schema in another form is refused below, with what to do.
+            [] if sources.people.iter().any(plain::is_schema) => None,
             [] => {
                 problems.push(
                     Problem::invalid(format!("`{}` has no `*.cedarschema` file", sources.name))
@@ -123,6 +138,9 @@ impl PolicyBundle {
             policies.extend(problems.absorb(found).unwrap_or_default());
         }
         refuse_reserved_ids(&policies, &mut problems);
+        for source in &sources.people {
+            plain::refused(source).into_iter().for_each(|problem| problems.push(problem));
+        }
         if sources.policies.is_empty() || (problems.is_empty() && policies.is_empty()) {
             problems.push(
                 Problem::invalid(format!("`{}` has no policies", sources.name))
@@ -153,7 +171,7 @@ impl PolicyBundle {
         refuse_unknown_presuppositions(&policies, &by_id, &mut problems);
         // Ids must be unique before policies can be joined, and only named policies can be validated.
         let (Some(schema), Some(signers), true) = (schema, signers, problems.is_empty()) else { return Err(problems) };
-        validate(&schema, &policies, &by_id, &mut problems);
+        validity::validate(schema.schema(), &policies, &by_id, &mut problems);
         problems.or(Self {
             schema,
             policies,
@@ -162,6 +180,7 @@ impl PolicyBundle {
             listing: sources.listing.with(prelude::NAME, prelude.digest()),
             sources: sources.clone(),
             prelude,
+            kind: Kind::Own,
         })
     }
 
@@ -206,6 +225,42 @@ impl PolicyBundle {
         &self.signers
     }
 
+    /// The file of the signers, where there is one.
+    pub fn signers_source(&self) -> Option<&Source> {
+        self.sources.signers.as_ref()
+    }
+
+    /// The files that declare the schema.
+    pub fn schema_sources(&self) -> &[Source] {
+        match &self.kind {
+            Kind::Own => &self.sources.schemas,
+            Kind::Plain { schemas, .. } => schemas,
+        }
+    }
+
+    /// Whether it was not written for the runtime, so that nothing is asked of it that only the runtime knows.
+    pub fn is_plain(&self) -> bool {
+        self.kind != Kind::Own
+    }
+
+    /// Whether it has a schema, and all of it is valid: only then can anything be proved.
+    pub fn is_provable(&self) -> bool {
+        !matches!(self.kind, Kind::Plain { is_valid: false, .. })
+    }
+
+    /// Whether it has a schema at all.
+    pub fn has_schema(&self) -> bool {
+        !matches!(self.kind, Kind::Plain { has_schema: false, .. })
+    }
+
+    /// The templates that no link makes a policy of.
+    pub fn unlinked_templates(&self) -> &[String] {
+        match &self.kind {
+            Kind::Own => &[],
+            Kind::Plain { templates, .. } => templates,
+        }
+    }
+
     /// The sorted `sha256sum` listing of everything in the bundle, `cutter.toml` and the prelude: what is signed.
     pub fn listing(&self) -> &Listing {
         &self.listing
@@ -246,46 +301,5 @@ fn refuse_unknown_presuppositions(policies: &[BundlePolicy], by_id: &BTreeMap<St
         };
         let at = at_annotation(&policy.source, &policy.span, "presupposes");
         problems.push(Problem::invalid(message).at(&policy.source, at).help(help));
-    }
-}
-
-/// Strict validation; a warning is as bad as an error.
-fn validate(schema: &RunSchema, policies: &[BundlePolicy], by_id: &BTreeMap<String, usize>, problems: &mut Problems) {
-    // A group of the prelude that a bundle puts nothing into is no fault of the bundle.
-    let entities = schema.schema().action_entities().ok();
-    let actions: Vec<_> = schema.schema().request_envs().map(|types| types.action().clone()).collect();
-    let reaches = |policy: &Policy| {
-        let covers = |action| entities.as_ref().is_none_or(|entities| scope::covers_action(policy, action, entities));
-        actions.iter().any(covers)
-    };
-    let asked = policies.iter().filter(|policy| !policy.is_prelude() || reaches(&policy.policy));
-    let set = match PolicySet::from_policies(asked.map(|policy| policy.policy.clone())) {
-        Ok(set) => set,
-        Err(error) => return problems.push(Problem::invalid(format!("the policies cannot be joined: {error}"))),
-    };
-    let result = Validator::new(schema.schema().clone()).validate(&set, ValidationMode::Strict);
-    let findings = result
-        .validation_errors()
-        .map(|error| (error.policy_id(), error as &dyn miette::Diagnostic))
-        .chain(result.validation_warnings().map(|warning| (warning.policy_id(), warning as &dyn miette::Diagnostic)));
-    let mut found: Vec<(usize, Problem)> = findings
-        .filter_map(|(id, finding)| {
-            let index = *by_id.get(&id.to_string())?;
-            let policy = policies.get(index)?;
-            let mut problem = diagnostics::problem(finding, "", &policy.source);
-            // Cedar begins its message with the policy's id; ours does, too.
-            let cause = problem.message.trim_start_matches(": ");
-            let cause = cause.strip_prefix(&format!("for policy `{id}`, ")).unwrap_or(cause);
-            problem.message = format!("policy `{id}` is not valid: {cause}");
-            problem.span = problem.span.or(Some(policy.span.clone()));
-            Some((index, problem))
-        })
-        .collect();
-    // Cedar reports in no fixed order.
-    found.sort_by(|(a, x), (b, y)| (a, &x.message).cmp(&(b, &y.message)));
-    found.into_iter().for_each(|(_, problem)| problems.push(problem));
-    if problems.is_empty() && !result.validation_passed_without_warnings() {
-        problems
-            .push(Problem::invalid("the policies do not validate").help("Cedar found fault with the set as a whole"));
     }
 }

@@ -2,17 +2,19 @@
 
 mod cases;
 mod revision;
+mod sorted;
 
 pub use cases::read_cases;
-pub use revision::read_bundle_at;
+pub use revision::{Revision, read_revision};
+pub use sorted::Nested;
 
 use crate::approval::ApprovalFile;
-use crate::digest::{Digest, Listing};
 use crate::facts::{Origin, RawFacts};
-use crate::files::{MOST_FILES, below, cause, is_signature_of, read, read_bytes, read_files, read_signatures, text};
+use crate::files::{MOST_FILES, below, cause, is_signature_of, read, read_bytes, read_files, read_signatures, walk};
 use crate::policy::BundleSources;
 use crate::problem::{Blame, Code, Coded as _, Problem, Problems, Source};
 use crate::verification::StatementFile;
+use sorted::{Sorted, is_of_policies};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,44 +23,30 @@ use std::path::{Path, PathBuf};
 /// `config` is `cutter.toml`, part of the digest where it exists. What lies in `invariants/` is never loaded. Every file
 /// is read once, so that what is loaded is what the digest, and a signature, covers whoever writes meanwhile.
 pub fn read_bundle(folder: &Path, config: Option<&Path>) -> Result<BundleSources, Problems> {
-    let name = folder.display().to_string();
     let mut problems = Problems::new();
-    let (mut schemas, mut policies, mut listing, mut signers) = (Vec::new(), Vec::new(), Vec::new(), None);
-    let mut people = Vec::new();
-    for path in below(folder)? {
+    let sources = read_bundle_as_far(folder, config, Nested::Refused, &mut problems);
+    problems.or(sources)
+}
+
+/// The same as far as it can be read, for a review that says all that is wrong; that is added to `problems`.
+pub fn read_bundle_as_far(
+    folder: &Path,
+    config: Option<&Path>,
+    nested: Nested,
+    problems: &mut Problems,
+) -> BundleSources {
+    let mut sorted = Sorted::new(folder.display().to_string(), nested);
+    let heed = |path: &Path, is_folder: bool| nested == Nested::Refused || is_of_policies(path, is_folder);
+    for path in walk(folder, &heed, problems) {
         let relative = path.strip_prefix(folder).unwrap_or(&path).to_path_buf();
-        let shown = relative.display().to_string();
-        if shown.contains(|letter: char| letter == '\\' || letter.is_control()) || relative.to_str().is_none() {
-            problems.push(
-                Problem::invalid(format!("`{}` has a name that cannot be listed", path.display()))
-                    .help("rename the file"),
-            );
-            continue;
-        }
-        let Some(bytes) = problems.absorb(read_bytes(&path).map_err(Problems::from)) else { continue };
-        listing.push((format!("policies/{shown}"), Digest::of(&bytes)));
-        let extension = relative.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let top = relative.components().count() == 1;
-        match (extension, top) {
-            ("cedar", true) => policies.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
-            ("cedarschema", true) => schemas.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
-            ("json", true) => people.extend(problems.absorb(text(&path, bytes).map_err(Problems::from))),
-            ("", true) if shown == "allowed_signers" => {
-                signers = problems.absorb(text(&path, bytes).map_err(Problems::from));
-            }
-            ("cedar" | "cedarschema", false) if !relative.starts_with("invariants") => problems.push(
-                Problem::invalid(format!("`{}` would not be loaded", path.display()))
-                    .help("policies lie directly in the bundle's folder; move it up, or into `invariants/` if it is a property"),
-            ),
-            _ => {}
+        if sorted.is_listable(&relative, &path, problems)
+            && let Some(bytes) = problems.absorb(read_bytes(&path).map_err(Problems::from))
+        {
+            sorted.take(&relative, &path, bytes, problems);
         }
     }
     let config = config.and_then(|config| problems.absorb(read(config)));
-    if let Some(config) = &config {
-        listing.push(("cutter.toml".to_owned(), Digest::of(config.text().as_bytes())));
-    }
-    let listing = Listing::new(listing.iter().map(|(name, digest)| (name.as_str(), *digest)));
-    problems.or(BundleSources { schemas, policies, people, signers, config, listing, name })
+    sorted.into_sources(config)
 }
 
 /// Reads the invariants of a bundle: every `*.cedar` file under its `invariants/`, for review and never for a decision.

@@ -39,9 +39,9 @@ pub struct Effort {
 }
 
 impl Answers {
-    /// Begins with what is known from before.
-    pub fn new(known: HashMap<Digest, bool>) -> Self {
-        Self { known: Mutex::new(known), counts: Counts::default() }
+    /// Adds what is known from before.
+    pub fn add(&self, known: HashMap<Digest, bool>) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(known);
     }
 
     /// Everything known at the end.
@@ -54,6 +54,16 @@ impl Answers {
         let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         let Counts { asked, folded, solved } = &self.counts;
         Effort { queries: read(asked), folded: read(folded), solved: read(solved) }
+    }
+
+    /// How much was asked since then.
+    pub fn effort_since(&self, before: Effort) -> Effort {
+        let now = self.effort();
+        Effort {
+            queries: now.queries - before.queries,
+            folded: now.folded - before.folded,
+            solved: now.solved - before.solved,
+        }
     }
 
     fn recall(&self, digest: &Digest) -> Option<bool> {

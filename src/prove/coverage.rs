@@ -1,17 +1,17 @@
 //! `review coverage`: each policy is dropped in turn; one whose absence no invariant notices is said only once.
-//!
-//! The prelude's are proved elsewhere, and bans on actions of `never` alone stand before one of the prelude.
 
+use crate::findings::rule::Severity;
 use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
+use crate::policy::BundlePolicy;
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
 use crate::progress::{Observer, Phase};
-use crate::prove::asking::{Answers, Asker};
+use crate::prove::asking::Asker;
 use crate::prove::bench::Bench;
 use crate::prove::cache::Cache;
 use crate::prove::claim::{Claim, Side, Which};
 use crate::prove::property::judged;
-use crate::prove::{ProveOptions, each_request_type, solver};
+use crate::prove::{ProveOptions, each_request_type, shadow, solver};
 use crate::subject::Subject;
 use crate::subject::invariant::Asked;
 use cedar_policy::{Effect, RequestEnv};
@@ -20,25 +20,41 @@ use std::sync::{Mutex, PoisonError};
 
 /// Drops each policy in turn. The invariants must hold of the whole bundle, else nothing follows from a refutation.
 pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Part, Problem> {
+    coverage_without(subject, &BTreeSet::new(), options, observer)
+}
+
+/// The same without the invariants that do not hold, by their ids.
+pub fn coverage_without(
+    subject: &Subject,
+    unproved: &BTreeSet<String>,
+    options: &ProveOptions,
+    observer: &dyn Observer,
+) -> Result<Part, Problem> {
     let version = solver::tried(&options.solver)?;
     let cache = Cache::open(options.cache.as_deref(), "coverage", subject, &version);
     let asked: Vec<usize> = (0..subject.asked()).filter(|at| !subject.repeats_never(*at)).collect();
     let id = |at: &usize| subject.bundle.policies().get(*at).map(|policy| policy.id().to_owned());
     let names: Vec<String> = asked.iter().filter_map(id).collect();
-    if let Some(part) = cache.whole(&names) {
+    if let Some(part) = cache.whole(&names).filter(|_| unproved.is_empty()) {
         return Ok(part);
     }
-    let answers = Answers::new(cache.known());
+    let answers = &*options.answers;
+    answers.add(cache.known());
+    let before = answers.effort();
     let covered: Mutex<BTreeSet<usize>> = Mutex::default();
     let undecided: Mutex<BTreeMap<usize, String>> = Mutex::default();
+    let doubtful: Mutex<BTreeSet<usize>> = Mutex::default();
     let phase = Phase::new(observer, "coverage", subject.request_types.len());
-    each_request_type(subject, &answers, options, &phase, |at, bench, asker| {
+    each_request_type(subject, answers, options, &phase, |at, bench, asker| {
         let Some(request_type) = subject.request_types.get(at) else { return };
         for policy in subject.matching(request_type).into_iter().filter(|at| asked.contains(at)) {
             if locked(&covered).contains(&policy) {
                 continue;
             }
-            match notices(subject, request_type, policy, bench, asker) {
+            if is_doubtful(subject, unproved, request_type, policy) {
+                locked(&doubtful).insert(policy);
+            }
+            match notices(subject, unproved, request_type, policy, bench, asker) {
                 Ok(true) => drop(locked(&covered).insert(policy)),
                 Ok(false) => {}
                 Err(why) => drop(locked(&undecided).insert(policy, why)),
@@ -46,28 +62,55 @@ pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observ
         }
     })?;
     drop(phase);
-    let (covered, undecided) = (locked(&covered).clone(), locked(&undecided).clone());
+    let (covered, mut undecided) = (locked(&covered).clone(), locked(&undecided).clone());
+    for policy in locked(&doubtful).iter().filter(|policy| !covered.contains(policy)) {
+        let why = "an invariant that could miss it is itself not proved";
+        undecided.entry(*policy).or_insert_with(|| why.to_owned());
+    }
+    let missed = asked.iter().copied().filter(|at| !covered.contains(at) && !undecided.contains_key(at));
+    let shadowed = shadow::shadowed(subject, &missed.collect(), options, observer)?;
+    // Without a single invariant nothing is missed by any, and saying so of each policy would say nothing.
+    let without = subject.invariants.is_empty();
     let mut part = Part { name: "coverage", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
-    for (at, name) in asked.into_iter().zip(names) {
+    for (at, name) in asked.iter().copied().zip(names) {
         let outcome = match undecided.get(&at) {
             _ if covered.contains(&at) => Outcome::Held,
             Some(why) => Outcome::Undecided(why.clone()),
             None => Outcome::Failed,
         };
-        if outcome == Outcome::Failed {
-            part.findings.extend(finding(subject, at));
-        }
+        let outcome = match shadowed.get(&at) {
+            Some(Ok(finding)) if outcome == Outcome::Failed => {
+                part.findings.push(finding.clone());
+                outcome
+            }
+            Some(Err(why)) if outcome == Outcome::Failed && without => Outcome::Undecided(why.clone()),
+            _ if outcome == Outcome::Failed && without => Outcome::Held,
+            _ => {
+                part.findings.extend((outcome == Outcome::Failed).then(|| finding(subject, at)).flatten());
+                outcome
+            }
+        };
         part.checks.push(Check { name, outcome });
     }
-    let effort = answers.effort();
+    let effort = answers.effort_since(before);
+    let noticed = match without {
+        true => format!("no invariants; {} policies held against each other", part.checks.len()),
+        false => format!("{} of {} policies are noticed when dropped", covered.len(), part.checks.len()),
+    };
     part.summary = format!(
-        "{} of {} policies are noticed when dropped ({} queries: {} folded, {} solved by cvc5 {version})",
-        covered.len(),
-        part.checks.len(),
-        effort.queries,
-        effort.folded,
-        effort.solved
+        "{noticed} ({} queries: {} folded, {} solved by cvc5 {version})",
+        effort.queries, effort.folded, effort.solved
     );
+    if without && !subject.bundle.is_plain() {
+        let mut finding = Finding::new(
+            &rules::UNCOVERED_BAN,
+            "bundle",
+            "there are no invariants: a policy that is dropped is missed by none",
+        )
+        .help("state under `invariants/` what must never be and what must stay allowed");
+        finding.severity = Severity::Note;
+        part.findings.push(finding);
+    }
     cache.keep(&part, &answers.known());
     Ok(part)
 }
@@ -75,13 +118,14 @@ pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observ
 /// Whether an invariant is refuted for requests of this type once the policy is gone.
 fn notices(
     subject: &Subject,
+    unproved: &BTreeSet<String>,
     request_type: &RequestEnv,
     policy: usize,
     bench: &mut Result<Bench<'_>, String>,
     asker: &mut Asker<'_>,
 ) -> Result<bool, String> {
     let bench = bench.as_mut().map_err(|why| why.clone())?;
-    for claim in claims(subject, request_type, policy) {
+    for claim in claims(subject, unproved, request_type, policy) {
         if !bench.holds(&claim, asker)? {
             return Ok(true);
         }
@@ -90,20 +134,15 @@ fn notices(
 }
 
 /// What would have to hold still, the likeliest to fail first.
-fn claims(subject: &Subject, request_type: &RequestEnv, policy: usize) -> Vec<Claim> {
+fn claims(subject: &Subject, unproved: &BTreeSet<String>, request_type: &RequestEnv, policy: usize) -> Vec<Claim> {
     let Some(dropped) = subject.bundle.policies().get(policy) else { return Vec::new() };
     let mut sides: BTreeMap<Which, Vec<usize>> = BTreeMap::new();
     for (at, invariant) in subject.invariants.iter().enumerate() {
-        if !subject.can_match(&invariant.policy, request_type) {
+        if unproved.contains(&invariant.id) || !subject.can_match(&invariant.policy, request_type) {
             continue;
         }
         for asked in &invariant.asked {
-            let concerned = match (asked, dropped.policy.effect(), &dropped.annotations.tier) {
-                (Asked::Always, Effect::Permit, _) => true,
-                (Asked::NeverByBans | Asked::Never, Effect::Forbid, _) => true,
-                (Asked::Need(gate), Effect::Forbid, Some(Tier::Approval(named))) => gate == named,
-                _ => false,
-            };
+            let concerned = concerns(asked, dropped);
             if concerned {
                 sides.entry(judged(asked)).or_default().push(at);
             }
@@ -123,6 +162,24 @@ fn claims(subject: &Subject, request_type: &RequestEnv, policy: usize) -> Vec<Cl
         }
     }
     claims
+}
+
+/// Whether a question can miss a policy that is dropped.
+fn concerns(asked: &Asked, dropped: &BundlePolicy) -> bool {
+    match (asked, dropped.policy.effect(), &dropped.annotations.tier) {
+        (Asked::Always, Effect::Permit, _) => true,
+        (Asked::NeverByBans | Asked::Never, Effect::Forbid, _) => true,
+        (Asked::Need(gate), Effect::Forbid, Some(Tier::Approval(named))) => gate == named,
+        _ => false,
+    }
+}
+
+/// Whether an invariant that is not proved could miss the policy.
+fn is_doubtful(subject: &Subject, unproved: &BTreeSet<String>, request_type: &RequestEnv, policy: usize) -> bool {
+    let Some(dropped) = subject.bundle.policies().get(policy) else { return false };
+    let open = subject.invariants.iter().filter(|invariant| unproved.contains(&invariant.id));
+    let mut open = open.filter(|invariant| subject.can_match(&invariant.policy, request_type));
+    open.any(|invariant| invariant.asked.iter().any(|asked| concerns(asked, dropped)))
 }
 
 fn finding(subject: &Subject, policy: usize) -> Option<Finding> {

@@ -9,6 +9,7 @@ pub mod claim;
 pub mod coverage;
 pub mod explain;
 pub mod property;
+mod shadow;
 pub mod solver;
 
 use crate::findings::{Check, Finding, Outcome, Part};
@@ -27,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How to prove.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct ProveOptions {
     pub jobs: NonZeroUsize,
     /// Where answers are kept; `None` asks everything again.
     pub cache: Option<PathBuf>,
+    /// What is known so far, for all parts of one review.
+    pub answers: Arc<Answers>,
 }
 
 /// A claim about one request type that was refuted, and an example where there is one.
@@ -77,9 +80,11 @@ pub fn prove(subject: &Subject, options: &ProveOptions, observer: &dyn Observer)
     if let Some(part) = cache.whole(&names) {
         return Ok(part);
     }
-    let answers = Answers::new(cache.known());
+    let answers = &*options.answers;
+    answers.add(cache.known());
+    let before = answers.effort();
     let phase = Phase::new(observer, "prove", subject.request_types.len());
-    let learnt = ask_all(subject, &answers, options, &phase)?;
+    let learnt = ask_all(subject, answers, options, &phase)?;
     drop(phase);
     let mut part = Part { name: "prove", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
     for (property, name) in properties.into_iter().zip(names) {
@@ -87,7 +92,7 @@ pub fn prove(subject: &Subject, options: &ProveOptions, observer: &dyn Observer)
         part.checks.push(Check { name, outcome });
         part.findings.extend(finding);
     }
-    part.summary = summary(&part.checks, subject, answers.effort(), &version);
+    part.summary = summary(&part.checks, subject, answers.effort_since(before), &version);
     cache.keep(&part, &answers.known());
     Ok(part)
 }
@@ -186,13 +191,15 @@ pub(super) fn each_request_type(
     std::thread::scope(|scope| {
         for mut asker in askers? {
             let (next, order, schema, work) = (&next, &order, &schema, &work);
-            scope.spawn(move || {
+            let worker = move || {
                 let taken = || order.get(next.fetch_add(1, Ordering::Relaxed)).copied();
                 while let Some((at, request_type)) = taken().and_then(|at| Some((at, subject.request_types.get(at)?))) {
                     work(at, &mut Bench::new(subject, schema, request_type), &mut asker);
                     phase.advance();
                 }
-            });
+            };
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker);
+            thread.map_err(|error| Problem::failure(format!("no thread can be started: {error}")))?;
         }
         Ok(())
     })
@@ -233,3 +240,6 @@ fn summary(checks: &[Check], subject: &Subject, effort: Effort, version: &str) -
         effort.solved
     )
 }
+
+/// The compiler calls itself for each level of an expression; as deep as [`crate::cedar::depth`] lets it be, it has room here.
+const STACK: usize = 64 * 1024 * 1024;

@@ -6,7 +6,7 @@ use crate::lint;
 
 /// Every rule, by number: validate, lint, prove, coverage, diff, matrix.
 pub fn all() -> Vec<&'static Rule> {
-    let (first, rest) = OWN.split_at(2);
+    let (first, rest) = OWN.split_at(3);
     first.iter().chain(lint::RULES.iter().map(|(rule, _)| rule)).chain(rest).collect()
 }
 
@@ -15,9 +15,10 @@ pub fn find(name: &str) -> Option<&'static Rule> {
     all().into_iter().find(|rule| rule.number.eq_ignore_ascii_case(name) || rule.name == name)
 }
 
-static OWN: [Rule; 17] = [
+static OWN: [Rule; 28] = [
     rules::INVALID,
     rules::NOT_FORMATTED,
+    rules::NOT_REVIEWED,
     rules::NEVER_ERRORS,
     rules::NEVER,
     rules::ALWAYS,
@@ -28,9 +29,19 @@ static OWN: [Rule; 17] = [
     rules::UNPROVED_COUNTEREXAMPLE,
     rules::UNCOVERED_BAN,
     rules::UNCOVERED_PERMIT,
+    rules::SHADOWED,
+    rules::OVERRIDDEN,
     rules::WIDENED,
     rules::WIDENED_HARMLESS,
     rules::NARROWED,
     rules::REQUEST_TYPE_CHANGED,
+    rules::POLICY_CHANGED,
+    rules::POLICY_WEAKENED,
+    rules::AUTHORITY_WIDENED,
+    rules::INVARIANT_WEAKENED,
+    rules::SETTINGS_CHANGED,
+    rules::AUTHORITY_NARROWED,
+    rules::FACTS_CHANGED,
+    rules::SCHEMA_CHANGED,
     rules::MATRIX_DIFFERS,
 ];

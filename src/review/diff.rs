@@ -2,35 +2,70 @@
 
 use crate::cedar::expression::visit_mut;
 use crate::findings::headline::{DIFF, counted};
-use crate::findings::rule::Severity;
 use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::BundlePolicy;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::progress::{Observer, Phase};
-use crate::prove::asking::{Answers, Asker};
+use crate::prove::asking::Asker;
 use crate::prove::claim::Refuter;
 use crate::prove::explain::shrunk;
 use crate::prove::{ProveOptions, solver};
+use crate::review::acceptance::{self, Acceptance};
+use crate::review::changes::{Side, changes};
 use crate::subject::counterexample::Case;
 use crate::subject::{Subject, groups, request_type_name};
 use cedar_policy::{Entities, EntityUid, Policy, PolicySet, Request, RequestEnv};
 use cedar_policy_symcc::{CompiledPolicySet, CompiledSchema, implies_asserts};
 use serde_json::{Value, json};
 
-/// Compares two bundles; both are read in the new schema, each with the groups of its own.
+/// Compares two projects; a problem is a file of one that cannot be read.
 pub fn diff(
+    old: &Side,
+    new: &Side,
+    options: &ProveOptions,
+    accepted: &[Acceptance],
+    observer: &dyn Observer,
+) -> Result<Part, Problems> {
+    let mut part = Part { name: DIFF, summary: String::new(), checks: Vec::new(), findings: changes(old, new)? };
+    let (before, after) = (&old.subject, &new.subject);
+    let provable = before.bundle.is_provable() && after.bundle.is_provable();
+    let decided = match provable {
+        true => decisions(before, after, options, accepted, observer, &mut part),
+        false => Err(Problem::invalid(
+            "policies that are not valid, or have no schema, cannot be compared by what they decide",
+        )),
+    };
+    let changed = policies(changed(before, after).len());
+    match decided {
+        Ok(unchanged) => part.summary = format!("{} unchanged; {changed} changed", counted(unchanged, "request type")),
+        Err(problem) => {
+            let help = problem.help.map(|help| format!("; {help}")).unwrap_or_default();
+            let why = Outcome::Undecided(format!("{}{help}", problem.message));
+            part.checks.push(Check { name: "decisions".to_owned(), outcome: why });
+            part.summary = format!("{changed} changed");
+        }
+    }
+    acceptance::apply(accepted, &mut part);
+    // What opens is read first.
+    part.findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.rule.number));
+    Ok(part)
+}
+
+/// What the new bundle decides otherwise; both are read in the new schema, each with the groups of its own. Gives the number of
+/// request types that are decided as before.
+fn decisions(
     old: &Subject,
     new: &Subject,
     options: &ProveOptions,
-    allow_widening: bool,
+    accepted: &[Acceptance],
     observer: &dyn Observer,
-) -> Result<Part, Problem> {
+    part: &mut Part,
+) -> Result<usize, Problem> {
     solver::tried(&options.solver)?;
-    let answers = Answers::default();
-    let mut asker = Asker::new(&answers, &options.solver)?;
+    let allow_widening = accepted.iter().any(|accepted| accepted.is_of(&rules::WIDENED));
+    let mut asker = Asker::new(&options.answers, &options.solver)?;
     let schema = CompiledSchema::new(new.bundle.schema().schema())
         .map_err(|error| Problem::invalid(format!("the schema cannot be compiled: {error}")))?;
-    let mut part = Part { name: DIFF, summary: String::new(), checks: Vec::new(), findings: Vec::new() };
     let mut unchanged = 0;
     let changed = changed(old, new);
     let phase = Phase::new(observer, DIFF, new.request_types.len());
@@ -59,8 +94,11 @@ pub fn diff(
         unchanged += usize::from(widened.is_none() && narrowed.is_none());
         let concerned: Vec<&Change<'_>> =
             changed.iter().filter(|change| change.concerns(old, new, request_type)).collect();
-        let harmful =
-            [groups::MUTATING, groups::NEVER, groups::JUDGING].iter().any(|g| new.in_group(request_type.action(), g));
+        // Where no action says that it changes nothing, each may.
+        let harmful = new.bundle.is_plain()
+            || [groups::MUTATING, groups::NEVER, groups::JUDGING]
+                .iter()
+                .any(|g| new.in_group(request_type.action(), g));
         for (example, expected, rule, what, from, to) in [
             (
                 widened,
@@ -82,9 +120,6 @@ pub fn diff(
             };
             let mut finding = Finding::new(rule, name.clone(), what);
             finding.places = concerned.iter().map(|change| change.place()).collect();
-            if allow_widening && finding.severity == Severity::Error {
-                finding.severity = Severity::Note;
-            }
             finding = finding.shown_by(shrunk(case, new, expected, shows));
             if *rule == rules::WIDENED && !allow_widening {
                 finding = finding.help("if this is meant, say so with --allow-widening");
@@ -97,10 +132,7 @@ pub fn diff(
         let name = request_type_name(request_type);
         part.findings.push(appeared(old, &name, request_type, "only the old bundle has this request type"));
     }
-    // What opens is read first.
-    part.findings.sort_by_key(|finding| finding.rule.number);
-    part.summary = format!("{} unchanged; {} changed", counted(unchanged, "request type"), policies(changed.len()));
-    Ok(part)
+    Ok(unchanged)
 }
 
 /// What a policy of one side means for one request type, free of the schema's groups of actions.

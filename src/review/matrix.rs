@@ -8,6 +8,7 @@ use crate::policy::BundlePolicy;
 use crate::policy::annotations::Tier;
 use crate::problem::{Problem, Problems};
 use crate::progress::{Observer, Phase};
+use crate::review::register;
 use crate::subject::Subject;
 use crate::subject::sample::{Contexts, Variant};
 use cedar_policy::{
@@ -23,6 +24,8 @@ pub struct Matrix {
     pub columns: Vec<Column>,
     /// `live` and `dry_run`, each with its rows.
     pub modes: Vec<(&'static str, Vec<MatrixRow>)>,
+    /// What the policies and the invariants are besides what they decide, a line each.
+    pub register: Vec<(&'static str, Vec<String>)>,
 }
 
 /// Principals of one type and the same groups, who may do the same.
@@ -88,7 +91,7 @@ pub fn matrix(subject: &Subject, facts: &Facts, observer: &dyn Observer) -> Resu
         }
         modes.push((mode, rows));
     }
-    Ok(Matrix { columns: merge(&principals, &mut modes), modes })
+    Ok(Matrix { columns: merge(&principals, &mut modes), modes, register: register::register(subject) })
 }
 
 /// Puts those who are of one type, in the same groups, and may do the same into one column.

@@ -40,23 +40,50 @@ pub fn finding(problem: &Problem) -> Finding {
 
 /// Where a file's text first differs from what the formatter gives.
 fn layout(source: &Source) -> Option<Finding> {
-    let config = Config { line_width: 100, indent_width: 2 };
-    // A file that does not parse, or is nested too deep to be, has a finding already.
-    depth::check(source).ok()?;
-    let pretty = policies_str_to_pretty(source.text(), &config).ok()?;
+    let pretty = formatted(source)?;
     if pretty == source.text() {
         return None;
     }
-    let same = pretty.split_inclusive('\n').zip(source.text().split_inclusive('\n')).take_while(|(a, b)| a == b);
-    let start: usize = same.map(|(line, _)| line.len()).sum();
-    let wanted = pretty.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("nothing more").trim();
+    let plain = source.text().replace("\r\n", "\n");
+    let finding =
+        |message: String, at| Finding::new(&rules::NOT_FORMATTED, source.name(), message).at(Place::new(source, at));
+    if pretty == plain {
+        let at = source.text().find('\r').map_or(0..0, |at| at..at + 1);
+        return Some(
+            finding("its lines end in CRLF, as a checkout with `core.autocrlf` writes them".to_owned(), at)
+                .help("put `*.cedar text eol=lf` into `.gitattributes`, or run `cutter review --fix`"),
+        );
+    }
+    let lines = || source.text().split_inclusive('\n');
+    let same = pretty.split_inclusive('\n').zip(lines()).take_while(|(a, b)| *a == b.replace("\r\n", "\n"));
+    let count = same.count();
+    let start: usize = lines().take(count).map(str::len).sum();
+    let wanted = pretty.lines().nth(count).unwrap_or("nothing more").trim();
     let rest = source.text().get(start..).unwrap_or_default();
     let end = start + rest.find('\n').unwrap_or(rest.len());
     Some(
-        Finding::new(&rules::NOT_FORMATTED, source.name(), format!("the formatter would write `{wanted}` here"))
-            .at(Place::new(source, start..end))
-            .help("run `cedar format -w -l 100 -i 2` on the file, or lay it out as shown"),
+        finding(format!("the formatter would write `{wanted}` here"), start..end)
+            .help("run `cutter review --fix`, or `cedar format -w -l 100 -i 2` on the file"),
     )
+}
+
+/// The text as the formatter lays it out; `None` where it cannot be read.
+fn formatted(source: &Source) -> Option<String> {
+    let config = Config { line_width: 100, indent_width: 2 };
+    // A file that does not parse, or is nested too deep to be, has a finding already.
+    depth::check(source).ok()?;
+    policies_str_to_pretty(source.text(), &config).ok()
+}
+
+/// A file with what can be put right without thinking: a byte order mark, the line ends, the layout of policies. `None` where
+/// there is nothing to put right.
+pub fn fixed(source: &Source) -> Option<String> {
+    let text = source.text().trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let text = match source.name().ends_with(".cedar") {
+        true => formatted(&Source::new(source.name(), text.as_str())).unwrap_or(text),
+        false => text,
+    };
+    (text != source.text()).then_some(text)
 }
 
 fn stands_in(finding: &Finding, source: &Source) -> bool {

@@ -1,6 +1,6 @@
 //! `[evidence]` of `cutter.toml`: what to observe, as data. Nothing here knows a domain.
 
-use super::observation::ObservationId;
+use super::observation::{ObservationId, ObservationKind};
 use crate::problem::{Problem, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,28 @@ impl Default for EvidenceSettings {
             host: BTreeMap::new(),
             tolerate: Vec::new(),
         }
+    }
+}
+
+impl EvidenceSettings {
+    /// The ids of what is observed because the configuration names it.
+    pub fn names(&self) -> BTreeSet<String> {
+        let of = |kind: ObservationKind, names: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+            names.map(|name| ObservationId::new(kind, name).as_str().to_owned()).collect()
+        };
+        let rows = self.rows.keys().map(|id| id.as_str().to_owned());
+        [
+            of(ObservationKind::Relation, &mut self.relations.keys()),
+            of(ObservationKind::Function, &mut self.functions.iter()),
+            of(ObservationKind::Flag, &mut self.flags.keys()),
+            of(ObservationKind::Tree, &mut self.trees.keys()),
+            of(ObservationKind::Service, &mut self.services.keys()),
+            of(ObservationKind::Host, &mut self.host.keys()),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(rows)
+        .collect()
     }
 }
 

@@ -5,12 +5,14 @@ pub mod facts;
 pub mod grants;
 pub mod ledger;
 pub mod observation;
+pub mod review;
 pub mod targets;
 
 use self::evidence::EvidenceSettings;
 use self::facts::FactsSettings;
 use self::grants::GrantsSettings;
 use self::ledger::LedgerSettings;
+use self::review::ReviewSettings;
 use self::targets::TargetSettings;
 use crate::db::DatabaseSettings;
 use crate::json::in_backticks;
@@ -49,6 +51,9 @@ pub struct Config {
     /// What makes a safe target.
     #[serde(default)]
     pub targets: TargetSettings,
+    /// How the review is read.
+    #[serde(default)]
+    pub review: ReviewSettings,
 }
 
 /// What is particular about one gate.
@@ -121,6 +126,7 @@ impl Config {
         let config = Self::read(source)?;
         let mut problems = Problems::new();
         problems.absorb(config.evidence.check());
+        problems.absorb(config.review.check());
         if config.grants != GrantsSettings::default() {
             problems.absorb(config.grants.check());
         }

@@ -24,6 +24,8 @@ pub struct Subject {
     pub invariants: Vec<Invariant>,
     /// Every request type of the schema, sorted by its name.
     pub request_types: Vec<RequestEnv>,
+    /// The ids of what is observed, where that is known.
+    pub observed: Option<BTreeSet<String>>,
     /// Whether the prelude's own policies are asked about, too: once a version, by the project's own tests.
     pub asks_prelude: bool,
     actions: Entities,
@@ -57,6 +59,7 @@ impl Subject {
             bundle,
             invariants,
             request_types,
+            observed: None,
             asks_prelude: false,
             actions,
             weights,

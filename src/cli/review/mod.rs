@@ -3,6 +3,7 @@
 mod diff;
 mod matrix;
 mod proof;
+mod reading;
 mod scope;
 
 use crate::cli::shared::exit::CommandResult;
@@ -13,15 +14,16 @@ use crate::cli::shared::progress::Progress;
 use crate::files;
 use crate::findings::{Part, Review, ReviewVerdict};
 use crate::lint;
-use crate::problem::Problem;
+use crate::problem::{Blame, Problem, Problems};
 use crate::progress::Phase;
 use crate::render::{self, review as forms};
-use crate::review::{catalogue, committed};
+use crate::review::{catalogue, committed, configured, validate};
+use crate::settings::review::ReviewSettings;
 use crate::subject::Subject;
 use clap::{Args, Subcommand, ValueEnum};
 use diff::DiffArguments;
 use matrix::MatrixArguments;
-use proof::ProofArguments;
+use proof::{ProofArguments, Wanted};
 use scope::Scope;
 use std::path::Path;
 
@@ -32,6 +34,9 @@ pub struct Arguments {
     scope: Scope,
     #[command(flatten)]
     proof: ProofArguments,
+    /// First write what needs no thinking: the layout of policies, line ends, byte order marks
+    #[arg(long)]
+    fix: bool,
     #[command(subcommand)]
     command: Option<Command>,
     /// The form of the result
@@ -127,60 +132,97 @@ impl Arguments {
         self.proof().check()?;
         let mut review = Review::default();
         let progress = Progress::default();
-        match &self.command {
+        let settings = match &self.command {
             Some(Command::Rules(arguments)) => return arguments.run(),
-            Some(Command::Validate(arguments)) => {
-                arguments.scope.load(&mut review, true, &progress)?;
-            }
-            Some(Command::Lint(arguments)) => {
-                if let Some(subject) = arguments.scope.load(&mut review, false, &progress)? {
-                    review.parts.push(linted(&subject, &progress));
+            Some(Command::Matrix(arguments)) if arguments.check.is_none() => {
+                if let Some((subject, _)) = arguments.scope.load(&mut review, false, &progress)? {
+                    let matrix = arguments.scope.matrix(&subject, &progress)?;
+                    return Ok((arguments.shown(&matrix, output), Exit::Authorized));
                 }
+                ReviewSettings::default()
             }
-            Some(Command::Matrix(arguments)) => {
-                let Some(subject) = arguments.scope.load(&mut review, false, &progress)? else {
-                    return Ok((show(&review, self.format(), output)?, exit(review.verdict())));
-                };
-                let matrix = arguments.scope.matrix(&subject, &progress)?;
-                match &arguments.check {
-                    None => return Ok((arguments.shown(&matrix, output), Exit::Authorized)),
-                    Some(path) => {
-                        review.parts.push(committed::compare(&forms::matrix::file(&matrix), &files::read(path)?))
-                    }
+            _ => match self.fill(&mut review, &progress) {
+                Ok(settings) => settings.unwrap_or_default(),
+                // What an input is lacks is a finding, whatever the form of the result.
+                Err(problems) if problems.fault() == Blame::Invalid => {
+                    review.more += problems.count() - problems.iter().len();
+                    review.parts.push(validate::validate(&[], &[], &problems));
+                    ReviewSettings::default()
                 }
-            }
-            Some(Command::Diff(arguments)) => arguments.run(&mut review, &progress)?,
-            Some(Command::Prove(arguments)) => {
-                if let Some(subject) = arguments.scope.load(&mut review, false, &progress)? {
-                    arguments.proof.prove(&subject, &mut review, &progress)?;
-                }
-            }
-            Some(Command::Coverage(arguments)) => {
-                if let Some(subject) = arguments.scope.load(&mut review, false, &progress)? {
-                    arguments.proof.cover(&subject, &mut review, &progress)?;
-                }
-            }
-            None => {
-                if let Some(subject) = self.scope.load(&mut review, true, &progress)? {
-                    review.parts.push(linted(&subject, &progress));
-                    let golden = Path::new(GOLDEN);
-                    if golden.exists() {
-                        review.parts.push(committed::compare(
-                            &forms::matrix::file(&self.scope.matrix(&subject, &progress)?),
-                            &files::read(golden)?,
-                        ));
-                    }
-                    self.proof.prove(&subject, &mut review, &progress)?;
-                    if review.verdict() == ReviewVerdict::Clean {
-                        self.proof.cover(&subject, &mut review, &progress)?;
-                    } else {
-                        review.skipped.push("coverage: it says something only where everything else holds".to_owned());
-                    }
-                }
-            }
-        }
+                Err(problems) => return Err(problems),
+            },
+        };
+        configured::apply(&settings, &mut review);
+        let asked = match &self.command {
+            None => self.scope.fail_on(),
+            Some(Command::Validate(arguments) | Command::Lint(arguments)) => arguments.scope.fail_on(),
+            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.scope.fail_on(),
+            Some(Command::Matrix(arguments)) => arguments.scope.fail_on(),
+            Some(Command::Diff(arguments)) => arguments.fail_on(),
+            Some(Command::Rules(_)) => None,
+        };
+        review.fail_on = asked.unwrap_or(review.fail_on);
         self.proof().write_counterexamples(&review)?;
         Ok((show(&review, self.format(), output)?, exit(review.verdict())))
+    }
+
+    /// Does what is asked, and gives how the project reads its review.
+    fn fill(&self, review: &mut Review, progress: &Progress) -> Result<Option<ReviewSettings>, Problems> {
+        match &self.command {
+            Some(Command::Rules(_)) => Ok(None),
+            Some(Command::Validate(arguments)) => {
+                let loaded = arguments.scope.load(review, true, progress)?;
+                Ok(loaded.map(|(_, settings)| settings))
+            }
+            Some(Command::Lint(arguments)) => {
+                let Some((subject, settings)) = arguments.scope.load(review, false, progress)? else { return Ok(None) };
+                review.parts.push(linted(&subject, progress));
+                Ok(Some(settings))
+            }
+            Some(Command::Matrix(arguments)) => {
+                let Some((subject, settings)) = arguments.scope.load(review, false, progress)? else { return Ok(None) };
+                if let Some(path) = &arguments.check {
+                    let matrix = arguments.scope.matrix(&subject, progress)?;
+                    review.parts.push(committed::compare(&forms::matrix::file(&matrix), &files::read(path)?));
+                }
+                Ok(Some(settings))
+            }
+            Some(Command::Diff(arguments)) => arguments.run(review, progress).map(|()| None),
+            Some(Command::Prove(arguments)) => arguments.run(Wanted::Proof, review, progress),
+            Some(Command::Coverage(arguments)) => arguments.run(Wanted::Coverage, review, progress),
+            None => {
+                if self.fix {
+                    review.parts.push(self.scope.fix()?);
+                }
+                let Some((subject, settings)) = self.scope.load(review, true, progress)? else { return Ok(None) };
+                review.parts.push(linted(&subject, progress));
+                let golden = Path::new(GOLDEN);
+                if golden.exists() && !subject.bundle.is_plain() {
+                    match self.scope.matrix(&subject, progress) {
+                        Ok(matrix) => {
+                            review.parts.push(committed::compare(&forms::matrix::file(&matrix), &files::read(golden)?));
+                        }
+                        // Whatever is wrong with the facts was found when they were read.
+                        Err(_) => review.skipped.push("matrix: it needs facts that are valid".to_owned()),
+                    }
+                }
+                self.proof.ask(&subject, Wanted::Both, review, progress)?;
+                Ok(Some(settings))
+            }
+        }
+    }
+}
+
+impl ProveArguments {
+    fn run(
+        &self,
+        wanted: Wanted,
+        review: &mut Review,
+        progress: &Progress,
+    ) -> Result<Option<ReviewSettings>, Problems> {
+        let Some((subject, settings)) = self.scope.load(review, false, progress)? else { return Ok(None) };
+        self.proof.ask(&subject, wanted, review, progress)?;
+        Ok(Some(settings))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::shared::exit::no_json;
 use crate::files::{self, Output};
-use crate::findings::{Part, Review};
+use crate::findings::{Outcome, Part, Review};
 use crate::problem::{Problem, Problems};
 use crate::progress::Observer;
 use crate::prove::coverage;
@@ -11,9 +11,22 @@ use crate::prove::{self, ProveOptions};
 use crate::render;
 use crate::subject::Subject;
 use clap::Args;
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// What is asked of the solver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// The properties.
+    Proof,
+    /// Which policy nothing would miss.
+    Coverage,
+    /// Both.
+    Both,
+}
 
 /// How proofs are made.
 #[derive(Args, Debug)]
@@ -50,16 +63,39 @@ impl ProofArguments {
             solver: SolverOptions { program: program.unwrap_or_else(|| "cvc5".into()), limit },
             jobs: self.jobs.unwrap_or(processors.min(most)),
             cache: if self.no_cache { None } else { self.cache.clone().or_else(default_cache) },
+            answers: Arc::default(),
         })
     }
 
-    pub fn prove(&self, subject: &Subject, review: &mut Review, observer: &dyn Observer) -> Result<(), Problems> {
-        part(prove::prove(subject, &self.options()?, observer), "prove", review);
-        Ok(())
-    }
-
-    pub fn cover(&self, subject: &Subject, review: &mut Review, observer: &dyn Observer) -> Result<(), Problems> {
-        part(coverage::coverage(subject, &self.options()?, observer), "coverage", review);
+    /// Proves, and covers, what can be proved; both share what the solver answered.
+    pub fn ask(
+        &self,
+        subject: &Subject,
+        wanted: Wanted,
+        review: &mut Review,
+        observer: &dyn Observer,
+    ) -> Result<(), Problems> {
+        if !subject.bundle.is_provable() {
+            let why = match subject.bundle.has_schema() {
+                true => "policies that are not valid cannot be proved",
+                false => "there is no schema: Cedar's validator, proofs and coverage need one",
+            };
+            review.skipped.push(format!("prove: {why}"));
+            return Ok(());
+        }
+        let options = self.options()?;
+        let mut unproved = BTreeSet::new();
+        if wanted != Wanted::Coverage {
+            let proved = prove::prove(subject, &options, observer);
+            if let Ok(part) = &proved {
+                let open = part.checks.iter().filter(|check| check.outcome != Outcome::Held);
+                unproved = open.filter_map(|check| Some(check.name.rsplit_once(": ")?.1.to_owned())).collect();
+            }
+            part(proved, "prove", review);
+        }
+        if wanted != Wanted::Proof {
+            part(coverage::coverage_without(subject, &unproved, &options, observer), "coverage", review);
+        }
         Ok(())
     }
 
@@ -68,7 +104,10 @@ impl ProofArguments {
         let mut outputs = Vec::new();
         for finding in review.findings() {
             let Some(shown) = &finding.counterexample else { continue };
-            let name = format!("{}-{}", finding.rule.name, finding.about);
+            // What is named after its place has signs that a name of a file cannot have.
+            let about =
+                finding.about.replace(|letter: char| !(letter.is_alphanumeric() || "-_. ".contains(letter)), "-");
+            let name = format!("{}-{about}", finding.rule.name);
             let mut add = |kind: &str, value: &serde_json::Value| -> Result<(), Problem> {
                 let text = render::json::document(value).map_err(no_json)?;
                 outputs.push(Output::replacing(folder.join(format!("{name}.{kind}.json")), text));

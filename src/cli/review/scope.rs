@@ -1,8 +1,10 @@
 //! What a review reads: bundle, invariants, facts and plans, with all that is wrong as findings.
 
+use super::reading;
 use crate::cli::shared::inputs::BundleArguments;
 use crate::facts::Facts;
-use crate::findings::Review;
+use crate::findings::rule::Severity;
+use crate::findings::{Check, Finding, Outcome, Part, Review, rules};
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems, Source};
@@ -10,10 +12,10 @@ use crate::progress::{Observer, Phase};
 use crate::review::matrix::{self, Matrix};
 use crate::review::validate;
 use crate::settings::Config;
+use crate::settings::review::ReviewSettings;
 use crate::subject::Subject;
-use crate::subject::invariant;
 use crate::{files, json, project};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
 /// What is reviewed.
@@ -27,6 +29,33 @@ pub struct Scope {
     /// The folder of plans [default: plans, where it exists]
     #[arg(long, value_name = "DIR")]
     plans: Option<PathBuf>,
+    /// Review it as any Cedar policies, whatever they were written for: nothing is asked that only cutter knows
+    #[arg(long)]
+    plain: bool,
+    /// The least severity that fails [default: warning, or `fail_on` of `[review]`]
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on: Option<Least>,
+}
+
+/// The least severity of a finding that makes a review fail.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum Least {
+    /// Whatever is found
+    Note,
+    /// Weaknesses and openings
+    Warning,
+    /// Openings only
+    Error,
+}
+
+impl From<Least> for Severity {
+    fn from(least: Least) -> Self {
+        match least {
+            Least::Note => Self::Note,
+            Least::Warning => Self::Warning,
+            Least::Error => Self::Error,
+        }
+    }
 }
 
 impl Scope {
@@ -36,32 +65,78 @@ impl Scope {
         review: &mut Review,
         with_inputs: bool,
         observer: &dyn Observer,
-    ) -> Result<Option<Subject>, Problems> {
+    ) -> Result<Option<(Subject, ReviewSettings)>, Problems> {
         let _phase = Phase::new(observer, "validate", 0);
         let mut problems = Problems::new();
-        self.bundle.check()?;
         let (folder, config_path) = (self.bundle.folder(), self.bundle.config_path());
-        let sources = project::read_bundle(folder, config_path.as_deref())?;
-        let invariant_sources = project::read_invariants(folder)?;
-        let bundle = problems.absorb(PolicyBundle::parse(&sources));
-        let invariants =
-            bundle.as_ref().and_then(|bundle| problems.absorb(invariant::parse(&invariant_sources, bundle.schema())));
-        let cedar: Vec<Source> = sources.policies.iter().chain(&invariant_sources).cloned().collect();
-        let mut read = sources.schemas.clone();
-        if with_inputs {
-            self.check_inputs(bundle.as_ref(), sources.config.as_ref(), &mut read, &mut problems)?;
+        if !self.plain {
+            self.bundle.check()?;
+        }
+        if !folder.is_dir() {
+            return project::read_bundle(folder, None).map(|_| None);
+        }
+        let (sources, invariants) = reading::sources(folder, config_path.as_deref(), self.plain, &mut problems);
+        let subject = reading::subject(&sources, &invariants, self.plain, &mut problems);
+        let is_plain = reading::is_plain(&sources, self.plain);
+        let cedar: Vec<Source> = sources.policies.iter().chain(&invariants).cloned().collect();
+        let mut read: Vec<Source> = sources.schemas.iter().chain(&sources.people).cloned().collect();
+        let mut config = None;
+        if !is_plain {
+            config = sources.config.as_ref().and_then(|source| problems.absorb(Config::parse(source)));
+            if with_inputs {
+                let bundle = subject.as_ref().map(|subject| &subject.bundle);
+                self.check_inputs(bundle, config.as_ref(), &mut read, &mut problems)?;
+            }
         }
         if with_inputs || !problems.is_empty() {
-            review.parts.push(validate::validate(&cedar, &read, &problems));
+            let mut part = validate::validate(&cedar, &read, &problems);
+            for template in subject.iter().flat_map(|subject| subject.bundle.unlinked_templates()) {
+                let message = "nothing links the template: it is validated, and nothing else is asked of it";
+                part.findings.push(Finding::new(&rules::NOT_REVIEWED, template.as_str(), message));
+            }
+            review.parts.push(part);
         }
-        if with_inputs && bundle.is_none() {
+        review.more += problems.count() - problems.iter().len();
+        if with_inputs && subject.is_none() && !is_plain {
             let what = "facts and plans: they are held against the schema once schema and policies are valid";
             review.skipped.push(what.to_owned());
         }
-        match (bundle, invariants) {
-            (Some(bundle), Some(invariants)) => Ok(Some(Subject::new(bundle, invariants)?)),
-            _ => Ok(None),
+        // A bundle without a configuration observes nothing.
+        let config = config.unwrap_or_default();
+        let of_config = sources.config.is_none() || !config.evidence.names().is_empty();
+        Ok(subject.map(|mut subject| {
+            subject.observed = of_config.then(|| config.evidence.names());
+            (subject, config.review)
+        }))
+    }
+
+    /// The least severity that fails, where the command line says so.
+    pub fn fail_on(&self) -> Option<Severity> {
+        self.fail_on.map(Severity::from)
+    }
+
+    /// Puts right what needs no thinking in the files of the bundle, and says which were written.
+    pub fn fix(&self) -> Result<Part, Problems> {
+        let mut problems = Problems::new();
+        let mut checks = Vec::new();
+        for path in files::below(self.bundle.folder())? {
+            let name = path.to_string_lossy().into_owned();
+            if ![".cedar", ".cedarschema", ".json"].iter().any(|end| name.ends_with(end)) {
+                continue;
+            }
+            let Some(source) = problems.absorb(files::read(&path)) else { continue };
+            if let Some(text) = validate::fixed(&source) {
+                files::write(&path, &text)?;
+                checks.push(Check { name, outcome: Outcome::Held });
+            }
         }
+        // What cannot be read is said by the review itself.
+        let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+        let summary = match names.as_slice() {
+            [] => "nothing to put right".to_owned(),
+            names => format!("written: {}", names.join(", ")),
+        };
+        Ok(Part { name: "fix", summary, checks, findings: Vec::new() })
     }
 
     fn entities_folder(&self) -> &Path {
@@ -78,13 +153,17 @@ impl Scope {
     pub fn check_inputs(
         &self,
         bundle: Option<&PolicyBundle>,
-        config: Option<&Source>,
+        config: Option<&Config>,
         read: &mut Vec<Source>,
         problems: &mut Problems,
     ) -> Result<(), Problems> {
-        let config = config.and_then(|source| problems.absorb(Config::parse(source)));
-        if self.entities.is_some() || self.entities_folder().exists() {
-            let raw = project::read_entities(self.entities_folder())?;
+        if self.entities.is_some() && !self.entities_folder().is_dir() {
+            // A folder that the command line names and that is not there is no finding.
+            project::read_entities(self.entities_folder())?;
+        }
+        if self.entities_folder().exists()
+            && let Some(raw) = problems.absorb(project::read_entities(self.entities_folder()))
+        {
             read.extend(raw.sources.iter().cloned());
             if let Some(bundle) = bundle {
                 problems.absorb(Facts::admit(&raw, bundle).map(drop));
@@ -95,10 +174,10 @@ impl Scope {
             let problem = Problem::failure(format!("the folder of plans `{}` does not exist", plans.display()));
             return Err(problem.help("correct `--plans`, or leave it out").into());
         }
-        for source in files::read_files(plans, "json")? {
+        for source in problems.absorb(files::read_files(plans, "json")).unwrap_or_default() {
             match bundle {
                 Some(bundle) => {
-                    problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref()).map(drop));
+                    problems.absorb(RunPlan::parse(&source, bundle.schema(), config).map(drop));
                 }
                 None => drop(problems.absorb(json::parse(&source).map(drop))),
             }

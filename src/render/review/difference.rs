@@ -24,9 +24,10 @@ pub fn findings(part: &Part, style: Style) -> String {
         if !by.is_empty() {
             lines.row(more(&by));
         }
-        help.extend(finding.help.as_deref());
+        help.extend(
+            finding.help.as_deref().filter(|text| !help.contains(text)).map(|text| vec![text]).unwrap_or_default(),
+        );
     }
-    help.dedup();
     for help in help {
         lines.row([Cell::new(""), Cell::new("help"), Cell::new(help)]);
     }
@@ -34,12 +35,16 @@ pub fn findings(part: &Part, style: Style) -> String {
     lines.text(style)
 }
 
-/// What a finding is about: a request type, and where one bundle does not have it, which.
+/// What a finding is about; where that is no request type whose decisions differ, with what it says.
 fn what(finding: &Finding) -> String {
-    match *finding.rule == rules::REQUEST_TYPE_CHANGED {
-        true => format!("{}: {}", finding.about, finding.message),
-        false => finding.about.clone(),
+    match is_decision(finding) && !finding.message.contains(ACCEPTED) {
+        true => finding.about.clone(),
+        false => format!("{}: {}", finding.about, finding.message),
     }
+}
+
+fn is_decision(finding: &Finding) -> bool {
+    [&rules::WIDENED, &rules::WIDENED_HARMLESS, &rules::NARROWED].contains(&finding.rule)
 }
 
 /// A request that shows it, then those of the facts that matter of which the changed text speaks.
@@ -70,11 +75,18 @@ fn places(finding: &Finding) -> String {
 }
 
 fn word(finding: &Finding) -> (&'static str, Tone) {
-    match (*finding.rule == rules::WIDENED, finding.severity) {
-        (true, Severity::Error) => ("WIDENED", Tone::Bad),
-        (true, _) => ("widened", Tone::Open),
-        _ if *finding.rule == rules::WIDENED_HARMLESS => ("widened", Tone::Plain),
-        _ if *finding.rule == rules::NARROWED => ("narrowed", Tone::Good),
-        _ => ("changed", Tone::Open),
-    }
+    let is_open = finding.severity > Severity::Note;
+    let rule = finding.rule;
+    let (loud, quiet) = match () {
+        () if *rule == rules::WIDENED => ("WIDENED", "widened"),
+        () if *rule == rules::WIDENED_HARMLESS => return ("widened", Tone::Plain),
+        () if *rule == rules::NARROWED || *rule == rules::AUTHORITY_NARROWED => return ("narrowed", Tone::Good),
+        () if *rule == rules::POLICY_WEAKENED || *rule == rules::INVARIANT_WEAKENED => ("WEAKENED", "weakened"),
+        () if *rule == rules::AUTHORITY_WIDENED => ("GAINED", "gained"),
+        () => ("CHANGED", "changed"),
+    };
+    if is_open { (loud, Tone::Bad) } else { (quiet, Tone::Open) }
 }
+
+/// What a message says of a finding that is meant.
+const ACCEPTED: &str = "; accepted: ";

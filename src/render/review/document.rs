@@ -15,6 +15,8 @@ pub struct Document<'a> {
     findings: Vec<FindingRecord<'a>>,
     undecided: Vec<UndecidedRecord<'a>>,
     skipped: &'a [String],
+    /// Problems of reading that were counted and are not among the findings.
+    more: usize,
 }
 
 #[derive(Serialize, Debug)]
@@ -89,6 +91,7 @@ impl<'a> Document<'a> {
             findings: review.findings().map(finding).collect(),
             undecided: review.undecided().map(|(part, name, why)| UndecidedRecord { part, name, why }).collect(),
             skipped: &review.skipped,
+            more: review.more,
         }
     }
 }

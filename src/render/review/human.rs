@@ -6,6 +6,7 @@ use crate::findings::rule::{Rule, Severity};
 use crate::findings::{Finding, Outcome, Part, Place, Review, ReviewVerdict};
 use crate::layout::lines::{Cell, Fit, Lines, Tone, fold, head};
 use crate::layout::{Style, printable, shown};
+use crate::problem::Source;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// The result first, then what is not fine, the gravest first, then what each part did.
@@ -35,6 +36,10 @@ pub fn review(review: &Review, style: Style) -> String {
     for skipped in &review.skipped {
         let (name, why) = skipped.split_once(": ").unwrap_or(("", skipped));
         lines.row([Cell::new(""), Cell::new(name), Cell::toned("skipped", Tone::Open), Cell::new(why)]);
+    }
+    if review.more > 0 {
+        let more = format!("{} beside those that are shown", counted(review.more, "problem"));
+        lines.row([Cell::new(""), Cell::new("more"), Cell::toned("not shown", Tone::Open), Cell::new(more)]);
     }
     for part in &review.parts {
         // Of a part alone the headline says it all.
@@ -127,13 +132,18 @@ fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
     // Underlining a whole policy would print it; its first line says where.
     let inside = text.get(start..place.span.end.max(start)).unwrap_or_default();
     let end = start + inside.find('\n').unwrap_or(inside.len());
-    let (text, span) = shown(&place.source, start..end);
+    // The renderer reads all it is given, which for each finding would be the whole file.
+    let first = text.get(..start).unwrap_or_default().rfind('\n').map_or(0, |newline| newline + 1);
+    let last = end + text.get(end..).unwrap_or_default().find('\n').unwrap_or(text.len().saturating_sub(end));
+    let line = Source::new("", text.get(first..last).unwrap_or_default());
+    let (text, span) = shown(&line, start - first..end - first);
     let annotation = AnnotationKind::Primary.span(span);
     let annotation = match &place.label {
         Some(label) => annotation.label(printable(label)),
         None => annotation,
     };
-    Snippet::source(text).path(printable(place.source.name())).fold(true).annotation(annotation)
+    let (number, _) = place.source.position(start);
+    Snippet::source(text).path(printable(place.source.name())).line_start(number).fold(true).annotation(annotation)
 }
 
 /// What a renderer of snippets puts beside the words of a finding.

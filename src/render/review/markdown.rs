@@ -1,6 +1,6 @@
 //! The Markdown face of a review, for the summary of a pull request.
 
-use crate::findings::Review;
+use crate::findings::{Finding, Review};
 use crate::layout::escape;
 use std::fmt::Write as _;
 
@@ -21,21 +21,42 @@ pub fn review(review: &Review) -> String {
         return text;
     }
     text.push_str("\n| Severity | Rule | Policy | Finding | Where |\n|---|---|---|---|---|\n");
-    for finding in review.gravest_first() {
-        let at = finding.place().map_or_else(String::new, |place| {
-            format!("{}:{}", place.source.name(), place.source.position(place.span.start).0)
-        });
-        let shown = finding.counterexample.as_ref().map_or_else(String::new, |shown| {
-            format!("; shown by {} ({})", shown.request_line(), shown.essentials.join("; "))
-        });
-        let cells = [
-            finding.severity.name().to_owned(),
-            format!("{} {}", finding.rule.number, finding.rule.name),
-            escape(&finding.about),
-            escape(&format!("{}{shown}", finding.message)),
-            escape(&at),
-        ];
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    let all = review.gravest_first();
+    for (at, finding) in all.iter().enumerate() {
+        let row = row(finding);
+        if text.len() + row.len() > LONGEST {
+            let _ = writeln!(text, "\n{} more findings: see `--format json`.", all.len() - at);
+            break;
+        }
+        text.push_str(&row);
     }
     text
 }
+
+/// One finding, with one request that shows it and the first facts that matter.
+fn row(finding: &Finding) -> String {
+    let at = finding.place().map_or_else(String::new, |place| {
+        format!("{}:{}", place.source.name(), place.source.position(place.span.start).0)
+    });
+    let shown = finding.counterexample.as_ref().map_or_else(String::new, |shown| {
+        let facts: Vec<&str> = shown.essentials.iter().take(MOST_FACTS).map(String::as_str).collect();
+        let more = match shown.essentials.len().saturating_sub(MOST_FACTS) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        format!("; shown by {} ({}{more})", shown.request_line(), facts.join("; "))
+    });
+    let cells = [
+        finding.severity.name().to_owned(),
+        format!("{} {}", finding.rule.number, finding.rule.name),
+        escape(&finding.about),
+        escape(&format!("{}{shown}", finding.message)),
+        escape(&at),
+    ];
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// A comment on a pull request may have 65,536 characters.
+const LONGEST: usize = 60_000;
+/// How many facts of an example are told; all of them are in JSON.
+const MOST_FACTS: usize = 6;

@@ -28,6 +28,12 @@ pub fn file(matrix: &Matrix) -> String {
     for column in &matrix.columns {
         let _ = writeln!(text, "{}: {}", printable(&column.label), legend(column));
     }
+    for (name, lines) in &matrix.register {
+        let _ = writeln!(text, "\n== {name}");
+        for line in lines {
+            let _ = writeln!(text, "{}", printable(line));
+        }
+    }
     text
 }
 

@@ -9,6 +9,7 @@ use cutter::subject::Subject;
 use cutter::subject::invariant;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Texts of the bundle by their path below `policies/`.
@@ -74,8 +75,22 @@ impl Fixture {
         texts.map(|(name, text)| Source::new(format!("policies/{name}"), text.clone())).collect()
     }
 
+    /// The policies without their schema, as if they had been written for Cedar alone.
+    pub fn plain_subject(&self) -> Result<Subject, Problems> {
+        let sources = BundleSources { schemas: Vec::new(), ..self.bundle_sources() };
+        let mut problems = Problems::new();
+        let bundle = PolicyBundle::plain(&sources, &mut problems);
+        Ok(Subject::new(problems.or(bundle)?.unwrap(), Vec::new())?)
+    }
+
     pub fn subject(&self) -> Result<Subject, Problems> {
-        let sources = BundleSources {
+        let bundle = PolicyBundle::parse(&self.bundle_sources())?;
+        let invariants = invariant::parse(&self.sources(|name| name.starts_with("invariants")), bundle.schema())?;
+        Ok(Subject::new(bundle, invariants)?)
+    }
+
+    fn bundle_sources(&self) -> BundleSources {
+        BundleSources {
             schemas: self.sources(|name| name.ends_with(".cedarschema")),
             policies: self.sources(|name| name.ends_with(".cedar") && !name.starts_with("invariants")),
             signers: None,
@@ -83,10 +98,7 @@ impl Fixture {
             config: None,
             listing: Listing::new([("policies", Digest::of(b""))]),
             name: "policies".to_owned(),
-        };
-        let bundle = PolicyBundle::parse(&sources)?;
-        let invariants = invariant::parse(&self.sources(|name| name.starts_with("invariants")), bundle.schema())?;
-        Ok(Subject::new(bundle, invariants)?)
+        }
     }
 }
 
@@ -96,5 +108,6 @@ pub fn options(cache: &Path) -> ProveOptions {
         solver: SolverOptions { program, limit: Duration::from_secs(60) },
         jobs: NonZeroUsize::new(2).unwrap(),
         cache: Some(cache.to_path_buf()),
+        answers: Arc::default(),
     }
 }

@@ -22,6 +22,12 @@ struct Case {
     /// Beside the shipped policies, where the rule looks at all of them.
     #[serde(default)]
     shipped: bool,
+    /// Whether the policies are reviewed as any Cedar policies, and without a schema.
+    #[serde(default)]
+    plain: bool,
+    /// The ids of what is observed, where that is known.
+    #[serde(default)]
+    observed: Option<BTreeSet<String>>,
     /// An edit of the schema: what stands there, and what shall.
     #[serde(default)]
     schema: Option<[String; 2]>,
@@ -88,9 +94,10 @@ fn try_case(rule: &str, case: &Case) -> Result<(), String> {
     if !case.policies.is_empty() {
         fixture.texts.push(("case.cedar".to_owned(), case.policies.clone()));
     }
-    let subject = fixture
-        .subject()
-        .map_err(|problems| problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; "))?;
+    let read = if case.plain { fixture.plain_subject() } else { fixture.subject() };
+    let mut subject =
+        read.map_err(|problems| problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; "))?;
+    subject.observed = case.observed.clone();
     let mut findings: Vec<Finding> = lint::lint(&subject).findings;
     findings.retain(|finding| finding.rule.number == rule);
     let found: Vec<&str> = findings.iter().map(|finding| finding.about.as_str()).collect();

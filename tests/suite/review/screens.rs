@@ -85,7 +85,7 @@ fn with_findings() -> Review {
         .push(Check { name: "start-needs-a-fresh-backup is alive".to_owned(), outcome: Outcome::Undecided(why) });
     parts.push(prove);
     let skipped = vec!["coverage: it says something only where everything else holds".to_owned()];
-    Review { parts, skipped }
+    Review { parts, skipped, ..Default::default() }
 }
 
 fn change(allowed: bool) -> Review {
@@ -103,7 +103,7 @@ fn change(allowed: bool) -> Review {
         .shown_by(Some(counterexample("deny", "allow", &[])));
     let mut part = part("diff", "157 request types unchanged; 1 policy changed");
     part.findings = vec![widened, narrowed];
-    Review { parts: vec![part], skipped: Vec::new() }
+    Review { parts: vec![part], ..Default::default() }
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_clean_review_is_one_line_and_one_more_for_each_part() {
         "coverage",
         "128 of 128 policies are noticed when dropped (242 queries: 72 folded, 131 solved by cvc5 1.0.3)",
     ));
-    let review = Review { parts, skipped: Vec::new() };
+    let review = Review { parts, ..Default::default() };
     screens("review/clean", |style| human::review(&review, style));
 }
 
@@ -192,5 +192,6 @@ fn sample() -> Matrix {
             column("sovereign", "Person", &["sovereign"], &["sovereign"]),
         ],
         modes: vec![("live", rows)],
+        register: vec![("policies", vec!["no-wipe: forbid, absolute, critical, evidence none".to_owned()])],
     }
 }
