@@ -4,10 +4,12 @@ use crate::approval::ApprovalFile;
 use crate::digest::Digest;
 use crate::evidence::Capture;
 use crate::problem::Source;
+use crate::record::FactText;
 use crate::settings::evidence::{EvidenceSettings, Level, RelationSettings, Toleration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything a report is derived from, beside the decisions.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -15,8 +17,13 @@ use std::collections::BTreeMap;
 pub struct Grounds {
     /// The exact text of the plan.
     pub plan: String,
-    /// The exact texts of the facts, sorted as their digest lists them.
-    pub facts: Vec<Text>,
+    /// The signature over the plan and the name of its signer, where the trust root vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_signed: Option<PlanSigned>,
+    /// The facts of all decisions, each set once, sorted by digest.
+    pub facts: Vec<FactSet>,
+    /// The texts of the facts, each once, sorted by digest.
+    pub texts: Vec<KeptText>,
     /// The approval documents, each with the signatures beside it, as they were found.
     pub approvals: Vec<ApprovalSource>,
     /// What was observed before the run.
@@ -45,19 +52,25 @@ pub struct ApprovalSource {
     pub text: String,
     /// The SSH signatures, by file name.
     pub signatures: Vec<Text>,
+    /// Why the document or a signature could not be read; such a document opens nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 impl ApprovalSource {
-    /// A document as it was found; one that could not be read opens nothing, and is left out.
-    pub fn new(found: &ApprovalFile) -> Option<Self> {
-        let text = |(name, bytes): &(String, Vec<u8>)| {
-            Some(Text { name: name.clone(), text: String::from_utf8(bytes.clone()).ok()? })
+    /// A document as it was found.
+    pub fn new(found: &ApprovalFile) -> Self {
+        // What is not UTF-8 is no signature, whatever stands in its place.
+        let text = |(name, bytes): &(String, Vec<u8>)| Text {
+            name: name.clone(),
+            text: String::from_utf8_lossy(bytes).into_owned(),
         };
-        found.unreadable.is_none().then(|| Self {
+        Self {
             file: found.source.name().to_owned(),
             text: found.source.text().to_owned(),
-            signatures: found.signatures.iter().filter_map(text).collect(),
-        })
+            signatures: found.signatures.iter().map(text).collect(),
+            unreadable: found.unreadable.clone(),
+        }
     }
 
     /// The document as it was found.
@@ -66,9 +79,77 @@ impl ApprovalSource {
         ApprovalFile {
             source: Source::new(self.file.clone(), self.text.clone()),
             signatures: signatures.map(|one| (one.name.clone(), one.text.clone().into_bytes())).collect(),
-            unreadable: None,
+            unreadable: self.unreadable.clone(),
         }
     }
+}
+
+/// Facts as one digest names them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct FactSet {
+    /// Sha-256 over the listing of its files.
+    pub sha256: Digest,
+    /// Its files, in the order in which they were read.
+    pub files: Vec<FactFile>,
+}
+
+/// One file of a set of facts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct FactFile {
+    /// The name that the listing has it under.
+    pub name: String,
+    /// Sha-256 over its text.
+    pub sha256: Digest,
+}
+
+/// A text that is named by its digest.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct KeptText {
+    /// Sha-256 over the text.
+    pub sha256: Digest,
+    /// All of it.
+    pub text: String,
+}
+
+/// Sets of facts and their texts, each kept once.
+pub fn keep_facts(sets: &[Vec<FactText>]) -> (Vec<FactSet>, Vec<KeptText>) {
+    let (mut kept, mut texts) = (BTreeSet::new(), BTreeSet::new());
+    for set in sets {
+        let mut files = Vec::new();
+        for FactText { name, text } in set {
+            let sha256 = Digest::of(text.as_bytes());
+            texts.insert(KeptText { sha256, text: text.clone() });
+            files.push(FactFile { name: name.clone(), sha256 });
+        }
+        let sha256 = Digest::of_listing(files.iter().map(|file| (file.name.as_str(), file.sha256)));
+        kept.insert(FactSet { sha256, files });
+    }
+    (kept.into_iter().collect(), texts.into_iter().collect())
+}
+
+impl Grounds {
+    /// The facts of this digest; `None` where the statement does not hold them.
+    pub fn facts(&self, sha256: Digest) -> Option<Vec<FactText>> {
+        let set = self.facts.iter().find(|set| set.sha256 == sha256)?;
+        let text = |file: &FactFile| {
+            let kept = self.texts.iter().find(|kept| kept.sha256 == file.sha256)?;
+            Some(FactText { name: file.name.clone(), text: kept.text.clone() })
+        };
+        set.files.iter().map(text).collect()
+    }
+}
+
+/// Who signed a plan.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct PlanSigned {
+    /// The SSH signature, in namespace `cutter-plan`.
+    pub signature: String,
+    /// The name of its signer in the trust root.
+    pub signer: String,
 }
 
 /// A text under the name that a digest lists it by.
@@ -183,10 +264,23 @@ impl Rules {
 pub struct JournalRecordSource {
     /// The ledger's id, where there is one.
     pub ledger: Option<String>,
-    /// The records of this run.
-    pub records: u64,
+    /// The records of this run, as the ledger has them; their facts stand once, in `facts`.
+    pub records: Vec<Value>,
     /// What of it cannot be read or does not fit the plan.
     pub faults: Vec<String>,
+    /// What was used up elsewhere of the approvals that were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<SpentApproval>,
+}
+
+/// One use of an approval that is none of this run's rows.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct SpentApproval {
+    /// Sha-256 over the document.
+    pub sha256: Digest,
+    /// The row that it was used for.
+    pub action: String,
 }
 
 /// What was looked for in outputs and logs.

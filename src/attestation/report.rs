@@ -118,6 +118,16 @@ impl From<Verdict> for ReportVerdict {
 }
 
 impl ReportVerdict {
+    /// Every verdict, the worst last.
+    pub const ALL: [Self; 6] = [
+        Self::Authorized,
+        Self::Blocked,
+        Self::ReadyForSovereignApproval,
+        Self::Denied,
+        Self::Indeterminate,
+        Self::Contradicted,
+    ];
+
     /// The verdict as scripts and people see it.
     pub fn name(self) -> &'static str {
         match self {

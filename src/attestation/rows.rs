@@ -192,6 +192,8 @@ pub struct DoneRow {
     pub started_at: Timestamp,
     /// When it ended; none where that is not recorded.
     pub finished_at: Option<Timestamp>,
+    /// The numbers of its records in the ledger: of its beginning, and of its end where that is recorded.
+    pub records: Vec<u64>,
     /// How it ended.
     pub outcome: DoneOutcome,
     /// What the command ended with.

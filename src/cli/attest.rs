@@ -2,8 +2,8 @@
 
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{
-    ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text, Vouched,
-    WitnessSource,
+    ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, PlanSigned, Rules, SecretScan, Vouched,
+    WitnessSource, keep_facts,
 };
 use crate::attestation::report::{Parts, Report, ReportVerdict};
 use crate::attestation::secrets::Secrets;
@@ -24,11 +24,12 @@ use crate::files::{self, Output};
 use crate::ledger::{Attested, Ledger};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::progress::Phase;
+use crate::record::FactText;
 use crate::render;
 use crate::request::Stage;
-use crate::signature::{ATTESTATION, PlainKey};
+use crate::signature::{ATTESTATION, PLAN, PlainKey, verify};
 use crate::trust::{SignatureFile, judge_evidence};
-use crate::verification::redecide::redecide;
+use crate::verification::redecide::{DISCLOSED, redecide};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -145,24 +146,44 @@ impl Arguments {
             return Err(problems);
         }
         let config = inputs.bundle.listing().digest_of("cutter.toml");
-        let facts = inputs.facts.texts().iter();
+        let (records, mut sets) = gather::carried(&journal)?;
+        let text = |(name, text): &(String, String)| FactText { name: name.clone(), text: text.clone() };
+        sets.push(inputs.facts.texts().iter().map(text).collect());
+        let (facts, texts) = keep_facts(&sets);
+        let found = authorization.found();
         let mut faults = done.faults;
-        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, authorization.found(), ledger)?);
+        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, found, ledger)?);
+        let spent = gather::spent(&inputs.plan.run, &done.rows, found, ledger)?;
         let grounds = Grounds {
             plan: inputs.plan.source.text().to_owned(),
-            approvals: authorization.found().iter().filter_map(ApprovalSource::new).collect(),
-            facts: facts.map(|(name, text)| Text { name: name.clone(), text: text.clone() }).collect(),
+            plan_signed: self.plan_signed(inputs)?,
+            approvals: found.iter().map(ApprovalSource::new).collect(),
+            facts,
+            texts,
             baseline,
             last,
             witness,
             rules: Rules::of(&inputs.config.evidence, config),
-            journal: JournalRecordSource { ledger: id, records: journal.records.len() as u64, faults },
+            journal: JournalRecordSource { ledger: id, records, faults, spent },
             secrets,
         };
         let mut decisions = authorization.document()?;
         decisions.marks = gather::marks(&decisions, &done.rows, &inputs.config);
         let (now, bans) = (inputs.now, gather::bans(&inputs.bundle));
         Ok(Parts { now, decisions, bans, done: done.rows, grounds })
+    }
+
+    /// Who signed the plan; without a trust root, or without a signature that it accepts, nobody did.
+    fn plan_signed(&self, inputs: &Inputs) -> Result<Option<PlanSigned>, Problems> {
+        if self.inputs.plan.as_os_str() == "-" || !self.inputs.trust.is_there() {
+            return Ok(None);
+        }
+        let beside = SignatureFile::beside(&self.inputs.plan)?;
+        let Some(bytes) = beside.bytes() else { return Ok(None) };
+        let (trust, text) = (self.inputs.trust.load()?, inputs.plan.source.text().as_bytes());
+        let signed = verify(PLAN, text, bytes, trust.signers(), &inputs.revocations, inputs.now);
+        let signature = String::from_utf8_lossy(bytes).into_owned();
+        Ok(signed.ok().map(|signer| PlanSigned { signature, signer: signer.principal }))
     }
 
     /// A capture, of the plan's own database, and who vouches for it.
@@ -271,8 +292,7 @@ fn certain(mut parts: Parts, inputs: &Inputs) -> Result<Report, Problems> {
     if again.differences.is_empty() {
         return Ok(report);
     }
-    let faults =
-        again.differences.into_iter().map(|difference| format!("deciding again does not give it: {difference}"));
+    let faults = again.differences.into_iter().map(|difference| format!("{DISCLOSED}{difference}"));
     parts.grounds.journal.faults.extend(faults);
     Report::derive(parts)
 }

@@ -56,7 +56,7 @@ pub fn all(
             say(DisclosureKind::Failed, format!("`{}` ended {status}", done.id));
         }
         if done.facts_sha256.as_ref() != Some(&decisions.facts.sha256) {
-            let text = format!("`{}` was decided by other facts than those that stand here", done.id);
+            let text = format!("`{}` was decided by facts that are no longer those of the end", done.id);
             say(DisclosureKind::SelfReported, text);
         }
         for id in done.expects.iter().filter(|(_, moves)| moves.is_empty()).map(|(id, _)| id) {
