@@ -17,6 +17,8 @@ pub enum ObservedStatus {
     Tolerated,
     /// It changed exactly as actions that were allowed and done declare.
     Expected,
+    /// It changed, and an action that was allowed and done declares that without a bound: what was done is not measured.
+    ExpectedUnbounded,
     /// It cannot be known.
     Unknown,
     /// It changed, and nothing that was allowed explains it.
@@ -30,6 +32,7 @@ impl ObservedStatus {
             Self::Unchanged => "UNCHANGED",
             Self::Tolerated => "TOLERATED",
             Self::Expected => "EXPECTED",
+            Self::ExpectedUnbounded => "EXPECTED_UNBOUNDED",
             Self::Unknown => "UNKNOWN",
             Self::Changed => "CHANGED",
         }
@@ -98,8 +101,8 @@ pub struct ForbiddenRow {
     pub status: ForbiddenStatus,
     /// What the status rests on.
     pub basis: RowBasis,
-    /// The rows of the plan that it denied.
-    pub denied: Vec<String>,
+    /// The rows of the plan that intended it and were denied by it; none where nobody did.
+    pub intended: Vec<String>,
     /// The rows of the plan that were done while an approval lifted it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lifted: Vec<String>,
@@ -126,9 +129,9 @@ pub struct EvidenceRow {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ForbiddenStatus {
-    /// An intent was denied, and it was measured that nothing came of it.
+    /// Observations that could show it do not, whether or not somebody intended it.
     NotDone,
-    /// Nobody intended it.
+    /// Only the plan and the run say so: nothing could show it.
     NotAttempted,
     /// What would have had to be done before was not done.
     NotApplicable,
@@ -136,11 +139,16 @@ pub enum ForbiddenStatus {
     Done,
     /// It was done, and an approval had lifted the ban.
     DoneWithApproval,
-    /// Its observation was not made.
+    /// Its observation was not made, or cannot show it.
     Unknown,
 }
 
 impl ForbiddenStatus {
+    /// Whether nothing of it needs to be looked at.
+    pub fn is_fine(self) -> bool {
+        matches!(self, Self::NotDone | Self::NotAttempted | Self::NotApplicable)
+    }
+
     /// The status as people read it.
     pub fn words(self) -> &'static str {
         match self {
@@ -262,6 +270,8 @@ pub enum ContradictionKind {
     NotInPlan,
     /// A switch does not stand where it must at the end.
     LeftOn,
+    /// The journal or the approvals show conduct that is forbidden.
+    Conduct,
 }
 
 /// What a reader must not overlook.

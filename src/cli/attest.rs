@@ -54,6 +54,9 @@ pub struct Arguments {
     /// Sign the statement: `FILE.sig` for ssh-keygen, and `FILE.dsse.json` where the key is an unencrypted Ed25519 file
     #[arg(long, value_name = "KEY", requires = "attest")]
     key: Option<PathBuf>,
+    /// Every row of every table, where the form is for people
+    #[arg(long)]
+    full: bool,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -111,11 +114,14 @@ impl Arguments {
                 return Err(problem.into());
             }
         };
+        let file = self.attest.as_ref().map(|path| path.display().to_string());
         let shown = match self.format {
             Format::Json => text,
-            Format::Markdown => render::attestation::markdown(&statement),
+            Format::Markdown if self.full => render::attestation::full_markdown(&statement),
+            Format::Markdown => render::attestation::markdown(&statement, file.as_deref()),
             Format::Line => render::attestation::line(&statement),
-            Format::Table => render::attestation::table(&statement, output.style()),
+            Format::Table if self.full => render::attestation::full_table(&statement, output.style()),
+            Format::Table => render::attestation::table(&statement, file.as_deref(), output.style()),
         };
         Ok((shown, exit(statement.predicate.verdict)))
     }

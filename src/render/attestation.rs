@@ -6,41 +6,142 @@ use crate::attestation::report::{
 };
 use crate::evidence::{ObservationId, ObservationKind};
 use crate::layout::escape;
-use crate::layout::lines::{self, Tone};
+use super::page::{self, Page};
+use crate::layout::lines::{self, Cell, Fit, Lines, Tone};
 use crate::layout::{Style, colored, grid, printable, short};
-use crate::record::RowDecision;
-use comfy_table::Cell;
+use comfy_table::Cell as TableCell;
 use std::fmt::Write as _;
 
-/// A report for terminals, the verdict first.
-pub fn table(statement: &Statement<Report>, style: Style) -> String {
+/// The one page of a report for terminals, what does not fit first.
+pub fn table(statement: &Statement<Report>, file: Option<&str>, style: Style) -> String {
+    let page = Page::of(statement, file);
     let report = &statement.predicate;
-    let plan = &report.decisions.plan;
-    let tone = match report.verdict {
+    let mut text = lines::head("attest", report.verdict.name(), tone(report.verdict), &page.title, style);
+    let mut block = |name: &str, said: &[String], tone: Tone| {
+        let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+        for (index, line) in said.iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            lines.row([Cell::toned(name, tone), Cell::new(line)]);
+        }
+        text.push_str(&lines.text(style));
+    };
+    block("CONTRADICTED", &page.contradictions, Tone::Bad);
+    block("about", &page.head, Tone::Plain);
+    block("decision", &page.decision, Tone::Plain);
+    block("facts", &page.facts, Tone::Plain);
+    let mut forbidden = Lines::new([Fit::Whole, Fit::Middle, Fit::Whole, Fit::Words]);
+    for (index, [title, status, why]) in page.forbidden.iter().enumerate() {
+        let name = if index == 0 { "forbidden" } else { "" };
+        let tone = if page::is_bad(status) { Tone::Bad } else { Tone::Plain };
+        forbidden.row([Cell::new(name), Cell::new(title), Cell::toned(status, tone), Cell::new(why)]);
+    }
+    text.push_str(&forbidden.text(style));
+    let mut block = |name: &str, said: &[String]| {
+        let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+        for (index, line) in said.iter().enumerate() {
+            lines.row([Cell::new(if index == 0 { name } else { "" }), Cell::new(line)]);
+        }
+        text.push_str(&lines.text(style));
+    };
+    let done = page.done.iter().flat_map(|(done, left)| {
+        [done.clone()].into_iter().chain(left.iter().map(|line| format!("  {line}")))
+    });
+    block("done", &done.collect::<Vec<_>>());
+    block("open", &page.open);
+    block("verdict", &page.verdict);
+    block("more", &[page.more]);
+    text
+}
+
+/// The one page of a report in the shape of report 07.
+pub fn markdown(statement: &Statement<Report>, file: Option<&str>) -> String {
+    let page = Page::of(statement, file);
+    let list = |text: &mut String, lines: &[String]| {
+        for line in lines {
+            let _ = writeln!(text, "- {}", plain(line));
+        }
+    };
+    let mut text = format!("# {}\n\n", plain(&page.title));
+    if !page.contradictions.is_empty() {
+        text.push_str("## CONTRADICTED\n\n");
+        list(&mut text, &page.contradictions);
+        text.push('\n');
+    }
+    list(&mut text, &page.head);
+    text.push_str("\n## 1. Decision\n\n");
+    list(&mut text, &page.decision);
+    let _ = writeln!(text, "\n## 2. {}\n", page.facts_title);
+    list(&mut text, &page.facts);
+    text.push_str("\n## 3. Forbidden-action attestation\n\n| Forbidden | Status | |\n|---|---|---|\n");
+    for cells in &page.forbidden {
+        let _ = writeln!(text, "| {} |", cells.each_ref().map(|cell| plain(cell)).join(" | "));
+    }
+    text.push_str("\n## 4. What was done, what is open\n\n");
+    if page.done.is_empty() {
+        text.push_str("- nothing is in the journal of this run\n");
+    }
+    for (done, left) in &page.done {
+        let _ = writeln!(text, "- {}", plain(done));
+        for line in left {
+            let _ = writeln!(text, "  - {}", plain(line));
+        }
+    }
+    list(&mut text, &page.open);
+    text.push_str("\n## 5. Verdict\n\n");
+    list(&mut text, &page.verdict);
+    let _ = writeln!(text, "\n{}", page.more);
+    text
+}
+
+/// Text that cannot become markup, with no more escapes than that takes.
+fn plain(text: &str) -> String {
+    let escaped = escape(text);
+    let mut shown = String::with_capacity(escaped.len());
+    let mut rest = escaped.as_str();
+    while let Some(at) = rest.find("\\_") {
+        let (before, after) = rest.split_at(at);
+        let after = after.get(2..).unwrap_or_default();
+        shown.push_str(before);
+        // Between letters it is a part of a word.
+        let inside = shown.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric);
+        shown.push_str(if inside { "_" } else { "\\_" });
+        rest = after;
+    }
+    shown + rest
+}
+
+fn tone(verdict: ReportVerdict) -> Tone {
+    match verdict {
         ReportVerdict::Authorized => Tone::Good,
         ReportVerdict::Blocked | ReportVerdict::ReadyForSovereignApproval => Tone::Open,
         ReportVerdict::Denied | ReportVerdict::Indeterminate | ReportVerdict::Contradicted => Tone::Bad,
-    };
-    let mut text = lines::head("attest", report.verdict.name(), tone, &format!("{} ({})", plan.name, plan.mode), style);
+    }
+}
+
+/// A whole report for terminals, the verdict first; no row is left out.
+pub fn full_table(statement: &Statement<Report>, style: Style) -> String {
+    let report = &statement.predicate;
+    let plan = &report.decisions.plan;
+    let mut text = lines::head("attest", report.verdict.name(), tone(report.verdict), &format!("{} ({})", plan.name, plan.mode), style);
     for line in said(report) {
         let _ = writeln!(text, "{line}");
     }
     let mut observed = grid(style, &["observation", "baseline", "final", "status"]);
     for row in &report.non_mutation {
         observed.add_row([
-            Cell::new(printable(&row.id)),
-            Cell::new(printable(&row.baseline)),
-            Cell::new(printable(&row.last)),
+            TableCell::new(printable(&row.id)),
+            TableCell::new(printable(&row.baseline)),
+            TableCell::new(printable(&row.last)),
             colored(&observed_words(row), observed_tone(row.status), style),
         ]);
     }
     let mut forbidden = grid(style, &["forbidden", "status", "basis", "because"]);
     for row in &report.forbidden {
         forbidden.add_row([
-            Cell::new(printable(&row.ban.title)),
+            TableCell::new(printable(&row.ban.title)),
             colored(row.status.words(), forbidden_tone(row.status), style),
-            Cell::new(row.basis.words()),
-            Cell::new(printable(&row.because)),
+            TableCell::new(row.basis.words()),
+            TableCell::new(printable(&row.because)),
         ]);
     }
     let mut done = grid(style, &["done", "from", "to", "outcome", "approvals"]);
@@ -60,8 +161,8 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
     text
 }
 
-/// A report in the shape of report 07: decision, non-mutation, forbidden actions, what was done, verdict.
-pub fn markdown(statement: &Statement<Report>) -> String {
+/// A whole report in the shape of report 07: decision, non-mutation, forbidden actions, what was done, verdict.
+pub fn full_markdown(statement: &Statement<Report>) -> String {
     let report = &statement.predicate;
     let decisions = &report.decisions;
     let plan = &decisions.plan;
@@ -74,7 +175,7 @@ pub fn markdown(statement: &Statement<Report>) -> String {
         let _ = writeln!(text, "- {}: {}", escape(name), escape(label));
     }
     let _ = writeln!(text, "- run: `{}` ({})", escape(&plan.run), plan.mode);
-    let _ = writeln!(text, "- result: {}", result(report));
+    let _ = writeln!(text, "- result: {}", super::page::result(report));
     let _ = writeln!(text, "\n## 1. Decision\n\n| Row | Action | Decision | Basis | Because |\n|---|---|---|---|---|");
     for row in &decisions.decisions {
         let cells = [&row.id, short(&row.action), row.decision.words(), row.basis.words(), &row.because()].map(escape);
@@ -182,24 +283,8 @@ fn window(report: &Report) -> Vec<String> {
     ]
 }
 
-/// What is said first of a report.
-fn result(report: &Report) -> String {
-    let is_allowed =
-        |id: &str| report.decisions.decisions.iter().any(|row| row.id == id && row.decision == RowDecision::Allow);
-    let barred = report.done.iter().filter(|done| !is_allowed(&done.id)).count();
-    let executed = report.done.iter().filter(|done| !done.approvals.is_empty()).count();
-    let is_known = report.grounds.journal.ledger.is_some() && report.grounds.journal.faults.is_empty();
-    let what = match (barred, executed, report.done.len()) {
-        (1.., _, all) => format!("EXECUTED: {all} actions, {barred} of them not allowed."),
-        (0, 1.., all) => format!("EXECUTED: {all} actions, {executed} of them under approvals."),
-        _ if !is_known => "NOT KNOWN what was executed.".to_owned(),
-        (0, 0, 0) => "NOT EXECUTED. Nothing was run.".to_owned(),
-        (0, 0, free) => format!("NOT EXECUTED. {free} actions that need no approval were run."),
-    };
-    format!("{what} State = {}.", report.verdict.name())
-}
-
-fn verdict(report: &Report) -> Vec<String> {
+/// State, whether production was mutated, and where switches stand.
+pub(super) fn verdict(report: &Report) -> Vec<String> {
     let of_production = |status| -> Vec<&str> {
         with(&report.non_mutation, status).filter(|id| id.kind().is_of_database()).map(ObservationId::as_str).collect()
     };
@@ -258,7 +343,7 @@ fn said(report: &Report) -> Vec<String> {
     lines
 }
 
-fn kind(kind: DisclosureKind) -> &'static str {
+pub(super) fn kind(kind: DisclosureKind) -> &'static str {
     match kind {
         DisclosureKind::Mark => "!!!",
         DisclosureKind::OpenGap => "open gap",
@@ -272,7 +357,7 @@ fn kind(kind: DisclosureKind) -> &'static str {
     }
 }
 
-fn observed_words(row: &ObservedRow) -> String {
+pub(super) fn observed_words(row: &ObservedRow) -> String {
     let mut text = row.status.name().to_owned();
     if !row.explained_by.is_empty() {
         let _ = write!(text, " by {}", row.explained_by.join(", "));
@@ -282,7 +367,7 @@ fn observed_words(row: &ObservedRow) -> String {
     printable(&text)
 }
 
-fn outcome(row: &DoneRow) -> String {
+pub(super) fn outcome(row: &DoneRow) -> String {
     match (row.outcome, row.exit_status) {
         (DoneOutcome::Finished, _) => "finished".to_owned(),
         (DoneOutcome::Failed, Some(status)) => format!("failed with {status}"),
@@ -292,11 +377,11 @@ fn outcome(row: &DoneRow) -> String {
 }
 
 /// When it ended, as far as that is recorded.
-fn ended(row: &DoneRow) -> String {
+pub(super) fn ended(row: &DoneRow) -> String {
     row.finished_at.map_or("not recorded".to_owned(), |time| time.to_string())
 }
 
-fn approvals(row: &DoneRow) -> String {
+pub(super) fn approvals(row: &DoneRow) -> String {
     let used: Vec<String> = row.approvals.iter().map(|used| format!("{} {}", used.gate, used.id)).collect();
     printable(&used.join(", "))
 }
@@ -304,7 +389,7 @@ fn approvals(row: &DoneRow) -> String {
 fn observed_tone(status: ObservedStatus) -> Tone {
     match status {
         ObservedStatus::Unchanged | ObservedStatus::Tolerated | ObservedStatus::Expected => Tone::Good,
-        ObservedStatus::Unknown => Tone::Open,
+        ObservedStatus::Unknown | ObservedStatus::ExpectedUnbounded => Tone::Open,
         ObservedStatus::Changed => Tone::Bad,
     }
 }

@@ -9,6 +9,7 @@ pub mod grants;
 pub mod journal;
 pub mod json;
 pub mod markdown;
+mod page;
 pub mod problems;
 pub mod review;
 pub mod table;

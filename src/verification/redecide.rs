@@ -2,20 +2,19 @@
 //! approvals that opened it.
 
 use super::check::compare;
-use crate::approval::judge::Authority;
+use crate::approval::judge::{Authority, barred, judge};
 use crate::approval::{ApprovalFile, Approvals};
 use crate::attestation::gather;
 use crate::attestation::grounds::{ApprovalSource, Rules};
 use crate::attestation::report::{Ban, Report, UsedApproval};
-use crate::authorization::judge_approvals;
-use crate::decision::{Basis, DecisionRow, decide_one, decide_rest};
+use crate::decision::{Basis, Closed, DecisionRow, decide_one, decide_rest};
 use crate::digest::Digest;
 use crate::facts::{Facts, Origin, RawFacts};
 use crate::ledger::Event;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::prelude::Prelude;
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Problems, Source};
 use crate::record::{ApprovalRow, FactText, RecordedRow};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
@@ -165,6 +164,7 @@ impl Bench<'_> {
         }
         let mut ran = again.decided;
         let mut used: BTreeSet<(Digest, String)> = BTreeSet::new();
+        let mut tables: BTreeMap<Digest, Closed<'_>> = BTreeMap::new();
         for (number, record) in journal.records.iter().enumerate() {
             let entry = &record.entry;
             let place = format!("predicate.grounds.journal.records[{number}]");
@@ -180,7 +180,8 @@ impl Bench<'_> {
                 continue;
             };
             let mut moment = Moment::closed(entry.time, Stage::Use);
-            let approvals = self.approvals(requests, &moment, &used)?;
+            let closed = tables.entry(decision.facts.sha256).or_insert_with(|| Closed::new(requests));
+            let approvals = self.approvals((requests, closed), &moment, &used)?;
             moment.gates.clone_from(&approvals.gates);
             moment.spent.clone_from(&approvals.spent);
             let row = decide_one(requests, action, &moment)?;
@@ -223,7 +224,7 @@ impl Bench<'_> {
         let (recorded, differences) = (&self.report.decisions, &mut found.differences);
         let spent = self.report.grounds.journal.spent.iter().map(|one| (one.sha256, one.action.clone())).collect();
         let mut moment = Moment::closed(recorded.time, Stage::Plan);
-        let approvals = self.approvals(requests, &moment, &spent)?;
+        let approvals = self.approvals((requests, &mut Closed::new(requests)), &moment, &spent)?;
         let rows: Vec<ApprovalRow> = approvals.judged.iter().map(ApprovalRow::new).collect();
         compare("predicate.decisions.approvals", &recorded.approvals, &rows, differences);
         moment.gates = approvals.gates;
@@ -247,10 +248,10 @@ impl Bench<'_> {
     /// The recorded approvals at a moment, of which these were used up before.
     fn approvals(
         &self,
-        requests: &Requests<'_>,
+        (requests, closed): (&Requests<'_>, &mut Closed<'_>),
         moment: &Moment,
         used: &BTreeSet<(Digest, String)>,
-    ) -> Result<Approvals, Problem> {
+    ) -> Result<Approvals, Problems> {
         let grounds = &self.report.grounds;
         let authority = Authority {
             signers: requests.bundle().signers(),
@@ -259,10 +260,7 @@ impl Bench<'_> {
             baseline: grounds.baseline.as_ref().map(|record| record.sha256),
             is_used: &|approval, row| Ok(used.contains(&(approval, row.to_owned()))),
         };
-        let (_, approvals) = judge_approvals(requests, &self.files, &authority, moment).map_err(|problems| {
-            let first = problems.iter().next().map(|problem| problem.message.clone());
-            Problem::untrusted(first.unwrap_or_default())
-        })?;
-        Ok(approvals)
+        let table = closed.table(moment.now)?;
+        Ok(judge(&self.files, requests, &barred(requests, &table), &authority, moment)?)
     }
 }

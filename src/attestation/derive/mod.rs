@@ -3,6 +3,7 @@
 
 mod bans;
 mod change;
+mod conduct;
 mod disclose;
 mod uncertain;
 
@@ -64,6 +65,7 @@ pub fn derive(input: &Input<'_>) -> Result<Derived, Problems> {
         None => Vec::new(),
     };
     non_mutation.push(disclose::secrets(&input.grounds.secrets));
+    non_mutation.extend(conduct::rows(input, &mut contradictions));
     non_mutation.sort_by(|a, b| a.id.cmp(&b.id));
     journal(input, &mut contradictions);
     let window = comparison.as_ref().map(|(comparison, ..)| window(input, comparison));

@@ -86,7 +86,7 @@ fn an_approved_action_that_does_exactly_what_it_declares_is_done_with_approval()
     assert_eq!((&ban["status"], &ban["lifted"]), (&"DONE_WITH_APPROVAL".into(), &json!(["compensate"])));
     let done = row(&report, "done", "compensate");
     assert_eq!((&done["approvals"][0]["gate"], &done["outcome"]), (&"SG_3".into(), &"finished".into()));
-    assert_eq!(row(&report, "forbidden", "no-hard-delete")["status"], "NOT_ATTEMPTED");
+    assert_eq!(row(&report, "forbidden", "no-hard-delete")["status"], "NOT_DONE");
     // Nothing of it is left to be believed: verify decides the row again, with the gate as it was open then.
     let ran = scene.attest("--attest report.json --key keys/attester");
     assert_eq!(ran.exit, 0, "{}", ran.stderr);

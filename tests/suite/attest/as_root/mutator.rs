@@ -106,7 +106,7 @@ fn changed(report: &Value, leaf: &Leaf, words: &[Vec<String>]) -> Value {
 }
 
 /// Every digest in the file of something that stands in the file.
-fn digests(report: &Value) -> Vec<String> {
+fn digests(report: &Value, with_captures: bool) -> Vec<String> {
     let grounds = &report["predicate"]["grounds"];
     let of = |text: &Value| Digest::of(text.as_str().unwrap_or_default().as_bytes()).to_string();
     let mut found = vec![of(&grounds["plan"])];
@@ -118,7 +118,7 @@ fn digests(report: &Value) -> Vec<String> {
         let listed = files.filter_map(|file| Some((file["name"].as_str()?, Digest::parse(file["sha256"].as_str()?)?)));
         found.push(Digest::of_listing(listed).to_string());
     }
-    for capture in ["baseline", "final"] {
+    for capture in ["baseline", "final"].into_iter().filter(|_| with_captures) {
         let capture: Result<cutter::evidence::Capture, _> = serde_json::from_value(grounds[capture]["capture"].clone());
         let text = capture.ok().map(|capture| serde_json::to_string_pretty(&capture).unwrap() + "\n");
         found.push(Digest::of(text.unwrap_or_default().as_bytes()).to_string());
@@ -127,11 +127,11 @@ fn digests(report: &Value) -> Vec<String> {
 }
 
 /// The report with every digest that its change made wrong set right, wherever it stands.
-fn set_right(before: &Value, mut after: Value) -> Value {
+fn set_right(before: &Value, mut after: Value, with_captures: bool) -> Value {
     // The digest over the facts is over the digests of their files.
     for _ in 0..2 {
         let mut text = after.to_string();
-        for (old, new) in digests(before).iter().zip(digests(&after)) {
+        for (old, new) in digests(before, with_captures).iter().zip(digests(&after, with_captures)) {
             text = text.replace(old.as_str(), &new);
         }
         after = text.parse().unwrap();
@@ -213,10 +213,12 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
         *seen += 1;
         // Of a capture, one observation is like the other: their signatures refuse them all.
         let is_capture = place.contains("/capture/observations");
-        if !every && (*seen > 1 || (is_capture && by_place.len() % 16 != 0)) {
+        let is_alike = leaf.0.len() > 1 || place.contains("/context/");
+        let one_in = if is_capture { 16 } else if is_alike { 8 } else { 1 };
+        if !every && (*seen > 1 || by_place.len() % one_in != 0) {
             continue;
         }
-        let forged = set_right(&report, changed(&report, leaf, &words));
+        let forged = set_right(&report, changed(&report, leaf, &words), place.contains("/capture/"));
         let outcome = match bench.judge(&forged) {
             Err(problems) if problems.iter().any(|problem| problem.fault == cutter::problem::Blame::Untrusted) => "8",
             Err(_) => "3",
@@ -234,5 +236,5 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
     let flattering: Vec<&String> =
         accepted.keys().filter(|place| !stated.iter().any(|stated| place.starts_with(stated.as_str()))).collect();
     assert_eq!(flattering, Vec::<&String>::new(), "{stated:?}");
-    assert!(counts["8"] > 300, "{counts:?}");
+    assert!(counts["8"] > 150, "{counts:?}");
 }
