@@ -64,6 +64,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "ledger",
         ],
     ),
+    ("attestation::fit", &[]),
+    ("attestation::secrets", &["problem", "db"]),
     (
         "attestation",
         &[
@@ -72,7 +74,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "problem",
             "signature",
             "schema",
-            "db",
             "policy",
             "settings",
             "plan",
@@ -81,6 +82,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "record",
             "evidence",
             "ledger",
+            "attestation::fit",
+            "attestation::secrets",
         ],
     ),
     (
@@ -102,7 +105,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "record",
             "trust",
             "ledger",
-            "authorization",
             "attestation",
         ],
     ),
@@ -161,6 +163,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "project",
             "layout",
             "render",
+            "attestation",
         ],
     ),
     (
@@ -238,6 +241,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cli::shared",
             "cli::evidence",
             "cli::review",
+            "attestation::secrets",
         ],
     ),
 ];

@@ -173,9 +173,10 @@ fn list(rule: &Value) -> Result<&Vec<Value>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attestation::schema::PUBLISHED;
     use serde_json::json;
     use std::collections::BTreeSet;
+
+    const PUBLISHED: &str = include_str!("../../schemas/attestation.schema.json");
 
     /// A value that fits, with one item in each list; `choice` picks among alternatives.
     fn example(root: &Value, schema: &Value, choice: usize, depth: usize) -> Value {

@@ -6,8 +6,10 @@ pub mod envelope;
 mod fit;
 pub mod gather;
 pub mod grounds;
+mod kept;
 pub mod report;
 mod rows;
+mod said;
 pub mod schema;
 pub mod secrets;
 

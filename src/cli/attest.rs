@@ -2,8 +2,8 @@
 
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{
-    ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, PlanSigned, Rules, SecretScan, Vouched,
-    WitnessSource, keep_facts,
+    ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, WitnessSource,
+    keep_facts,
 };
 use crate::attestation::report::{Parts, Report, ReportVerdict};
 use crate::attestation::secrets::Secrets;
@@ -17,18 +17,19 @@ use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::progress::Progress;
 use crate::cli::shared::signing;
+use crate::cli::shared::vouch;
 use crate::digest::Digest;
 use crate::evidence::Capture;
 use crate::evidence::witness::WitnessRecord;
 use crate::files::{self, Output};
 use crate::ledger::{Attested, Ledger};
-use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::progress::Phase;
 use crate::record::FactText;
 use crate::render;
 use crate::request::Stage;
-use crate::signature::{ATTESTATION, PLAN, PlainKey, verify};
-use crate::trust::{SignatureFile, judge_evidence};
+use crate::signature::{ATTESTATION, PlainKey};
+use crate::trust::SignatureFile;
 use crate::verification::redecide::{DISCLOSED, redecide};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -162,7 +163,7 @@ impl Arguments {
         let spent = gather::spent(&inputs.plan.run, &done.rows, found, ledger)?;
         let grounds = Grounds {
             plan: inputs.plan.source.text().to_owned(),
-            plan_signed: self.plan_signed(inputs)?,
+            plan_signed: vouch::plan(&self.inputs, inputs)?,
             approvals: found.iter().map(ApprovalSource::new).collect(),
             facts,
             texts,
@@ -179,19 +180,6 @@ impl Arguments {
         Ok(Parts { now, decisions, bans, done: done.rows, grounds })
     }
 
-    /// Who signed the plan; without a trust root, or without a signature that it accepts, nobody did.
-    fn plan_signed(&self, inputs: &Inputs) -> Result<Option<PlanSigned>, Problems> {
-        if self.inputs.plan.as_os_str() == "-" || !self.inputs.trust.is_there() {
-            return Ok(None);
-        }
-        let beside = SignatureFile::beside(&self.inputs.plan)?;
-        let Some(bytes) = beside.bytes() else { return Ok(None) };
-        let (trust, text) = (self.inputs.trust.load()?, inputs.plan.source.text().as_bytes());
-        let signed = verify(PLAN, text, bytes, trust.signers(), &inputs.revocations, inputs.now);
-        let signature = String::from_utf8_lossy(bytes).into_owned();
-        Ok(signed.ok().map(|signer| PlanSigned { signature, signer: signer.principal }))
-    }
-
     /// A capture, of the plan's own database, and who vouches for it.
     fn capture(&self, inputs: &Inputs, path: &Path) -> Result<CaptureRecord, Problems> {
         let source = files::read(path)?;
@@ -205,7 +193,7 @@ impl Arguments {
                 .into());
         }
         let sha256 = Digest::of(source.text().as_bytes());
-        Ok(CaptureRecord { sha256, vouched: self.vouched(inputs, path, &source)?, capture })
+        Ok(CaptureRecord { sha256, vouched: vouch::evidence(&self.inputs, inputs, path, &source)?, capture })
     }
 
     /// What a witness recorded, and who vouches for it.
@@ -213,21 +201,11 @@ impl Arguments {
         let source = files::read(path)?;
         WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?;
         let sha256 = Digest::of(source.text().as_bytes());
-        Ok(WitnessSource { sha256, vouched: self.vouched(inputs, path, &source)?, text: source.text().to_owned() })
-    }
-
-    /// Who vouches for evidence; without a trust root nobody does.
-    fn vouched(&self, inputs: &Inputs, path: &Path, source: &Source) -> Result<Option<Vouched>, Problems> {
-        let signature = SignatureFile::beside(path)?;
-        let Some(bytes) = signature.bytes().filter(|_| self.inputs.trust.is_there()) else { return Ok(None) };
-        let text = source.text().as_bytes();
-        let by = judge_evidence(&self.inputs.trust.load()?, text, &signature, &inputs.revocations, inputs.now)
-            .coded(Code::EvidenceUntrusted)?;
-        Ok(by.map(|by| Vouched {
-            signature: String::from_utf8_lossy(bytes).into_owned(),
-            signer: by.signer.principal,
-            observer: by.entity.map(|entity| entity.to_string()),
-        }))
+        Ok(WitnessSource {
+            sha256,
+            vouched: vouch::evidence(&self.inputs, inputs, path, &source)?,
+            text: source.text().to_owned(),
+        })
     }
 
     /// What is looked for; logs are read, and one that holds a secret ends everything.

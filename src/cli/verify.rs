@@ -1,5 +1,6 @@
 //! `cutter verify`: checks statements and envelopes offline, and derives again what they claim.
 
+use crate::attestation::report::ReportVerdict;
 use crate::cli::shared::clock::parse_time;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::exit::CommandResult;
@@ -9,7 +10,6 @@ use crate::cli::shared::format::TableOrJson;
 use crate::cli::shared::inputs::BundleArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::trust::TrustArguments;
-use crate::attestation::report::ReportVerdict;
 use crate::digest::Digest;
 use crate::layout::Style;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, head};

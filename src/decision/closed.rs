@@ -4,14 +4,13 @@ use super::DecisionTable;
 use super::judge::Judge;
 use super::table::tabulate;
 use crate::problem::Problems;
-use crate::request::{Moment, Requests, Stage};
-use crate::time::Timestamp;
+use crate::request::{Moment, Requests};
 
 /// Closed tables over one plan and one set of facts.
 pub struct Closed<'a> {
     requests: &'a Requests<'a>,
     judge: Judge<'a>,
-    first: Option<Timestamp>,
+    first: Option<Moment>,
 }
 
 impl<'a> Closed<'a> {
@@ -20,13 +19,13 @@ impl<'a> Closed<'a> {
         Self { requests, judge: Judge::new(requests), first: None }
     }
 
-    /// The table at a moment. The context of a row whose policies do not read the time may be of an earlier moment.
-    pub fn table(&mut self, now: Timestamp) -> Result<DecisionTable, Problems> {
-        let first = *self.first.get_or_insert(now);
+    /// The table at a moment at which no gate is open. The context of a row whose policies do not read the time may be of an earlier moment.
+    pub fn table(&mut self, moment: &Moment) -> Result<DecisionTable, Problems> {
+        let first = self.first.get_or_insert_with(|| moment.clone());
         let judge = &mut self.judge;
         tabulate(self.requests, &mut |_, action| {
-            let now = if judge.reads_the_time(action) { now } else { first };
-            judge.row(action, &Moment::closed(now, Stage::Plan))
+            let at = if judge.reads_the_time(action) { moment } else { &*first };
+            judge.row(action, at)
         })
     }
 }

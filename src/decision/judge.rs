@@ -61,7 +61,8 @@ impl<'a> Judge<'a> {
             return *known;
         }
         let (bundle, facts) = (self.requests.bundle(), self.requests.facts().entities());
-        let slice = self.slices.entry(action.action.clone()).or_insert_with(|| Slice::of(bundle, &action.action, facts));
+        let slice =
+            self.slices.entry(action.action.clone()).or_insert_with(|| Slice::of(bundle, &action.action, facts));
         let reads = slice.full.policies().any(|policy| may_read_the_time(&policy.to_string()));
         self.timed.insert(action.action.clone(), reads);
         reads

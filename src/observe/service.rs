@@ -78,8 +78,7 @@ fn container(file: &Path, observation: &mut Observation) {
         |pointer: &str| first.and_then(|first| first.pointer(pointer)).map(|value| value.to_string().replace('"', ""));
     let saved = std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
     let since = saved.and_then(|saved| saved.duration_since(std::time::UNIX_EPOCH).ok());
-    observation.as_of =
-        since.and_then(|since| Timestamp::from_milliseconds(i64::try_from(since.as_millis()).ok()?));
+    observation.as_of = since.and_then(|since| Timestamp::from_milliseconds(i64::try_from(since.as_millis()).ok()?));
     match (at("/Id"), at("/State/StartedAt")) {
         (Some(id), Some(started)) => {
             observation.value("value", format!("started {started}"));

@@ -10,6 +10,8 @@ pub mod journal;
 pub mod json;
 pub mod markdown;
 mod page;
+mod page_facts;
+mod page_forms;
 pub mod problems;
 pub mod review;
 pub mod table;

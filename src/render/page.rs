@@ -1,11 +1,10 @@
 //! The one page of a report: what happened and why, the facts, the first bans, what was done, what is open. Whatever is not fine is on
 //! it, always; how many fine rows are not is said.
 
-use crate::attestation::report::{
-    DoneOutcome, DoneRow, ForbiddenRow, ForbiddenStatus, ObservedRow, ObservedStatus, Report,
-};
 use crate::attestation::Statement;
-use crate::evidence::{Observation, ObservationKind};
+use crate::attestation::report::{DisclosureKind, DoneOutcome, DoneRow, ForbiddenRow, ForbiddenStatus, Report};
+use crate::digest::Digest;
+use crate::evidence::Observation;
 use crate::layout::short;
 use crate::record::{ApprovalRow, ApprovalStatus, RowDecision};
 use serde_json::Value;
@@ -63,7 +62,7 @@ impl Page {
             contradictions: report.contradictions.iter().map(|found| found.text.clone()).collect(),
             decision: decision(report),
             facts_title: if what.executed { "What changed" } else { "Non-mutation attestation" },
-            facts: facts(report),
+            facts: super::page_facts::facts(report),
             forbidden,
             done: report.done.iter().map(|row| (done(row), artefacts(report, row))).collect(),
             open: open(report),
@@ -161,81 +160,6 @@ fn ban(row: &ForbiddenRow) -> [String; 3] {
     [row.ban.title.clone(), format!("{}, {}", row.status.words(), row.basis.words()), why]
 }
 
-/// The facts of report 07, each from its rows.
-fn facts(report: &Report) -> Vec<String> {
-    let mut lines = super::attestation::verdict(report).split_off(1);
-    let of = |kind| report.non_mutation.iter().filter(move |row| row.id.kind() == kind);
-    let barred = report.decisions.decisions.iter().filter(|row| row.decision == RowDecision::Deny);
-    let invoked = barred.clone().filter(|row| report.done.iter().any(|done| done.id == row.id)).count();
-    let words = if invoked == 0 { "NOT invoked".to_owned() } else { format!("{invoked} INVOKED") };
-    lines.push(format!("rows that are denied: {words} ({})", barred.count()));
-    let calls: Vec<String> = of(ObservationKind::Function).map(|row| name_of(row) + &calls(row)).collect();
-    if !calls.is_empty() {
-        let any = of(ObservationKind::Function).any(|row| row.status != ObservedStatus::Unchanged);
-        lines.push(format!("functions called: {} ({})", if any { "SEE" } else { "NO" }, calls.join(", ")));
-    }
-    let counts: Vec<String> = of(ObservationKind::Relation).map(count).collect();
-    if !counts.is_empty() {
-        let all = of(ObservationKind::Relation).all(|row| row.status == ObservedStatus::Unchanged);
-        lines.push(format!("row counts: {}{}", if all { "unchanged - " } else { "" }, counts.join(" / ")));
-    }
-    for (what, kinds) in [
-        ("trees", &[ObservationKind::Tree][..]),
-        ("services and host", &[ObservationKind::Service, ObservationKind::Host][..]),
-    ] {
-        let rows = report.non_mutation.iter().filter(|row| kinds.contains(&row.id.kind()));
-        let said: Vec<String> = rows.map(|row| format!("{} {}", row.id.name(), state(row))).collect();
-        if !said.is_empty() {
-            lines.push(format!("{what}: {}", said.join(", ")));
-        }
-    }
-    lines.extend(of(ObservationKind::Secrets).map(|row| format!("secrets: {} - {}", row.last, state(row))));
-    lines.push(match &report.window {
-        None => "observed: nothing, no two captures were given".to_owned(),
-        Some(window) => {
-            let quiet = if window.quiet { "no writing transaction completed" } else { "transactions completed" };
-            format!("observed: {} to {}, {}, {quiet}", window.baseline_at, window.final_at, window.basis.words())
-        }
-    });
-    // What is not as it was and was not declared so stands here, whatever kind it is of.
-    let known = |row: &&ObservedRow| {
-        matches!(row.status, ObservedStatus::Unchanged | ObservedStatus::Tolerated | ObservedStatus::Expected)
-    };
-    for row in report.non_mutation.iter().filter(|row| !known(row)) {
-        lines.push(format!("{}: {}", row.id, super::attestation::observed_words(row)));
-    }
-    lines
-}
-
-fn state(row: &ObservedRow) -> String {
-    match row.status {
-        ObservedStatus::Unchanged => "unchanged".to_owned(),
-        ObservedStatus::Expected => "as declared".to_owned(),
-        other => other.name().to_owned(),
-    }
-}
-
-fn name_of(row: &ObservedRow) -> String {
-    row.id.name().rsplit('.').next().unwrap_or_default().to_owned()
-}
-
-fn calls(row: &ObservedRow) -> String {
-    match row.status {
-        ObservedStatus::Unchanged => String::new(),
-        _ => format!(": {}", row.last),
-    }
-}
-
-/// The rows of a relation with their change: `74 unit_version (+37)`.
-fn count(row: &ObservedRow) -> String {
-    let rows = |text: &str| text.split_once(" rows").and_then(|(number, _)| number.parse::<i64>().ok());
-    match (rows(&row.baseline), rows(&row.last)) {
-        (Some(before), Some(after)) if before != after => format!("{after} {} ({:+})", name_of(row), after - before),
-        (Some(_), Some(after)) => format!("{after} {}", name_of(row)),
-        _ => format!("{} {}", name_of(row), row.status.name()),
-    }
-}
-
 fn done(row: &DoneRow) -> String {
     let how = super::attestation::outcome(row);
     let used = super::attestation::approvals(row);
@@ -309,14 +233,12 @@ fn open(report: &Report) -> Vec<String> {
                 field("expires_at"),
                 field("reason")
             ),
-            (_, code) => format!("approval {}: {}", row.gate, code.map_or_else(|| "rejected".to_owned(), |code| code.name())),
+            (_, code) => {
+                format!("approval {}: {}", row.gate, code.map_or_else(|| "rejected".to_owned(), |code| code.name()))
+            }
         });
     }
-    let said = [
-        crate::attestation::report::DisclosureKind::OpenGap,
-        crate::attestation::report::DisclosureKind::DeferredGap,
-        crate::attestation::report::DisclosureKind::Mark,
-    ];
+    let said = [DisclosureKind::OpenGap, DisclosureKind::DeferredGap, DisclosureKind::Mark];
     let rest = report.disclosures.iter().filter(|disclosure| !said.contains(&disclosure.kind));
     lines.extend(rest.map(|disclosure| format!("{}: {}", super::attestation::kind(disclosure.kind), disclosure.text)));
     lines
@@ -326,7 +248,7 @@ fn open(report: &Report) -> Vec<String> {
 fn verdict(report: &Report, file: Option<&str>) -> Vec<String> {
     let (decisions, grounds) = (&report.decisions, &report.grounds);
     let mut lines = super::attestation::verdict(report);
-    let short = |digest: &crate::digest::Digest| digest.to_string().get(..12).unwrap_or_default().to_owned();
+    let short = |digest: &Digest| digest.to_string().get(..12).unwrap_or_default().to_owned();
     let by = |name: Option<&str>| name.map_or("nobody".to_owned(), str::to_owned);
     let plan = by(grounds.plan_signed.as_ref().map(|signed| signed.signer.as_str()));
     lines.push(format!(

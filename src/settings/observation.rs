@@ -78,12 +78,7 @@ pub const REACH: &[Reach] = &[
     reach(ObservationKind::Rows, "a value that is not as it was", &[], false),
 ];
 
-const fn reach(
-    kind: ObservationKind,
-    refutes: &'static str,
-    parts: &'static [&'static str],
-    of_host: bool,
-) -> Reach {
+const fn reach(kind: ObservationKind, refutes: &'static str, parts: &'static [&'static str], of_host: bool) -> Reach {
     Reach { kind, refutes, parts, fresh_seconds: 600, of_host }
 }
 

@@ -59,10 +59,22 @@ fn header(report: &Report, differences: &mut Vec<String>) {
         (decisions.clock == Clock::System, "predicate.decisions.clock: a report is made by the system's clock"),
         (decisions.time == report.time, "predicate.time: it is not that of the decisions"),
         (captured, "predicate.time: it is before the final capture"),
-        (report.done.iter().all(|done| is_last(done.finished_at.unwrap_or(done.started_at))), "predicate.time: it is before the end of what was done"),
-        (decisions.bundle.signer.is_some() == signed, "predicate.decisions.bundle_signer: a bundle has a signer if it is signed"),
-        (decisions.bundle.faults.is_empty() != faulty, "predicate.decisions.bundle_faults: a signature has faults if it is not accepted"),
-        (report.previous.as_deref().is_none_or(|text| Digest::parse(text).is_some()), "predicate.previous: it is no digest"),
+        (
+            report.done.iter().all(|done| is_last(done.finished_at.unwrap_or(done.started_at))),
+            "predicate.time: it is before the end of what was done",
+        ),
+        (
+            decisions.bundle.signer.is_some() == signed,
+            "predicate.decisions.bundle_signer: a bundle has a signer if it is signed",
+        ),
+        (
+            decisions.bundle.faults.is_empty() != faulty,
+            "predicate.decisions.bundle_faults: a signature has faults if it is not accepted",
+        ),
+        (
+            report.previous.as_deref().is_none_or(|text| Digest::parse(text).is_some()),
+            "predicate.previous: it is no digest",
+        ),
     ] {
         if !holds {
             differences.push(text.to_owned());

@@ -51,9 +51,11 @@ pub(super) fn beside(report: &Report, ledger: &LedgerView) -> Vec<String> {
         faults.push(format!("predicate.grounds.journal.ledger: the ledger given is `{}`", ledger.id));
     }
     // What came after the report is none of its business.
-    let of_the_run = ledger.journal.records.iter().filter(|record| {
-        record.entry.run == report.decisions.plan.run && record.entry.time <= report.time
-    });
+    let of_the_run = ledger
+        .journal
+        .records
+        .iter()
+        .filter(|record| record.entry.run == report.decisions.plan.run && record.entry.time <= report.time);
     let mut journal = ledger.journal.clone();
     journal.records = of_the_run.cloned().collect();
     let records: Result<Vec<Value>, _> = gather::carried(&journal).map(|(records, _)| records);
@@ -70,7 +72,10 @@ pub(super) fn uses(report: &Report) -> BTreeMap<(Digest, String), String> {
     let use_of = |(done, used): (&crate::attestation::report::DoneRow, &crate::attestation::report::UsedApproval)| {
         let record = done.records.first().copied().unwrap_or_default();
         let run = &report.decisions.plan.run;
-        ((used.sha256, done.id.clone()), format!("record {record} of {} in run `{run}`, ledger `{ledger}`", done.started_at))
+        (
+            (used.sha256, done.id.clone()),
+            format!("record {record} of {} in run `{run}`, ledger `{ledger}`", done.started_at),
+        )
     };
     uses.map(use_of).collect()
 }

@@ -79,7 +79,8 @@ pub fn redecide(
             Err(_) => {}
         }
     }
-    let bench = Bench { report, revocations, files: report.grounds.approvals.iter().map(ApprovalSource::found).collect() };
+    let bench =
+        Bench { report, revocations, files: report.grounds.approvals.iter().map(ApprovalSource::found).collect() };
     let ran = bench.rows_that_ran(&plan, config, &worlds, &mut found)?;
     match worlds.get(&recorded.facts.sha256) {
         Some(requests) => bench.rest(requests, &ran, &mut found)?,
@@ -168,7 +169,9 @@ impl Bench<'_> {
         for (number, record) in journal.records.iter().enumerate() {
             let entry = &record.entry;
             let place = format!("predicate.grounds.journal.records[{number}]");
-            let (Some(decision), Some((index, action))) = (&entry.decision, plan.action(&entry.action)) else { continue };
+            let (Some(decision), Some((index, action))) = (&entry.decision, plan.action(&entry.action)) else {
+                continue;
+            };
             if entry.event != Event::Started || entry.run != plan.run || entry.plan != plan.digest {
                 continue;
             }
@@ -205,7 +208,12 @@ impl Bench<'_> {
                 .collect();
             let done = report.done.iter().find(|done| done.records.first() == Some(&record.sequence));
             if let Some(done) = done {
-                compare(&format!("predicate.done `{}` approvals", done.id), &done.approvals, &uses, &mut found.differences);
+                compare(
+                    &format!("predicate.done `{}` approvals", done.id),
+                    &done.approvals,
+                    &uses,
+                    &mut found.differences,
+                );
             }
             used.extend(uses.into_iter().map(|one| (one.sha256, action.id.clone())));
             found.run += 1;
@@ -260,7 +268,7 @@ impl Bench<'_> {
             baseline: grounds.baseline.as_ref().map(|record| record.sha256),
             is_used: &|approval, row| Ok(used.contains(&(approval, row.to_owned()))),
         };
-        let table = closed.table(moment.now)?;
+        let table = closed.table(&Moment::closed(moment.now, Stage::Plan))?;
         Ok(judge(&self.files, requests, &barred(requests, &table), &authority, moment)?)
     }
 }

@@ -30,7 +30,9 @@ const STATED: [(Stated, Applies); 10] = [
             places: "predicate.grounds.journal.ledger",
             what: "which ledger it was; `--ledger` shows it, or an approval that names it",
         },
-        |report, verifier| verifier.ledger.is_none() && !report.decisions.approvals.iter().any(|row| !row.signers.is_empty()),
+        |report, verifier| {
+            verifier.ledger.is_none() && !report.decisions.approvals.iter().any(|row| !row.signers.is_empty())
+        },
     ),
     (
         Stated {
@@ -44,17 +46,18 @@ const STATED: [(Stated, Applies); 10] = [
         |report, _| !report.grounds.journal.spent.is_empty(),
     ),
     (
-        Stated { places: "predicate.grounds.facts, predicate.grounds.texts", what: "that the facts were so: a file is whatever was written into it" },
+        Stated {
+            places: "predicate.grounds.facts, predicate.grounds.texts",
+            what: "that the facts were so: a file is whatever was written into it",
+        },
         |_, _| true,
     ),
-    (
-        Stated { places: "predicate.grounds.secrets.logs", what: "which logs were read" },
-        |report, _| !report.grounds.secrets.logs.is_empty(),
-    ),
-    (
-        Stated { places: "predicate.grounds.approvals[].text", what: "documents that nobody signed" },
-        |report, _| report.grounds.approvals.iter().any(|document| document.signatures.is_empty()),
-    ),
+    (Stated { places: "predicate.grounds.secrets.logs", what: "which logs were read" }, |report, _| {
+        !report.grounds.secrets.logs.is_empty()
+    }),
+    (Stated { places: "predicate.grounds.approvals[].text", what: "documents that nobody signed" }, |report, _| {
+        report.grounds.approvals.iter().any(|document| document.signatures.is_empty())
+    }),
     (
         Stated { places: "predicate.grounds.approvals[].signatures[].name", what: "in which files signatures lay" },
         |report, _| report.grounds.approvals.iter().any(|document| !document.signatures.is_empty()),
@@ -64,7 +67,10 @@ const STATED: [(Stated, Applies); 10] = [
         |report, _| report.grounds.plan_signed.is_none(),
     ),
     (
-        Stated { places: "predicate.grounds.baseline, predicate.grounds.final, predicate.grounds.witness", what: "a capture or a witness that nobody signed" },
+        Stated {
+            places: "predicate.grounds.baseline, predicate.grounds.final, predicate.grounds.witness",
+            what: "a capture or a witness that nobody signed",
+        },
         |report, _| {
             let grounds = &report.grounds;
             let captures = [&grounds.baseline, &grounds.last].into_iter().flatten();

@@ -47,7 +47,10 @@ pub fn rows(
         };
         match (row.status, expected.by.is_empty()) {
             (RowStatus::Changed, true) => {
-                contradict(ContradictionKind::UnexplainedChange, unexplained(input, &row.id, &row.because, (baseline, last)));
+                contradict(
+                    ContradictionKind::UnexplainedChange,
+                    unexplained(input, &row.id, &row.because, (baseline, last)),
+                );
             }
             (RowStatus::Changed, false) => {
                 match expected.difference(baseline.observation(&row.id), last.observation(&row.id)) {
@@ -110,7 +113,8 @@ pub fn rows(
 /// What nothing explains, with the denied actions whose effect it may be.
 fn unexplained(input: &Input<'_>, id: &ObservationId, because: &[String], captures: (&Capture, &Capture)) -> String {
     let denied = input.decisions.decisions.iter().filter(|row| row.decision == RowDecision::Deny);
-    let bans = input.bans.iter().filter(|ban| ban.observations.iter().any(|named| observation_of(named) == id.as_str()));
+    let bans =
+        input.bans.iter().filter(|ban| ban.observations.iter().any(|named| observation_of(named) == id.as_str()));
     let bans: Vec<&str> = bans.map(|ban| ban.id.as_str()).collect();
     let denied: Vec<String> = denied
         .filter(|row| row.policies.iter().any(|policy| bans.contains(&policy.as_str())))

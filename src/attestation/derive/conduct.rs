@@ -99,7 +99,8 @@ fn used(input: &Input<'_>) -> ObservedRow {
     let twice = uses.iter().filter(|(_, count)| **count > 1);
     found.extend(twice.map(|((_, row), count)| format!("`{row}` used one approval {count} times")));
     let accepted = input.decisions.approvals.iter().filter(|row| row.status == ApprovalStatus::Accepted).count();
-    let known = format!("{} uses, each of an approval that was judged again; {accepted} in force at the end", uses.len());
+    let known =
+        format!("{} uses, each of an approval that was judged again; {accepted} in force at the end", uses.len());
     row(ObservationKind::Approvals, "used", found, known)
 }
 
@@ -120,9 +121,8 @@ fn gaps(input: &Input<'_>) -> ObservedRow {
 /// Whether each open gap was packaged by a row that was done and says so in its label `closes`; no row where one was not.
 fn packages(input: &Input<'_>) -> Option<ObservedRow> {
     let decisions = input.decisions;
-    let is_done = |row: &&RecordedRow| {
-        input.done.iter().any(|done| done.id == row.id && done.outcome == DoneOutcome::Finished)
-    };
+    let is_done =
+        |row: &&RecordedRow| input.done.iter().any(|done| done.id == row.id && done.outcome == DoneOutcome::Finished);
     let mut known = Vec::new();
     for gap in &decisions.open_gaps {
         let closes = |row: &&RecordedRow| {

@@ -314,8 +314,9 @@ proptest! {
         let mut closed = Closed::new(&requests);
         let needs = |table: DecisionTable| -> Vec<Vec<String>> { table.rows.into_iter().map(|row| row.needs).collect() };
         for moment in &moments {
-            let plain = decide(&requests, &Moment::closed(moment.now, Stage::Plan)).ok().map(needs);
-            prop_assert_eq!(closed.table(moment.now).ok().map(needs), plain);
+            let at = Moment::closed(moment.now, Stage::Plan);
+            let plain = decide(&requests, &at).ok().map(needs);
+            prop_assert_eq!(closed.table(&at).ok().map(needs), plain);
         }
         for (action, moment) in plan.actions.iter().zip(&each) {
             let one = decide_one(&requests, action, moment).map(|row| (row.basis, row.context, row.policies, row.errors));

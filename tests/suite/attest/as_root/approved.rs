@@ -169,8 +169,11 @@ fn a_report_after_facts_changed_verifies_and_one_whose_quorum_was_stripped_or_re
         scene.faults(&format!("{name} --policies policies"))
     };
     for (what, change) in [
-        ("signatures", &(|it: &mut Value| it["predicate"]["grounds"]["approvals"][0]["signatures"] = json!([]))
-            as &dyn Fn(&mut Value)),
+        (
+            "signatures",
+            &(|it: &mut Value| it["predicate"]["grounds"]["approvals"][0]["signatures"] = json!([]))
+                as &dyn Fn(&mut Value),
+        ),
         ("signers", &|it| it["predicate"]["decisions"]["approvals"][0]["signers"] = json!(["president"])),
         ("id", &|it| it["predicate"]["decisions"]["approvals"][0]["id"] = json!("another")),
         ("gate", &|it| it["predicate"]["decisions"]["approvals"][0]["gate"] = json!("SG_1")),

@@ -181,7 +181,8 @@ fn what_was_saved_before_the_baseline_or_on_another_host_says_nothing_of_the_run
 
 #[test]
 fn what_a_free_row_leaves_or_deletes_beside_its_declaration_names_its_bans() {
-    let dump = |config: String| config.replace("[\"cp\", \"staged/backup_runner.py\"", "[\"touch\", \"runtime/dump.sql\"");
+    let dump =
+        |config: String| config.replace("[\"cp\", \"staged/backup_runner.py\"", "[\"touch\", \"runtime/dump.sql\"");
     let scene = Scene::new();
     scene.write("runtime/backup.gpg", "a backup");
     scene.capture("a.json");

@@ -214,7 +214,13 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
         // Of a capture, one observation is like the other: their signatures refuse them all.
         let is_capture = place.contains("/capture/observations");
         let is_alike = leaf.0.len() > 1 || place.contains("/context/");
-        let one_in = if is_capture { 16 } else if is_alike { 8 } else { 1 };
+        let one_in = if is_capture {
+            16
+        } else if is_alike {
+            8
+        } else {
+            1
+        };
         if !every && (*seen > 1 || by_place.len() % one_in != 0) {
             continue;
         }
