@@ -125,13 +125,15 @@ fn decision(report: &Report) -> Vec<String> {
         }
     };
     let documents = report.grounds.approvals.len();
-    let looked: Vec<String> =
-        needed.iter().map(|(gate, rows)| format!("{gate} ({rows} rows): {}", found(gate))).collect();
+    let looked: Vec<String> = needed.iter().map(|(gate, rows)| format!("{gate} for {rows}: {}", found(gate))).collect();
     let barred = decisions.decisions.iter().filter(|row| row.decision == RowDecision::Deny).count();
     let all = decisions.decisions.len();
     let approvals = match looked.is_empty() {
         true => "approvals: none is needed".to_owned(),
-        false => format!("approvals looked for among {documents} documents: {}", looked.join(" · ")),
+        false => format!(
+            "approvals looked for among {documents} documents, by how many rows need them: {}",
+            looked.join(" · ")
+        ),
     };
     let branch = match (happened(report).executed, looked.is_empty(), barred) {
         (true, false, _) => "an explicit valid approval was there: what it covers was run",
@@ -209,12 +211,16 @@ fn digest(tree: Option<&Observation>, path: &str) -> String {
     sha256.map_or(String::new(), |sha256| format!(" ({})", sha256.get(..12).unwrap_or_default()))
 }
 
+fn waiting(rows: usize) -> String {
+    if rows == 1 { "1 row waits".to_owned() } else { format!("{rows} rows wait") }
+}
+
 /// Open gaps, missing approvals, those that were used with their windows and reasons, and what must not be overlooked.
 fn open(report: &Report) -> Vec<String> {
     let decisions = &report.decisions;
     let mut lines: Vec<String> = decisions.marks.iter().map(|mark| format!("!!! {mark}")).collect();
     let rows = |gap: &String| decisions.decisions.iter().filter(|row| row.gaps.contains(gap)).count();
-    lines.extend(decisions.open_gaps.iter().map(|gap| format!("gap {gap}: open, {} rows wait for it", rows(gap))));
+    lines.extend(decisions.open_gaps.iter().map(|gap| format!("gap {gap}: open, {} for it", waiting(rows(gap)))));
     if !decisions.deferred_gaps.is_empty() {
         lines.push(format!("asked for at the moment of use: {}", decisions.deferred_gaps.join(", ")));
     }
@@ -239,7 +245,14 @@ fn open(report: &Report) -> Vec<String> {
         });
     }
     let said = [DisclosureKind::OpenGap, DisclosureKind::DeferredGap, DisclosureKind::Mark];
+    let unseen: Vec<&ForbiddenRow> =
+        report.forbidden.iter().filter(|row| row.status == ForbiddenStatus::NotAttempted).collect();
+    if !unseen.is_empty() {
+        lines.push(format!("self-reported: {} bans that nothing can show; `--full` names them", unseen.len()));
+    }
+    let is_one_of_them = |text: &str| unseen.iter().any(|row| text == format!("{}: nothing shows it", row.ban.title));
     let rest = report.disclosures.iter().filter(|disclosure| !said.contains(&disclosure.kind));
+    let rest = rest.filter(|disclosure| !is_one_of_them(&disclosure.text));
     lines.extend(rest.map(|disclosure| format!("{}: {}", super::attestation::kind(disclosure.kind), disclosure.text)));
     lines
 }

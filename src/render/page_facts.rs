@@ -6,7 +6,10 @@ use crate::record::RowDecision;
 
 /// The facts of report 07, each from its rows.
 pub fn facts(report: &Report) -> Vec<String> {
-    let mut lines = super::attestation::verdict(report).split_off(1);
+    let mut lines: Vec<String> = super::attestation::verdict(report).into_iter().skip(1).take(1).collect();
+    let resting = &report.grounds.rules.resting;
+    let switches = report.non_mutation.iter().filter(|row| resting.contains_key(row.id.as_str()));
+    lines.extend(switches.map(|row| format!("{}: {}, {}", row.id.name(), row.last, state(row))));
     let of = |kind| report.non_mutation.iter().filter(move |row| row.id.kind() == kind);
     let barred = report.decisions.decisions.iter().filter(|row| row.decision == RowDecision::Deny);
     let invoked = barred.clone().filter(|row| report.done.iter().any(|done| done.id == row.id)).count();

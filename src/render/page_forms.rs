@@ -95,14 +95,24 @@ fn plain(text: &str) -> String {
     let escaped = escape(text);
     let mut shown = String::with_capacity(escaped.len());
     let mut rest = escaped.as_str();
-    while let Some(at) = rest.find("\\_") {
-        let (before, after) = rest.split_at(at);
-        let after = after.get(2..).unwrap_or_default();
-        shown.push_str(before);
-        // Between letters it is a part of a word.
-        let inside = shown.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric);
-        shown.push_str(if inside { "_" } else { "\\_" });
-        rest = after;
+    while let Some(letter) = rest.chars().next() {
+        let after = |skipped: usize| rest.get(skipped..).unwrap_or_default();
+        let begins = shown.is_empty() || shown.ends_with(' ');
+        // Within a line or a word these are nothing but letters.
+        let (taken, skipped) = if rest.starts_with("\\_")
+            && shown.ends_with(char::is_alphanumeric)
+            && after(2).starts_with(char::is_alphanumeric)
+        {
+            ("_", 2)
+        } else if rest.starts_with("\\#") && !begins {
+            ("#", 2)
+        } else if rest.starts_with("&gt;") && !shown.is_empty() {
+            (">", 4)
+        } else {
+            (rest.get(..letter.len_utf8()).unwrap_or_default(), letter.len_utf8())
+        };
+        shown.push_str(taken);
+        rest = after(skipped);
     }
-    shown + rest
+    shown
 }

@@ -205,6 +205,7 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
     let digit = |part: &str| if part.parse::<u32>().is_ok() { "0".to_owned() } else { part.to_owned() };
     let (mut counts, mut accepted): (BTreeMap<&str, usize>, BTreeMap<String, usize>) = Default::default();
     let mut by_place: BTreeMap<String, usize> = BTreeMap::new();
+    let (begun, mut tried) = (std::time::Instant::now(), 0);
     for leaf in &all {
         let place: String = leaf.0[0].split('/').map(digit).collect::<Vec<_>>().join("/");
         // In the short form, a few of each kind of place are enough: an observation is like the other.
@@ -224,6 +225,10 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
         if !every && (*seen > 1 || by_place.len() % one_in != 0) {
             continue;
         }
+        tried += 1;
+        if tried % 50 == 0 {
+            println!("{tried} tried after {:?}", begun.elapsed());
+        }
         let forged = set_right(&report, changed(&report, leaf, &words), place.contains("/capture/"));
         let outcome = match bench.judge(&forged) {
             Err(problems) if problems.iter().any(|problem| problem.fault == cutter::problem::Blame::Untrusted) => "8",
@@ -238,7 +243,11 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
         }
         assert_ne!(outcome, "7", "{leaf:?}");
     }
-    println!("{} leaves; {counts:?}; accepted, as stated: {accepted:#?}", all.len());
+    println!(
+        "{} leaves, {tried} tried in {:?}; {counts:?}; accepted, as stated: {accepted:#?}",
+        all.len(),
+        begun.elapsed()
+    );
     let flattering: Vec<&String> =
         accepted.keys().filter(|place| !stated.iter().any(|stated| place.starts_with(stated.as_str()))).collect();
     assert_eq!(flattering, Vec::<&String>::new(), "{stated:?}");

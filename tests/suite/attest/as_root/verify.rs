@@ -156,7 +156,7 @@ fn a_better_status_that_is_signed_again_is_refused_by_its_own_evidence() {
             }),
         ),
         (
-            "journal.records",
+            "predicate.done[3]",
             Box::new(|it| drop(it["predicate"]["grounds"]["journal"]["records"].as_array_mut().unwrap().pop())),
         ),
         (
