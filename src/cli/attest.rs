@@ -137,7 +137,9 @@ impl Arguments {
     /// Everything the report is made from.
     fn parts(&self, inputs: &Inputs, ledger: &dyn Ledger, secrets: SecretScan) -> Result<Parts, Problems> {
         let id = ledger.id()?.map(|id| id.to_string());
-        let journal = ledger.journal(Some(&inputs.plan.run))?;
+        let mut journal = ledger.journal(Some(&inputs.plan.run))?;
+        // What is written while the report is made is for the next one.
+        journal.records.retain(|record| record.entry.time <= inputs.now);
         let done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), &journal);
         let authorization = self.authority.authorize_rest(inputs, Stage::Plan, Some(&done.decided))?;
         let mut problems = Problems::new();

@@ -248,7 +248,7 @@ fn open(report: &Report) -> Vec<String> {
     let unseen: Vec<&ForbiddenRow> =
         report.forbidden.iter().filter(|row| row.status == ForbiddenStatus::NotAttempted).collect();
     if !unseen.is_empty() {
-        lines.push(format!("self-reported: {} bans that nothing can show; `--full` names them", unseen.len()));
+        lines.push(format!("self-reported: {} bans that nothing can show, which --full names", unseen.len()));
     }
     let is_one_of_them = |text: &str| unseen.iter().any(|row| text == format!("{}: nothing shows it", row.ban.title));
     let rest = report.disclosures.iter().filter(|disclosure| !said.contains(&disclosure.kind));

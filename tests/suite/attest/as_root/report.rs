@@ -30,6 +30,7 @@ fn steady(scene: &Scene, text: &str) -> String {
         (r"(runtime-root \| .* \| [0-9]+ files), [0-9]+ bytes \|", "$1, N bytes |"),
         (r"host (cron|units): [0-9]+ values", "host $1: N values"),
         (r"\b[0-9a-f]{12}\b", "DIGEST"),
+        (r": sh -c .*", ": sh -c COMMAND"),
     ] {
         text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
     }

@@ -193,7 +193,7 @@ fn a_better_status_that_is_signed_again_is_refused_by_its_own_evidence() {
         ("previous", Box::new(|it| it["predicate"]["previous"] = json!("the one before"))),
         ("plan_signed", Box::new(|it| it["predicate"]["grounds"]["plan_signed"]["signer"] = json!("reviewer"))),
         (
-            "records[0].decision",
+            "decisions[0].reason",
             Box::new(|it| {
                 it["predicate"]["grounds"]["journal"]["records"][0]["decision"]["row"]["reason"] = json!("because");
             }),
