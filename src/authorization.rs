@@ -155,7 +155,7 @@ impl<'a> Authorization<'a> {
 }
 
 /// The decisions with every gate closed, and the approvals judged by what they bar, at a moment.
-pub fn judge_approvals(
+fn judge_approvals(
     requests: &Requests<'_>,
     found: &[ApprovalFile],
     authority: &Authority<'_>,

@@ -120,6 +120,7 @@ impl RunSchema {
             contexts: BTreeMap::new(),
             gates: Vec::new(),
             declares_gates: false,
+            never: Vec::new(),
         }
     }
 

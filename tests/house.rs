@@ -70,6 +70,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "ledger",
         ],
     ),
+    ("attestation::fit", &[]),
+    ("attestation::secrets", &["problem", "db"]),
     (
         "attestation",
         &[
@@ -78,7 +80,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "problem",
             "signature",
             "schema",
-            "db",
             "policy",
             "settings",
             "plan",
@@ -87,6 +88,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "record",
             "evidence",
             "ledger",
+            "attestation::fit",
+            "attestation::secrets",
         ],
     ),
     (
@@ -108,7 +111,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "record",
             "trust",
             "ledger",
-            "authorization",
             "attestation",
         ],
     ),
@@ -167,6 +169,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "project",
             "layout",
             "render",
+            "attestation",
         ],
     ),
     (
@@ -244,6 +247,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cli::shared",
             "cli::evidence",
             "cli::review",
+            "attestation::secrets",
         ],
     ),
 ];

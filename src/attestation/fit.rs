@@ -4,10 +4,12 @@
 
 use regex::Regex;
 use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// The places (JSON pointers, RFC 6901) in which the value does not fit; an error names what of the schema is not known.
 pub fn misfits(schema: &Value, value: &Value) -> Result<Vec<String>, String> {
-    let fitting = Fitting { definitions: schema.get("$defs") };
+    let fitting = Fitting { definitions: schema.get("$defs"), patterns: RefCell::default() };
     fitting.value(schema, &At { place: String::new(), value })
 }
 
@@ -19,10 +21,15 @@ struct At<'a> {
 
 struct Fitting<'a> {
     definitions: Option<&'a Value>,
+    /// Each pattern, made once.
+    patterns: RefCell<BTreeMap<String, Regex>>,
 }
 
 impl Fitting<'_> {
     fn value(&self, schema: &Value, at: &At<'_>) -> Result<Vec<String>, String> {
+        if *schema == Value::Bool(true) {
+            return Ok(Vec::new());
+        }
         let keywords = schema.as_object().ok_or("a part of it is not an object")?;
         let mut places = Vec::new();
         for (keyword, rule) in keywords {
@@ -54,16 +61,23 @@ impl Fitting<'_> {
                 (_, None) => return Err("`minimum` is not a number".to_owned()),
                 (value, Some(least)) => value.is_none_or(|value| value >= least),
             },
-            "pattern" => {
-                let pattern =
-                    Regex::new(words(rule)?.concat().as_str()).map_err(|_| format!("{rule} is no pattern"))?;
-                at.value.as_str().is_none_or(|text| pattern.is_match(text))
-            }
+            "pattern" => self.matches(&words(rule)?.concat(), at.value)?,
             "anyOf" => self.fitting(rule, at)? > 0,
             "oneOf" => self.fitting(rule, at)? == 1,
             other => return Err(format!("the keyword `{other}` is not known")),
         };
         Ok(if fits { Vec::new() } else { vec![at.place.clone()] })
+    }
+
+    /// Whether a text has the form of a pattern; what is no text has any.
+    fn matches(&self, pattern: &str, value: &Value) -> Result<bool, String> {
+        let Some(text) = value.as_str() else { return Ok(true) };
+        let mut patterns = self.patterns.borrow_mut();
+        if !patterns.contains_key(pattern) {
+            let made = Regex::new(pattern).map_err(|_| format!("`{pattern}` is no pattern"))?;
+            patterns.insert(pattern.to_owned(), made);
+        }
+        Ok(patterns.get(pattern).is_some_and(|made| made.is_match(text)))
     }
 
     /// What lies in an object or a list, each part under its own schema.
@@ -159,9 +173,10 @@ fn list(rule: &Value) -> Result<&Vec<Value>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attestation::schema::PUBLISHED;
     use serde_json::json;
     use std::collections::BTreeSet;
+
+    const PUBLISHED: &str = include_str!("../../schemas/attestation.schema.json");
 
     /// A value that fits, with one item in each list; `choice` picks among alternatives.
     fn example(root: &Value, schema: &Value, choice: usize, depth: usize) -> Value {

@@ -1,5 +1,6 @@
 //! What a report is made from, gathered: the bans of a bundle, and what the journal says was done under a plan.
 
+use super::grounds::SpentApproval;
 use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
 use crate::approval::ApprovalFile;
 use crate::decision::{Basis, DecisionRow};
@@ -9,12 +10,13 @@ use crate::plan::{IntendedAction, RunPlan, Work};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
-use crate::record::{self, Decisions, RecordedRow, UseDecision};
+use crate::record::{self, Clock, Decisions, FactText, RecordedRow, UseDecision};
 use crate::schema::RunSchema;
 use crate::settings::{Amount, Config};
 use cedar_policy::Context;
+use serde::Deserialize as _;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every ban that is a row of the report: each `forbid` that is no rule for approvals, in the order of the files.
 pub fn bans(bundle: &PolicyBundle) -> Vec<Ban> {
@@ -50,41 +52,61 @@ pub struct Done {
 
 /// Reads what was done under this plan from the records of its run.
 pub fn done(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journal) -> Done {
-    let mut done = Done::default();
-    done.faults.extend(journal.damages.iter().map(|damage| format!("line {}: {}", damage.line, damage.damage)));
-    for JournalRecord { sequence, entry } in journal.records.iter().filter(|record| record.entry.run == plan.run) {
-        if entry.plan != plan.digest {
-            done.faults.push(format!("record {sequence} is of this run under another plan, sha256 {}", entry.plan));
+    let (mut rows, mut faults) = rows(&plan.run, plan.digest, journal);
+    let mut decided = BTreeMap::new();
+    for row in &mut rows {
+        let began = journal.records.iter().find(|record| row.records.first() == Some(&record.sequence));
+        let (Some(began), Some((index, action))) = (began, plan.action(&row.id)) else { continue };
+        let decision = began.entry.decision.as_deref();
+        match decision.map(|decision| recorded(decision, action, schema)) {
+            Some(Ok(row)) => drop(decided.insert(index, row)),
+            Some(Err(cause)) => faults.push(format!("record {}: {cause}", began.sequence)),
+            None => faults.push(format!("record {} says nothing of its decision", began.sequence)),
+        }
+        row.expects = expects(action, decision.map(|decision| &decision.row.context), config, &mut faults);
+    }
+    Done { rows, decided, faults }
+}
+
+/// Each action that began, without what its effect declares; and what of the records does not fit.
+pub fn rows(run: &str, plan: Digest, journal: &Journal) -> (Vec<DoneRow>, Vec<String>) {
+    let mut rows: Vec<DoneRow> = Vec::new();
+    let mut faults: Vec<String> =
+        journal.damages.iter().map(|damage| format!("line {}: {}", damage.line, damage.damage)).collect();
+    let mut last = 0;
+    for JournalRecord { sequence, entry } in journal.records.iter().filter(|record| record.entry.run == run) {
+        if *sequence <= last {
+            faults.push(format!("record {sequence} comes after record {last}"));
+        }
+        last = last.max(*sequence);
+        if entry.plan != plan {
+            faults.push(format!("record {sequence} is of this run under another plan, sha256 {}", entry.plan));
             continue;
         }
+        if entry.clock != Clock::System {
+            faults.push(format!("the time of record {sequence} is not that of a clock"));
+        }
         match entry.event {
-            Event::Started => {
-                let action = plan.action(&entry.action);
-                match (&entry.decision, action) {
-                    (Some(decision), Some((index, action))) => match recorded(decision, action, schema) {
-                        Ok(row) => drop(done.decided.insert(index, row)),
-                        Err(cause) => done.faults.push(format!("record {sequence}: {cause}")),
-                    },
-                    (None, Some(_)) => done.faults.push(format!("record {sequence} says nothing of its decision")),
-                    (_, None) => {}
-                }
-                done.rows.push(began(entry, action.map(|(_, action)| action), config, &mut done.faults));
-            }
+            Event::Started => rows.push(began(*sequence, entry)),
             Event::Finished => {
-                let open = done.rows.iter_mut().rev().find(|row| row.id == entry.action && row.finished_at.is_none());
-                match open {
-                    Some(row) => {
-                        row.finished_at = Some(entry.time);
-                        row.exit_status = entry.exit_status;
-                        row.outcome =
-                            if entry.exit_status == Some(0) { DoneOutcome::Finished } else { DoneOutcome::Failed };
-                    }
-                    None => done.faults.push(format!("record {sequence} ends `{}`, which never began", entry.action)),
+                let open = rows.iter_mut().rev().find(|row| row.id == entry.action && row.finished_at.is_none());
+                let Some(row) = open else {
+                    faults.push(format!("record {sequence} ends `{}`, which never began", entry.action));
+                    continue;
+                };
+                let same = (&row.argv, &row.principal, &row.approvals, true)
+                    == (&entry.argv, &entry.principal, &used(entry), entry.decision.is_none());
+                if !same || entry.time < row.started_at {
+                    faults.push(format!("record {sequence} ends `{}` otherwise than it began", entry.action));
                 }
+                row.records.push(*sequence);
+                row.finished_at = Some(entry.time);
+                row.exit_status = entry.exit_status;
+                row.outcome = if entry.exit_status == Some(0) { DoneOutcome::Finished } else { DoneOutcome::Failed };
             }
         }
     }
-    done
+    (rows, faults)
 }
 
 /// The marks of gates that were open at some time of the run: now, or when an action used an approval of them.
@@ -128,28 +150,72 @@ pub fn doubts(
     Ok(doubts)
 }
 
-fn began(entry: &JournalEntry, action: Option<&IntendedAction>, config: &Config, faults: &mut Vec<String>) -> DoneRow {
-    let approvals = entry.approvals.iter().map(|used| UsedApproval {
-        id: used.id.clone(),
-        gate: used.gate.clone(),
-        sha256: used.sha256,
-    });
+/// The records of the journal as a statement holds them, and the facts that they keep.
+pub fn carried(journal: &Journal) -> Result<(Vec<Value>, Vec<Vec<FactText>>), Problem> {
+    let (mut records, mut facts) = (Vec::new(), Vec::new());
+    for record in &journal.records {
+        let mut record = record.clone();
+        if let Some(decision) = &mut record.entry.decision
+            && !decision.texts.is_empty()
+        {
+            facts.push(std::mem::take(&mut decision.texts));
+        }
+        let value = serde_json::to_value(&record);
+        records.push(value.map_err(|error| Problem::failure(format!("a record has no JSON form: {error}")))?);
+    }
+    Ok((records, facts))
+}
+
+/// The journal that a statement holds, or why it is none.
+pub fn journal(records: &[Value]) -> Result<Journal, String> {
+    let mut journal = Journal::default();
+    for (index, value) in records.iter().enumerate() {
+        let record = JournalRecord::deserialize(value);
+        journal.records.push(record.map_err(|error| format!("predicate.grounds.journal.records[{index}]: {error}"))?);
+    }
+    Ok(journal)
+}
+
+/// What was used up of the documents that is no use of a row that this run did.
+pub fn spent(
+    run: &str,
+    done: &[DoneRow],
+    found: &[ApprovalFile],
+    ledger: &dyn Ledger,
+) -> Result<Vec<SpentApproval>, Problem> {
+    let mut spent = BTreeSet::new();
+    for file in found {
+        let sha256 = Digest::of(file.source.text().as_bytes());
+        for used in ledger.uses(sha256)? {
+            if used.run != run || !done.iter().any(|done| done.id == used.action) {
+                spent.insert(SpentApproval { sha256, action: used.action });
+            }
+        }
+    }
+    Ok(spent.into_iter().collect())
+}
+
+fn began(sequence: u64, entry: &JournalEntry) -> DoneRow {
     let decision = entry.decision.as_ref();
     DoneRow {
         id: entry.action.clone(),
         principal: entry.principal.clone(),
         started_at: entry.time,
         finished_at: None,
+        records: vec![sequence],
         outcome: DoneOutcome::Interrupted,
         exit_status: None,
         argv: entry.argv.clone(),
-        approvals: approvals.collect(),
+        approvals: used(entry),
         policies_sha256: decision.map(|decision| decision.policies.sha256),
         facts_sha256: decision.map(|decision| decision.facts.sha256),
-        expects: action
-            .map(|action| expects(action, decision.map(|decision| &decision.row.context), config, faults))
-            .unwrap_or_default(),
+        expects: BTreeMap::new(),
     }
+}
+
+fn used(entry: &JournalEntry) -> Vec<UsedApproval> {
+    let used = entry.approvals.iter();
+    used.map(|used| UsedApproval { id: used.id.clone(), gate: used.gate.clone(), sha256: used.sha256 }).collect()
 }
 
 /// What the row's effect declares to change, with numbers from the context in which it was decided.

@@ -1,5 +1,7 @@
 //! What a report stands on: texts, captures and rules, all of it in the statement, so that a reader can derive it again.
 
+pub use super::kept::{FactFile, FactSet, KeptText, keep_facts};
+
 use crate::approval::ApprovalFile;
 use crate::digest::Digest;
 use crate::evidence::Capture;
@@ -7,6 +9,7 @@ use crate::problem::Source;
 use crate::settings::evidence::{EvidenceSettings, Level, RelationSettings, Toleration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Everything a report is derived from, beside the decisions.
@@ -15,8 +18,13 @@ use std::collections::BTreeMap;
 pub struct Grounds {
     /// The exact text of the plan.
     pub plan: String,
-    /// The exact texts of the facts, sorted as their digest lists them.
-    pub facts: Vec<Text>,
+    /// The signature over the plan and the name of its signer, where the trust root vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_signed: Option<PlanSigned>,
+    /// The facts of all decisions, each set once, sorted by digest.
+    pub facts: Vec<FactSet>,
+    /// The texts of the facts, each once, sorted by digest.
+    pub texts: Vec<KeptText>,
     /// The approval documents, each with the signatures beside it, as they were found.
     pub approvals: Vec<ApprovalSource>,
     /// What was observed before the run.
@@ -45,19 +53,25 @@ pub struct ApprovalSource {
     pub text: String,
     /// The SSH signatures, by file name.
     pub signatures: Vec<Text>,
+    /// Why the document or a signature could not be read; such a document opens nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 impl ApprovalSource {
-    /// A document as it was found; one that could not be read opens nothing, and is left out.
-    pub fn new(found: &ApprovalFile) -> Option<Self> {
-        let text = |(name, bytes): &(String, Vec<u8>)| {
-            Some(Text { name: name.clone(), text: String::from_utf8(bytes.clone()).ok()? })
+    /// A document as it was found.
+    pub fn new(found: &ApprovalFile) -> Self {
+        // What is not UTF-8 is no signature, whatever stands in its place.
+        let text = |(name, bytes): &(String, Vec<u8>)| Text {
+            name: name.clone(),
+            text: String::from_utf8_lossy(bytes).into_owned(),
         };
-        found.unreadable.is_none().then(|| Self {
+        Self {
             file: found.source.name().to_owned(),
             text: found.source.text().to_owned(),
-            signatures: found.signatures.iter().filter_map(text).collect(),
-        })
+            signatures: found.signatures.iter().map(text).collect(),
+            unreadable: found.unreadable.clone(),
+        }
     }
 
     /// The document as it was found.
@@ -66,9 +80,19 @@ impl ApprovalSource {
         ApprovalFile {
             source: Source::new(self.file.clone(), self.text.clone()),
             signatures: signatures.map(|one| (one.name.clone(), one.text.clone().into_bytes())).collect(),
-            unreadable: None,
+            unreadable: self.unreadable.clone(),
         }
     }
+}
+
+/// Who signed a plan.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct PlanSigned {
+    /// The SSH signature, in namespace `cutter-plan`.
+    pub signature: String,
+    /// The name of its signer in the trust root.
+    pub signer: String,
 }
 
 /// A text under the name that a digest lists it by.
@@ -183,10 +207,23 @@ impl Rules {
 pub struct JournalRecordSource {
     /// The ledger's id, where there is one.
     pub ledger: Option<String>,
-    /// The records of this run.
-    pub records: u64,
+    /// The records of this run, as the ledger has them; their facts stand once, in `facts`.
+    pub records: Vec<Value>,
     /// What of it cannot be read or does not fit the plan.
     pub faults: Vec<String>,
+    /// What was used up elsewhere of the approvals that were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<SpentApproval>,
+}
+
+/// One use of an approval that is none of this run's rows.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct SpentApproval {
+    /// Sha-256 over the document.
+    pub sha256: Digest,
+    /// The row that it was used for.
+    pub action: String,
 }
 
 /// What was looked for in outputs and logs.

@@ -6,8 +6,10 @@ pub mod envelope;
 mod fit;
 pub mod gather;
 pub mod grounds;
+mod kept;
 pub mod report;
 mod rows;
+mod said;
 pub mod schema;
 pub mod secrets;
 
@@ -75,6 +77,12 @@ impl Tool {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cedar: cedar_policy::get_sdk_version().to_string(),
         }
+    }
+
+    /// Whether this program knows it: itself, or one before it that derives the same.
+    pub fn is_known(&self) -> bool {
+        let known = |(version, cedar): &(&str, &str)| self.version == *version && self.cedar == *cedar;
+        *self == Self::this() || (self.name == env!("CARGO_PKG_NAME") && EARLIER.iter().any(known))
     }
 }
 
@@ -155,6 +163,9 @@ pub(crate) fn report_subjects(report: &Report) -> Vec<Subject> {
 pub(crate) fn cause(error: &serde_json::Error) -> String {
     error.to_string()
 }
+
+/// Versions before this one that derive the same from the same, each with its engine's.
+const EARLIER: [(&str, &str); 0] = [];
 
 /// The type of every in-toto Statement v1 (<https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>).
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";

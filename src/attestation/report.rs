@@ -1,9 +1,10 @@
 //! The after-run report: what it states, how it is derived, and its verdict.
 
 pub use super::rows::{
-    Ban, BanTier, Contradiction, ContradictionKind, Disclosure, DisclosureKind, DoneOutcome, DoneRow, EvidenceRow,
-    ForbiddenRow, ForbiddenStatus, ObservedRow, ObservedStatus, RowBasis, UsedApproval,
+    Ban, BanTier, DoneOutcome, DoneRow, EvidenceRow, ForbiddenRow, ForbiddenStatus, ObservedRow, ObservedStatus,
+    RowBasis, UsedApproval,
 };
+pub use super::said::{Contradiction, ContradictionKind, Disclosure, DisclosureKind};
 
 use super::Tool;
 use super::derive::{Derived, Input, derive};
@@ -118,6 +119,16 @@ impl From<Verdict> for ReportVerdict {
 }
 
 impl ReportVerdict {
+    /// Every verdict, the worst last.
+    pub const ALL: [Self; 6] = [
+        Self::Authorized,
+        Self::Blocked,
+        Self::ReadyForSovereignApproval,
+        Self::Denied,
+        Self::Indeterminate,
+        Self::Contradicted,
+    ];
+
     /// The verdict as scripts and people see it.
     pub fn name(self) -> &'static str {
         match self {

@@ -17,6 +17,8 @@ pub enum ObservedStatus {
     Tolerated,
     /// It changed exactly as actions that were allowed and done declare.
     Expected,
+    /// It changed, and an action that was allowed and done declares that without a bound: what was done is not measured.
+    ExpectedUnbounded,
     /// It cannot be known.
     Unknown,
     /// It changed, and nothing that was allowed explains it.
@@ -30,6 +32,7 @@ impl ObservedStatus {
             Self::Unchanged => "UNCHANGED",
             Self::Tolerated => "TOLERATED",
             Self::Expected => "EXPECTED",
+            Self::ExpectedUnbounded => "EXPECTED_UNBOUNDED",
             Self::Unknown => "UNKNOWN",
             Self::Changed => "CHANGED",
         }
@@ -98,8 +101,8 @@ pub struct ForbiddenRow {
     pub status: ForbiddenStatus,
     /// What the status rests on.
     pub basis: RowBasis,
-    /// The rows of the plan that it denied.
-    pub denied: Vec<String>,
+    /// The rows of the plan that intended it and were denied by it; none where nobody did.
+    pub intended: Vec<String>,
     /// The rows of the plan that were done while an approval lifted it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lifted: Vec<String>,
@@ -126,9 +129,9 @@ pub struct EvidenceRow {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ForbiddenStatus {
-    /// An intent was denied, and it was measured that nothing came of it.
+    /// Observations that could show it do not, whether or not somebody intended it.
     NotDone,
-    /// Nobody intended it.
+    /// Only the plan and the run say so: nothing could show it.
     NotAttempted,
     /// What would have had to be done before was not done.
     NotApplicable,
@@ -136,11 +139,16 @@ pub enum ForbiddenStatus {
     Done,
     /// It was done, and an approval had lifted the ban.
     DoneWithApproval,
-    /// Its observation was not made.
+    /// Its observation was not made, or cannot show it.
     Unknown,
 }
 
 impl ForbiddenStatus {
+    /// Whether nothing of it needs to be looked at.
+    pub fn is_fine(self) -> bool {
+        matches!(self, Self::NotDone | Self::NotAttempted | Self::NotApplicable)
+    }
+
     /// The status as people read it.
     pub fn words(self) -> &'static str {
         match self {
@@ -192,6 +200,8 @@ pub struct DoneRow {
     pub started_at: Timestamp,
     /// When it ended; none where that is not recorded.
     pub finished_at: Option<Timestamp>,
+    /// The numbers of its records in the ledger: of its beginning, and of its end where that is recorded.
+    pub records: Vec<u64>,
     /// How it ended.
     pub outcome: DoneOutcome,
     /// What the command ended with.
@@ -230,68 +240,4 @@ pub struct UsedApproval {
     pub gate: String,
     /// Sha-256 over its exact bytes.
     pub sha256: Digest,
-}
-
-/// Where evidence and decisions do not fit each other.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-pub struct Contradiction {
-    /// For machines.
-    pub kind: ContradictionKind,
-    /// The rows of the plan, the observation or the ban it is about.
-    pub about: Vec<String>,
-    /// For people.
-    pub text: String,
-}
-
-/// How evidence and decisions do not fit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ContradictionKind {
-    /// Something changed, and nothing that was allowed explains it.
-    UnexplainedChange,
-    /// What a done action declares to change did not change.
-    EffectAbsent,
-    /// It changed otherwise than declared.
-    EffectDiffers,
-    /// A denied action is in the journal.
-    DeniedAndDone,
-    /// An action that the plan does not have is in the journal.
-    NotInPlan,
-    /// A switch does not stand where it must at the end.
-    LeftOn,
-}
-
-/// What a reader must not overlook.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-pub struct Disclosure {
-    /// For machines.
-    pub kind: DisclosureKind,
-    /// For people.
-    pub text: String,
-}
-
-/// What is disclosed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DisclosureKind {
-    /// An emergency gate was open.
-    Mark,
-    /// A gap is open.
-    OpenGap,
-    /// A gap will be asked for at the moment of use.
-    DeferredGap,
-    /// Something could not be measured.
-    Unknown,
-    /// Something grew within its declared bound.
-    Tolerated,
-    /// An action that began did not end well.
-    Failed,
-    /// Something changed as declared, without a bound.
-    Unbounded,
-    /// Something rests on the run's own word.
-    SelfReported,
-    /// Something is not signed or not chained.
-    Unsigned,
 }

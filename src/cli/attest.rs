@@ -2,8 +2,8 @@
 
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{
-    ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, Text, Vouched,
-    WitnessSource,
+    ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, WitnessSource,
+    keep_facts,
 };
 use crate::attestation::report::{Parts, Report, ReportVerdict};
 use crate::attestation::secrets::Secrets;
@@ -17,18 +17,20 @@ use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::progress::Progress;
 use crate::cli::shared::signing;
+use crate::cli::shared::vouch;
 use crate::digest::Digest;
 use crate::evidence::Capture;
 use crate::evidence::witness::WitnessRecord;
 use crate::files::{self, Output};
 use crate::ledger::{Attested, Ledger};
-use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::progress::Phase;
+use crate::record::FactText;
 use crate::render;
 use crate::request::Stage;
 use crate::signature::{ATTESTATION, PlainKey};
-use crate::trust::{SignatureFile, judge_evidence};
-use crate::verification::redecide::redecide;
+use crate::trust::SignatureFile;
+use crate::verification::redecide::{DISCLOSED, redecide};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -53,6 +55,9 @@ pub struct Arguments {
     /// Sign the statement: `FILE.sig` for ssh-keygen, and `FILE.dsse.json` where the key is an unencrypted Ed25519 file
     #[arg(long, value_name = "KEY", requires = "attest")]
     key: Option<PathBuf>,
+    /// Every row of every table, where the form is for people
+    #[arg(long)]
+    full: bool,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -110,11 +115,14 @@ impl Arguments {
                 return Err(problem.into());
             }
         };
+        let file = self.attest.as_ref().map(|path| path.display().to_string());
         let shown = match self.format {
             Format::Json => text,
-            Format::Markdown => render::attestation::markdown(&statement),
+            Format::Markdown if self.full => render::attestation::full_markdown(&statement),
+            Format::Markdown => render::attestation::markdown(&statement, file.as_deref()),
             Format::Line => render::attestation::line(&statement),
-            Format::Table => render::attestation::table(&statement, output.style()),
+            Format::Table if self.full => render::attestation::full_table(&statement, output.style()),
+            Format::Table => render::attestation::table(&statement, file.as_deref(), output.style()),
         };
         Ok((shown, exit(statement.predicate.verdict)))
     }
@@ -129,7 +137,9 @@ impl Arguments {
     /// Everything the report is made from.
     fn parts(&self, inputs: &Inputs, ledger: &dyn Ledger, secrets: SecretScan) -> Result<Parts, Problems> {
         let id = ledger.id()?.map(|id| id.to_string());
-        let journal = ledger.journal(Some(&inputs.plan.run))?;
+        let mut journal = ledger.journal(Some(&inputs.plan.run))?;
+        // What is written while the report is made is for the next one.
+        journal.records.retain(|record| record.entry.time <= inputs.now);
         let done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), &journal);
         let authorization = self.authority.authorize_rest(inputs, Stage::Plan, Some(&done.decided))?;
         let mut problems = Problems::new();
@@ -145,18 +155,25 @@ impl Arguments {
             return Err(problems);
         }
         let config = inputs.bundle.listing().digest_of("cutter.toml");
-        let facts = inputs.facts.texts().iter();
+        let (records, mut sets) = gather::carried(&journal)?;
+        let text = |(name, text): &(String, String)| FactText { name: name.clone(), text: text.clone() };
+        sets.push(inputs.facts.texts().iter().map(text).collect());
+        let (facts, texts) = keep_facts(&sets);
+        let found = authorization.found();
         let mut faults = done.faults;
-        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, authorization.found(), ledger)?);
+        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, found, ledger)?);
+        let spent = gather::spent(&inputs.plan.run, &done.rows, found, ledger)?;
         let grounds = Grounds {
             plan: inputs.plan.source.text().to_owned(),
-            approvals: authorization.found().iter().filter_map(ApprovalSource::new).collect(),
-            facts: facts.map(|(name, text)| Text { name: name.clone(), text: text.clone() }).collect(),
+            plan_signed: vouch::plan(&self.inputs, inputs)?,
+            approvals: found.iter().map(ApprovalSource::new).collect(),
+            facts,
+            texts,
             baseline,
             last,
             witness,
             rules: Rules::of(&inputs.config.evidence, config),
-            journal: JournalRecordSource { ledger: id, records: journal.records.len() as u64, faults },
+            journal: JournalRecordSource { ledger: id, records, faults, spent },
             secrets,
         };
         let mut decisions = authorization.document()?;
@@ -178,7 +195,7 @@ impl Arguments {
                 .into());
         }
         let sha256 = Digest::of(source.text().as_bytes());
-        Ok(CaptureRecord { sha256, vouched: self.vouched(inputs, path, &source)?, capture })
+        Ok(CaptureRecord { sha256, vouched: vouch::evidence(&self.inputs, inputs, path, &source)?, capture })
     }
 
     /// What a witness recorded, and who vouches for it.
@@ -186,21 +203,11 @@ impl Arguments {
         let source = files::read(path)?;
         WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?;
         let sha256 = Digest::of(source.text().as_bytes());
-        Ok(WitnessSource { sha256, vouched: self.vouched(inputs, path, &source)?, text: source.text().to_owned() })
-    }
-
-    /// Who vouches for evidence; without a trust root nobody does.
-    fn vouched(&self, inputs: &Inputs, path: &Path, source: &Source) -> Result<Option<Vouched>, Problems> {
-        let signature = SignatureFile::beside(path)?;
-        let Some(bytes) = signature.bytes().filter(|_| self.inputs.trust.is_there()) else { return Ok(None) };
-        let text = source.text().as_bytes();
-        let by = judge_evidence(&self.inputs.trust.load()?, text, &signature, &inputs.revocations, inputs.now)
-            .coded(Code::EvidenceUntrusted)?;
-        Ok(by.map(|by| Vouched {
-            signature: String::from_utf8_lossy(bytes).into_owned(),
-            signer: by.signer.principal,
-            observer: by.entity.map(|entity| entity.to_string()),
-        }))
+        Ok(WitnessSource {
+            sha256,
+            vouched: vouch::evidence(&self.inputs, inputs, path, &source)?,
+            text: source.text().to_owned(),
+        })
     }
 
     /// What is looked for; logs are read, and one that holds a secret ends everything.
@@ -271,8 +278,7 @@ fn certain(mut parts: Parts, inputs: &Inputs) -> Result<Report, Problems> {
     if again.differences.is_empty() {
         return Ok(report);
     }
-    let faults =
-        again.differences.into_iter().map(|difference| format!("deciding again does not give it: {difference}"));
+    let faults = again.differences.into_iter().map(|difference| format!("{DISCLOSED}{difference}"));
     parts.grounds.journal.faults.extend(faults);
     Report::derive(parts)
 }

@@ -1,5 +1,6 @@
 //! `cutter verify`: checks statements and envelopes offline, and derives again what they claim.
 
+use crate::attestation::report::ReportVerdict;
 use crate::cli::shared::clock::parse_time;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::exit::CommandResult;
@@ -12,11 +13,11 @@ use crate::cli::shared::trust::TrustArguments;
 use crate::digest::Digest;
 use crate::layout::Style;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
-use crate::ledger::{self, Chain, DirectoryLedger, Head};
+use crate::ledger::{self, Chain, DirectoryLedger, Head, Ledger as _};
 use crate::problem::{Problem, Problems};
 use crate::time::Timestamp;
 use crate::trust::{SignatureFile, judge_bundle};
-use crate::verification::{Verified, Verifier};
+use crate::verification::{LedgerView, PredicateType, Verified, Verifier};
 use crate::{files, project, render};
 use clap::Args;
 use serde::Serialize;
@@ -62,9 +63,26 @@ pub struct Arguments {
     /// The length that was published with it
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), requires_all = ["head", "ledger"])]
     length: Option<u64>,
+    /// The verdict that each must have; without it CONTRADICTED ends in 6 and INDETERMINATE in 7
+    #[arg(long, value_name = "VERDICT", value_parser = verdict)]
+    expect: Option<ReportVerdict>,
+    /// The predicate type that each must be of [default: that of the report of a whole run]
+    #[arg(long = "type", value_name = "PREDICATE_TYPE", value_parser = predicate_type)]
+    predicate_type: Option<PredicateType>,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
+}
+
+fn verdict(text: &str) -> Result<ReportVerdict, String> {
+    let known = ReportVerdict::ALL.map(ReportVerdict::name).join(", ");
+    let found = ReportVerdict::ALL.into_iter().find(|verdict| verdict.name() == text);
+    found.ok_or_else(|| format!("it is one of {known}"))
+}
+
+fn predicate_type(text: &str) -> Result<PredicateType, String> {
+    let known = [PredicateType::Report, PredicateType::Decisions].map(PredicateType::name).join(", ");
+    PredicateType::parse(text).ok_or_else(|| format!("it is one of {known}"))
 }
 
 /// What was checked, version 1.
@@ -103,12 +121,20 @@ impl Arguments {
             }
             files.push(verified);
         }
+        refuse_double_use(&mut files);
         let exit = if files.iter().any(|file| !file.faults.is_empty()) {
             Exit::Untrusted
         } else if files.iter().any(|file| !file.unchecked.is_empty()) {
             Exit::Unmeasured
-        } else {
+        } else if self.expect.is_some() {
             Exit::Authorized
+        } else {
+            // Of what is to be believed, the worst is said.
+            match files.iter().map(|file| file.verdict).max() {
+                Some(ReportVerdict::Contradicted) => Exit::Contradicted,
+                Some(ReportVerdict::Indeterminate) => Exit::Unmeasured,
+                _ => Exit::Authorized,
+            }
         };
         let verification = Verification { version: 1, time: verifier.now, files };
         let text = match self.format {
@@ -136,7 +162,7 @@ impl Arguments {
             }
             None => None,
         };
-        let chain = self.ledger.as_ref().and_then(|path| problems.absorb(self.read_chain(path)));
+        let ledger = self.ledger.as_ref().and_then(|path| problems.absorb(self.read_ledger(path)));
         let (Some(trust), Some(revocations), true) = (trust, revocations, problems.is_empty()) else {
             return Err(problems);
         };
@@ -154,12 +180,25 @@ impl Arguments {
                 subjects.push((name, path.display().to_string(), Digest::of(&files::read_bytes(path)?)));
             }
         }
-        Ok(Verifier { threshold: self.threshold, subjects, trust, revocations, now, bundle, chain })
+        Ok(Verifier {
+            threshold: self.threshold,
+            subjects,
+            trust,
+            revocations,
+            now,
+            bundle,
+            ledger,
+            is_chain: self.chain,
+            expected: self.expect,
+            predicate_type: self.predicate_type.unwrap_or_default(),
+        })
     }
 
-    /// The chain of a ledger; one that does not hold is not checked against.
-    fn read_chain(&self, path: &Path) -> Result<Chain, Problems> {
-        let (_, chain) = Chain::of(&DirectoryLedger::new(path))?;
+    /// What a ledger holds; a chain that does not hold is not checked against.
+    fn read_ledger(&self, path: &Path) -> Result<LedgerView, Problems> {
+        let ledger = DirectoryLedger::new(path);
+        let (id, chain) = Chain::of(&ledger)?;
+        let journal = ledger.journal(None)?;
         let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
         let mut problems = Problems::new();
         for fault in chain.faults_beside(published.as_ref()) {
@@ -168,7 +207,29 @@ impl Arguments {
                     .help("compare the ledger with a copy that somebody else keeps"),
             );
         }
-        problems.or(chain)
+        problems.or(LedgerView { id: id.to_string(), chain, journal })
+    }
+}
+
+/// An approval is used once for a row: reports that say otherwise of each other are not believed, neither of them.
+fn refuse_double_use(files: &mut [Verified]) {
+    let mut faults = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        for (number, other) in files.iter().enumerate().filter(|(number, _)| *number != index) {
+            for ((approval, row), record) in &file.uses {
+                let elsewhere = other.uses.get(&(*approval, row.clone()));
+                if let Some(elsewhere) = elsewhere.filter(|elsewhere| *elsewhere != record) {
+                    let name = files.get(number).map(|other| other.file.as_str()).unwrap_or_default();
+                    let text = format!(
+                        "predicate.done `{row}` approvals: {approval} was used by {record}, and in `{name}` by {elsewhere}"
+                    );
+                    faults.push((index, text));
+                }
+            }
+        }
+    }
+    for (index, text) in faults {
+        files.get_mut(index).into_iter().for_each(|file| file.faults.push(text.clone()));
     }
 }
 
@@ -179,8 +240,9 @@ impl Verification {
         for file in &self.files {
             let (state, tone) = match (file.faults.is_empty(), file.unchecked.is_empty()) {
                 (false, _) => ("NOT TO BE BELIEVED", Tone::Bad),
-                (true, false) => (file.verdict.as_str(), Tone::Open),
-                (true, true) => (file.verdict.as_str(), Tone::Good),
+                (true, false) => (file.verdict.name(), Tone::Open),
+                (true, true) if file.verdict >= ReportVerdict::Indeterminate => (file.verdict.name(), Tone::Bad),
+                (true, true) => (file.verdict.name(), Tone::Good),
             };
             text.push_str(&head("verify", state, tone, &file.file, style));
             let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Words]);
@@ -188,6 +250,7 @@ impl Verification {
                 ("FAULT", Tone::Bad, &file.faults),
                 ("unchecked", Tone::Open, &file.unchecked),
                 ("note", Tone::Open, &file.noted),
+                ("stated", Tone::Open, &file.stated),
                 ("holds", Tone::Good, &file.holds),
             ];
             for (name, tone, said) in all {
@@ -199,5 +262,39 @@ impl Verification {
             text.push_str(&lines.text(style));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn report(name: &str, record: &str) -> Verified {
+        let approval = (Digest::of(b"approval"), "cut".to_owned());
+        Verified {
+            file: name.to_owned(),
+            sha256: Digest::of(name.as_bytes()),
+            predicate_type: PredicateType::Report.name(),
+            verdict: ReportVerdict::Authorized,
+            signers: Vec::new(),
+            holds: Vec::new(),
+            noted: Vec::new(),
+            stated: Vec::new(),
+            faults: Vec::new(),
+            unchecked: Vec::new(),
+            uses: BTreeMap::from([(approval, record.to_owned())]),
+        }
+    }
+
+    #[test]
+    fn two_reports_that_use_one_approval_for_one_row_are_both_refused() {
+        let mut twice = [report("a.json", "record 1 of ledger `x`"), report("b.json", "record 1 of ledger `y`")];
+        refuse_double_use(&mut twice);
+        assert!(twice.iter().all(|file| file.faults.len() == 1), "{twice:?}");
+        // A later report of the same run tells of the same use.
+        let mut same = [report("a.json", "record 1 of ledger `x`"), report("b.json", "record 1 of ledger `x`")];
+        refuse_double_use(&mut same);
+        assert!(same.iter().all(|file| file.faults.is_empty()), "{same:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! One row judged: what Cedar says with all policies, with tiers set aside and with every gate open, and what follows.
 
 use super::asking::{Answer, Slice, ask};
+use super::closed::may_read_the_time;
 use super::contexts::Contexts;
 use super::{Basis, DecisionRow};
 use crate::plan::IntendedAction;
@@ -22,6 +23,8 @@ pub struct Judge<'a> {
     slices: HashMap<EntityUid, Slice>,
     /// Rows that ask the same get the same answer; long plans repeat themselves.
     judged: HashMap<Question, Judged>,
+    /// By action, whether its policies may read the time.
+    timed: HashMap<EntityUid, bool>,
 }
 
 /// Principal, action, resource, the row's own parameters and the state of the runtime.
@@ -35,6 +38,7 @@ impl<'a> Judge<'a> {
             contexts: Contexts::new(requests),
             slices: HashMap::new(),
             judged: HashMap::new(),
+            timed: HashMap::new(),
         }
     }
 
@@ -49,6 +53,19 @@ impl<'a> Judge<'a> {
         let judged = self.judge(action, &key.4)?;
         self.judged.insert(key, judged.clone());
         Ok(judged)
+    }
+
+    /// Whether a policy that can match the action may read the time.
+    pub fn reads_the_time(&mut self, action: &IntendedAction) -> bool {
+        if let Some(known) = self.timed.get(&action.action) {
+            return *known;
+        }
+        let (bundle, facts) = (self.requests.bundle(), self.requests.facts().entities());
+        let slice =
+            self.slices.entry(action.action.clone()).or_insert_with(|| Slice::of(bundle, &action.action, facts));
+        let reads = slice.full.policies().any(|policy| may_read_the_time(&policy.to_string()));
+        self.timed.insert(action.action.clone(), reads);
+        reads
     }
 
     fn judge(&mut self, action: &IntendedAction, state: &RunState) -> Result<Judged, Problem> {

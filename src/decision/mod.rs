@@ -1,11 +1,13 @@
 //! The judgment: each row's decision and its basis, found by asking Cedar, and the verdict over all rows. Pure.
 
 mod asking;
+mod closed;
 mod contexts;
 mod judge;
 mod table;
 
 pub(crate) use asking::{Answer, Slice, ask};
+pub use closed::Closed;
 pub use table::{decide, decide_each, decide_one, decide_rest};
 
 use cedar_policy::Context;

@@ -44,7 +44,7 @@ pub fn decide_one(requests: &Requests<'_>, action: &IntendedAction, moment: &Mom
 }
 
 /// The table of all rows, and what follows for those that come after a denied one.
-fn tabulate(
+pub(super) fn tabulate(
     requests: &Requests<'_>,
     row: &mut dyn FnMut(usize, &IntendedAction) -> Result<Judged, Problem>,
 ) -> Result<DecisionTable, Problems> {

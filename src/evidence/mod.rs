@@ -2,6 +2,7 @@
 
 mod compare;
 mod comparison;
+pub mod fresh;
 mod testimony;
 pub mod witness;
 
@@ -32,6 +33,9 @@ pub struct Capture {
     pub finished_at: Timestamp,
     /// Sha-256 over the configuration that says what to observe.
     pub config_sha256: Digest,
+    /// Sha-256 over the machine id of the observer's host, where it has one; files and services are those of this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Digest>,
     /// What was asked for and what was reached.
     pub level: LevelRecord,
     /// The database that was observed.
@@ -126,6 +130,9 @@ pub struct Observation {
     /// Counters that only grow, read before the snapshot and at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counters: Option<Counters>,
+    /// When what it says was saved, where somebody else saved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
     /// What could not be read, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Unknown>,
@@ -176,6 +183,7 @@ impl Observation {
             values: BTreeMap::new(),
             traces: BTreeMap::new(),
             counters: None,
+            as_of: None,
             unknown: Vec::new(),
         }
     }

@@ -76,6 +76,7 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
         started_at,
         finished_at,
         config_sha256: task.config,
+        host: host(),
         level,
         database: record,
         observations,
@@ -121,6 +122,12 @@ fn observe(
         observations.push(relation::observe(name, relation, &mut snapshot, &mut helpers, task.observer)?);
     }
     Ok((record, observations))
+}
+
+/// The host that files and services are observed on.
+fn host() -> Option<Digest> {
+    let id = std::fs::read_to_string("/etc/machine-id").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    id.ok().map(|id| Digest::of(id.trim().as_bytes()))
 }
 
 /// Named rows, each a value of its own.

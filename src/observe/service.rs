@@ -2,6 +2,7 @@
 
 use crate::evidence::{DatabaseRecord, Observation, ObservationKind};
 use crate::settings::evidence::ServiceSettings;
+use crate::time::Timestamp;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -75,6 +76,9 @@ fn container(file: &Path, observation: &mut Observation) {
     let first = value.as_ref().map(|value| value.get(0).unwrap_or(value));
     let at =
         |pointer: &str| first.and_then(|first| first.pointer(pointer)).map(|value| value.to_string().replace('"', ""));
+    let saved = std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
+    let since = saved.and_then(|saved| saved.duration_since(std::time::UNIX_EPOCH).ok());
+    observation.as_of = since.and_then(|since| Timestamp::from_milliseconds(i64::try_from(since.as_millis()).ok()?));
     match (at("/Id"), at("/State/StartedAt")) {
         (Some(id), Some(started)) => {
             observation.value("value", format!("started {started}"));

@@ -23,6 +23,9 @@ pub fn observe(name: &str, settings: &TreeSettings) -> Observation {
         Ok(found) => {
             observation.value("value", format!("{} files, {} bytes", found.files, found.bytes));
             observation.value("manifest", listing(&found.manifest).to_string());
+            // By name, so that a change can be declared by name; of a large tree the manifest has to do.
+            let named = found.entries.iter().filter(|_| found.entries.len() <= MOST_ENTRIES);
+            named.for_each(|(name, entry)| observation.value(format!("entry {name}"), entry.clone()));
             observation.trace("marks", listing(&found.marks).to_string());
         }
         Err((path, error)) => {
@@ -86,7 +89,12 @@ pub struct Found {
     bytes: u64,
     manifest: Vec<(String, Digest)>,
     marks: Vec<(String, Digest)>,
+    /// Everything but the folder itself, by its name.
+    entries: Vec<(String, String)>,
 }
+
+/// The most files and folders that are named one by one.
+const MOST_ENTRIES: usize = 256;
 
 /// Every file, folder and link below a folder, or the one that could not be read.
 fn walk(root: &Path, ignore: &BTreeSet<String>) -> Result<Found, (PathBuf, io::Error)> {
@@ -98,6 +106,7 @@ fn walk(root: &Path, ignore: &BTreeSet<String>) -> Result<Found, (PathBuf, io::E
         // A newline in a name would forge a line of the listing.
         let name = format!("{:?}", path.strip_prefix(root).unwrap_or(&path));
         let mode = metadata.mode();
+        let (mut entry, shown) = (None, name.trim_matches('"').to_owned());
         let content = if metadata.is_dir() {
             for entry in fs::read_dir(&path).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
@@ -109,12 +118,17 @@ fn walk(root: &Path, ignore: &BTreeSet<String>) -> Result<Found, (PathBuf, io::E
         } else if metadata.is_file() {
             found.files += 1;
             found.bytes += metadata.len();
-            Digest::of(format!("file {mode:o} {}", digest(&path).map_err(failed)?).as_bytes())
+            let sha256 = digest(&path).map_err(failed)?;
+            entry = Some(format!("sha256 {sha256}, {} bytes, mode {mode:o}", metadata.len()));
+            Digest::of(format!("file {mode:o} {sha256}").as_bytes())
         } else if metadata.is_symlink() {
             Digest::of(format!("link {:?}", fs::read_link(&path).map_err(failed)?).as_bytes())
         } else {
             Digest::of(format!("other {mode:o} {}", metadata.rdev()).as_bytes())
         };
+        if path != root {
+            found.entries.push((shown, entry.unwrap_or_else(|| format!("no file, {content}"))));
+        }
         found.manifest.push((name.clone(), content));
         found.marks.push((name, Digest::of(mark(&metadata).as_bytes())));
     }

@@ -241,7 +241,7 @@ impl Read {
         let gates: Vec<String> = policy.annotation("gate").map(str::to_owned).into_iter().collect();
         let read = Annotations::parse(policy.annotations(), policy.effect() == Effect::Forbid, &gates);
         let annotations = Annotations { id, title, ..read.unwrap_or_default() };
-        self.policies.push(BundlePolicy { policy, annotations, source, span });
+        self.policies.push(BundlePolicy { policy, annotations, source, span, is_action: false });
     }
 
     /// The schema that all files together declare; `None` where there is none that is valid.

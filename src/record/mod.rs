@@ -247,8 +247,21 @@ pub struct UseDecision {
     pub policies: JudgedBy,
     /// The facts it was judged by.
     pub facts: FactsSummary,
+    /// Those facts themselves, where no earlier record of the run holds them; so that anybody can decide it again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<FactText>,
     /// The decision.
     pub row: RecordedRow,
+}
+
+/// A text of the facts, under the name that their digest lists it by.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct FactText {
+    /// Its name.
+    pub name: String,
+    /// All of it.
+    pub text: String,
 }
 
 /// Whether a row may run.

@@ -1,46 +1,56 @@
 //! The faces of a report, each drawn from its statement alone; no face drops a row.
 
+pub use super::page_forms::{markdown, table};
 use crate::attestation::Statement;
 use crate::attestation::report::{
     DisclosureKind, DoneOutcome, DoneRow, ForbiddenStatus, ObservedRow, ObservedStatus, Report, ReportVerdict,
 };
 use crate::evidence::{ObservationId, ObservationKind};
 use crate::layout::escape;
+
 use crate::layout::lines::{self, Tone};
 use crate::layout::{Style, colored, grid, printable, short};
-use crate::record::RowDecision;
-use comfy_table::Cell;
+use comfy_table::Cell as TableCell;
 use std::fmt::Write as _;
 
-/// A report for terminals, the verdict first.
-pub fn table(statement: &Statement<Report>, style: Style) -> String {
-    let report = &statement.predicate;
-    let plan = &report.decisions.plan;
-    let tone = match report.verdict {
+pub(super) fn tone(verdict: ReportVerdict) -> Tone {
+    match verdict {
         ReportVerdict::Authorized => Tone::Good,
         ReportVerdict::Blocked | ReportVerdict::ReadyForSovereignApproval => Tone::Open,
         ReportVerdict::Denied | ReportVerdict::Indeterminate | ReportVerdict::Contradicted => Tone::Bad,
-    };
-    let mut text = lines::head("attest", report.verdict.name(), tone, &format!("{} ({})", plan.name, plan.mode), style);
+    }
+}
+
+/// A whole report for terminals, the verdict first; no row is left out.
+pub fn full_table(statement: &Statement<Report>, style: Style) -> String {
+    let report = &statement.predicate;
+    let plan = &report.decisions.plan;
+    let mut text = lines::head(
+        "attest",
+        report.verdict.name(),
+        tone(report.verdict),
+        &format!("{} ({})", plan.name, plan.mode),
+        style,
+    );
     for line in said(report) {
         let _ = writeln!(text, "{line}");
     }
     let mut observed = grid(style, &["observation", "baseline", "final", "status"]);
     for row in &report.non_mutation {
         observed.add_row([
-            Cell::new(printable(&row.id)),
-            Cell::new(printable(&row.baseline)),
-            Cell::new(printable(&row.last)),
+            TableCell::new(printable(&row.id)),
+            TableCell::new(printable(&row.baseline)),
+            TableCell::new(printable(&row.last)),
             colored(&observed_words(row), observed_tone(row.status), style),
         ]);
     }
     let mut forbidden = grid(style, &["forbidden", "status", "basis", "because"]);
     for row in &report.forbidden {
         forbidden.add_row([
-            Cell::new(printable(&row.ban.title)),
+            TableCell::new(printable(&row.ban.title)),
             colored(row.status.words(), forbidden_tone(row.status), style),
-            Cell::new(row.basis.words()),
-            Cell::new(printable(&row.because)),
+            TableCell::new(row.basis.words()),
+            TableCell::new(printable(&row.because)),
         ]);
     }
     let mut done = grid(style, &["done", "from", "to", "outcome", "approvals"]);
@@ -60,8 +70,8 @@ pub fn table(statement: &Statement<Report>, style: Style) -> String {
     text
 }
 
-/// A report in five sections: decision, non-mutation, forbidden actions, what was done, verdict.
-pub fn markdown(statement: &Statement<Report>) -> String {
+/// A whole report in five sections: decision, non-mutation, forbidden actions, what was done, verdict.
+pub fn full_markdown(statement: &Statement<Report>) -> String {
     let report = &statement.predicate;
     let decisions = &report.decisions;
     let plan = &decisions.plan;
@@ -74,7 +84,7 @@ pub fn markdown(statement: &Statement<Report>) -> String {
         let _ = writeln!(text, "- {}: {}", escape(name), escape(label));
     }
     let _ = writeln!(text, "- run: `{}` ({})", escape(&plan.run), plan.mode);
-    let _ = writeln!(text, "- result: {}", result(report));
+    let _ = writeln!(text, "- result: {}", super::page::result(report));
     let _ = writeln!(text, "\n## 1. Decision\n\n| Row | Action | Decision | Basis | Because |\n|---|---|---|---|---|");
     for row in &decisions.decisions {
         let cells = [&row.id, short(&row.action), row.decision.words(), row.basis.words(), &row.because()].map(escape);
@@ -182,24 +192,8 @@ fn window(report: &Report) -> Vec<String> {
     ]
 }
 
-/// What is said first of a report.
-fn result(report: &Report) -> String {
-    let is_allowed =
-        |id: &str| report.decisions.decisions.iter().any(|row| row.id == id && row.decision == RowDecision::Allow);
-    let barred = report.done.iter().filter(|done| !is_allowed(&done.id)).count();
-    let executed = report.done.iter().filter(|done| !done.approvals.is_empty()).count();
-    let is_known = report.grounds.journal.ledger.is_some() && report.grounds.journal.faults.is_empty();
-    let what = match (barred, executed, report.done.len()) {
-        (1.., _, all) => format!("EXECUTED: {all} actions, {barred} of them not allowed."),
-        (0, 1.., all) => format!("EXECUTED: {all} actions, {executed} of them under approvals."),
-        _ if !is_known => "NOT KNOWN what was executed.".to_owned(),
-        (0, 0, 0) => "NOT EXECUTED. Nothing was run.".to_owned(),
-        (0, 0, free) => format!("NOT EXECUTED. {free} actions that need no approval were run."),
-    };
-    format!("{what} State = {}.", report.verdict.name())
-}
-
-fn verdict(report: &Report) -> Vec<String> {
+/// State, whether production was mutated, and where switches stand.
+pub(super) fn verdict(report: &Report) -> Vec<String> {
     let of_production = |status| -> Vec<&str> {
         with(&report.non_mutation, status).filter(|id| id.kind().is_of_database()).map(ObservationId::as_str).collect()
     };
@@ -258,7 +252,7 @@ fn said(report: &Report) -> Vec<String> {
     lines
 }
 
-fn kind(kind: DisclosureKind) -> &'static str {
+pub(super) fn kind(kind: DisclosureKind) -> &'static str {
     match kind {
         DisclosureKind::Mark => "!!!",
         DisclosureKind::OpenGap => "open gap",
@@ -272,7 +266,7 @@ fn kind(kind: DisclosureKind) -> &'static str {
     }
 }
 
-fn observed_words(row: &ObservedRow) -> String {
+pub(super) fn observed_words(row: &ObservedRow) -> String {
     let mut text = row.status.name().to_owned();
     if !row.explained_by.is_empty() {
         let _ = write!(text, " by {}", row.explained_by.join(", "));
@@ -282,7 +276,7 @@ fn observed_words(row: &ObservedRow) -> String {
     printable(&text)
 }
 
-fn outcome(row: &DoneRow) -> String {
+pub(super) fn outcome(row: &DoneRow) -> String {
     match (row.outcome, row.exit_status) {
         (DoneOutcome::Finished, _) => "finished".to_owned(),
         (DoneOutcome::Failed, Some(status)) => format!("failed with {status}"),
@@ -292,11 +286,11 @@ fn outcome(row: &DoneRow) -> String {
 }
 
 /// When it ended, as far as that is recorded.
-fn ended(row: &DoneRow) -> String {
+pub(super) fn ended(row: &DoneRow) -> String {
     row.finished_at.map_or("not recorded".to_owned(), |time| time.to_string())
 }
 
-fn approvals(row: &DoneRow) -> String {
+pub(super) fn approvals(row: &DoneRow) -> String {
     let used: Vec<String> = row.approvals.iter().map(|used| format!("{} {}", used.gate, used.id)).collect();
     printable(&used.join(", "))
 }
@@ -304,7 +298,7 @@ fn approvals(row: &DoneRow) -> String {
 fn observed_tone(status: ObservedStatus) -> Tone {
     match status {
         ObservedStatus::Unchanged | ObservedStatus::Tolerated | ObservedStatus::Expected => Tone::Good,
-        ObservedStatus::Unknown => Tone::Open,
+        ObservedStatus::Unknown | ObservedStatus::ExpectedUnbounded => Tone::Open,
         ObservedStatus::Changed => Tone::Bad,
     }
 }

@@ -8,7 +8,7 @@ use crate::decision::Basis;
 use crate::ledger::{ApprovalUsed, Consumption, Event, JournalEntry, Ledger, RunStart, RunStarted, Use};
 use crate::plan::RunPlan;
 use crate::problem::Problem;
-use crate::record::{Clock, FactsSummary, JudgedBy, RecordedRow, UseDecision};
+use crate::record::{Clock, FactText, FactsSummary, JudgedBy, RecordedRow, UseDecision};
 use crate::time::Timestamp;
 use std::process::Command;
 
@@ -42,7 +42,7 @@ impl Permission<'_> {
         if let Consumption::AlreadyConsumed(earlier) = ledger.consume(&uses)? {
             return Ok(Execution::AlreadyConsumed(earlier));
         }
-        let decision = self.decision()?;
+        let decision = self.decision(ledger)?;
         ledger.append(&JournalEntry {
             decision: Some(Box::new(decision)),
             ..self.entry(Event::Started, None, &uses, self.now())
@@ -114,9 +114,15 @@ impl Permission<'_> {
     }
 
     /// What the journal keeps of the decision, so that a report need not take the word of whoever ran it.
-    fn decision(&self) -> Result<UseDecision, Problem> {
+    fn decision(&self, ledger: &dyn Ledger) -> Result<UseDecision, Problem> {
         let facts = self.authorization.requests().facts();
+        let journal = ledger.journal(Some(&self.plan().run))?;
+        let mut decisions = journal.records.iter().filter_map(|record| record.entry.decision.as_ref());
+        let is_kept = decisions.any(|earlier| earlier.facts.sha256 == facts.digest() && !earlier.texts.is_empty());
+        let texts = if is_kept { &[] } else { facts.texts() };
+        let text = |(name, text): &(String, String)| FactText { name: name.clone(), text: text.clone() };
         Ok(UseDecision {
+            texts: texts.iter().map(text).collect(),
             policies: JudgedBy::of(self.authorization.requests().bundle()),
             facts: FactsSummary { source: facts.origin(), sha256: facts.digest() },
             row: RecordedRow::new(self.action, &self.row)?,

@@ -34,9 +34,55 @@ pub enum ObservationKind {
     Secrets,
     /// The witness itself.
     Witness,
+    /// Conduct, by the journal of a run.
+    Journal,
+    /// Conduct, by the approvals that a run used.
+    Approvals,
+    /// What a report says of itself.
+    Report,
     /// Named rows; the configuration gives them kinds of its own.
     Rows,
 }
+
+/// What an observation of a kind can refute, and how long it is good for.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The kind.
+    pub kind: ObservationKind,
+    /// What a change of it shows, in words.
+    pub refutes: &'static str,
+    /// The counters and values that an `@evidence` may name alone, behind `#`.
+    pub parts: &'static [&'static str],
+    /// How old what somebody saved may be when the baseline is made, in seconds.
+    pub fresh_seconds: i64,
+    /// Whether it is of the host that the observer works on.
+    pub of_host: bool,
+}
+
+/// What each kind of observation can refute.
+pub const REACH: &[Reach] = &[
+    reach(ObservationKind::Relation, "its content, and every row written, also one that was undone", ROWS, false),
+    reach(ObservationKind::Catalog, "a definition, a right or a role that is not as it was", &[], false),
+    reach(ObservationKind::Function, "a call, also one that was rolled back", &["calls", "definition"], false),
+    reach(ObservationKind::Table, "a row of a server's own table that was written", &[], false),
+    reach(ObservationKind::Database, "a part of the server that is not as it was", &[], false),
+    reach(ObservationKind::Flag, "where a switch stands, and that its file was written", &["value"], false),
+    reach(ObservationKind::Tree, "content and presence of its files, and that one was written", &["git head"], true),
+    reach(ObservationKind::Service, "a start, a stop or another image", &["value", "id", "image", "status"], true),
+    reach(ObservationKind::Host, "content and presence of its files", &[], true),
+    reach(ObservationKind::Secrets, "a value in the outputs that were read", &[], false),
+    reach(ObservationKind::Witness, "that something was not watched", &[], false),
+    reach(ObservationKind::Journal, "a row out of its order, or one that began again", &[], false),
+    reach(ObservationKind::Approvals, "an approval used twice, or by nobody's word", &[], false),
+    reach(ObservationKind::Report, "a gap that is not disclosed", &[], false),
+    reach(ObservationKind::Rows, "a value that is not as it was", &[], false),
+];
+
+const fn reach(kind: ObservationKind, refutes: &'static str, parts: &'static [&'static str], of_host: bool) -> Reach {
+    Reach { kind, refutes, parts, fresh_seconds: 600, of_host }
+}
+
+const ROWS: &[&str] = &["inserted", "updated", "deleted", "rows", "content"];
 
 impl ObservationKind {
     /// The kind as ids write it; `None` for kinds that the configuration gives.
@@ -47,6 +93,27 @@ impl ObservationKind {
     /// Whether it belongs to the database, and not to its host or to what was written.
     pub fn is_of_database(self) -> bool {
         !matches!(self, Self::Flag | Self::Tree | Self::Service | Self::Host | Self::Secrets | Self::Witness)
+            && !self.is_conduct()
+    }
+
+    /// Whether a report derives it from what was done, and nobody observes it.
+    pub fn is_conduct(self) -> bool {
+        matches!(self, Self::Journal | Self::Approvals | Self::Report)
+    }
+
+    /// Whether it is of the host that the observer works on.
+    pub fn is_of_host(self) -> bool {
+        self.reach().is_some_and(|reach| reach.of_host)
+    }
+
+    /// How old what somebody saved of it may be when the baseline is made, in seconds.
+    pub fn fresh_seconds(self) -> i64 {
+        self.reach().map_or(0, |reach| reach.fresh_seconds)
+    }
+
+    /// What it can refute.
+    pub fn reach(self) -> Option<&'static Reach> {
+        REACH.iter().find(|reach| reach.kind == self)
     }
 
     /// Whether tuple counters or calls belong to it, and a witness can see what was done and undone.
@@ -147,6 +214,9 @@ const PREFIXES: &[(&str, ObservationKind)] = &[
     ("host", ObservationKind::Host),
     ("secrets", ObservationKind::Secrets),
     ("witness", ObservationKind::Witness),
+    ("journal", ObservationKind::Journal),
+    ("approvals", ObservationKind::Approvals),
+    ("report", ObservationKind::Report),
 ];
 
 #[cfg(test)]

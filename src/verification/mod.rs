@@ -1,75 +1,25 @@
 //! Attestations checked offline: signatures, subjects, chain, and that everything they state follows from their own grounds.
 
 pub mod check;
+mod given;
+mod journal;
 pub mod redecide;
+mod stated;
+
+pub use given::{LedgerView, PredicateType, StatementFile, Verified, Verifier};
 
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{CaptureRecord, Vouched};
-use crate::attestation::report::Report;
+use crate::attestation::report::{Report, ReportVerdict};
 use crate::attestation::{DECISIONS_TYPE, DecisionPredicate, REPORT_TYPE, Statement, schema};
 use crate::digest::Digest;
-use crate::ledger::Chain;
-use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems, Source};
 use crate::record::Decisions;
-use crate::settings::Config;
-use crate::signature::{ATTESTATION, EVIDENCE, Rejection, Revocations, Signer, verify};
+use crate::signature::{ATTESTATION, EVIDENCE, PLAN, Rejection, Signer, verify};
 use crate::text::printable;
-use crate::time::Timestamp;
-use crate::trust::TrustRoot;
 use redecide::redecide;
-use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
-
-/// A statement or an envelope as it was found, with the detached signatures beside it, by name.
-#[derive(Debug)]
-pub struct StatementFile {
-    /// Its text.
-    pub source: Source,
-    /// The signatures beside it; an envelope has its own.
-    pub signatures: Vec<(String, Vec<u8>)>,
-}
-
-/// Everything that statements are checked against, read once.
-#[derive(Debug)]
-pub struct Verifier {
-    /// How many different signers each must have.
-    pub threshold: u64,
-    /// Files that each must be about: `plan`, `baseline` or `final`, the name it is reported under, and its digest.
-    pub subjects: Vec<(&'static str, String, Digest)>,
-    /// Who may sign attestations and evidence.
-    pub trust: TrustRoot,
-    /// Keys that lost the right to sign.
-    pub revocations: Revocations,
-    /// When signatures are judged.
-    pub now: Timestamp,
-    /// The bundle that decides every row again, with the name of its signer.
-    pub bundle: Option<(PolicyBundle, Config, String)>,
-    /// The ledger's chain in which each must stand.
-    pub chain: Option<Chain>,
-}
-
-/// What became of one statement.
-#[derive(Debug, Serialize)]
-pub struct Verified {
-    /// The name of the file.
-    pub file: String,
-    /// Sha-256 over the statement.
-    pub sha256: Digest,
-    /// The verdict that it states.
-    pub verdict: String,
-    /// The accepted signers, sorted.
-    pub signers: Vec<String>,
-    /// What was checked and holds.
-    pub holds: Vec<String>,
-    /// What a reader must know of what was not asked for.
-    pub noted: Vec<String>,
-    /// What does not hold, each with its field.
-    pub faults: Vec<String>,
-    /// What could not be checked.
-    pub unchecked: Vec<String>,
-}
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A statement's text, the signers that were accepted, and why others were not.
 pub type Signed = (String, Vec<Signer>, Vec<String>);
@@ -122,12 +72,15 @@ impl Verifier {
         let mut verified = Verified {
             file: file.to_owned(),
             sha256: Digest::of(text.as_bytes()),
-            verdict: String::new(),
+            predicate_type: self.predicate_type.name(),
+            verdict: ReportVerdict::Indeterminate,
             signers: names.iter().cloned().collect(),
             holds: Vec::new(),
             noted: Vec::new(),
+            stated: Vec::new(),
             faults: Vec::new(),
             unchecked: Vec::new(),
+            uses: BTreeMap::new(),
         };
         match names.len() as u64 >= self.threshold {
             true => verified.holds.push(format!("signed by {}", verified.signers.join(", "))),
@@ -140,38 +93,62 @@ impl Verifier {
         }
         let source = Source::new(file, text);
         let value: Value = serde_json::from_str(text).unwrap_or_default();
-        if value.get("predicateType").and_then(Value::as_str) == Some(DECISIONS_TYPE) {
-            let statement = Statement::<DecisionPredicate>::parse(&source, DECISIONS_TYPE)?;
-            verified.verdict =
-                format!("{} before a run: nothing was observed", statement.predicate.decisions.verdict.name());
-            verified.faults.extend(check::decision_statement(&statement));
-            self.compare_subjects(&statement.predicate.decisions, None, &mut verified);
-            if self.bundle.is_some() {
-                verified
-                    .unchecked
-                    .push("a statement before a run holds no facts: its rows cannot be decided again".to_owned());
-            }
-        } else {
-            let statement = Statement::<Report>::parse(&source, REPORT_TYPE)?;
-            let faults = schema::faults(&value)?;
-            if faults.is_empty() {
-                verified.holds.push("it fits the published JSON Schema".to_owned());
-            }
-            verified.faults.extend(faults);
-            self.report(&statement, &mut verified)?;
+        let stated = value.get("predicateType").and_then(Value::as_str).unwrap_or_default();
+        if let Some(other) = PredicateType::parse(stated).filter(|other| *other != self.predicate_type) {
+            let message = format!("`{file}` is of the type `{}`, not `{}`", other.name(), self.predicate_type.name());
+            let help = match other {
+                PredicateType::Decisions => "it was made before a run and nothing was observed; --type asks for it",
+                PredicateType::Report => "leave --type out for the report of a whole run",
+            };
+            return Err(Problem::untrusted(message).help(help).into());
         }
-        if let Some(chain) = &self.chain {
+        match self.predicate_type {
+            PredicateType::Decisions => {
+                let statement = Statement::<DecisionPredicate>::parse(&source, DECISIONS_TYPE)?;
+                verified.verdict = statement.predicate.decisions.verdict.into();
+                verified.noted.push("it was made before a run: nothing was observed".to_owned());
+                verified.faults.extend(check::decision_statement(&statement));
+                self.compare_subjects(&statement.predicate.decisions, None, &mut verified);
+                if self.bundle.is_some() {
+                    verified
+                        .unchecked
+                        .push("a statement before a run holds no facts: its rows cannot be decided again".to_owned());
+                }
+            }
+            PredicateType::Report => {
+                let statement = Statement::<Report>::parse(&source, REPORT_TYPE)?;
+                let faults = schema::faults(&value)?;
+                if faults.is_empty() {
+                    verified.holds.push("it fits the published JSON Schema".to_owned());
+                }
+                verified.faults.extend(faults);
+                self.report(&statement, &mut verified)?;
+            }
+        }
+        match self.expected {
+            Some(expected) if expected != verified.verdict => {
+                let (found, expected) = (verified.verdict.name(), expected.name());
+                verified.faults.push(format!("predicate.verdict: it is {found}, and {expected} was expected"));
+            }
+            Some(expected) => verified.holds.push(format!("its verdict is {}, as expected", expected.name())),
+            None => {}
+        }
+        if let Some(LedgerView { chain, .. }) = &self.ledger {
             match chain.digests.contains(&verified.sha256) {
                 true => verified.holds.push("it stands in the ledger's chain".to_owned()),
                 false => verified.faults.push("the ledger's chain does not have it".to_owned()),
             }
         }
+        let mut seen = BTreeSet::new();
+        verified.faults.retain(|fault| seen.insert(fault.clone()));
         Ok(verified)
     }
 
     fn report(&self, statement: &Statement<Report>, verified: &mut Verified) -> Result<(), Problems> {
         let report = &statement.predicate;
-        verified.verdict = report.verdict.name().to_owned();
+        verified.verdict = report.verdict;
+        verified.stated = stated::of(report, self);
+        verified.uses = journal::uses(report);
         let differences = check::report(statement);
         if differences.is_empty() {
             verified.holds.push("every status and the verdict follow from its own evidence".to_owned());
@@ -185,6 +162,13 @@ impl Verifier {
         if let Some(witness) = &report.grounds.witness {
             self.observer("witness", witness.vouched.as_ref(), Some(&witness.text), verified);
         }
+        self.plan(report, verified);
+        if let Some(ledger) = &self.ledger {
+            match journal::beside(report, ledger) {
+                faults if faults.is_empty() => verified.holds.push("what was done is what the ledger has".to_owned()),
+                faults => verified.faults.extend(faults),
+            }
+        }
         self.compare_subjects(&report.decisions, Some(report), verified);
         match (&self.bundle, &report.decisions.bundle.signer) {
             (None, _) => verified.noted.push(
@@ -197,16 +181,40 @@ impl Verifier {
             _ => {}
         }
         if let Some((bundle, config, _)) = &self.bundle {
-            let again = redecide(report, bundle, config, &self.revocations)?;
+            let mut again = redecide(report, bundle, config, &self.revocations)?;
+            // What the report itself discloses has cost it its verdict already.
+            again.differences.retain(|difference| {
+                !report.grounds.journal.faults.contains(&format!("{}{difference}", redecide::DISCLOSED))
+            });
             if again.differences.is_empty() {
                 verified.holds.push(format!("{} rows, decided again by the bundle, come out the same", again.run));
             }
             verified.faults.extend(again.differences);
             for id in again.not_run {
-                verified.unchecked.push(format!("`{id}` was decided by facts that the statement does not hold"));
+                let text =
+                    format!("`{id}` was decided by another bundle, or by facts that the statement does not hold");
+                verified.unchecked.push(text);
             }
         }
         Ok(())
+    }
+
+    /// Whoever is said to have signed the plan must have, and be its author.
+    fn plan(&self, report: &Report, verified: &mut Verified) {
+        let Some(stated) = &report.grounds.plan_signed else { return };
+        let field = "predicate.grounds.plan_signed";
+        let (text, signature) = (report.grounds.plan.as_bytes(), stated.signature.as_bytes());
+        match verify(PLAN, text, signature, self.trust.signers(), &self.revocations, self.now) {
+            Ok(signer) => {
+                let author = self.trust.entity_of_signer(&signer.principal).map(ToString::to_string);
+                if signer.principal == stated.signer && author.as_ref() == Some(&report.decisions.plan.author) {
+                    verified.holds.push(format!("plan: it was signed by {}, its author", stated.signer));
+                } else {
+                    verified.faults.push(format!("{field}.signer: it is not the plan's author who signed it"));
+                }
+            }
+            Err(rejection) => verified.faults.push(format!("{field}.signature: {}", rejection.detail())),
+        }
     }
 
     /// Whoever is said to vouch for evidence must have signed it.

@@ -1,38 +1,42 @@
-//! Deciding again by the bundle itself: every row at its own moment, and every gate by the approvals that opened it.
+//! Deciding again by the bundle itself: every row at its own moment by the facts of that moment, and every gate by the
+//! approvals that opened it.
 
-use super::check::{compare, decided_at, gates, is_for_use};
-use crate::approval::ApprovalFile;
-use crate::approval::judge::Authority;
+use super::check::compare;
+use crate::approval::judge::{Authority, barred, judge};
+use crate::approval::{ApprovalFile, Approvals};
 use crate::attestation::gather;
 use crate::attestation::grounds::{ApprovalSource, Rules};
-use crate::attestation::report::{Ban, DoneRow, Report};
-use crate::authorization::judge_approvals;
-use crate::decision::decide_each;
-use crate::facts::{Facts, RawFacts};
+use crate::attestation::report::{Ban, Report, UsedApproval};
+use crate::decision::{Basis, Closed, DecisionRow, decide_one, decide_rest};
+use crate::digest::Digest;
+use crate::facts::{Facts, Origin, RawFacts};
+use crate::ledger::Event;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::prelude::Prelude;
-use crate::problem::{Problem, Problems, Source};
-use crate::record::RecordedRow;
+use crate::problem::{Problems, Source};
+use crate::record::{ApprovalRow, FactText, RecordedRow};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
-use crate::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How a report begins the disclosure of what did not come out again when it was made.
+pub const DISCLOSED: &str = "deciding again does not give it: ";
 
 /// What deciding again showed.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Redecided {
     /// What differs, each a sentence that begins with the field.
     pub differences: Vec<String>,
-    /// Rows that were decided by facts which the statement does not hold.
+    /// Rows that another bundle decided, or that were decided by facts which the statement does not hold.
     pub not_run: Vec<String>,
     /// How many rows were decided again.
     pub run: usize,
 }
 
-/// Decides every row again by the bundle, the recorded plan and the recorded facts, and judges the recorded approvals again
-/// for the moment of each row that they opened a gate for; compares bans and rules, too.
+/// Decides every row again by the bundle, the recorded plan and the facts of its moment, and judges the recorded approvals
+/// again for each of these moments; compares what was done, bans and rules, too.
 pub fn redecide(
     report: &Report,
     bundle: &PolicyBundle,
@@ -66,51 +70,49 @@ pub fn redecide(
     standing(report, bundle, config, &mut found.differences);
     let source = Source::new("the recorded plan", report.grounds.plan.clone());
     let plan = RunPlan::parse(&source, bundle.schema(), Some(config))?;
-    let raw = RawFacts {
-        sources: report.grounds.facts.iter().map(|text| Source::new(text.name.clone(), text.text.clone())).collect(),
-        names: report.grounds.facts.iter().map(|text| text.name.clone()).collect(),
-        origin: recorded.facts.source,
-        name: "the recorded facts".to_owned(),
-    };
-    let facts = Facts::admit(&raw, bundle)?;
-    let requests = Requests::new(&plan, bundle, &facts)?;
-    let fallback = Some(recorded.time);
-    let moments: Vec<Moment> = recorded.decisions.iter().filter_map(|row| moment(row, fallback)).collect();
-    if moments.len() != plan.actions.len() {
-        found.differences.push("predicate.decisions.decisions: a row does not say when it was decided".to_owned());
-        return Ok(found);
+    let facts = admitted(report, bundle)?;
+    let mut worlds = BTreeMap::new();
+    for (sha256, facts) in &facts {
+        match Requests::new(&plan, bundle, facts) {
+            Ok(requests) => drop(worlds.insert(*sha256, requests)),
+            Err(problems) if *sha256 == recorded.facts.sha256 => return Err(problems),
+            Err(_) => {}
+        }
     }
-    let table = decide_each(&requests, &moments)?;
-    let mut bench = Bench { report, requests: &requests, revocations, judged: Vec::new() };
-    let rows = plan.actions.iter().zip(&table.rows).zip(recorded.decisions.iter().zip(&moments));
-    for (index, ((action, decided), (row, moment))) in rows.enumerate() {
-        let done: Vec<&DoneRow> = report.done.iter().filter(|done| done.id == row.id).collect();
-        for done in &done {
-            let place = format!("predicate.done `{}`", done.id);
-            let expects = gather::expects(action, Some(&row.context), config, &mut Vec::new());
-            compare(&format!("{place} expects"), &done.expects, &expects, &mut found.differences);
-            compare(&format!("{place} argv"), &done.argv, &action.command(config), &mut found.differences);
-        }
-        let place = format!("predicate.decisions.decisions[{index}]");
-        let opened = bench.opened(moment)?;
-        let by_other_facts = done.iter().any(|done| done.facts_sha256.as_ref() != Some(&recorded.facts.sha256));
-        if by_other_facts {
-            found.not_run.push(row.id.clone());
-            continue;
-        }
-        for gate in moment.gates.difference(&opened) {
-            found.differences.push(format!("{place}.context: no recorded approval opens `{gate}` at that moment"));
-        }
-        found.run += 1;
-        let mut again = RecordedRow::new(action, decided)?;
-        let name = |index: &usize| plan.actions.get(*index).map(|action| action.id.clone());
-        again.blocked_by = decided.blocked_by.iter().filter_map(name).collect();
-        compare(&place, row, &again, &mut found.differences);
-    }
-    if found.not_run.is_empty() && recorded.deferred_gaps != table.deferred_gaps {
-        found.differences.push("predicate.decisions.deferred_gaps: the bundle asks for others".to_owned());
+    let bench =
+        Bench { report, revocations, files: report.grounds.approvals.iter().map(ApprovalSource::found).collect() };
+    let ran = bench.rows_that_ran(&plan, config, &worlds, &mut found)?;
+    match worlds.get(&recorded.facts.sha256) {
+        Some(requests) => bench.rest(requests, &ran, &mut found)?,
+        None => found.differences.push("predicate.decisions.facts: the statement does not hold them".to_owned()),
     }
     Ok(found)
+}
+
+/// Every set of facts that the bundle admits; that of the report's own decisions must be among them.
+fn admitted(report: &Report, bundle: &PolicyBundle) -> Result<BTreeMap<Digest, Facts>, Problems> {
+    let mut admitted = BTreeMap::new();
+    for set in &report.grounds.facts {
+        let Some(texts) = report.grounds.facts(set.sha256) else { continue };
+        let raw = RawFacts {
+            sources: texts.iter().map(|text| Source::new(text.name.clone(), text.text.clone())).collect(),
+            names: texts.iter().map(|text| text.name.clone()).collect(),
+            origin: origin(&texts),
+            name: "the recorded facts".to_owned(),
+        };
+        match Facts::admit(&raw, bundle) {
+            Ok(facts) => drop(admitted.insert(set.sha256, facts)),
+            Err(problems) if set.sha256 == report.decisions.facts.sha256 => return Err(problems),
+            Err(_) => {}
+        }
+    }
+    Ok(admitted)
+}
+
+/// Where facts come from, as the names of their files say.
+fn origin(texts: &[FactText]) -> Origin {
+    let is_answer = |text: &FactText| text.name.starts_with(&format!("{}/", Origin::Postgres));
+    if texts.iter().any(is_answer) { Origin::Postgres } else { Origin::Entities }
 }
 
 /// Whether bans and rules are those of the bundle and its configuration.
@@ -130,48 +132,143 @@ fn standing(report: &Report, bundle: &PolicyBundle, config: &Config, differences
     }
 }
 
-/// The recorded approvals, judged once for each moment.
+/// The recorded approvals, ready to be judged for one moment after the other.
 struct Bench<'a> {
     report: &'a Report,
-    requests: &'a Requests<'a>,
     revocations: &'a Revocations,
-    judged: Vec<(Timestamp, BTreeSet<String>)>,
+    files: Vec<ApprovalFile>,
 }
 
 impl Bench<'_> {
-    /// The gates that the recorded approvals open at a moment.
-    fn opened(&mut self, moment: &Moment) -> Result<BTreeSet<String>, Problem> {
-        if moment.gates.is_empty() {
-            return Ok(BTreeSet::new());
+    /// What was done, compared with the records of the journal, and each of its decisions made again.
+    fn rows_that_ran(
+        &self,
+        plan: &RunPlan,
+        config: &Config,
+        worlds: &BTreeMap<Digest, Requests<'_>>,
+        found: &mut Redecided,
+    ) -> Result<BTreeMap<usize, DecisionRow>, Problems> {
+        let report = self.report;
+        let journal = match gather::journal(&report.grounds.journal.records) {
+            Ok(journal) => journal,
+            Err(difference) => {
+                found.differences.push(difference);
+                return Ok(BTreeMap::new());
+            }
+        };
+        let Some(requests) = worlds.get(&report.decisions.facts.sha256) else { return Ok(BTreeMap::new()) };
+        let bundle = requests.bundle();
+        let again = gather::done(plan, config, bundle.schema(), &journal);
+        compare("predicate.done", &report.done, &again.rows, &mut found.differences);
+        for fault in again.faults.iter().filter(|fault| !report.grounds.journal.faults.contains(fault)) {
+            found.differences.push(format!("predicate.grounds.journal.faults: they do not say that {fault}"));
         }
-        if let Some((_, gates)) = self.judged.iter().find(|(now, _)| *now == moment.now) {
-            return Ok(gates.clone());
+        let mut ran = again.decided;
+        let mut used: BTreeSet<(Digest, String)> = BTreeSet::new();
+        let mut tables: BTreeMap<Digest, Closed<'_>> = BTreeMap::new();
+        for (number, record) in journal.records.iter().enumerate() {
+            let entry = &record.entry;
+            let place = format!("predicate.grounds.journal.records[{number}]");
+            let (Some(decision), Some((index, action))) = (&entry.decision, plan.action(&entry.action)) else {
+                continue;
+            };
+            if entry.event != Event::Started || entry.run != plan.run || entry.plan != plan.digest {
+                continue;
+            }
+            let argv = action.command(config);
+            compare(&format!("{place}.argv"), &entry.argv, &argv, &mut found.differences);
+            let world = worlds.get(&decision.facts.sha256).filter(|_| decision.policies.sha256 == bundle.digest());
+            let Some(requests) = world else {
+                found.not_run.push(action.id.clone());
+                continue;
+            };
+            let mut moment = Moment::closed(entry.time, Stage::Use);
+            let closed = tables.entry(decision.facts.sha256).or_insert_with(|| Closed::new(requests));
+            let approvals = self.approvals((requests, closed), &moment, &used)?;
+            moment.gates.clone_from(&approvals.gates);
+            moment.spent.clone_from(&approvals.spent);
+            let row = decide_one(requests, action, &moment)?;
+            let place = format!("{place}.decision");
+            let source = requests.facts().origin();
+            compare(&format!("{place}.facts.source"), &decision.facts.source, &source, &mut found.differences);
+            let recorded = RecordedRow::new(action, &row)?;
+            for need in decision.row.needs.iter().filter(|_| decision.row.basis == Basis::Approved) {
+                if !moment.gates_for(&action.id).contains(&need.gate) {
+                    let gate = &need.gate;
+                    found.differences.push(format!("{place}: no recorded approval opens `{gate}` at that moment"));
+                }
+            }
+            compare(&format!("{place}.row"), &decision.row, &recorded, &mut found.differences);
+            let opened = row.needs.iter().filter(|_| row.basis == Basis::Approved);
+            let uses: Vec<UsedApproval> = opened
+                .filter_map(|gate| {
+                    let judged = approvals.for_gate(gate)?;
+                    Some(UsedApproval { id: judged.id.clone(), gate: judged.gate.clone(), sha256: judged.digest? })
+                })
+                .collect();
+            let done = report.done.iter().find(|done| done.records.first() == Some(&record.sequence));
+            if let Some(done) = done {
+                compare(
+                    &format!("predicate.done `{}` approvals", done.id),
+                    &done.approvals,
+                    &uses,
+                    &mut found.differences,
+                );
+            }
+            used.extend(uses.into_iter().map(|one| (one.sha256, action.id.clone())));
+            found.run += 1;
+            ran.insert(index, row);
         }
+        Ok(ran)
+    }
+
+    /// The approvals and all other rows, at the time of the report's own decisions.
+    fn rest(
+        &self,
+        requests: &Requests<'_>,
+        ran: &BTreeMap<usize, DecisionRow>,
+        found: &mut Redecided,
+    ) -> Result<(), Problems> {
+        let (recorded, differences) = (&self.report.decisions, &mut found.differences);
+        let spent = self.report.grounds.journal.spent.iter().map(|one| (one.sha256, one.action.clone())).collect();
+        let mut moment = Moment::closed(recorded.time, Stage::Plan);
+        let approvals = self.approvals((requests, &mut Closed::new(requests)), &moment, &spent)?;
+        let rows: Vec<ApprovalRow> = approvals.judged.iter().map(ApprovalRow::new).collect();
+        compare("predicate.decisions.approvals", &recorded.approvals, &rows, differences);
+        moment.gates = approvals.gates;
+        moment.spent = approvals.spent;
+        let source = requests.facts().origin();
+        compare("predicate.decisions.facts.source", &recorded.facts.source, &source, differences);
+        let table = decide_rest(requests, &moment, ran)?;
+        let actions = &requests.plan().actions;
+        let name = |index: &usize| actions.get(*index).map(|action| action.id.clone());
+        let mut rows = Vec::new();
+        for (action, decided) in actions.iter().zip(&table.rows) {
+            let blocked_by = decided.blocked_by.iter().filter_map(name).collect();
+            rows.push(RecordedRow { blocked_by, ..RecordedRow::new(action, decided)? });
+        }
+        compare("predicate.decisions.decisions", &recorded.decisions, &rows, differences);
+        compare("predicate.decisions.deferred_gaps", &recorded.deferred_gaps, &table.deferred_gaps, differences);
+        found.run += actions.len().saturating_sub(ran.len());
+        Ok(())
+    }
+
+    /// The recorded approvals at a moment, of which these were used up before.
+    fn approvals(
+        &self,
+        (requests, closed): (&Requests<'_>, &mut Closed<'_>),
+        moment: &Moment,
+        used: &BTreeSet<(Digest, String)>,
+    ) -> Result<Approvals, Problems> {
         let grounds = &self.report.grounds;
-        let files: Vec<ApprovalFile> = grounds.approvals.iter().map(ApprovalSource::found).collect();
         let authority = Authority {
-            signers: self.requests.bundle().signers(),
+            signers: requests.bundle().signers(),
             revocations: self.revocations,
             ledger: grounds.journal.ledger.as_deref(),
             baseline: grounds.baseline.as_ref().map(|record| record.sha256),
-            is_used: &|_, _| Ok(false),
+            is_used: &|approval, row| Ok(used.contains(&(approval, row.to_owned()))),
         };
-        let at = Moment::closed(moment.now, moment.stage);
-        let (_, approvals) = judge_approvals(self.requests, &files, &authority, &at).map_err(|problems| {
-            let first = problems.iter().next().map(|problem| problem.message.clone());
-            Problem::untrusted(first.unwrap_or_default())
-        })?;
-        self.judged.push((moment.now, approvals.gates.clone()));
-        Ok(approvals.gates)
+        let table = closed.table(&Moment::closed(moment.now, Stage::Plan))?;
+        Ok(judge(&self.files, requests, &barred(requests, &table), &authority, moment)?)
     }
-}
-
-/// When a row was decided, and what was open then.
-fn moment(row: &RecordedRow, fallback: Option<Timestamp>) -> Option<Moment> {
-    let now = match row.context.pointer("/run/now") {
-        Some(_) => decided_at(row)?,
-        None => fallback?,
-    };
-    let stage = if is_for_use(row) { Stage::Use } else { Stage::Plan };
-    Some(Moment { gates: gates(row), ..Moment::closed(now, stage) })
 }

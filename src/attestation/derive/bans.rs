@@ -43,7 +43,7 @@ fn row(
     let names = |id: &&String| id.as_str() == ban.id;
     let is_done = |id: &str| input.done.iter().any(|done| done.id == id);
     let rows = &input.decisions.decisions;
-    let denied: Vec<String> = rows
+    let intended: Vec<String> = rows
         .iter()
         .filter(|row| row.decision == RowDecision::Deny && row.policies.iter().any(|id| names(&id)))
         .map(|row| row.id.clone())
@@ -53,19 +53,25 @@ fn row(
         .filter(|row| row.lifted.iter().any(|id| names(&id)) && is_done(&row.id))
         .map(|row| row.id.clone())
         .collect();
-    let nothing_observes = ban.observations.iter().all(|name| name == "none");
-    let evidence: Vec<EvidenceRow> = match nothing_observes {
-        true => Vec::new(),
-        false => ban.observations.iter().map(|name| evidence(name, observed, captures)).collect(),
+    // Conduct that could not be derived is nobody's observation; anything else that was not observed is unknown.
+    let is_shown = |name: &&String| {
+        let is_conduct = kind(name).is_some_and(ObservationKind::is_conduct);
+        name.as_str() != "none" && (!is_conduct || observed.iter().any(|row| row.id.as_str() == name.as_str()))
     };
+    let named: Vec<&String> = ban.observations.iter().filter(is_shown).collect();
+    let nothing_observes = named.is_empty() && !ban.observations.is_empty();
+    let evidence: Vec<EvidenceRow> = named.iter().map(|name| evidence(name, observed, captures)).collect();
     let with = |status| evidence.iter().filter(move |row| row.status == status).map(|row| row.observation.as_str());
     let changed: Vec<&str> = with(ObservedStatus::Changed).collect();
-    let unknown: Vec<&str> = with(ObservedStatus::Unknown).collect();
-    let against_denial: Vec<&String> = denied.iter().filter(|id| is_done(id)).collect();
+    // What changed without a bound may be anything.
+    let unknown: Vec<&str> = with(ObservedStatus::Unknown).chain(with(ObservedStatus::ExpectedUnbounded)).collect();
+    let against_denial: Vec<&String> = intended.iter().filter(|id| is_done(id)).collect();
     // An unexplained change refutes every ban that it could come from; a precondition only where it barred something.
-    let is_refuted = !changed.is_empty() && (ban.tier != BanTier::Precondition || !denied.is_empty());
-    let own_word = if ban.observations.iter().all(|name| kind(name) == Some(ObservationKind::Secrets)) {
+    let is_refuted = !changed.is_empty() && (ban.tier != BanTier::Precondition || !intended.is_empty());
+    let own_word = if named.iter().all(|name| kind(name) == Some(ObservationKind::Secrets)) {
         RowBasis::SelfReported
+    } else if named.iter().all(|name| kind(name).is_some_and(ObservationKind::is_conduct)) {
+        RowBasis::Derived
     } else {
         basis
     };
@@ -86,16 +92,16 @@ fn row(
     } else if !lifted.is_empty() {
         (ForbiddenStatus::DoneWithApproval, own_word, format!("by {}; {shown}", lifted.join(", ")))
     } else {
-        let (basis, observed) = match nothing_observes {
-            true => (RowBasis::SelfReported, "nothing can observe it".to_owned()),
-            false => (own_word, shown),
+        let (status, basis, observed) = match nothing_observes {
+            true => (ForbiddenStatus::NotAttempted, RowBasis::SelfReported, "nothing shows it".to_owned()),
+            false => (ForbiddenStatus::NotDone, own_word, shown),
         };
-        match denied.is_empty() {
-            true => (ForbiddenStatus::NotAttempted, basis, observed),
-            false => (ForbiddenStatus::NotDone, basis, format!("denied: {}; {observed}", denied.join(", "))),
+        match intended.is_empty() {
+            true => (status, basis, observed),
+            false => (status, basis, format!("denied: {}; {observed}", intended.join(", "))),
         }
     };
-    ForbiddenRow { ban: ban.clone(), status, basis, denied, lifted, evidence, because }
+    ForbiddenRow { ban: ban.clone(), status, basis, intended, lifted, evidence, because }
 }
 
 /// The kind of what an `@evidence` names.

@@ -2,8 +2,7 @@
 
 use super::Input;
 use crate::attestation::report::{Contradiction, ContradictionKind, DoneOutcome, DoneRow, ObservedRow, ObservedStatus};
-use crate::evidence::ObservationId;
-use crate::evidence::{Capture, Comparison, Observation, RowStatus};
+use crate::evidence::{Capture, Comparison, Observation, ObservationId, ObservationKind, RowStatus, fresh};
 use crate::record::RowDecision;
 use std::collections::BTreeMap;
 
@@ -48,12 +47,18 @@ pub fn rows(
         };
         match (row.status, expected.by.is_empty()) {
             (RowStatus::Changed, true) => {
-                contradict(ContradictionKind::UnexplainedChange, unexplained(input, &row.id, &row.because));
+                contradict(
+                    ContradictionKind::UnexplainedChange,
+                    unexplained(input, &row.id, &row.because, (baseline, last)),
+                );
             }
             (RowStatus::Changed, false) => {
                 match expected.difference(baseline.observation(&row.id), last.observation(&row.id)) {
                     None => {
-                        observed.status = ObservedStatus::Expected;
+                        observed.status = match expected.unbounded && !came_back(baseline, last, &row.id) {
+                            true => ObservedStatus::ExpectedUnbounded,
+                            false => ObservedStatus::Expected,
+                        };
                         observed.explained_by.clone_from(&by);
                     }
                     Some(difference) => contradict(
@@ -78,6 +83,13 @@ pub fn rows(
             contradict(ContradictionKind::LeftOn, format!("{} is {value} at the end, and must be {resting}", row.id));
             observed.status = ObservedStatus::Changed;
         }
+        // Older or other evidence can show a change; that there was none it cannot.
+        if observed.status != ObservedStatus::Changed
+            && let Some(doubt) = fresh::doubt(&row.id, baseline, last)
+        {
+            observed.status = ObservedStatus::Unknown;
+            observed.because = vec![doubt];
+        }
         rows.push(observed);
     }
     // What is declared and was never observed cannot be confirmed.
@@ -99,9 +111,10 @@ pub fn rows(
 }
 
 /// What nothing explains, with the denied actions whose effect it may be.
-fn unexplained(input: &Input<'_>, id: &str, because: &[String]) -> String {
+fn unexplained(input: &Input<'_>, id: &ObservationId, because: &[String], captures: (&Capture, &Capture)) -> String {
     let denied = input.decisions.decisions.iter().filter(|row| row.decision == RowDecision::Deny);
-    let bans = input.bans.iter().filter(|ban| ban.observations.iter().any(|named| observation_of(named) == id));
+    let bans =
+        input.bans.iter().filter(|ban| ban.observations.iter().any(|named| observation_of(named) == id.as_str()));
     let bans: Vec<&str> = bans.map(|ban| ban.id.as_str()).collect();
     let denied: Vec<String> = denied
         .filter(|row| row.policies.iter().any(|policy| bans.contains(&policy.as_str())))
@@ -111,7 +124,57 @@ fn unexplained(input: &Input<'_>, id: &str, because: &[String]) -> String {
         true => String::new(),
         false => format!("; denied and able to do this: {}", denied.join(", ")),
     };
-    format!("{id} changed, and nothing that was allowed and done declares it ({}){whose}", because.join("; "))
+    let declared = declaration(id, captures.0.observation(id), captures.1.observation(id));
+    let because = because.join("; ");
+    format!("{id} changed, and nothing that was allowed and done declares it ({because}){whose}; {declared}")
+}
+
+/// The declaration of an effect that would have allowed the change.
+fn declaration(id: &ObservationId, baseline: Option<&Observation>, last: Option<&Observation>) -> String {
+    let moves = baseline.zip(last).map(|(baseline, last)| match id.kind() {
+        ObservationKind::Tree => entries(baseline, last),
+        _ => counted(baseline, last),
+    });
+    let moves: Vec<String> = moves
+        .into_iter()
+        .flatten()
+        .filter(|(_, by)| *by > 0)
+        .map(|(name, by)| if name.contains(' ') { format!("\"{name}\" = {by}") } else { format!("{name} = {by}") })
+        .collect();
+    match moves.is_empty() {
+        true => "no counter of it moved, so that no effect can declare it within bounds".to_owned(),
+        false => format!("an effect would declare it by `expects.\"{id}\" = {{ {} }}`", moves.join(", ")),
+    }
+}
+
+/// By how much each counter moved.
+fn counted(baseline: &Observation, last: &Observation) -> BTreeMap<String, i64> {
+    let Some((before, after)) = baseline.counters.as_ref().zip(last.counters.as_ref()) else { return BTreeMap::new() };
+    let names = before.opening.keys().chain(after.closing.keys());
+    let moves = names.filter_map(|name| Some((name.clone(), moved(&before.opening, &after.closing, name)?)));
+    moves.filter(|(_, by)| *by != 0).collect()
+}
+
+/// What became of each file and folder of a tree: `added`, `changed` or `removed`, and its name.
+fn entries(baseline: &Observation, last: &Observation) -> BTreeMap<String, i64> {
+    let of = |observation: &Observation| -> BTreeMap<String, String> {
+        let entry = |(name, value): (&String, &String)| Some((name.strip_prefix("entry ")?.to_owned(), value.clone()));
+        observation.values.iter().filter_map(entry).collect()
+    };
+    let (before, after) = (of(baseline), of(last));
+    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let became = |name: &String| match (before.get(name), after.get(name)) {
+        (None, _) => Some("added"),
+        (_, None) => Some("removed"),
+        (before, after) => (before != after).then_some("changed"),
+    };
+    names.into_iter().filter_map(|name| Some((format!("{} {name}", became(name)?), 1))).collect()
+}
+
+/// Whether everything is at the end as it was, so that a declared change was undone.
+fn came_back(baseline: &Capture, last: &Capture, id: &str) -> bool {
+    let pair = baseline.observation(id).zip(last.observation(id));
+    pair.is_some_and(|(a, b)| a.counters.is_none() && a.values == b.values)
 }
 
 /// The observation of a name such as `relation:public.t#deleted`.
@@ -154,6 +217,9 @@ impl Expected<'_> {
         let (Some(baseline), Some(last)) = (baseline, last) else {
             return Some("it was not observed twice".to_owned());
         };
+        if baseline.id.kind() == ObservationKind::Tree {
+            return self.difference_of_tree(baseline, last);
+        }
         let Some((before, after)) = baseline.counters.as_ref().zip(last.counters.as_ref()) else {
             return Some("nothing counts what was done to it".to_owned());
         };
@@ -179,6 +245,36 @@ impl Expected<'_> {
             if grown != declared {
                 differences.push(format!("{grown} rows more, not {declared}"));
             }
+        }
+        (!differences.is_empty()).then(|| differences.join(", "))
+    }
+
+    /// The same of a tree, whose files are declared by name; a name that ends in `*` stands for all that begin so.
+    fn difference_of_tree(&self, baseline: &Observation, last: &Observation) -> Option<String> {
+        let of_git = |observation: &Observation| -> Vec<(String, String)> {
+            let git = observation.values.iter().filter(|(name, _)| name.starts_with("git "));
+            git.map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        if of_git(baseline) != of_git(last) {
+            return Some("its git head or status moved".to_owned());
+        }
+        let moved = entries(baseline, last);
+        if moved.is_empty() {
+            return Some("its files are too many to be named".to_owned());
+        }
+        let mut left = self.moves.clone();
+        let mut differences = Vec::new();
+        for name in moved.keys() {
+            let is_meant = |declared: &str| {
+                declared == name || declared.strip_suffix('*').is_some_and(|begin| name.starts_with(begin))
+            };
+            match left.iter_mut().find(|(declared, _)| is_meant(declared)) {
+                Some((_, by)) => *by = by.saturating_sub(1),
+                None => differences.push(format!("{name}, which is not declared")),
+            }
+        }
+        for (name, by) in left.iter().filter(|(_, by)| **by != 0) {
+            differences.push(format!("{name}: {} {} than declared", by.abs(), if *by > 0 { "fewer" } else { "more" }));
         }
         (!differences.is_empty()).then(|| differences.join(", "))
     }

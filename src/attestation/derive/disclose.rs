@@ -47,6 +47,10 @@ pub fn all(
         match row.status {
             ObservedStatus::Unknown => say(DisclosureKind::Unknown, text()),
             ObservedStatus::Tolerated => say(DisclosureKind::Tolerated, text()),
+            ObservedStatus::ExpectedUnbounded => {
+                let by = row.explained_by.join(", ");
+                say(DisclosureKind::Unbounded, format!("{}: {by} declares a change without a bound", row.id));
+            }
             _ => {}
         }
     }
@@ -56,11 +60,8 @@ pub fn all(
             say(DisclosureKind::Failed, format!("`{}` ended {status}", done.id));
         }
         if done.facts_sha256.as_ref() != Some(&decisions.facts.sha256) {
-            let text = format!("`{}` was decided by other facts than those that stand here", done.id);
+            let text = format!("`{}` was decided by facts that are no longer those of the end", done.id);
             say(DisclosureKind::SelfReported, text);
-        }
-        for id in done.expects.iter().filter(|(_, moves)| moves.is_empty()).map(|(id, _)| id) {
-            say(DisclosureKind::Unbounded, format!("`{}` may change {id} in whatever way", done.id));
         }
     }
     for row in forbidden {
@@ -75,7 +76,7 @@ pub fn all(
         );
     }
     for row in forbidden.iter().filter(|row| row.evidence.is_empty() && row.basis == RowBasis::SelfReported) {
-        say(DisclosureKind::SelfReported, format!("{}: nothing can observe it", row.ban.title));
+        say(DisclosureKind::SelfReported, format!("{}: nothing shows it", row.ban.title));
     }
     if decisions.bundle.state != BundleState::Signed {
         say(DisclosureKind::Unsigned, format!("the policy bundle is {}", decisions.bundle.words()));

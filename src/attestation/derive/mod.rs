@@ -3,10 +3,11 @@
 
 mod bans;
 mod change;
+mod conduct;
 mod disclose;
 mod uncertain;
 
-use super::grounds::{CaptureRecord, Grounds, Vouched};
+use super::grounds::{CaptureRecord, Grounds, Vouched, keep_facts};
 use super::report::{
     Ban, Contradiction, ContradictionKind, Disclosure, DoneRow, ForbiddenRow, ForbiddenStatus, ObservedRow,
     ObservedStatus, ReportVerdict, RowBasis, Window,
@@ -15,7 +16,7 @@ use crate::digest::Digest;
 use crate::evidence::witness::WitnessRecord;
 use crate::evidence::{self, Comparison, ComparisonLimits, testify};
 use crate::problem::{Problem, Problems, Source};
-use crate::record::{Decisions, RowDecision};
+use crate::record::{Decisions, FactText, RowDecision};
 use crate::settings::evidence::Level;
 use crate::time::Timestamp;
 
@@ -64,6 +65,7 @@ pub fn derive(input: &Input<'_>) -> Result<Derived, Problems> {
         None => Vec::new(),
     };
     non_mutation.push(disclose::secrets(&input.grounds.secrets));
+    non_mutation.extend(conduct::rows(input, &mut contradictions));
     non_mutation.sort_by(|a, b| a.id.cmp(&b.id));
     journal(input, &mut contradictions);
     let window = comparison.as_ref().map(|(comparison, ..)| window(input, comparison));
@@ -151,9 +153,13 @@ pub fn texts(decisions: &Decisions, grounds: &Grounds) -> Vec<String> {
     if Digest::of(grounds.plan.as_bytes()) != decisions.plan.sha256 {
         differences.push("grounds.plan is not the plan of decisions.plan.sha256".to_owned());
     }
-    let listed = grounds.facts.iter().map(|text| (text.name.as_str(), Digest::of(text.text.as_bytes())));
-    if Digest::of_listing(listed) != decisions.facts.sha256 {
+    if grounds.facts(decisions.facts.sha256).is_none() {
         differences.push("grounds.facts are not the facts of decisions.facts.sha256".to_owned());
+    }
+    let sets: Vec<Option<Vec<FactText>>> = grounds.facts.iter().map(|set| grounds.facts(set.sha256)).collect();
+    let whole: Option<Vec<Vec<FactText>>> = sets.into_iter().collect();
+    if whole.is_none_or(|whole| keep_facts(&whole) != (grounds.facts.clone(), grounds.texts.clone())) {
+        differences.push("grounds.facts and grounds.texts: their digests are not those of what they hold".to_owned());
     }
     differences
 }

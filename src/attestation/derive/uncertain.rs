@@ -28,6 +28,9 @@ pub fn reasons(input: &Input<'_>, captures: Option<(&CaptureRecord, &CaptureReco
         if done.policies_sha256.as_ref() != Some(&decisions.policies.sha256) {
             reasons.push(format!("`{}` was decided by another policy bundle", done.id));
         }
+        if done.facts_sha256.is_some_and(|sha256| grounds.facts(sha256).is_none()) {
+            reasons.push(format!("the facts by which `{}` was decided are not kept", done.id));
+        }
         for used in done.approvals.iter().filter(|used| !recorded.contains(&used.sha256)) {
             reasons.push(format!("the approval `{}`, which `{}` used, is not there", used.id, done.id));
         }

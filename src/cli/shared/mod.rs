@@ -14,3 +14,4 @@ pub mod output;
 pub mod progress;
 pub mod signing;
 pub mod trust;
+pub mod vouch;

@@ -5,6 +5,7 @@ mod as_root {
     mod chain;
     mod faces;
     mod mutations;
+    mod mutator;
     mod report;
     mod secrets;
     mod verify;

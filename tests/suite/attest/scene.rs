@@ -14,6 +14,9 @@ pub const SECRET: &str = "correct horse battery \"staple\"";
 pub const FREE: [&str; 4] =
     ["author-backup-runner", "audit-grant-matrix", "read-source-registries", "package-first-run"];
 
+/// What `docker inspect` prints of a container.
+pub const CONTAINER: &str = r#"[{"Id":"4bd6","State":{"StartedAt":"2026-05-01T00:00:00Z","Pid":77,"Status":"running"},"RestartCount":0,"Image":"sha256:00"}]"#;
+
 pub struct Scene {
     pub server: Server,
     world: World,
@@ -55,10 +58,7 @@ impl Scene {
         self.write("v0.4/agent.py", "print('v0.4')\n");
         self.write("staged/backup_runner.py", "def run(): pass\n");
         fs::create_dir(self.path("runtime")).unwrap();
-        self.write(
-            "directus.json",
-            r#"[{"Id":"4bd6","State":{"StartedAt":"2026-05-01T00:00:00Z","Pid":77,"Status":"running"},"RestartCount":0,"Image":"sha256:00"}]"#,
-        );
+        self.save_the_container(CONTAINER);
         let git = |arguments: &[&str]| {
             let folder = self.path("v0.4");
             let mut command = scrubbed("git");
@@ -149,8 +149,14 @@ impl Scene {
         Ran::of(command.env("CUTTER_TEST_TOKEN", SECRET).envs(environment.iter().copied()))
     }
 
+    /// What an operator saves of a container before each capture.
+    pub fn save_the_container(&self, inspected: &str) {
+        self.write("directus.json", inspected);
+    }
+
     /// Captures into a file, which the observer signs.
     pub fn capture(&self, name: &str) -> i32 {
+        self.save_the_container(CONTAINER);
         let ran = self.cutter(&format!("evidence capture --format json --output {name}"));
         assert!(self.path(name).exists(), "{}", ran.stderr);
         self.keygen_sign("observer", "cutter-evidence", name);

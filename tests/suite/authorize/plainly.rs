@@ -2,7 +2,7 @@
 
 use crate::authorize::properties::{Texts, gates};
 use cedar_policy::{Authorizer, Context, Decision, EntityUid, PolicySet, RestrictedExpression};
-use cutter::decision::{Basis, DecisionTable, decide, decide_each, decide_one};
+use cutter::decision::{Basis, Closed, DecisionTable, decide, decide_each, decide_one};
 use cutter::facts::Facts;
 use cutter::plan::{IntendedAction, RunPlan};
 use cutter::policy::annotations::Tier;
@@ -311,6 +311,13 @@ proptest! {
         compare(&plan, decide_each(&requests, &each), &table(world, &each))?;
         let all = vec![moments[0].clone(); plan.actions.len()];
         compare(&plan, decide(&requests, &moments[0]), &table(world, &all))?;
+        let mut closed = Closed::new(&requests);
+        let needs = |table: DecisionTable| -> Vec<Vec<String>> { table.rows.into_iter().map(|row| row.needs).collect() };
+        for moment in &moments {
+            let at = Moment::closed(moment.now, Stage::Plan);
+            let plain = decide(&requests, &at).ok().map(needs);
+            prop_assert_eq!(closed.table(&at).ok().map(needs), plain);
+        }
         for (action, moment) in plan.actions.iter().zip(&each) {
             let one = decide_one(&requests, action, moment).map(|row| (row.basis, row.context, row.policies, row.errors));
             let plain = plainly(world, action, moment).map(|row| (row.basis, row.context, row.policies, row.errors));

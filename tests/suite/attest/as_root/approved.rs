@@ -3,10 +3,15 @@
 use crate::attest::scene::{Scene, row};
 use serde_json::{Value, json};
 
-const UPDATE: &str = "UPDATE public.unit_version SET title = title || '!' WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)";
+pub const UPDATE: &str = "UPDATE public.unit_version SET title = title || '!' WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)";
 
 /// A run whose one action the quorum approved, and whose command does this to the database.
-fn run(sql: &str, expects: &str) -> (Scene, i32, Value) {
+pub fn run(sql: &str, expects: &str) -> (Scene, i32, Value) {
+    run_beside(sql, expects, &[])
+}
+
+/// The same, with more rows in the plan, which are not run.
+pub fn run_beside(sql: &str, expects: &str, beside: &[Value]) -> (Scene, i32, Value) {
     let scene = Scene::new();
     for who in ["president", "council-1", "council-2"] {
         scene.make_key(who, "ed25519");
@@ -30,12 +35,14 @@ fn run(sql: &str, expects: &str) -> (Scene, i32, Value) {
         )
     });
     let number: Value = scene.read(crate::support::world::PLAN).parse().unwrap();
+    let compensate = json!({"id": "compensate", "action": "Cutter::Action::\"compensate\"",
+        "resource": "Cutter::Relation::\"public.information_unit\"", "effect": "compensate"});
+    let actions: Vec<&Value> = [&compensate].into_iter().chain(beside).collect();
     let plan = json!({
         "version": 1, "plan": "compensation", "run": "ictr-20260521T100000Z-5a5a5a5a", "mode": "live",
         "author": "Cutter::Agent::\"planner\"", "principal": "Cutter::Agent::\"run-agent\"",
         "target": {"database": number["target"]["database"]},
-        "actions": [{"id": "compensate", "action": "Iu::Action::\"compensate\"",
-            "resource": "Iu::Relation::\"public.information_unit\"", "effect": "compensate"}],
+        "actions": actions,
     });
     scene.write(crate::support::world::PLAN, plan.to_string());
     scene.sign();
@@ -62,7 +69,7 @@ fn kinds(report: &Value) -> Vec<&str> {
     report["predicate"]["contradictions"].as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect()
 }
 
-const ONE: &str = r#"expects = { "relation:public.unit_version" = { updated = 1 } }"#;
+pub const ONE: &str = r#"expects = { "relation:public.unit_version" = { updated = 1 } }"#;
 
 #[test]
 fn an_approved_action_that_does_exactly_what_it_declares_is_done_with_approval() {
@@ -79,7 +86,7 @@ fn an_approved_action_that_does_exactly_what_it_declares_is_done_with_approval()
     assert_eq!((&ban["status"], &ban["lifted"]), (&"DONE_WITH_APPROVAL".into(), &json!(["compensate"])));
     let done = row(&report, "done", "compensate");
     assert_eq!((&done["approvals"][0]["gate"], &done["outcome"]), (&"SG_3".into(), &"finished".into()));
-    assert_eq!(row(&report, "forbidden", "no-hard-delete")["status"], "NOT_ATTEMPTED");
+    assert_eq!(row(&report, "forbidden", "no-hard-delete")["status"], "NOT_DONE");
     // Nothing of it is left to be believed: verify decides the row again, with the gate as it was open then.
     let ran = scene.attest("--attest report.json --key keys/attester");
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
@@ -142,4 +149,37 @@ fn an_action_whose_approval_is_no_longer_there_or_whose_recorded_decision_was_ed
         std::fs::remove_file(scene.path(&format!("approvals/SG_3.json.{who}.sig"))).unwrap();
     }
     uncertain("no recorded approval opens `SG_3` at that moment");
+}
+
+#[test]
+fn a_report_after_facts_changed_verifies_and_one_whose_quorum_was_stripped_or_renamed_does_not() {
+    let (scene, _, _) = run(UPDATE, ONE);
+    let facts = scene.read("entities/runs.json");
+    // Facts that changed after the use: the row is decided again by those of its moment.
+    scene.write("entities/runs.json", facts.replacen("\"facts\":", "\n\"facts\":", 1));
+    assert_ne!(facts, scene.read("entities/runs.json"));
+    let ran = scene.attest("--attest report.json --key keys/attester");
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let ran = scene.verify("report.json --policies policies --expect AUTHORIZED");
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(scene.faults("report.json --expect BLOCKED").contains("BLOCKED was expected"));
+    let approvals = |change: &dyn Fn(&mut Value)| {
+        let name = format!("forged-{}.json", std::fs::read_dir(scene.folder()).unwrap().count());
+        scene.forge(&name, |it| change(it));
+        scene.faults(&format!("{name} --policies policies"))
+    };
+    for (what, change) in [
+        (
+            "signatures",
+            &(|it: &mut Value| it["predicate"]["grounds"]["approvals"][0]["signatures"] = json!([]))
+                as &dyn Fn(&mut Value),
+        ),
+        ("signers", &|it| it["predicate"]["decisions"]["approvals"][0]["signers"] = json!(["president"])),
+        ("id", &|it| it["predicate"]["decisions"]["approvals"][0]["id"] = json!("another")),
+        ("gate", &|it| it["predicate"]["decisions"]["approvals"][0]["gate"] = json!("SG_1")),
+        ("used", &|it| it["predicate"]["done"][0]["approvals"][0]["id"] = json!("another")),
+    ] {
+        let faults = approvals(change);
+        assert!(faults.contains("approvals"), "{what}: {faults}");
+    }
 }

@@ -62,7 +62,7 @@ proptest! {
 
         let report = &statement.predicate;
         let counts = (report.decisions.decisions.len(), report.non_mutation.len(), report.forbidden.len());
-        let markdown = render::attestation::markdown(&statement);
+        let markdown = render::attestation::full_markdown(&statement);
         let found = (
             rows(&markdown, "\n## 1. Decision", "\n## 2."),
             rows(&markdown, "\n## 2. Non-mutation", "\n## 3."),
@@ -70,7 +70,7 @@ proptest! {
         );
         prop_assert_eq!(found, counts);
         prop_assert_eq!(markdown.matches("\n## ").count(), 5);
-        let table = render::attestation::table(&statement, Style { width: 60_000, color: false });
+        let table = render::attestation::full_table(&statement, Style { width: 60_000, color: false });
         let lines = table.lines().filter(|line| line.starts_with('│')).count();
         // Three heads; an action that was done takes two lines.
         prop_assert_eq!(lines, 3 + counts.1 + counts.2 + 2 * report.done.len());
@@ -78,7 +78,10 @@ proptest! {
         prop_assert_eq!(line.matches('\n').count(), 1);
         let wanted = format!(" observed={} ", counts.1);
         prop_assert!(line.contains(&wanted));
-        for face in [&markdown, &table, &line] {
+        let page = render::attestation::markdown(&statement, None);
+        prop_assert!(page.matches("\n## ").count() >= 5);
+        let screen = render::attestation::table(&statement, None, Style { width: 140, color: false });
+        for face in [&markdown, &table, &line, &page, &screen] {
             let clean = !face.contains(['\u{1b}', '\u{202e}']);
             prop_assert!(clean);
         }

@@ -47,7 +47,7 @@ mutations! {
     an_insert_that_was_rolled_back_is_seen: UNDONE => "relation:public.iu_lifecycle_log" "CHANGED", "no-enact-without-lifecycle-approval" "DONE", 6;
     an_inserted_row_is_a_production_mutation: INSERT => "relation:public.iu_lifecycle_log" "CHANGED", "no-production-mutation-without-approval" "DONE", 6;
     an_updated_row_is_a_production_mutation: "SET session_replication_role = replica; UPDATE public.unit_version SET title = title || '!' WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)" => "relation:public.unit_version" "CHANGED", "no-production-mutation-without-approval" "DONE", 6;
-    an_updated_row_is_no_hard_delete: "SET session_replication_role = replica; UPDATE public.unit_version SET title = title || '!' WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)" => "relation:public.unit_version" "CHANGED", "no-hard-delete" "NOT_ATTEMPTED", 6;
+    an_updated_row_is_no_hard_delete: "SET session_replication_role = replica; UPDATE public.unit_version SET title = title || '!' WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)" => "relation:public.unit_version" "CHANGED", "no-hard-delete" "NOT_DONE", 6;
     a_deleted_row_is_a_hard_delete: "SET session_replication_role = replica; DELETE FROM public.unit_version WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)" => "relation:public.unit_version" "CHANGED", "no-hard-delete" "DONE", 6;
     an_update_that_was_rolled_back_is_seen: "BEGIN; SET LOCAL session_replication_role = replica; UPDATE public.information_unit SET revision = revision + 1; ROLLBACK" => "relation:public.information_unit" "CHANGED", "no-production-mutation-without-approval" "DONE", 6;
     a_deletion_that_was_rolled_back_is_a_hard_delete: "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM public.unit_version; ROLLBACK" => "relation:public.unit_version" "CHANGED", "no-hard-delete" "DONE", 6;
@@ -55,16 +55,17 @@ mutations! {
     a_disabled_trigger_bypasses_the_guard: "ALTER TABLE public.information_unit DISABLE TRIGGER trg_iu_enacted_immut" => "catalog:triggers" "CHANGED", "disable_guard" "DONE", 6;
     a_replaced_function_changes_the_structure: "CREATE OR REPLACE FUNCTION public.fn_iu_gateway_write_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'" => "catalog:functions" "CHANGED", "apply_ddl" "DONE", 6;
     a_changed_configuration_key_is_seen: "UPDATE public.dot_config SET value = 'off' WHERE key = 'iu_create.gateway.mode'" => "config:dot_config" "CHANGED", "change_guard_configuration" "DONE", 6;
-    a_bumped_sequence_is_seen: "SELECT nextval('public.iu_lifecycle_log_id_seq')" => "database:sequences" "CHANGED", "apply_ddl" "NOT_ATTEMPTED", 6;
+    a_bumped_sequence_is_seen: "SELECT nextval('public.iu_lifecycle_log_id_seq')" => "database:sequences" "CHANGED", "direct_insert" "DONE", 6;
     a_new_role_membership_is_seen: "GRANT cutter_verify TO cutter_exec" => "catalog:role_memberships" "CHANGED", "no-grant-without-approval" "DONE", 6;
     a_truncated_table_is_a_hard_delete: "SET session_replication_role = replica; TRUNCATE public.unit_version CASCADE" => "relation:public.unit_version" "CHANGED", "no-hard-delete" "DONE", 6;
     a_called_function_is_a_live_cut: "BEGIN; SELECT public.fn_iu_create('NEW-DOC/DIEU/1', 'Title', 'Body', 'tester'); ROLLBACK" => "function:public.fn_iu_create" "CHANGED", "no-live-commit-without-flip" "DONE", 6;
     row_security_is_seen: "ALTER TABLE public.information_unit ENABLE ROW LEVEL SECURITY" => "catalog:policies" "CHANGED", "change_row_security" "DONE", 6;
     a_setting_of_the_system_is_seen: "ALTER SYSTEM SET work_mem = '5MB'" => "database:configuration_files" "CHANGED", "change_server_settings" "DONE", 6;
-    counters_that_were_reset_are_seen: "SELECT pg_stat_reset()" => "database:statistics" "CHANGED", "no-hard-delete" "NOT_ATTEMPTED", 6;
+    counters_that_were_reset_are_seen: "SELECT pg_stat_reset()" => "database:statistics" "CHANGED", "change_server_settings" "DONE", 6;
     a_deletion_undone_whose_counters_were_reset_is_not_known: "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM public.unit_version; ROLLBACK; SELECT pg_stat_reset()" => "relation:public.unit_version" "UNKNOWN", "no-hard-delete" "UNKNOWN", 6;
     a_revoked_right_to_read_leaves_the_ban_unknown: "REVOKE SELECT ON cutter_governance.verify_result FROM cutter_observe" => "relation:cutter_governance.verify_result" "UNKNOWN", "no-self-verification" "UNKNOWN", 6;
     a_changed_password_leaves_the_roles_unknown: "ALTER ROLE cutter_exec PASSWORD 'x'" => "catalog:roles" "UNKNOWN", "alter_role" "UNKNOWN", 7;
+    a_created_superuser_is_a_right_that_nobody_approved: "CREATE ROLE intruder SUPERUSER" => "catalog:roles" "CHANGED", "alter_role" "DONE", 6;
 }
 
 #[test]
@@ -151,6 +152,67 @@ fn a_switch_that_was_left_on_is_a_failure_whatever_else_holds() {
     scene.capture("b.json");
     let (exit, report) = scene.report();
     assert_eq!((exit, &report["predicate"]["verdict"]), (6, &"CONTRADICTED".into()));
+}
+
+#[test]
+fn what_was_saved_before_the_baseline_or_on_another_host_says_nothing_of_the_run() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    // Nobody saved it anew: the observer reads what was there before the run.
+    let ran = scene.cutter("evidence capture --format json --output b.json");
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    scene.keygen_sign("observer", "cutter-evidence", "b.json");
+    let (exit, report) = scene.report();
+    let ban = row(&report, "forbidden", "no-service-restart");
+    assert_eq!((exit, &ban["status"]), (7, &"UNKNOWN".into()), "{ban}");
+    let observed = row(&report, "non_mutation", "service:directus");
+    assert!(observed["because"][0].as_str().unwrap().contains("before the baseline was made"), "{observed}");
+    // The same capture, as if it had been made elsewhere.
+    scene.capture("b.json");
+    let text = scene.read("b.json");
+    let capture: serde_json::Value = text.parse().unwrap();
+    scene.write("b.json", text.replace(capture["host"].as_str().unwrap(), &"0".repeat(64)));
+    scene.keygen_sign("observer", "cutter-evidence", "b.json");
+    let (exit, report) = scene.report();
+    for ban in ["no-cron-install", "no-service-install", "no-skeleton-delete"] {
+        assert_eq!((exit, &row(&report, "forbidden", ban)["status"]), (7, &"UNKNOWN".into()), "{ban}");
+    }
+}
+
+#[test]
+fn what_a_free_row_leaves_or_deletes_beside_its_declaration_names_its_bans() {
+    let dump =
+        |config: String| config.replace("[\"cp\", \"staged/backup_runner.py\"", "[\"touch\", \"runtime/dump.sql\"");
+    let scene = Scene::new();
+    scene.write("runtime/backup.gpg", "a backup");
+    scene.capture("a.json");
+    std::fs::remove_file(scene.path("runtime/backup.gpg")).unwrap();
+    scene.capture("b.json");
+    let (exit, report) = scene.report();
+    assert_eq!((exit, &row(&report, "forbidden", "no-tree-delete")["status"]), (6, &"DONE".into()));
+    scene.configure(dump);
+    scene.sign();
+    scene.capture("a.json");
+    assert_eq!(scene.exec("author-backup-runner").exit, 0);
+    scene.capture("b.json");
+    let (exit, report) = scene.report();
+    let ban = row(&report, "forbidden", "no-dump-at-rest");
+    assert_eq!((exit, &ban["status"]), (6, &"DONE".into()), "{ban}");
+    let told = report["predicate"]["contradictions"].to_string();
+    assert!(told.contains("added dump.sql"), "{told}");
+}
+
+#[test]
+fn a_change_that_is_declared_without_a_bound_leaves_its_bans_unknown() {
+    let scene = Scene::new();
+    scene.configure(|config| config.replace("{ \"added backup_runner.py\" = 1 }", "{}"));
+    scene.sign();
+    scene.capture("a.json");
+    assert_eq!(scene.exec("author-backup-runner").exit, 0);
+    scene.capture("b.json");
+    let (exit, report) = scene.report();
+    assert_eq!(row(&report, "non_mutation", "tree:runtime-root")["status"], "EXPECTED_UNBOUNDED");
+    assert_eq!((exit, &row(&report, "forbidden", "no-dump-at-rest")["status"]), (7, &"UNKNOWN".into()));
 }
 
 #[test]

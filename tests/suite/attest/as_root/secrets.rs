@@ -59,6 +59,6 @@ fn a_variable_that_is_not_set_here_leaves_the_ban_unknown() {
     let (exit, report) = scene.report();
     assert_eq!(
         (exit, &crate::attest::scene::row(&report, "forbidden", "no-secret-logging")["status"]),
-        (5, &"NOT_ATTEMPTED".into())
+        (5, &"NOT_DONE".into())
     );
 }

@@ -21,19 +21,19 @@ fn attested() -> Scene {
 }
 
 impl Scene {
-    fn verify(&self, arguments: &str) -> Ran {
+    pub fn verify(&self, arguments: &str) -> Ran {
         self.cutter(&format!("verify --trust {} {arguments}", self.trust_path().display()))
     }
 
     /// The faults of the first file, or the refusal to read it; nothing else than exit 8 will do.
-    fn faults(&self, arguments: &str) -> String {
+    pub fn faults(&self, arguments: &str) -> String {
         let ran = self.verify(&format!("--format json {arguments}"));
         assert_eq!(ran.exit, 8, "{}{}", ran.stdout, ran.stderr);
         if ran.stdout.is_empty() { ran.stderr } else { ran.json()["files"][0]["faults"].to_string() }
     }
 
     /// Changes a statement and signs it again with a key that may sign.
-    fn forge(&self, name: &str, change: impl FnOnce(&mut Value)) {
+    pub fn forge(&self, name: &str, change: impl FnOnce(&mut Value)) {
         let mut statement: Value = self.read("report.json").parse().unwrap();
         change(&mut statement);
         self.write(name, serde_json::to_string_pretty(&Ordered(&statement, &self.read("report.json"))).unwrap() + "\n");
@@ -155,7 +155,10 @@ fn a_better_status_that_is_signed_again_is_refused_by_its_own_evidence() {
                 it["predicate"]["done"].as_array_mut().unwrap().remove(0);
             }),
         ),
-        ("journal.records", Box::new(|it| it["predicate"]["grounds"]["journal"]["records"] = json!(77))),
+        (
+            "predicate.done[3]",
+            Box::new(|it| drop(it["predicate"]["grounds"]["journal"]["records"].as_array_mut().unwrap().pop())),
+        ),
         (
             "predicate.verdict",
             Box::new(|it| it["predicate"]["grounds"]["journal"]["faults"] = json!(["line 1: no record"])),
@@ -179,10 +182,22 @@ fn a_better_status_that_is_signed_again_is_refused_by_its_own_evidence() {
                 it["predicate"]["done"][0]["outcome"] = json!("interrupted");
                 it["predicate"]["done"][0]["finished_at"] = Value::Null;
                 it["predicate"]["done"][0]["exit_status"] = Value::Null;
-                it["predicate"]["grounds"]["journal"]["records"] = json!(7);
             }),
         ),
         ("predicate.verdict", Box::new(|it| it["predicate"]["done"][0]["policies_sha256"] = json!("0".repeat(64)))),
+        // What was judged, when and by whom: nothing of it is left to be believed.
+        (".finished_at", Box::new(|it| it["predicate"]["done"][0]["finished_at"] = json!("2026-01-01T00:00:00Z"))),
+        ("predicate.tool", Box::new(|it| it["predicate"]["tool"]["version"] = json!("9.9.9"))),
+        ("predicate.time", Box::new(|it| it["predicate"]["time"] = json!("2030-01-01T00:00:00Z"))),
+        ("clock", Box::new(|it| it["predicate"]["decisions"]["clock"] = json!("given"))),
+        ("previous", Box::new(|it| it["predicate"]["previous"] = json!("the one before"))),
+        ("plan_signed", Box::new(|it| it["predicate"]["grounds"]["plan_signed"]["signer"] = json!("reviewer"))),
+        (
+            "decisions[0].reason",
+            Box::new(|it| {
+                it["predicate"]["grounds"]["journal"]["records"][0]["decision"]["row"]["reason"] = json!("because");
+            }),
+        ),
         ("subject", Box::new(|it| it["subject"][0]["digest"]["sha256"] = json!("0".repeat(64)))),
     ];
     for (number, (field, change)) in cases.into_iter().enumerate() {
@@ -206,10 +221,12 @@ fn the_bundle_itself_refuses_rows_that_only_look_consistent() {
     assert!(scene.faults("tolerant.json --policies policies").contains("oldest_seconds"));
     for (name, field, change) in [
         (
-            "argv",
-            "argv",
-            Box::new(|it: &mut Value| it["predicate"]["done"][0]["argv"] = json!(["rm", "-rf", "/"])) as Forgery,
+            "source",
+            "facts.source",
+            Box::new(|it: &mut Value| it["predicate"]["decisions"]["facts"]["source"] = json!("postgres")) as Forgery,
         ),
+        ("missing", "approvals", Box::new(|it| it["predicate"]["decisions"]["approvals"][0]["gate"] = json!("SG_3"))),
+        ("argv", "argv", Box::new(|it: &mut Value| it["predicate"]["done"][0]["argv"] = json!(["rm", "-rf", "/"]))),
         ("marked", "marks", Box::new(|it| it["predicate"]["decisions"]["marks"] = json!(["ALL IS WELL"]))),
         ("bundle", "bundle_signer", Box::new(|it| it["predicate"]["decisions"]["bundle_signer"] = json!("mallory"))),
         ("secrets", "variables", Box::new(|it| it["predicate"]["grounds"]["secrets"]["variables"] = json!([]))),
@@ -221,7 +238,6 @@ fn the_bundle_itself_refuses_rows_that_only_look_consistent() {
                 let mut first = it["predicate"]["done"][0].clone();
                 first["expects"] = json!({"relation:public.information_unit": {}});
                 it["predicate"]["done"].as_array_mut().unwrap().insert(0, first);
-                it["predicate"]["grounds"]["journal"]["records"] = json!(10);
             }),
         ),
     ] {
@@ -418,4 +434,35 @@ fn a_file_that_is_no_statement_at_all_is_refused_with_its_name() {
         assert!(ran.stderr.contains("f.json"), "{}", ran.stderr);
     }
     assert_eq!(scene.verify("nothing.json").exit, 1);
+}
+
+#[test]
+fn decisions_before_a_run_are_no_report_unless_their_type_is_asked_for() {
+    let scene = attested();
+    let ran = scene.cutter(&format!("authorize {PLAN} --attest before.json"));
+    assert_eq!(ran.exit, 5, "{}", ran.stderr);
+    scene.keygen_sign("attester", "cutter-attestation", "before.json");
+    assert!(scene.faults("before.json").contains("--type asks for it"));
+    let kind = cutter::attestation::DECISIONS_TYPE;
+    let ran = scene.verify(&format!("before.json --type {kind}"));
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("nothing was observed"), "{}", ran.stdout);
+    assert!(scene.faults(&format!("report.json --type {kind}")).contains("not"));
+    assert_eq!(scene.verify("report.json --type https://example.com/other/v1").exit, 64);
+}
+
+#[test]
+fn what_contradicts_or_is_not_known_ends_in_0_only_where_that_is_expected() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    let ran = scene.cutter(&format!("attest {PLAN} --attest unknown.json --key keys/attester"));
+    assert_eq!(ran.exit, 7, "{}", ran.stderr);
+    assert_eq!(scene.verify("unknown.json").exit, 7);
+    assert_eq!(scene.verify("unknown.json --expect INDETERMINATE").exit, 0);
+    scene.server.execute("CREATE ROLE intruder SUPERUSER");
+    scene.capture("b.json");
+    assert_eq!(scene.attest("--attest seen.json --key keys/attester").exit, 6);
+    assert_eq!(scene.verify("seen.json").exit, 6);
+    assert_eq!(scene.verify("seen.json --expect CONTRADICTED").exit, 0);
+    assert_eq!(scene.verify("seen.json --expect AUTHORIZED").exit, 8);
 }
