@@ -119,6 +119,7 @@ impl ApprovalDocument {
             ("reference", self.reference.as_ref()),
             ("plan_sha256", Some(&self.plan_sha256)),
             ("policies_sha256", Some(&self.policies_sha256)),
+            ("work_sha256", self.work_sha256.as_ref()),
         ];
         let unfilled = fields.into_iter().filter_map(|(field, text)| Some((field, text?)));
         unfilled

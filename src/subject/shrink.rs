@@ -11,7 +11,7 @@ use std::str::FromStr as _;
 /// The smallest case found that still `holds`; every step conforms to the schema.
 pub fn shrink(case: Case, subject: &Subject, holds: &impl Fn(&Case) -> bool) -> Case {
     let mut smallest = case;
-    for clearer in [rename, align_times] {
+    for clearer in [rename, write_times, move_times, align_times] {
         let changed = clearer(&smallest, subject);
         if holds(&changed) {
             smallest = changed;
@@ -156,17 +156,33 @@ fn rename(case: &Case, subject: &Subject) -> Case {
     case
 }
 
-/// Moves all times close together into a year that people know, in the same order, equal ones equal.
+/// Writes every time as people do.
+fn write_times(case: &Case, _subject: &Subject) -> Case {
+    retime(case, |time, _| Some(time))
+}
+
+/// Moves all times into a year that people know, as far from each other as they are.
+fn move_times(case: &Case, _subject: &Subject) -> Case {
+    retime(case, |time, times| FIRST_TIME.checked_add(time.checked_sub(*times.first()?)?))
+}
+
+/// The same close together, in the same order, equal ones equal.
 fn align_times(case: &Case, _subject: &Subject) -> Case {
+    retime(case, |time, times| {
+        let rank = times.iter().position(|other| *other == time)?;
+        Some(FIRST_TIME + i64::try_from(rank).ok()? * 60_000)
+    })
+}
+
+/// The case with each time in its context made another, of which all are known.
+fn retime(case: &Case, another: impl Fn(i64, &BTreeSet<i64>) -> Option<i64>) -> Case {
     let mut case = case.clone();
     let mut pointers = Vec::new();
     walk(&case.context, String::new(), &mut pointers);
     let time = |context: &Value, pointer: &str| Some(date_and_time(context.pointer(pointer)?)?.0);
     let times: BTreeSet<i64> = pointers.iter().filter_map(|pointer| time(&case.context, pointer)).collect();
     for pointer in &pointers {
-        let Some(old) = time(&case.context, pointer) else { continue };
-        let rank = times.iter().position(|time| *time == old).and_then(|rank| i64::try_from(rank).ok());
-        let new = rank.and_then(|rank| datetime(FIRST_TIME + rank * 60_000));
+        let new = time(&case.context, pointer).and_then(|old| another(old, &times)).and_then(datetime);
         if let (Some(place), Some(new)) = (case.context.pointer_mut(pointer), new) {
             *place = new;
         }

@@ -4,6 +4,7 @@
 mod approvals;
 mod attest;
 mod authorize;
+mod examples;
 mod ledger;
 mod postgres;
 mod prelude;

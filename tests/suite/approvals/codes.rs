@@ -32,6 +32,12 @@ const CASES: &[Case] = &[
     Case { code: "placeholder", gate: "SG_1", spoil: |o| resign(o, |d| d["reason"] = json!("TODO")), more: "" },
     Case { code: "placeholder", gate: "SG_1", spoil: |o| resign(o, |d| d["reason"] = json!("")), more: "" },
     Case { code: "placeholder", gate: "SG_1", spoil: |o| resign(o, |d| d["id"] = json!("sg1-<run_id>")), more: "" },
+    Case {
+        code: "placeholder",
+        gate: "SG_1",
+        spoil: |o| resign(o, |d| d["work_sha256"] = json!("0".repeat(64))),
+        more: "",
+    },
     Case { code: "not_explicit", gate: "SG_1", spoil: |o| resign(o, |d| d["allowance"] = json!("")), more: "" },
     Case { code: "not_explicit", gate: "SG_1", spoil: |o| resign(o, |d| d["allowance"] = json!("Explicit")), more: "" },
     Case { code: "unsigned", gate: "SG_1", spoil: |o| o.world.remove("approvals/SG_1.json.sig"), more: "" },

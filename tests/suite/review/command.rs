@@ -115,6 +115,10 @@ fn a_revision_is_compared_with_the_folder_and_the_changed_line_is_named() {
     let text = world.read("policies/gates.cedar");
     let line = text.lines().position(|line| line.contains("duration(\"13h\")")).unwrap() + 1;
     assert!(shown.contains(&format!("gates.cedar,line={line},")) && shown.contains("D01"), "{shown}");
+    // The times of its example lie hours apart, and are written as people write them.
+    let output = world.review_in(world.folder(), &["diff", "HEAD", "--format", "json"]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("2026-01-01T13:00:00") && !shown.contains("\"offset\""), "{shown}");
     // Two revisions are compared, too.
     assert_eq!(world.review_in(world.folder(), &["diff", "HEAD", "HEAD"]).status.code(), Some(0));
     let output = world.review_in(world.folder(), &["diff", "no-such-revision"]);

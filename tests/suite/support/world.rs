@@ -47,6 +47,13 @@ impl World {
         world
     }
 
+    /// One of `examples/`, a project of its own.
+    pub fn example(name: &str) -> Self {
+        let world = Self::empty();
+        copy(&root().join("examples").join(name), world.folder());
+        world
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
