@@ -8,8 +8,11 @@ mod database;
 pub mod facts;
 mod flag;
 mod host;
+mod readers;
 mod relation;
+mod scope;
 mod service;
+mod sessions;
 mod tree;
 pub mod witness;
 

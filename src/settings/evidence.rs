@@ -52,8 +52,10 @@ pub struct EvidenceSettings {
     pub database: BTreeSet<String>,
     /// Which catalogs are observed; all of them where nothing is said.
     pub catalogs: BTreeSet<String>,
-    /// Relations, by `schema.name`.
+    /// Relations, by `schema.name`; `schema.*` are all of a schema, `*` all of the database.
     pub relations: BTreeMap<String, RelationSettings>,
+    /// What a wildcard does not mean, and catalogs that are left out: `schema.name`, `schema.*` or `pg_catalog.name`.
+    pub exclude: BTreeSet<String>,
     /// Functions whose calls are counted, by `schema.name`.
     pub functions: Vec<String>,
     /// Named rows: queries of two columns, name and value, by the observation's id.
@@ -81,6 +83,7 @@ impl Default for EvidenceSettings {
             database: BTreeSet::new(),
             catalogs: BTreeSet::new(),
             relations: BTreeMap::new(),
+            exclude: BTreeSet::new(),
             functions: Vec::new(),
             rows: BTreeMap::new(),
             flags: BTreeMap::new(),
@@ -98,7 +101,7 @@ impl Default for EvidenceSettings {
 pub struct RelationSettings {
     /// Scoped counts: a condition in SQL, by the name of the count.
     pub scopes: BTreeMap<String, String>,
-    /// A time column whose maximum is recorded.
+    /// A column whose greatest value is recorded, by its type's own order.
     pub newest: Option<String>,
 }
 
@@ -178,13 +181,29 @@ impl EvidenceSettings {
         self.catalogs.is_empty() || self.catalogs.contains(family)
     }
 
+    /// Whether this relation or catalog is left out.
+    pub fn is_excluded(&self, schema: &str, name: &str) -> bool {
+        self.exclude.iter().any(|pattern| matches(pattern, schema, name))
+    }
+
     /// Says what of it cannot be observed as written.
     pub(super) fn check(&self) -> Result<(), Problems> {
         let mut problems = Problems::new();
         let mut wrong = |text: String, help: &str| problems.push(Problem::invalid(text).help(help));
-        for name in self.relations.keys().chain(&self.functions) {
-            if name.split_once('.').is_none_or(|(schema, name)| schema.is_empty() || name.is_empty()) {
-                wrong(format!("`{name}` of `[evidence]` has no schema"), "write `schema.name`");
+        let relations = self.relations.keys().chain(&self.exclude).filter(|name| *name != "*");
+        for name in relations.chain(&self.functions) {
+            if split_name(name).is_none() {
+                let help = "write `schema.name`; a schema with a dot or a quote in it stands in double quotes";
+                wrong(format!("`{name}` of `[evidence]` has no schema"), help);
+            }
+        }
+        for toleration in &self.tolerate {
+            let family = toleration.id.strip_prefix("catalog:");
+            if family.is_some_and(|family| RIGHTS.contains(&family)) {
+                wrong(
+                    format!("`tolerate` of `[evidence]` names `{}`, which holds rights", toleration.id),
+                    "rights are never tolerated; temporary tables move `catalog:relations` and its like only",
+                );
             }
         }
         for part in &self.database {
@@ -196,8 +215,9 @@ impl EvidenceSettings {
             }
         }
         for family in &self.catalogs {
-            if tables_of(family).is_empty() {
-                let known: Vec<&str> = CATALOGS.iter().map(|(name, _)| *name).collect();
+            let mut known: Vec<&str> = CATALOGS.iter().map(|(name, _)| *name).collect();
+            if !known.contains(&family.as_str()) && !family.starts_with("pg_") {
+                known.push("any other catalog by its own name, such as pg_publication");
                 wrong(
                     format!("`catalogs` of `[evidence]` names `{family}`"),
                     &format!("it may name {}", known.join(", ")),
@@ -237,16 +257,74 @@ impl EvidenceSettings {
     }
 }
 
-/// The system catalogs that a family of definitions is read from; their counters show what was written and put back.
-pub fn tables_of(family: &str) -> &'static [&'static str] {
-    CATALOGS.iter().find(|(name, _)| *name == family).map_or(&[], |(_, tables)| tables)
+/// The system catalogs whose counters show what of a family was written and put back.
+pub fn tables_of(family: &str) -> Vec<&str> {
+    match CATALOGS.iter().find(|(name, _)| *name == family) {
+        Some((_, tables)) => tables.to_vec(),
+        None => vec![family],
+    }
+}
+
+/// Schema and name of what is written `schema.name`; each may stand in double quotes, as SQL writes it.
+pub fn split_name(text: &str) -> Option<(String, String)> {
+    let (schema, rest) = match text.strip_prefix('"') {
+        Some(quoted) => {
+            let end = closing_quote(quoted)?;
+            let rest = quoted.get(end + 1..)?.strip_prefix('.')?;
+            (quoted.get(..end)?.replace("\"\"", "\""), rest)
+        }
+        None => text.split_once('.').map(|(schema, rest)| (schema.to_owned(), rest))?,
+    };
+    let name = match rest.strip_prefix('"') {
+        Some(quoted) if closing_quote(quoted).is_some_and(|end| end + 1 == quoted.len()) => {
+            quoted.strip_suffix('"')?.replace("\"\"", "\"")
+        }
+        _ => rest.to_owned(),
+    };
+    (!schema.is_empty() && !name.is_empty()).then_some((schema, name))
+}
+
+/// The name of a relation as [`split_name`] reads it.
+pub fn join_name(schema: &str, name: &str) -> String {
+    let joined = format!("{schema}.{name}");
+    if split_name(&joined).is_some_and(|(a, b)| a == schema && b == name) {
+        return joined;
+    }
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    format!("{}.{}", quoted(schema), quoted(name))
+}
+
+/// Whether a name or a wildcard means this relation.
+pub fn matches(pattern: &str, schema: &str, name: &str) -> bool {
+    pattern == "*" || split_name(pattern).is_some_and(|(of, which)| of == schema && (which == "*" || which == name))
+}
+
+/// Whether a name stands for several relations.
+pub fn is_wildcard(pattern: &str) -> bool {
+    pattern == "*" || split_name(pattern).is_some_and(|(_, name)| name == "*")
+}
+
+/// Where a quoted name ends: at a quote that is not doubled.
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        if letter == '"' && letters.next_if(|(_, next)| *next == '"').is_none() {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// What of the database itself can be observed.
 const DATABASE: &[&str] =
-    &["identity", "start", "sequences", "settings", "configuration_files", "prepared", "statistics"];
+    &["identity", "start", "sequences", "settings", "configuration_files", "prepared", "slots", "statistics"];
 
-/// The families of definitions that can be observed, sorted, each with the system catalogs that it is read from.
+/// Families that hold nothing but rights.
+const RIGHTS: &[&str] =
+    &["default_acl", "pg_init_privs", "pg_parameter_acl", "relation_acl", "role_memberships", "roles"];
+
+/// The families of definitions that have a name of their own, sorted, each with the catalogs whose counters show what of it
+/// came and went; a right that is taken again leaves its mark on what it was given on. Other catalogs go by their own name.
 ///
 /// `roles` stands for the passwords, too: nothing but the counters of `pg_authid` shows that one was changed.
 pub const CATALOGS: &[(&str, &[&str])] = &[
@@ -259,7 +337,7 @@ pub const CATALOGS: &[(&str, &[&str])] = &[
     ("functions", &["pg_proc"]),
     ("indexes", &["pg_index"]),
     ("policies", &["pg_policy"]),
-    ("relation_acl", &["pg_class", "pg_attribute"]),
+    ("relation_acl", &[]),
     ("relations", &["pg_class"]),
     ("role_memberships", &["pg_auth_members"]),
     ("role_settings", &["pg_db_role_setting"]),
@@ -269,3 +347,60 @@ pub const CATALOGS: &[(&str, &[&str])] = &[
     ("sequences", &["pg_sequence"]),
     ("triggers", &["pg_trigger"]),
 ];
+
+/// Catalogs that nobody writes by using temporary tables: a counter of one that moved tells of a change by itself.
+pub const SELDOM: &[&str] = &[
+    "pg_am",
+    "pg_auth_members",
+    "pg_authid",
+    "pg_cast",
+    "pg_database",
+    "pg_db_role_setting",
+    "pg_default_acl",
+    "pg_event_trigger",
+    "pg_extension",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_language",
+    "pg_largeobject",
+    "pg_largeobject_metadata",
+    "pg_parameter_acl",
+    "pg_publication",
+    "pg_publication_namespace",
+    "pg_publication_rel",
+    "pg_replication_origin",
+    "pg_shdescription",
+    "pg_shseclabel",
+    "pg_subscription",
+    "pg_tablespace",
+    "pg_transform",
+    "pg_user_mapping",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_dots_and_quotes_are_read_and_written() {
+        for (text, schema, name) in [
+            ("public.t", "public", "t"),
+            ("public.a.b", "public", "a.b"),
+            ("public.odd \"name", "public", "odd \"name"),
+            ("\"my.schema\".t", "my.schema", "t"),
+            ("\"a\"\"b.c\".\"d.e\"", "a\"b.c", "d.e"),
+        ] {
+            assert_eq!(split_name(text), Some((schema.to_owned(), name.to_owned())), "{text}");
+            assert_eq!(split_name(&join_name(schema, name)), Some((schema.to_owned(), name.to_owned())), "{text}");
+        }
+        for text in ["t", ".t", "a.", "\"a.t", "\"a\"t", "\"\".t"] {
+            assert_eq!(split_name(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_means_a_schema_or_everything() {
+        assert!(matches("public.*", "public", "t") && matches("*", "any", "t") && matches("public.t", "public", "t"));
+        assert!(!matches("public.*", "other", "t") && !matches("public.t", "public", "u"));
+    }
+}
