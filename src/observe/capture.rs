@@ -1,8 +1,7 @@
 //! The walk of a capture: counters, one snapshot in which everything is read, the host, and counters again.
 
 use super::counters::{self, Reading};
-use super::readers::Readers;
-use super::relation::{self, How};
+use super::relation::{self, How, Readers};
 use super::scope::{self, Scope};
 use super::sessions::Sessions;
 use super::{catalog, database, flag, host, service, tree};

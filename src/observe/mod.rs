@@ -8,7 +8,6 @@ mod database;
 pub mod facts;
 mod flag;
 mod host;
-mod readers;
 mod relation;
 mod scope;
 mod service;

@@ -1,7 +1,7 @@
 //! Definitions of a catalog: what of one is another, what a mark says that moved, and which counters that explains.
 
+use super::super::Observation;
 use super::super::comparison::RowStatus;
-use super::super::{Observation, ObservationId};
 use super::window::short;
 use crate::settings::evidence::{SELDOM, tables_of};
 use serde_json::{Map, Value};
@@ -24,21 +24,23 @@ pub(super) fn change(before: &str, after: &str) -> String {
 /// What it says that the mark of a definition moved and its value did not.
 ///
 /// A mark is the transaction that wrote the row last, then what else of the row may have been the reason.
-pub(super) fn moved(id: &ObservationId, name: &str, value: &str, before: &str, after: &str) -> (RowStatus, String) {
-    let beside = |mark: &str| mark.split_once(' ').map_or("", |(_, rest)| rest).to_owned();
-    let is_beside = beside(before) != beside(after);
-    if is_beside && id.name() == STORED {
+pub(super) fn moved(name: &str, value: &str, before: &str, after: &str) -> (RowStatus, String) {
+    let part = |mark: &str, name: &str| -> Option<String> {
+        mark.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    };
+    let differs = |name: &str| part(before, name) != part(after, name);
+    if differs("beside") {
+        let text =
+            format!("{name}: its row was written for something else, and what was put back with that does not show");
+        return (RowStatus::Unknown, text);
+    }
+    if differs("storage") {
         return match is_kept_beside(value) {
             true => (RowStatus::Unchanged, format!("{name}: built anew")),
             false => {
                 (RowStatus::Changed, format!("{name}: its rows were written anew, or it was written and put back"))
             }
         };
-    }
-    if is_beside {
-        let text =
-            format!("{name}: its row was written for something else, and what was put back with that does not show");
-        return (RowStatus::Unknown, text);
     }
     let hides = value.contains(": \"set\"");
     let words = if hides { "written; whether its secret is the same is not shown" } else { "written, and put back" };

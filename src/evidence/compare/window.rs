@@ -132,7 +132,7 @@ impl<'a> Window<'a> {
             let value = b.values.get(name).map_or("", String::as_str);
             findings.extend(match (kind, growth.status(name)) {
                 (_, Some(why)) => Some((RowStatus::Tolerated, format!("{name} moved, {why}"))),
-                (ObservationKind::Catalog, None) => Some(catalogs::moved(&a.id, name, value, before, after)),
+                (ObservationKind::Catalog, None) => Some(catalogs::moved(name, value, before, after)),
                 (ObservationKind::Relation, None) => Some((RowStatus::Changed, rewritten(name, a, b, growth))),
                 (ObservationKind::Database, None) if a.id.name() == "configuration_files" => self.file(name, value),
                 _ => Some((RowStatus::Changed, format!("{name}: written, and put back"))),

@@ -1,6 +1,7 @@
 //! The catalogs: what the database is made of and who may do what with it. Which there are, and of what columns, the server
 //! is asked; nothing here lists them.
 
+mod column;
 mod function;
 mod large_object;
 mod sql;

@@ -1,5 +1,6 @@
 //! The statement that reads one catalog, made of what the server says about it: its columns, its key, and what they refer to.
 
+use super::column::{Column, list, object, written_as};
 use crate::db::{DatabaseError, Snapshot};
 
 /// Which columns of a catalog belong to a family.
@@ -31,17 +32,6 @@ pub struct Table {
     source: String,
     is_whole: bool,
     columns: Vec<Column>,
-}
-
-#[derive(Debug)]
-struct Column {
-    name: String,
-    kind: String,
-    may_read: bool,
-    /// The catalog that its numbers refer to.
-    refers: String,
-    /// Its place in the key, from 1.
-    key: i64,
 }
 
 /// Every catalog of the server, sorted.
@@ -89,10 +79,10 @@ impl Table {
             shown.into_iter().partition(|column| columns.hold(&column.name));
         let mark = if self.is_whole && self.source == self.name {
             // What else of the row moved, so that its mark is not taken for that of these columns.
-            let storage = if self.name == "pg_class" { "r.relfilenode::text" } else { "NULL" };
+            let storage = if self.name == "pg_class" { "'storage=' || r.relfilenode" } else { "NULL" };
             let beside = match columns {
-                Columns::Only(_) => format!("left(encode(sha256(convert_to({}, 'UTF8')), 'hex'), 12)", object(&rest)),
-                _ => "NULL".to_owned(),
+                Columns::All => "NULL".to_owned(),
+                _ => format!("'beside=' || left(encode(sha256(convert_to({}, 'UTF8')), 'hex'), 12)", object(&rest)),
             };
             format!("concat_ws(' ', r.xmin::text, {storage}, {beside})")
         } else {
@@ -117,8 +107,9 @@ impl Table {
              SELECT name, definition, mark FROM rows, bulk WHERE (NOT bulk.so OR NOT own OR differs) AND {listed}
              UNION ALL
              SELECT '(the server''s own)', count(*) || ' rows, sha256 ' || encode(sha256(convert_to(
-                        string_agg(name || ' ' || definition, E'\\n' ORDER BY name COLLATE \"C\", definition COLLATE \"C\"), 'UTF8')), 'hex'),
-                    encode(sha256(convert_to(string_agg(split_part(mark, ' ', 1), ' ' ORDER BY name COLLATE \"C\", definition COLLATE \"C\"), 'UTF8')), 'hex')
+                        string_agg(name || ' ' || definition, E'\\n' {ordered}), 'UTF8')), 'hex'),
+                    concat_ws(' ', encode(sha256(convert_to(string_agg(split_part(mark, ' ', 1), ' ' {ordered}), 'UTF8')), 'hex'),
+                        'beside=' || encode(sha256(convert_to(string_agg(split_part(mark, 'beside=', 2), ' ' {ordered}), 'UTF8')), 'hex'))
              FROM rows, bulk WHERE bulk.so AND own HAVING count(*) > 0",
             name = self.identity(),
             definition = object(&own),
@@ -126,6 +117,7 @@ impl Table {
             is_own = self.is_own(),
             lasting = self.lasting(),
             within = self.within(),
+            ordered = "ORDER BY name COLLATE \"C\", definition COLLATE \"C\"",
         ))
     }
 
@@ -218,109 +210,6 @@ impl Table {
     }
 }
 
-impl Column {
-    fn is_number(&self) -> bool {
-        matches!(self.kind.as_str(), "oid" | "regproc")
-    }
-
-    fn is_definition(&self, table: &str) -> bool {
-        let is_counter = COUNTERS.iter().any(|(of, names)| *of == table && names.contains(&self.name.as_str()));
-        self.may_read && self.name != "oid" && !is_counter
-    }
-
-    /// Its value as text; what is empty, false or nothing is NULL, what is long its digest.
-    fn text(&self) -> String {
-        let name = &self.name;
-        if SECRET.contains(&name.as_str()) {
-            return format!("CASE WHEN r.{name} IS NOT NULL THEN 'set' END");
-        }
-        match (self.kind.as_str(), written_as(&self.refers)) {
-            ("boolean", _) => format!("CASE WHEN r.{name} THEN 'yes' END"),
-            ("oid" | "regproc", Some(kind)) => format!("nullif(r.{name}::oid::{kind}::text, '-')"),
-            ("oid" | "name" | "\"char\"" | "smallint" | "integer" | "bigint" | "regproc", _) => {
-                format!("nullif(nullif(r.{name}::text, ''), '0')")
-            }
-            _ => format!(
-                "CASE WHEN length(r.{name}::text) > 160 THEN 'sha256 ' || encode(sha256(convert_to(r.{name}::text, 'UTF8')), 'hex') ELSE nullif(r.{name}::text, '') END"
-            ),
-        }
-    }
-}
-
-fn list(columns: &[&Column], text: impl Fn(&Column) -> String) -> String {
-    columns.iter().map(|column| text(column)).collect::<Vec<_>>().join(", ")
-}
-
-/// A JSON object of all that is not empty.
-fn object(columns: &[&Column]) -> String {
-    format!(
-        "jsonb_strip_nulls(jsonb_object(ARRAY[{}]::text[], ARRAY[{}]::text[]))::text",
-        list(columns, |column| format!("'{}'", column.name)),
-        list(columns, Column::text)
-    )
-}
-
-/// The type that writes numbers of a catalog as names.
-fn written_as(catalog: &str) -> Option<&'static str> {
-    Some(match catalog {
-        "pg_authid" => "regrole",
-        "pg_class" => "regclass",
-        "pg_collation" => "regcollation",
-        "pg_namespace" => "regnamespace",
-        "pg_operator" => "regoperator",
-        "pg_proc" => "regprocedure",
-        "pg_ts_config" => "regconfig",
-        "pg_ts_dict" => "regdictionary",
-        "pg_type" => "regtype",
-        _ => return None,
-    })
-}
-
-/// Catalogs of which nothing is a definition.
-const VOLATILE: &[&str] = &["pg_statistic", "pg_statistic_ext_data", "pg_subscription_rel"];
-
-/// Columns that the server itself moves without anybody's changing a definition.
-const COUNTERS: &[(&str, &[&str])] = &[
-    ("pg_attribute", &["attcacheoff", "attmissingval"]),
-    (
-        "pg_class",
-        &[
-            "relallfrozen",
-            "relallvisible",
-            "relfilenode",
-            "relfrozenxid",
-            "relhasindex",
-            "relhasrules",
-            "relhassubclass",
-            "relhastriggers",
-            "relminmxid",
-            "relpages",
-            "relrewrite",
-            "reltuples",
-        ],
-    ),
-    ("pg_database", &["datfrozenxid", "dathasloginevt", "datminmxid"]),
-    ("pg_index", &["indcheckxmin"]),
-];
-
-/// Columns that may hold passwords: only whether they hold anything is recorded.
-const SECRET: &[&str] = &["rolpassword", "subconninfo", "umoptions"];
-
-/// The same in words, for everybody who relies on it.
-pub const LEFT_OUT: &[(&str, &str)] = &[
-    (
-        "pg_class.relpages and its like, pg_database.datfrozenxid, pg_index.indcheckxmin, pg_attribute.attcacheoff",
-        "the server moves them by itself",
-    ),
-    (
-        "pg_authid.rolpassword, pg_user_mapping.umoptions, pg_subscription.subconninfo",
-        "passwords; counters show that they were written",
-    ),
-    ("what temporary schemas hold", "it is gone with its session"),
-];
-
-const TEMPORARY: &str = "^pg_(toast_)?temp_[0-9]+$";
-
 /// Every ordinary table of the system's schema.
 pub const NAMES: &str = "
 SELECT relname::text FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' ORDER BY 1";
@@ -346,3 +235,21 @@ LEFT JOIN LATERAL (
         LIMIT 1) END AS columns) AS key ON true
 WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'
 ORDER BY 1, a.attnum";
+
+/// Catalogs of which nothing is a definition.
+const VOLATILE: &[&str] = &["pg_statistic", "pg_statistic_ext_data", "pg_subscription_rel"];
+
+/// The same in words, for everybody who relies on it.
+pub const LEFT_OUT: &[(&str, &str)] = &[
+    (
+        "pg_class.relpages and its like, pg_database.datfrozenxid, pg_index.indcheckxmin, pg_attribute.attcacheoff",
+        "the server moves them by itself",
+    ),
+    (
+        "pg_authid.rolpassword, pg_user_mapping.umoptions, pg_subscription.subconninfo",
+        "passwords; counters show that they were written",
+    ),
+    ("what temporary schemas hold", "it is gone with its session"),
+];
+
+const TEMPORARY: &str = "^pg_(toast_)?temp_[0-9]+$";

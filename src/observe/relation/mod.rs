@@ -2,10 +2,12 @@
 
 mod generations;
 mod ordered;
+mod readers;
 mod shape;
 mod sums;
 
-use super::readers::Readers;
+pub use readers::Readers;
+
 use crate::db::{DatabaseError, Snapshot, identifier};
 use crate::evidence::{Observation, ObservationKind};
 use crate::progress::Observer;

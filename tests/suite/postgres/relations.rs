@@ -157,12 +157,9 @@ fn a_toleration_of_a_family_never_covers_rights() {
         let (found, comparison) = scene.compare();
         assert_eq!(found, exit, "{sql}: {:#?}", remarkable(&comparison));
         assert_eq!(status(&comparison, "catalog:relation_acl"), if exit == 6 { "CHANGED" } else { "UNCHANGED" });
-        assert_eq!(
-            status(&comparison, "catalog:relations"),
-            "TOLERATED",
-            "{:#?}",
-            row(&comparison, "catalog:relations")
-        );
+        let tolerated = if exit == 6 { "UNKNOWN" } else { "TOLERATED" };
+        let relations = row(&comparison, "catalog:relations");
+        assert_eq!(relations["status"], tolerated, "{relations:#}");
     }
 }
 

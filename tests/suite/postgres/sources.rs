@@ -8,8 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 const DOCUMENTS: &str = "relation:public.knowledge_documents";
-const INSERT: &str =
-    "INSERT INTO public.knowledge_documents (slug, title, body, metadata, relevance) VALUES ('x', 'x', 'x', '{}', 1)";
+const INSERT: &str = "INSERT INTO public.knowledge_documents (id, slug, title, body, metadata, relevance) OVERRIDING SYSTEM VALUE VALUES (999, 'x', 'x', 'x', '{}', 1)";
 const DELETE: &str = "DELETE FROM public.knowledge_documents WHERE slug = 'x'";
 
 fn because(comparison: &Value, id: &str) -> String {
@@ -136,7 +135,7 @@ fn functions_whose_calls_may_not_be_counted_are_unknown_and_all_else_is_not() {
     let evidence = "[evidence]\ncounter_lag_seconds = 1\nfunctions = [\"public.inl\"]\n";
     scene.write("cutter.toml", scene.config("cutter_observe", evidence));
     scene.capture("a.json");
-    scene.server.execute("SELECT public.inl(1)");
+    scene.server.execute("SELECT public.inl(i) FROM generate_series(1, 2) AS i");
     scene.capture("b.json");
     let (exit, comparison) = scene.compare();
     assert_eq!((exit, status(&comparison, "function:public.inl")), (7, "UNKNOWN"), "{comparison:#}");
