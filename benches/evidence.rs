@@ -76,6 +76,7 @@ fn capture(server: &Server, workers: usize, strict: bool) {
         config: Digest::of(b""),
         level: Level::Net,
         strict,
+        settle: std::time::Duration::ZERO,
         now: &now,
         observer: &Silent,
     };

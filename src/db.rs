@@ -118,29 +118,35 @@ impl Session {
             .read_only(true)
             .start()
             .map_err(|error| DatabaseError::new(&error, secret.as_deref()))?;
-        Ok(Snapshot { transaction, secret })
+        Ok(Snapshot { transaction: Some(transaction), secret })
     }
 
     /// Begins a transaction that sees what an exporting one sees, as long as that one lasts.
     pub fn begin_at(&mut self, exported: &str) -> Result<Snapshot<'_>, DatabaseError> {
         let mut snapshot = self.begin()?;
         let sql = format!("SET TRANSACTION SNAPSHOT {}", literal(exported));
-        let imported = snapshot.transaction.batch_execute(&sql);
-        imported.map_err(|error| snapshot.fault(&error))?;
+        snapshot.run(&sql)?;
         Ok(snapshot)
     }
 }
 
 /// One transaction: repeatable read, read only. A statement that fails does not end it.
 pub struct Snapshot<'a> {
-    transaction: Transaction<'a>,
+    transaction: Option<Transaction<'a>>,
     secret: Option<String>,
+}
+
+/// It is committed, so that it is not counted among those that were rolled back.
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        drop(self.transaction.take().map(Transaction::commit));
+    }
 }
 
 impl Snapshot<'_> {
     /// The rows of one statement.
     pub fn query(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DatabaseError> {
-        self.guarded(|transaction| transaction.query(sql, parameters))
+        self.guarded(|transaction| Ok(transaction.query(sql, parameters)?))
     }
 
     /// The first column of the only row, as text.
@@ -165,57 +171,72 @@ impl Snapshot<'_> {
 
     /// Streams `COPY ... TO STDOUT` into a reader of its bytes.
     pub fn copy(&mut self, sql: &str, mut take: impl FnMut(&[u8])) -> Result<(), DatabaseError> {
-        let mut broken = None;
         self.guarded(|transaction| {
             let mut reader = transaction.copy_out(sql)?;
             loop {
-                let buffer = match reader.fill_buf() {
-                    Ok([]) => return Ok(()),
-                    Ok(buffer) => buffer,
-                    Err(error) => {
-                        broken = Some(error);
-                        return Ok(());
-                    }
-                };
+                let buffer = reader.fill_buf().map_err(Broken::Stream)?;
+                if buffer.is_empty() {
+                    return Ok(());
+                }
                 take(buffer);
                 let length = buffer.len();
                 reader.consume(length);
             }
-        })?;
-        match broken {
-            None => Ok(()),
-            Some(error) => {
-                let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<postgres::Error>());
-                Err(inner.map_or_else(DatabaseError::lost, |error| self.fault(error)))
-            }
-        }
+        })
     }
 
     /// Does work that may fail without ending the transaction. A savepoint takes no transaction id while nothing is written.
-    fn guarded<T>(
-        &mut self,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, postgres::Error>,
-    ) -> Result<T, DatabaseError> {
-        self.transaction.batch_execute("SAVEPOINT guard").map_err(|error| self.fault(&error))?;
-        let result = work(&mut self.transaction).map_err(|error| self.fault(&error));
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Broken>) -> Result<T, DatabaseError> {
+        self.run("SAVEPOINT guard")?;
+        let transaction = self.transaction.as_mut().ok_or_else(DatabaseError::lost)?;
+        let secret = self.secret.as_deref();
+        let result = work(transaction).map_err(|broken| match &broken {
+            Broken::Statement(error) => DatabaseError::new(error, secret),
+            Broken::Stream(error) => {
+                let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<postgres::Error>());
+                inner.map_or_else(DatabaseError::lost, |error| DatabaseError::new(error, secret))
+            }
+        });
         // A savepoint that is only rolled back to would still be open.
         let end = if result.is_ok() { "RELEASE guard" } else { "ROLLBACK TO guard; RELEASE guard" };
-        match (self.transaction.batch_execute(end), result) {
+        match (self.run(end), result) {
             (Ok(()), result) => result,
             (Err(_), Err(error)) => Err(error),
-            (Err(error), Ok(_)) => Err(self.fault(&error)),
+            (Err(error), Ok(_)) => Err(error),
         }
     }
 
-    /// Lets other sessions see what this transaction sees, until it ends.
+    /// Lets other sessions see what this transaction sees, until it ends. It may rest for as long as they read.
     pub fn export(&mut self) -> Result<String, DatabaseError> {
+        self.run("SET LOCAL idle_in_transaction_session_timeout = 0")?;
         // A savepoint could not: what it sees may end before the transaction does.
-        let rows = self.transaction.query("SELECT pg_export_snapshot()", &[]).map_err(|error| self.fault(&error))?;
+        let transaction = self.transaction.as_mut().ok_or_else(DatabaseError::lost)?;
+        let rows = transaction.query("SELECT pg_export_snapshot()", &[]);
+        let rows = rows.map_err(|error| self.fault(&error))?;
         rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(DatabaseError::lost)
+    }
+
+    /// One statement that gives nothing back, without a guard.
+    fn run(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        let transaction = self.transaction.as_mut().ok_or_else(DatabaseError::lost)?;
+        let done = transaction.batch_execute(sql);
+        done.map_err(|error| self.fault(&error))
     }
 
     fn fault(&self, error: &postgres::Error) -> DatabaseError {
         DatabaseError::new(error, self.secret.as_deref())
+    }
+}
+
+/// What broke: a statement, or the stream of its result.
+enum Broken {
+    Statement(postgres::Error),
+    Stream(std::io::Error),
+}
+
+impl From<postgres::Error> for Broken {
+    fn from(error: postgres::Error) -> Self {
+        Self::Statement(error)
     }
 }
 

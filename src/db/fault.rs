@@ -24,7 +24,9 @@ impl DatabaseError {
         // What is wrong with a statement is the server's to say, unless it repeats the password.
         let detailed = matches!(told.code().code().get(..2), Some("42" | "22" | "25" | "0A"));
         let safe = secret.is_none_or(|secret| secret.is_empty() || !told.message().contains(secret));
+        let was_cancelled = *told.code() == SqlState::QUERY_CANCELED && told.message().contains("user request");
         let reason = match detailed && safe {
+            _ if was_cancelled => "somebody cancelled it".to_owned(),
             true if fixed == OTHER => format!("the server says `{}`", told.message()),
             true => format!("{fixed}: `{}`", told.message()),
             false => fixed.to_owned(),
@@ -46,11 +48,17 @@ impl DatabaseError {
         Self { reason: "a value has a type that cannot be read".to_owned(), sqlstate: None }
     }
 
-    /// Whether no later statement of the session can work.
+    /// Whether no later statement of the session can work. A statement may also fail at the connection to another server.
     pub fn is_final(&self) -> bool {
-        self.sqlstate.as_deref().is_some_and(|state| {
-            matches!(state.get(..2), Some("08" | "57")) && state != SqlState::QUERY_CANCELED.code() || state == "25P03"
-        })
+        *self == Self::lost()
+            || self.sqlstate.as_deref().is_some_and(|state| {
+                state.starts_with("57") && state != SqlState::QUERY_CANCELED.code() || state == "25P03"
+            })
+    }
+
+    /// Whether what was looked at went away meanwhile, so that a later look may work.
+    pub fn is_transient(&self) -> bool {
+        self.sqlstate.as_deref() == Some(SqlState::INTERNAL_ERROR.code())
     }
 
     /// The failure of `what`.
@@ -71,29 +79,96 @@ impl fmt::Display for DatabaseError {
 /// Why no connection came about.
 pub(super) fn not_connected(error: &postgres::Error, place: &Place, encrypted: bool) -> Problem {
     let state = error.code();
-    let reason = match state {
-        Some(state) => phrase(state).to_owned(),
+    let Place { address, origin } = place;
+    let (reason, help) = match (state, client_cause(error)) {
+        (Some(state), _) => refused(state, error),
+        (None, Some((reason, help))) => (reason.to_owned(), help.to_owned()),
         // The system's own words are of a fixed set; those of the client library are not repeated.
-        None => match system_cause(error) {
-            Some(cause) => cause,
-            None if encrypted => "no verified connection could be made".to_owned(),
-            None => "the server cannot be reached".to_owned(),
+        (None, None) => match (system_cause(error), encrypted) {
+            (None, true) => (
+                "no verified connection could be made".to_owned(),
+                format!("check {origin}, and that `ca_file` signed the server's certificate for that host"),
+            ),
+            (cause, _) => (
+                cause.unwrap_or_else(|| "the server cannot be reached".to_owned()),
+                format!("check {origin}, and that the server runs there"),
+            ),
         },
     };
     let shown = state.map_or(String::new(), |state| format!(" (SQLSTATE {})", state.code()));
-    let Place { address, origin } = place;
-    let help = match state.map(SqlState::code) {
-        Some("28P01" | "28000") => "check user and password where `[database]` says they are".to_owned(),
-        Some("3D000") => "check the name of the database where `[database]` says it is".to_owned(),
-        Some(_) => "the server's log says more".to_owned(),
-        None if encrypted => {
-            format!("check {origin}, and that `ca_file` signed the server's certificate for that host")
-        }
-        None => format!("check {origin}, and that the server runs there"),
-    };
     Problem::failure(format!("the database at {address} cannot be opened: {reason}{shown}"))
         .help(help)
         .coded(Code::DatabaseUnreachable)
+}
+
+/// What a server that answered says, and what to do about it.
+fn refused(state: &SqlState, error: &postgres::Error) -> (String, String) {
+    // The name of the file is the same in every language of the server's messages.
+    let by_file = error.as_db_error().is_some_and(|told| told.message().contains("pg_hba.conf"));
+    match state.code() {
+        "28000" if by_file => (
+            "the server's pg_hba.conf lets nobody in from here as this user, with or without encryption as it is"
+                .to_owned(),
+            "add a line to pg_hba.conf for this user, database and address, or set `ca_file` where it asks for TLS"
+                .to_owned(),
+        ),
+        "28P01" | "28000" => {
+            (phrase(state).to_owned(), "check user and password where `[database]` says they are".to_owned())
+        }
+        "3D000" => {
+            (phrase(state).to_owned(), "check the name of the database where `[database]` says it is".to_owned())
+        }
+        _ => (phrase(state).to_owned(), "the server's log says more".to_owned()),
+    }
+}
+
+/// What the client itself found wrong, by the kind of its error, and what to do about it.
+fn client_cause(error: &postgres::Error) -> Option<(&'static str, &'static str)> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        let inside = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let inside = inside.map(|inside| inside as &(dyn std::error::Error + 'static));
+        for found in [Some(inner), inside].into_iter().flatten() {
+            if let Some(rustls::Error::InvalidCertificate(wrong)) = found.downcast_ref::<rustls::Error>() {
+                return Some(certificate_cause(wrong));
+            }
+        }
+        match inner.to_string().as_str() {
+            "password missing" => {
+                return Some((
+                    "the server asks for a password, and none is configured",
+                    "add `password_env` or `passfile` to `[database]`",
+                ));
+            }
+            text if text.contains("server does not support TLS") => {
+                return Some((
+                    "the server does not offer TLS",
+                    "switch `ssl` on there, or name a socket or a local address",
+                ));
+            }
+            _ => {}
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+fn certificate_cause(wrong: &rustls::CertificateError) -> (&'static str, &'static str) {
+    use rustls::CertificateError as Wrong;
+    match wrong {
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => (
+            "the server's certificate is for another name than the host that `[database]` names",
+            "name the host as the certificate does",
+        ),
+        Wrong::UnknownIssuer => (
+            "the server's certificate was not signed by any certificate in `ca_file`",
+            "put the certificate of its issuer into `ca_file`",
+        ),
+        Wrong::Expired | Wrong::ExpiredContext { .. } => {
+            ("the server's certificate has expired", "renew it on the server")
+        }
+        _ => ("the server's certificate is not valid", "check it and `ca_file`"),
+    }
 }
 
 /// What the operating system says of a connection, such as `connection refused`.
@@ -117,7 +192,7 @@ fn phrase(state: &SqlState) -> &'static str {
         "42883" => "there is no such function or operator",
         "42601" => "the statement is not SQL",
         "55P03" => "a lock was not granted in time",
-        "57014" => "it took longer than allowed",
+        "57014" => "it took longer than `statement_timeout_seconds` allows",
         "25006" => "it would write, and the session can only read",
         "25P03" => "the session was idle for too long",
         "28P01" => "the password was refused",
@@ -127,7 +202,7 @@ fn phrase(state: &SqlState) -> &'static str {
         "57P01" | "57P02" => "the server ended the connection",
         "57P03" => "the server is starting up or shutting down",
         code => match code.get(..2) {
-            Some("08") => "the connection was lost",
+            Some("08") => "a connection of the server to another one failed",
             Some("22") => "a value does not fit its type",
             Some("53") => "the server has not enough resources",
             Some("XX") => "the server has an internal error",

@@ -1,6 +1,6 @@
 //! What two captures say together: a record that is written, read again and rendered. How it comes about is not said here.
 
-use super::ObservationId;
+use super::{Coverage, ObservationId};
 use crate::settings::evidence::Level;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub struct Comparison {
     pub level: LevelReached,
     /// Whether no writing transaction completed in the whole cluster, and by what that is known.
     pub quiet: Quiet,
+    /// How much of the database was watched, and what of its catalogs was not.
+    #[serde(default)]
+    pub coverage: Coverage,
     /// Who vouches for the captures, by the trust root.
     #[serde(default, skip_serializing_if = "Vouchers::is_empty")]
     pub signed: Vouchers,

@@ -38,10 +38,25 @@ pub struct Capture {
     pub host: Option<Digest>,
     /// What was asked for and what was reached.
     pub level: LevelRecord,
+    /// How much of the database is watched, and what of its catalogs is not.
+    #[serde(default)]
+    pub coverage: Coverage,
     /// The database that was observed.
     pub database: DatabaseRecord,
     /// What was observed, sorted by id.
     pub observations: Vec<Observation>,
+}
+
+/// How much of a database is watched.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Coverage {
+    /// How many of its relations are watched.
+    pub relations: u64,
+    /// How many it has: tables, foreign ones too, and materialized views; partitions belong to their tables.
+    pub of: u64,
+    /// What of the catalogs is left out, and why.
+    pub left_out: Vec<String>,
 }
 
 /// The level that was asked for, and the highest one whose observations were all made.
@@ -52,6 +67,9 @@ pub struct LevelRecord {
     pub requested: Level,
     /// What was reached; none where not even the counts were.
     pub reached: Option<Level>,
+    /// Whether ordered copies were digested instead of sums.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
     /// The observations for want of which it is not higher, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
@@ -95,12 +113,26 @@ pub struct DatabaseRecord {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CounterRecord {
-    /// Whether every other session was gone, or the lag of the counters was waited out.
-    pub settled: bool,
     /// Transactions that ran when the observer began.
     pub running: Vec<String>,
-    /// Transactions that ran from the snapshot until the end; their sessions may hold counters back.
-    pub held: Vec<String>,
+    /// Sessions of others that may still have held counters back at the end.
+    pub in_flight: Vec<InFlight>,
+    /// When counters were last set to zero.
+    pub reset_at: String,
+    /// How many transactions of the database had been rolled back, before the snapshot and at the end.
+    pub rolled_back: [i64; 2],
+}
+
+/// A session whose counters may not have arrived: the server hands them out only while it is idle.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InFlight {
+    /// Its process and who it is, as far as the observer may know.
+    pub session: String,
+    /// The transaction in which it was at the last look.
+    pub transaction: Option<String>,
+    /// Whether it was idle since the snapshot, but not for long enough.
+    pub idle: bool,
 }
 
 /// Whether an observation was made in full.
@@ -133,10 +165,28 @@ pub struct Observation {
     /// When what it says was saved, where somebody else saved it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// Rows by the transaction that wrote them, for the youngest ones; only of a relation that may grow.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub generations: BTreeMap<String, Generation>,
     /// What could not be read, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Unknown>,
 }
+
+/// The rows that one transaction wrote.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    /// How many.
+    pub rows: u64,
+    /// Their part of the content digest.
+    pub content: String,
+    /// Their part of the header digest.
+    pub headers: String,
+}
+
+/// Of so many transactions at most.
+pub const MOST_GENERATIONS: usize = 1000;
 
 /// Counters at both ends of a capture.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -184,6 +234,7 @@ impl Observation {
             traces: BTreeMap::new(),
             counters: None,
             as_of: None,
+            generations: BTreeMap::new(),
             unknown: Vec::new(),
         }
     }

@@ -24,7 +24,7 @@ pub fn testify(
             same(baseline, record)?;
             let witness = Witness::new(baseline, last, record, settings);
             comparison.rows.iter_mut().for_each(|row| witness.amend(row));
-            let unwatched = witness.unwatched();
+            let unwatched = witness.unwatched(baseline);
             if witness.gaps.is_empty() && unwatched.is_empty() && comparison.level.reached == Some(Level::Net) {
                 comparison.level.reached = Some(Level::Witness);
             }
@@ -122,9 +122,10 @@ impl<'a> Witness<'a> {
     fn seen(&self, id: &ObservationId) -> Vec<(RowStatus, String)> {
         let is_catalog = id.kind() == ObservationKind::Catalog;
         let tables: BTreeSet<ObservationId> = match is_catalog {
-            true => {
-                tables_of(id.name()).iter().map(|table| ObservationId::new(ObservationKind::Table, table)).collect()
-            }
+            true => tables_of(id.name())
+                .into_iter()
+                .map(|table| ObservationId::new(ObservationKind::Table, table))
+                .collect(),
             false => BTreeSet::from([id.clone()]),
         };
         // By part, so that what two of them saw is not counted twice.
@@ -185,9 +186,11 @@ impl<'a> Witness<'a> {
     }
 
     /// Relations of which no part sees every change.
-    fn unwatched(&self) -> Vec<String> {
+    fn unwatched(&self, baseline: &Capture) -> Vec<String> {
         let opened = &self.record.opened;
-        let names = self.settings.relations.keys().filter(|name| !self.record.is_complete_for(name));
+        let relations = baseline.observations.iter().map(|observation| &observation.id);
+        let relations = relations.filter(|id| id.kind() == ObservationKind::Relation).map(|id| id.name());
+        let names = relations.filter(|name| !self.record.is_complete_for(name));
         let mut reasons: BTreeSet<String> = BTreeSet::new();
         for name in names {
             reasons.insert(match opened.relations.get(name) {

@@ -1,5 +1,6 @@
 //! The live matrix: objects, roles, rights and memberships as the server has them.
 
+use super::bridges::{self, Bridge};
 use crate::db::{DatabaseError, Snapshot};
 use crate::settings::grants::ObjectKind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +60,13 @@ pub struct Membership {
     pub admin: bool,
 }
 
+impl Membership {
+    /// Whether it brings anything: since version 16 one may give neither rights nor the role, but then the right to change that.
+    pub fn is_usable(&self) -> bool {
+        self.admin || self.options.is_empty() || self.options.contains("TRUE")
+    }
+}
+
 /// Rights and memberships; what GRANT and REVOKE change.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct State {
@@ -81,6 +89,10 @@ pub struct Matrix {
     pub roles: BTreeMap<String, BTreeSet<String>>,
     /// What was given to whom.
     pub state: State,
+    /// What can be used by having something else.
+    pub bridges: Vec<Bridge>,
+    /// What none of this tells.
+    pub not_looked_at: Vec<String>,
 }
 
 impl fmt::Display for Right {
@@ -101,6 +113,8 @@ impl Matrix {
             createrole_joins: true,
             roles: BTreeMap::new(),
             state: State::default(),
+            bridges: bridges::read(snapshot, schemas)?,
+            not_looked_at: bridges::not_looked_at(snapshot, schemas)?,
         };
         for row in snapshot.query(OBJECTS, &[&schemas])? {
             let cell = |index: usize| row.try_get::<_, Option<String>>(index).map_err(|_| DatabaseError::lost());
@@ -165,11 +179,12 @@ pub const PUBLIC: &str = "public";
 const OBJECTS: &str = "
 WITH object AS (
     SELECT 'database' AS kind, 'DATABASE ' || datname AS key, '' AS schema, format('DATABASE %I', datname) AS sql,
-           datdba AS owner, NULL::text[] AS columns, coalesce(datacl, acldefault('d', datdba)) AS acl, 0::oid AS relation
+           datdba AS owner, NULL::text[] AS columns, coalesce(datacl, acldefault('d', datdba)) AS acl, 0::oid AS relation,
+           'pg_database'::regclass::oid AS class, oid AS number, acldefault('d', datdba) AS default_acl
     FROM pg_database WHERE datname = current_database()
     UNION ALL
     SELECT 'schema', 'SCHEMA ' || nspname, nspname::text, format('SCHEMA %I', nspname), nspowner, NULL,
-           coalesce(nspacl, acldefault('n', nspowner)), 0
+           coalesce(nspacl, acldefault('n', nspowner)), 0, 'pg_namespace'::regclass::oid, oid, acldefault('n', nspowner)
     FROM pg_namespace WHERE nspname = ANY ($1)
     UNION ALL
     SELECT CASE WHEN c.relkind = 'S' THEN 'sequence' ELSE 'table' END,
@@ -177,20 +192,27 @@ WITH object AS (
            format('%s %I.%I', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname), c.relowner,
            CASE WHEN c.relkind <> 'S' THEN ARRAY(SELECT attname::text FROM pg_attribute a
                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END,
-           coalesce(c.relacl, acldefault(CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner)), c.oid
+           coalesce(c.relacl, acldefault(CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner)), c.oid,
+           'pg_class'::regclass::oid, c.oid, acldefault(CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
     UNION ALL
     SELECT 'function', format('%s %s.%s(%s)', f.word, n.nspname, p.proname, f.arguments), n.nspname::text,
            format('%s %I.%I(%s)', f.word, n.nspname, p.proname, f.arguments), p.proowner, NULL,
-           coalesce(p.proacl, acldefault('f', p.proowner)), 0
+           coalesce(p.proacl, acldefault('f', p.proowner)), 0, 'pg_proc'::regclass::oid, p.oid, acldefault('f', p.proowner)
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
          LATERAL (SELECT CASE WHEN p.prokind = 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS word,
                          (SELECT coalesce(string_agg(format_type(t.type, NULL), ', ' ORDER BY t.at), '')
                           FROM unnest(p.proargtypes) WITH ORDINALITY AS t(type, at)) AS arguments) AS f
     WHERE n.nspname = ANY ($1)
 ), given AS (
-    SELECT kind, key, schema, sql, owner, columns, NULL::text AS column_name, acl FROM object
+    -- What an extension brought with it is its own, as long as the rights on it are.
+    SELECT kind, key, schema, sql, owner, columns, NULL::text AS column_name,
+           CASE WHEN NOT brought OR acl IS DISTINCT FROM coalesce(initial, default_acl) THEN acl END AS acl
+    FROM object LEFT JOIN LATERAL (
+        SELECT EXISTS (SELECT FROM pg_depend d WHERE d.classid = class AND d.objid = number AND d.deptype = 'e') AS brought,
+               (SELECT initprivs FROM pg_init_privs i WHERE i.classoid = class AND i.objoid = number AND i.objsubid = 0) AS initial
+    ) AS extension ON true
     UNION ALL
     SELECT kind, key, schema, sql, owner, columns, a.attname::text, a.attacl
     FROM object o JOIN pg_attribute a ON a.attrelid = o.relation AND NOT a.attisdropped AND a.attacl IS NOT NULL

@@ -1,5 +1,6 @@
 //! The audit of grants: the live matrix beside the expected one, and a package that makes them equal.
 
+mod bridges;
 mod expected;
 mod matrix;
 mod package;
@@ -30,6 +31,9 @@ pub struct GrantAudit {
     pub package: Vec<String>,
     /// The statements that undo them.
     pub inverse: Vec<String>,
+    /// What the audit does not look at, or cannot tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_looked_at: Vec<String>,
     /// Why the matrix could not be read, where it could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
@@ -122,6 +126,7 @@ pub fn audit(settings: &GrantsSettings, access: &Access) -> Result<GrantAudit, P
             conflicts: Vec::new(),
             package: Vec::new(),
             inverse: Vec::new(),
+            not_looked_at: Vec::new(),
             unknown: Some(error.to_string()),
         }),
     }
@@ -157,6 +162,7 @@ fn judge(settings: &GrantsSettings, matrix: &Matrix, database: String) -> GrantA
         package: package::statements(matrix, &matrix.state, &to),
         // What hung on nothing comes back from the owner.
         inverse: package::statements(matrix, &to, &package::supported(matrix, matrix.state.clone())),
+        not_looked_at: matrix.not_looked_at.clone(),
         unknown: None,
     }
 }

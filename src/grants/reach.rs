@@ -15,7 +15,7 @@ impl Matrix {
             let next: BTreeSet<&str> = state
                 .members
                 .iter()
-                .filter(|known| found.contains(known.member.as_str()))
+                .filter(|known| found.contains(known.member.as_str()) && known.is_usable())
                 .map(|known| known.group.as_str())
                 .chain(self.owns_database(&found).then_some("pg_database_owner"))
                 .filter(|group| !found.contains(group))
@@ -65,12 +65,18 @@ impl Matrix {
                 ways.push(format!("{by}as superuser"));
             } else if self.owner(right) == member {
                 ways.push(format!("{by}as owner"));
+            } else if let Some(what) = self.by_server(member, right).filter(|_| any_column) {
+                ways.push(format!("as a member of {member}, {what}"));
             } else if given(member) || self.is_built_in(member, right) {
                 ways.push(if by.is_empty() { "directly".to_owned() } else { by.trim_end_matches(", ").to_owned() });
             }
         }
         if role != PUBLIC && given(PUBLIC) {
             ways.push("through PUBLIC".to_owned());
+        }
+        // For a conflict it counts also what is done in somebody else's name.
+        if any_column && ways.is_empty() {
+            ways = self.detours(state, role, right);
         }
         ways
     }

@@ -1,19 +1,21 @@
 //! The walk of a capture: counters, one snapshot in which everything is read, the host, and counters again.
 
 use super::counters::{self, Reading};
-use super::relation::{self, Helpers};
+use super::relation::{self, How, Readers};
+use super::scope::{self, Scope};
+use super::sessions::Sessions;
 use super::{catalog, database, flag, host, service, tree};
-use crate::db::{Access, DatabaseError, Session};
+use crate::db::{Access, DatabaseError, Session, Snapshot};
 use crate::digest::Digest;
 use crate::evidence::{
     Capture, CounterRecord, Counters, DatabaseRecord, LevelRecord, Observation, ObservationId, ObservationKind, Status,
 };
 use crate::problem::{Problem, Problems};
 use crate::progress::{Observer, Phase};
-use crate::settings::evidence::{CATALOGS, EvidenceSettings, Level, tables_of};
+use crate::settings::evidence::{EvidenceSettings, Level, tables_of};
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What a capture is made from.
 pub struct Task<'a> {
@@ -27,6 +29,8 @@ pub struct Task<'a> {
     pub level: Level,
     /// Whether ordered copies are digested, which a forger cannot make fit.
     pub strict: bool,
+    /// How long to wait for sessions that are at work, where that is longer than counters need.
+    pub settle: Duration,
     /// The clock.
     pub now: &'a dyn Fn() -> Result<Timestamp, Problem>,
     /// Who is shown the progress.
@@ -39,27 +43,39 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
     let failed = |error: DatabaseError| error.problem("the evidence cannot be read");
     let mut session = task.access.open()?;
     let opened_at = database::clock(&mut session).map_err(failed)?;
-    let (relations, functions) = counted(task.settings);
+    let scope = scope::resolve(task.settings, &mut session.begin().map_err(failed)?).map_err(failed)?;
+    let (relations, functions) = counted(&scope);
     let counting = task.level >= Level::Net;
     // Before the snapshot: what is written in between is then counted in the difference, and not missed.
     let opening = match counting {
         true => Some(counters::read(&mut session, &relations, &functions).map_err(failed)?),
         false => None,
     };
-    let since = Instant::now();
-    let (mut record, mut observations) = observe(task, &mut session, opening.as_ref()).map_err(failed)?;
+    let mut sessions = Sessions::default();
+    let (mut record, mut observations) =
+        observe(task, &scope.settings, &mut session, opening.as_ref(), &mut sessions).map_err(failed)?;
+    for (pattern, near) in scope.empty {
+        let mut observation = Observation::new(ObservationKind::Relation, pattern);
+        observation.unknown("rows", near);
+        observations.push(observation);
+    }
     observe_host(task, &record, &mut observations);
-    let lag = Duration::from_secs(u64::from(task.settings.counter_lag_seconds));
     if let Some(opening) = opening {
-        let during = counters::read(&mut session, &[], &[]).map_err(failed)?;
         let phase = Phase::new(task.observer, "waiting for counters", 0);
-        let settled = counters::settle(&mut session, since, lag, 0).map_err(failed)?;
+        let lag = Duration::from_secs(u64::from(task.settings.counter_lag_seconds));
+        // Somebody may have become idle a moment after the snapshot.
+        let longest = lag.saturating_add(lag / 5).max(task.settle);
+        sessions.wait(&mut session, longest).map_err(failed)?;
         drop(phase);
         let closing = counters::read(&mut session, &relations, &functions).map_err(failed)?;
         record.closing_snapshot = closing.snapshot.clone();
-        let held = during.running.intersection(&closing.running).cloned().collect();
-        let running = opening.running.iter().cloned().collect();
-        record.counters = Some(CounterRecord { settled, running, held });
+        record.counters = Some(CounterRecord {
+            running: opening.running.iter().cloned().collect(),
+            in_flight: sessions.in_flight(),
+            reset_at: closing.reset_at.clone(),
+            rolled_back: [opening.rollbacks, closing.rollbacks],
+        });
+        observations.push(counting_of(&opening, &closing));
         count(&mut observations, &opening, &closing);
     } else {
         let mut last = session.begin().map_err(failed)?;
@@ -69,7 +85,8 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
     record.opened_at = Some(opened_at);
     record.closed_at = Some(database::clock(&mut session).map_err(failed)?);
     observations.sort_by(|a, b| a.id.cmp(&b.id));
-    let level = reached(task.level, &observations);
+    let mut level = reached(task.level, &observations);
+    level.strict = task.strict;
     let finished_at = (task.now)()?;
     Ok(Capture {
         version: 1,
@@ -78,48 +95,78 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
         config_sha256: task.config,
         host: host(),
         level,
+        coverage: scope.coverage,
         database: record,
         observations,
     })
 }
 
-/// Everything that is read in one snapshot.
+/// Everything that is read in one snapshot. Where a definition went away while it was read, all of it is read once more.
 fn observe(
     task: &Task<'_>,
+    settings: &EvidenceSettings,
     session: &mut Session,
     opening: Option<&Reading>,
+    sessions: &mut Sessions,
 ) -> Result<(DatabaseRecord, Vec<Observation>), DatabaseError> {
-    let settings = task.settings;
-    let mut snapshot = session.begin()?;
-    let record = database::identify(&mut snapshot)?;
-    let mut observations = Vec::new();
     let phase = Phase::new(task.observer, "settings and catalogs", 0);
-    if task.level >= Level::Quiet {
-        let reset_at = opening.map(|opening| opening.reset_at.as_str());
-        observations.extend(database::observe(settings, &record, reset_at, &mut snapshot)?);
-        for (name, flag) in &settings.flags {
-            observations.push(flag::observe(name, flag, &mut snapshot)?);
+    let mut tries = 0;
+    let (mut snapshot, record, mut observations) = loop {
+        tries += 1;
+        let mut snapshot = session.begin()?;
+        match definitions(task, settings, opening, &mut snapshot) {
+            Ok((record, found)) => break (snapshot, record, found),
+            Err(error) if error.is_transient() && tries < MOST_TRIES => {}
+            Err(error) => return Err(error),
         }
-        for (id, query) in &settings.rows {
-            observations.push(rows(id, query, &mut snapshot)?);
-        }
-    }
+        drop(snapshot);
+        std::thread::sleep(Duration::from_millis(100 * tries));
+    };
     if task.level >= Level::Net {
-        observations.extend(catalog::observe(settings, &mut snapshot)?);
-        for name in &settings.functions {
-            observations.push(catalog::function(name, &mut snapshot)?);
-        }
+        sessions.look(&mut snapshot)?;
     }
     drop(phase);
+    // Whatever rows are read is read beside the snapshot, one thing after another, so that no lock is held for longer.
     let exported = snapshot.export()?;
-    // A server that has no connection left for helpers is read by this one alone.
-    let mut sessions: Vec<Session> = Vec::new();
-    if task.level >= Level::Net && !settings.relations.is_empty() {
-        sessions.extend((1..settings.workers).map_while(|_| task.access.open().ok()));
+    let mut others: Vec<Session> = (0..settings.workers).map_while(|_| task.access.open().ok()).collect();
+    let mut readers = Readers { main: snapshot, others: &mut others, exported: &exported };
+    if task.level >= Level::Quiet {
+        if settings.wants_database("sequences") {
+            observations.push(readers.once(|snapshot| database::sequences(settings, snapshot))?);
+        }
+        for (name, flag) in &settings.flags {
+            observations.push(readers.once(|snapshot| flag::observe(name, flag, snapshot))?);
+        }
+        for (id, query) in &settings.rows {
+            observations.push(readers.once(|snapshot| rows(id, query, snapshot))?);
+        }
     }
-    let mut helpers = Helpers { sessions: &mut sessions, exported: &exported, level: task.level, strict: task.strict };
+    let tolerated = |name: &str| settings.tolerate.iter().any(|known| known.id.strip_prefix("relation:") == Some(name));
     for (name, relation) in &settings.relations {
-        observations.push(relation::observe(name, relation, &mut snapshot, &mut helpers, task.observer)?);
+        let how = How { level: task.level, strict: task.strict, generations: tolerated(name) };
+        observations.push(relation::observe(name, relation, &how, &mut readers, task.observer)?);
+    }
+    Ok((record, observations))
+}
+
+/// What is read in the main snapshot itself.
+fn definitions(
+    task: &Task<'_>,
+    settings: &EvidenceSettings,
+    opening: Option<&Reading>,
+    snapshot: &mut Snapshot<'_>,
+) -> Result<(DatabaseRecord, Vec<Observation>), DatabaseError> {
+    let record = database::identify(snapshot)?;
+    let mut observations = Vec::new();
+    if task.level >= Level::Quiet {
+        let reset_at = opening.map(|opening| opening.reset_at.as_str());
+        observations.extend(database::observe(settings, &record, reset_at, snapshot)?);
+    }
+    if task.level >= Level::Net {
+        observations.extend(catalog::observe(settings, snapshot)?);
+        for name in &settings.functions {
+            observations.push(catalog::function(name, snapshot)?);
+        }
     }
     Ok((record, observations))
 }
@@ -131,7 +178,7 @@ fn host() -> Option<Digest> {
 }
 
 /// Named rows, each a value of its own.
-fn rows(id: &ObservationId, query: &str, snapshot: &mut crate::db::Snapshot<'_>) -> Result<Observation, DatabaseError> {
+fn rows(id: &ObservationId, query: &str, snapshot: &mut Snapshot<'_>) -> Result<Observation, DatabaseError> {
     let mut observation = Observation::of(id.clone());
     let sql =
         format!("SELECT name::text, value::text FROM (\n{query}\n) AS answer (name, value) LIMIT {}", MOST_ROWS + 1);
@@ -166,15 +213,20 @@ fn observe_host(task: &Task<'_>, record: &DatabaseRecord, observations: &mut Vec
 }
 
 /// What counters are read of: watched relations, the catalogs of the wanted families, functions.
-pub(super) fn counted(settings: &EvidenceSettings) -> (Vec<String>, Vec<String>) {
-    let mut relations: Vec<String> = settings.relations.keys().cloned().collect();
-    let families = CATALOGS.iter().filter(|(name, _)| settings.wants_catalog(name));
-    let mut tables: Vec<String> =
-        families.flat_map(|(_, tables)| *tables).map(|table| format!("pg_catalog.{table}")).collect();
-    tables.sort();
-    tables.dedup();
-    relations.extend(tables);
-    (relations, settings.functions.clone())
+pub(super) fn counted(scope: &Scope) -> (Vec<String>, Vec<String>) {
+    let relations = scope.settings.relations.keys().chain(&scope.catalogs).cloned().collect();
+    (relations, scope.settings.functions.clone())
+}
+
+/// Whether the server counts at all.
+fn counting_of(opening: &Reading, closing: &Reading) -> Observation {
+    let mut observation = Observation::new(ObservationKind::Database, COUNTING);
+    observation.value("value", "the server counts what is done");
+    let reasons: BTreeSet<&String> = opening.blind.iter().chain(&closing.blind).collect();
+    for reason in reasons {
+        observation.unknown("counters", reason.as_str());
+    }
+    observation
 }
 
 /// Gives every observation the counters that belong to it.
@@ -182,9 +234,13 @@ fn count(observations: &mut [Observation], opening: &Reading, closing: &Reading)
     for observation in observations {
         let (kind, name) = (observation.id.kind(), observation.id.name());
         let sources: Vec<(String, String)> = match kind {
-            ObservationKind::Relation => vec![(name.to_owned(), String::new())],
+            // A view is made of what lies under it.
+            ObservationKind::Relation if observation.traces.contains_key("headers") => {
+                vec![(name.to_owned(), String::new())]
+            }
+            ObservationKind::Relation => vec![(name.to_owned(), "below ".to_owned())],
             ObservationKind::Catalog => {
-                tables_of(name).iter().map(|table| ((*table).to_owned(), format!("{table} "))).collect()
+                tables_of(name).iter().map(|table| (format!("pg_catalog.{table}"), format!("{table} "))).collect()
             }
             ObservationKind::Function => vec![(observation.id.to_string(), String::new())],
             _ => continue,
@@ -201,8 +257,14 @@ fn count(observations: &mut [Observation], opening: &Reading, closing: &Reading)
         let counters = Counters { opening: gather(opening), closing: gather(closing) };
         if !counters.opening.is_empty() && !counters.closing.is_empty() {
             observation.counters = Some(counters);
-        } else if kind == ObservationKind::Function {
-            observation.unknown("calls", "`track_functions` does not count it");
+        }
+        for (source, _) in sources {
+            if let Some(why) = opening.uncounted.get(&source).or_else(|| closing.uncounted.get(&source)) {
+                observation.unknown("counters", why.as_str());
+            }
+            if let Some(why) = opening.calls_blind.get(&source).or_else(|| closing.calls_blind.get(&source)) {
+                observation.unknown("calls", why.as_str());
+            }
         }
     }
 }
@@ -214,7 +276,7 @@ fn reached(requested: Level, observations: &[Observation]) -> LevelRecord {
         let kind = observation.id.kind();
         if kind == ObservationKind::Relation && observation.unknown.iter().any(|unknown| of_counts(&unknown.value)) {
             Level::Counts
-        } else if kind.is_counted() {
+        } else if kind.is_counted() || observation.id.name() == COUNTING {
             Level::Net
         } else {
             Level::Quiet
@@ -230,7 +292,13 @@ fn reached(requested: Level, observations: &[Observation]) -> LevelRecord {
         None => Some(requested.min(Level::Net)),
     };
     let missing = missing.iter().map(|observation| observation.id.to_string()).collect();
-    LevelRecord { requested, reached: reached.map(|level| level.min(requested)), missing }
+    LevelRecord { requested, reached: reached.map(|level| level.min(requested)), strict: false, missing }
 }
+
+/// How often definitions are read before one that goes away each time is a failure.
+const MOST_TRIES: u64 = 4;
+
+/// The part of the database that says whether it counts.
+const COUNTING: &str = "counters";
 
 const MOST_ROWS: usize = 10_000;

@@ -65,10 +65,10 @@ pub fn observe(
     }
     type Look = fn(&EvidenceSettings, &mut Snapshot<'_>, &mut Observation) -> Result<(), DatabaseError>;
     let parts: [(&str, Look); 4] = [
-        ("sequences", sequences),
         ("settings", server_settings),
         ("configuration_files", configuration_files),
         ("prepared", prepared),
+        ("slots", slots),
     ];
     for (part, look) in parts {
         let mut observation = Observation::new(ObservationKind::Database, part);
@@ -87,7 +87,17 @@ pub fn observe(
 }
 
 /// Sequences stand outside transactions: one that was bumped stays bumped, and takes no transaction id.
-fn sequences(
+pub fn sequences(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Result<Observation, DatabaseError> {
+    let mut observation = Observation::new(ObservationKind::Database, "sequences");
+    match values_of_sequences(settings, snapshot, &mut observation) {
+        Err(error) if error.is_final() => return Err(error),
+        Err(error) => observation.refused("value", &error.reason, error.sqlstate.as_deref()),
+        Ok(()) => {}
+    }
+    Ok(observation)
+}
+
+fn values_of_sequences(
     settings: &EvidenceSettings,
     snapshot: &mut Snapshot<'_>,
     observation: &mut Observation,
@@ -143,18 +153,60 @@ fn server_settings(
     Ok(())
 }
 
-/// The configuration files below the data directory: what `ALTER SYSTEM` wrote and nobody has loaded yet.
+/// The configuration files: what `ALTER SYSTEM` or an editor wrote and nobody has loaded yet.
 fn configuration_files(
     _: &EvidenceSettings,
     snapshot: &mut Snapshot<'_>,
     observation: &mut Observation,
 ) -> Result<(), DatabaseError> {
+    let names: Vec<String> = snapshot.texts(FILE_NAMES, 1000)?.into_iter().flatten().flatten().collect();
     // The server tells whole seconds: a file that was written in this one may be written again and look the same.
-    snapshot.text(&format!("SELECT pg_sleep(1.1)::text FROM ({FILES}) AS files WHERE fresh LIMIT 1"))?;
-    for row in snapshot.texts(&format!("SELECT name, size, changed FROM ({FILES}) AS files"), 100)? {
-        if let [Some(name), Some(size), Some(changed)] = row.as_slice() {
-            observation.value(name.clone(), format!("{size} bytes"));
-            observation.trace(name.clone(), changed.clone());
+    snapshot.query(&format!("SELECT pg_sleep(1.1)::text FROM ({FILES}) AS files WHERE fresh LIMIT 1"), &[&names])?;
+    let may_read = snapshot.text(MAY_READ)?.as_deref() == Some("true");
+    for row in snapshot.query(&format!("SELECT name, size, changed FROM ({FILES}) AS files"), &[&names])? {
+        let cell = |index| row.try_get::<_, Option<String>>(index).ok().flatten();
+        let (Some(name), Some(changed)) = (cell(0), cell(2)) else { continue };
+        let digest = match may_read && cell(1).is_some() {
+            true => snapshot.query("SELECT encode(sha256(pg_read_binary_file($1)), 'hex')", &[&name]).ok(),
+            false => None,
+        };
+        let digest = digest.and_then(|rows| rows.first()?.try_get::<_, String>(0).ok());
+        observation.value(
+            name.clone(),
+            match (digest, cell(1)) {
+                (Some(digest), _) => format!("sha256 {digest}"),
+                (None, Some(size)) => format!("{size} bytes"),
+                (None, None) => "a folder".to_owned(),
+            },
+        );
+        observation.trace(name, changed);
+    }
+    // What stands in them, also where it is not loaded; for those who may see it.
+    if let Ok(rows) = snapshot.texts(FILE_SETTINGS, 10_000) {
+        for row in rows {
+            if let [Some(name), Some(value)] = row.as_slice() {
+                observation.value(name.clone(), value.clone());
+            }
+        }
+    }
+    // Whoever wrote a file and had it loaded has had its effect, whatever it holds now.
+    if let Some(loaded) = snapshot.text("SELECT pg_conf_load_time()::text")? {
+        observation.trace("loaded", loaded);
+    }
+    Ok(())
+}
+
+/// Replication slots keep log and let data out; those of sessions are theirs.
+fn slots(
+    _: &EvidenceSettings,
+    snapshot: &mut Snapshot<'_>,
+    observation: &mut Observation,
+) -> Result<(), DatabaseError> {
+    let rows = snapshot.texts(SLOTS, 10_000)?;
+    observation.value("value", format!("{} slots", rows.len()));
+    for row in rows {
+        if let [Some(name), Some(what)] = row.as_slice() {
+            observation.value(format!("slot {name}"), what.clone());
         }
     }
     Ok(())
@@ -208,10 +260,31 @@ WHERE source NOT IN ('default', 'client', 'session', 'interactive', 'test', 'ove
    OR (source = 'override' AND name IN ('data_checksums', 'wal_level', 'config_file', 'hba_file', 'ident_file'))
 ORDER BY name";
 
-/// A configuration file that lies elsewhere is not seen.
+/// Those of every server, the folders that are included by custom, and where settings that are loaded come from.
+const FILE_NAMES: &str = "
+SELECT name FROM (VALUES ('postgresql.auto.conf'), ('postgresql.conf'), ('pg_hba.conf'), ('pg_ident.conf'), ('conf.d'),
+                         ('postgresql.conf.d'), ('include.d')) AS f (name)
+UNION SELECT named.name FROM (
+    SELECT sourcefile FROM pg_settings WHERE sourcefile IS NOT NULL
+    UNION SELECT regexp_replace(sourcefile, '/[^/]*$', '') FROM pg_settings
+          WHERE sourcefile IS NOT NULL AND sourcefile !~ '/postgresql(.auto)?.conf$') AS named (name)
+WHERE pg_has_role('pg_read_server_files', 'USAGE')
+   OR starts_with(named.name, (SELECT setting || '/' FROM pg_settings WHERE name = 'data_directory'))";
+
+const MAY_READ: &str = "SELECT has_function_privilege('pg_read_binary_file(text)', 'EXECUTE')::text";
+
+/// A folder that is included changes when a file in it is made or removed.
 const FILES: &str = "
-SELECT f.name, (s.stat).size::text AS size, (s.stat).modification::text AS changed,
-       (s.stat).modification > clock_timestamp() - interval '1 second' AS fresh
-FROM (VALUES ('postgresql.auto.conf'), ('postgresql.conf'), ('pg_hba.conf'), ('pg_ident.conf')) AS f (name),
-     LATERAL (SELECT pg_stat_file(f.name, true) AS stat) AS s
-WHERE (s.stat).size IS NOT NULL";
+SELECT f.name, CASE WHEN NOT s.isdir THEN s.size::text END AS size, s.modification::text AS changed,
+       s.modification > clock_timestamp() - interval '1 second' AS fresh
+FROM unnest($1::text[]) AS f (name),
+     LATERAL pg_stat_file(f.name, true) AS s (size, access, modification, change, creation, isdir)
+WHERE s.modification IS NOT NULL";
+
+const FILE_SETTINGS: &str = "
+SELECT concat_ws(' ', 'setting', sourcefile, sourceline, name), coalesce('error ' || error, 'sha256 ' || encode(sha256(convert_to(setting, 'UTF8')), 'hex'))
+FROM pg_file_settings WHERE sourcefile !~ 'postgresql.auto.conf$'";
+
+const SLOTS: &str = "
+SELECT slot_name::text, concat_ws(' ', slot_type, plugin, database, CASE WHEN two_phase THEN 'two phases' END)
+FROM pg_replication_slots WHERE NOT temporary";

@@ -9,7 +9,9 @@ pub mod facts;
 mod flag;
 mod host;
 mod relation;
+mod scope;
 mod service;
+mod sessions;
 mod tree;
 pub mod witness;
 

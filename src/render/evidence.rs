@@ -1,6 +1,6 @@
 //! Captures and comparisons for people: the result first, then everything that is not fine; reports have every row.
 
-use crate::evidence::{Capture, ComparedRow, Comparison, Observation, RowStatus, Status, Unknown};
+use crate::evidence::{Capture, ComparedRow, Comparison, Coverage, Observation, RowStatus, Status, Unknown};
 use crate::layout::entries::{Entry, entries};
 use crate::layout::escape;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
@@ -32,6 +32,7 @@ pub fn capture(capture: &Capture, all: bool, style: Style) -> String {
     let role = format!("{} {} as {}", database.name, database.system_identifier, database.role);
     named(&mut foot, "database", &role);
     named(&mut foot, "snapshot", &database.snapshot);
+    coverage(&mut foot, &capture.coverage, all);
     named(&mut foot, "config", &capture.config_sha256.short());
     text + &foot.text(style)
 }
@@ -70,6 +71,7 @@ pub fn comparison(comparison: &Comparison, all: bool, style: Style) -> String {
     let mut foot = foot();
     named(&mut foot, "quiet", &quiet(comparison));
     named(&mut foot, "database", &comparison.database);
+    coverage(&mut foot, &comparison.coverage, all);
     for (what, voucher) in vouchers(comparison) {
         named(&mut foot, what, &voucher);
     }
@@ -104,6 +106,7 @@ fn header(capture: &Capture) -> String {
         capture.level.requested.name(),
         level(capture.level.reached),
     );
+    text.push_str(&covered(&capture.coverage));
     if !capture.level.missing.is_empty() {
         let _ = writeln!(text, "missing   {}", printable(&capture.level.missing.join(", ")));
     }
@@ -120,10 +123,20 @@ fn window(comparison: &Comparison) -> String {
         comparison.level.requested.name(),
         level(comparison.level.reached),
     );
+    text.push_str(&covered(&comparison.coverage));
     for (what, voucher) in vouchers(comparison) {
         let _ = writeln!(text, "{what:<9} {}", printable(&voucher));
     }
     text
+}
+
+/// The same for reports.
+fn covered(coverage: &Coverage) -> String {
+    if *coverage == Coverage::default() {
+        return String::new();
+    }
+    let left_out = coverage.left_out.iter().map(|left_out| format!("left out  {}\n", printable(left_out)));
+    format!("watched   {} of {} relations\n{}", coverage.relations, coverage.of, left_out.collect::<String>())
 }
 
 fn quiet(comparison: &Comparison) -> String {
@@ -159,6 +172,18 @@ fn verdict(comparison: &Comparison) -> String {
         count(RowStatus::Unknown),
         count(RowStatus::Changed),
     )
+}
+
+/// How much of the database is watched, and what is not.
+fn coverage(foot: &mut Lines, coverage: &Coverage, all: bool) {
+    if *coverage == Coverage::default() {
+        return;
+    }
+    let flag = if all || coverage.left_out.is_empty() { "" } else { " (--all says what of the catalogs is not)" };
+    named(foot, "watched", &format!("{} of {} relations{flag}", coverage.relations, coverage.of));
+    for left_out in coverage.left_out.iter().filter(|_| all) {
+        named(foot, "left out", left_out);
+    }
 }
 
 fn level(level: Option<Level>) -> &'static str {

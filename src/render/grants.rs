@@ -34,6 +34,9 @@ pub fn audit(audit: &GrantAudit, style: Style) -> String {
     }
     text.push_str(&entries(&shown, style));
     text.push_str(&format!("  database {}\n", printable(&audit.database)));
+    for unseen in &audit.not_looked_at {
+        text.push_str(&format!("  not looked at: {}\n", printable(unseen)));
+    }
     text + &packages(audit)
 }
 
@@ -60,6 +63,12 @@ pub fn markdown(audit: &GrantAudit) -> String {
             let cells = [&format!("{}: {}", conflict.name, conflict.why), &conflict.role, &held(conflict), accepted]
                 .map(escape);
             let _ = writeln!(text, "| {} |", cells.join(" | "));
+        }
+    }
+    if !audit.not_looked_at.is_empty() {
+        text.push_str("\nNot looked at:\n\n");
+        for unseen in &audit.not_looked_at {
+            let _ = writeln!(text, "- {}", escape(unseen));
         }
     }
     if !audit.package.is_empty() {

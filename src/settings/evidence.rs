@@ -1,6 +1,8 @@
 //! `[evidence]` of `cutter.toml`: what to observe, as data. Nothing here knows a domain.
 
 use super::observation::{ObservationId, ObservationKind};
+pub use super::names::{is_wildcard, join_name, matches, split_name};
+
 use crate::problem::{Problem, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,8 +54,10 @@ pub struct EvidenceSettings {
     pub database: BTreeSet<String>,
     /// Which catalogs are observed; all of them where nothing is said.
     pub catalogs: BTreeSet<String>,
-    /// Relations, by `schema.name`.
+    /// Relations, by `schema.name`; `schema.*` are all of a schema, `*` all of the database.
     pub relations: BTreeMap<String, RelationSettings>,
+    /// What a wildcard does not mean, and catalogs that are left out: `schema.name`, `schema.*` or `pg_catalog.name`.
+    pub exclude: BTreeSet<String>,
     /// Functions whose calls are counted, by `schema.name`.
     pub functions: Vec<String>,
     /// Named rows: queries of two columns, name and value, by the observation's id.
@@ -81,6 +85,7 @@ impl Default for EvidenceSettings {
             database: BTreeSet::new(),
             catalogs: BTreeSet::new(),
             relations: BTreeMap::new(),
+            exclude: BTreeSet::new(),
             functions: Vec::new(),
             rows: BTreeMap::new(),
             flags: BTreeMap::new(),
@@ -120,7 +125,7 @@ impl EvidenceSettings {
 pub struct RelationSettings {
     /// Scoped counts: a condition in SQL, by the name of the count.
     pub scopes: BTreeMap<String, String>,
-    /// A time column whose maximum is recorded.
+    /// A column whose greatest value is recorded, by its type's own order.
     pub newest: Option<String>,
 }
 
@@ -200,13 +205,29 @@ impl EvidenceSettings {
         self.catalogs.is_empty() || self.catalogs.contains(family)
     }
 
+    /// Whether this relation or catalog is left out.
+    pub fn is_excluded(&self, schema: &str, name: &str) -> bool {
+        self.exclude.iter().any(|pattern| matches(pattern, schema, name))
+    }
+
     /// Says what of it cannot be observed as written.
     pub(super) fn check(&self) -> Result<(), Problems> {
         let mut problems = Problems::new();
         let mut wrong = |text: String, help: &str| problems.push(Problem::invalid(text).help(help));
-        for name in self.relations.keys().chain(&self.functions) {
-            if name.split_once('.').is_none_or(|(schema, name)| schema.is_empty() || name.is_empty()) {
-                wrong(format!("`{name}` of `[evidence]` has no schema"), "write `schema.name`");
+        let relations = self.relations.keys().chain(&self.exclude).filter(|name| *name != "*");
+        for name in relations.chain(&self.functions) {
+            if split_name(name).is_none() {
+                let help = "write `schema.name`; a schema with a dot or a quote in it stands in double quotes";
+                wrong(format!("`{name}` of `[evidence]` has no schema"), help);
+            }
+        }
+        for toleration in &self.tolerate {
+            let family = toleration.id.strip_prefix("catalog:");
+            if family.is_some_and(|family| RIGHTS.contains(&family)) {
+                wrong(
+                    format!("`tolerate` of `[evidence]` names `{}`, which holds rights", toleration.id),
+                    "rights are never tolerated; temporary tables move `catalog:relations` and its like only",
+                );
             }
         }
         for part in &self.database {
@@ -218,8 +239,9 @@ impl EvidenceSettings {
             }
         }
         for family in &self.catalogs {
-            if tables_of(family).is_empty() {
-                let known: Vec<&str> = CATALOGS.iter().map(|(name, _)| *name).collect();
+            let mut known: Vec<&str> = CATALOGS.iter().map(|(name, _)| *name).collect();
+            if !known.contains(&family.as_str()) && !family.starts_with("pg_") {
+                known.push("any other catalog by its own name, such as pg_publication");
                 wrong(
                     format!("`catalogs` of `[evidence]` names `{family}`"),
                     &format!("it may name {}", known.join(", ")),
@@ -259,16 +281,24 @@ impl EvidenceSettings {
     }
 }
 
-/// The system catalogs that a family of definitions is read from; their counters show what was written and put back.
-pub fn tables_of(family: &str) -> &'static [&'static str] {
-    CATALOGS.iter().find(|(name, _)| *name == family).map_or(&[], |(_, tables)| tables)
+/// The system catalogs whose counters show what of a family was written and put back.
+pub fn tables_of(family: &str) -> Vec<&str> {
+    match CATALOGS.iter().find(|(name, _)| *name == family) {
+        Some((_, tables)) => tables.to_vec(),
+        None => vec![family],
+    }
 }
 
 /// What of the database itself can be observed.
 const DATABASE: &[&str] =
-    &["identity", "start", "sequences", "settings", "configuration_files", "prepared", "statistics"];
+    &["identity", "start", "sequences", "settings", "configuration_files", "prepared", "slots", "statistics"];
 
-/// The families of definitions that can be observed, sorted, each with the system catalogs that it is read from.
+/// Families that hold nothing but rights.
+const RIGHTS: &[&str] =
+    &["default_acl", "pg_init_privs", "pg_parameter_acl", "relation_acl", "role_memberships", "roles"];
+
+/// The families of definitions that have a name of their own, sorted, each with the catalogs whose counters show what of it
+/// came and went; a right that is taken again leaves its mark on what it was given on. Other catalogs go by their own name.
 ///
 /// `roles` stands for the passwords, too: nothing but the counters of `pg_authid` shows that one was changed.
 pub const CATALOGS: &[(&str, &[&str])] = &[
@@ -281,7 +311,7 @@ pub const CATALOGS: &[(&str, &[&str])] = &[
     ("functions", &["pg_proc"]),
     ("indexes", &["pg_index"]),
     ("policies", &["pg_policy"]),
-    ("relation_acl", &["pg_class", "pg_attribute"]),
+    ("relation_acl", &[]),
     ("relations", &["pg_class"]),
     ("role_memberships", &["pg_auth_members"]),
     ("role_settings", &["pg_db_role_setting"]),
@@ -290,4 +320,33 @@ pub const CATALOGS: &[(&str, &[&str])] = &[
     ("schemas", &["pg_namespace"]),
     ("sequences", &["pg_sequence"]),
     ("triggers", &["pg_trigger"]),
+];
+
+/// Catalogs that nobody writes by using temporary tables: a counter of one that moved tells of a change by itself.
+pub const SELDOM: &[&str] = &[
+    "pg_am",
+    "pg_auth_members",
+    "pg_authid",
+    "pg_cast",
+    "pg_database",
+    "pg_db_role_setting",
+    "pg_default_acl",
+    "pg_event_trigger",
+    "pg_extension",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_language",
+    "pg_largeobject",
+    "pg_largeobject_metadata",
+    "pg_parameter_acl",
+    "pg_publication",
+    "pg_publication_namespace",
+    "pg_publication_rel",
+    "pg_replication_origin",
+    "pg_shdescription",
+    "pg_shseclabel",
+    "pg_subscription",
+    "pg_tablespace",
+    "pg_transform",
+    "pg_user_mapping",
 ];

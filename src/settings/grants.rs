@@ -188,7 +188,9 @@ impl GrantsSettings {
                     );
                 }
             }
-            for group in settings.member_of.iter().filter(|group| !self.roles.contains_key(*group)) {
+            for group in
+                settings.member_of.iter().filter(|group| !self.roles.contains_key(*group) && !group.starts_with("pg_"))
+            {
                 wrong(
                     format!("`{role}` of `[grants]` is a member of `{group}`, of which nothing is said"),
                     format!("add `[grants.roles.{group}]`"),

@@ -4,6 +4,7 @@ pub mod evidence;
 pub mod facts;
 pub mod grants;
 pub mod ledger;
+mod names;
 pub mod observation;
 pub mod review;
 pub mod targets;

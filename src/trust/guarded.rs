@@ -74,10 +74,16 @@ fn faults(path: &Path, is_last: bool, metadata: &Metadata) -> Vec<(String, Strin
     // The group's bits also are the upper bound of what an access control list grants to anybody.
     if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
         let fault = format!("others than root may write to `{name}` (mode {:04o})", metadata.mode() & 0o7777);
-        faults.push((fault, format!("take that away with `chmod go-w {name}`, or choose another folder")));
+        // A folder that everybody shares has to stay one.
+        let help = match metadata.mode() & STICKY != 0 {
+            true => "choose another folder".to_owned(),
+            false => format!("take that away with `chmod go-w {name}`, or choose another folder"),
+        };
+        faults.push((fault, help));
     }
     faults
 }
 
 const ROOT: u32 = 0;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+const STICKY: u32 = 0o1000;

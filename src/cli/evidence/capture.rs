@@ -18,6 +18,7 @@ use crate::settings::evidence::Level;
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -30,6 +31,9 @@ pub struct Arguments {
     /// Digest ordered binary copies, which a forger cannot make fit
     #[arg(long)]
     strict: bool,
+    /// Wait so long for sessions that are at work: what one does is counted when it is idle
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    settle: u32,
     /// Show every observation, not only what is not known
     #[arg(long)]
     all: bool,
@@ -73,6 +77,7 @@ impl Arguments {
             config: digest,
             level,
             strict: self.strict,
+            settle: Duration::from_secs(u64::from(self.settle)),
             now: &system_time,
             observer: &progress,
         };

@@ -1,5 +1,6 @@
 //! Two captures compared: what is the same, what is not, what was expected to grow, and what cannot be known.
 
+mod catalogs;
 mod growth;
 mod window;
 
@@ -56,6 +57,7 @@ pub fn compare(
             baseline: baseline.database.snapshot.clone(),
             last: last.database.closing_snapshot.clone(),
         },
+        coverage: last.coverage.clone(),
         signed: Vouchers::default(),
         rows,
     })
@@ -83,6 +85,23 @@ fn comparable(
         refuse(
             format!("the captures were made by different roles: `{}` and `{}`", a.database.role, b.database.role),
             "roles see different rows; capture as the same role twice",
+        );
+    }
+    if a.level.requested.min(Level::Net) != b.level.requested.min(Level::Net) {
+        refuse(
+            format!(
+                "the captures are of different levels: `{}` and `{}`",
+                a.level.requested.name(),
+                b.level.requested.name()
+            ),
+            "capture twice with the same --level",
+        );
+    }
+    if a.level.strict != b.level.strict {
+        refuse(
+            "one of the captures was made with --strict, the other without: their digests say nothing about each other"
+                .to_owned(),
+            "capture twice in the same way",
         );
     }
     if a.config_sha256 != b.config_sha256 || Some(b.config_sha256) != limits.config {

@@ -1,10 +1,10 @@
 //! What is known of the time between two captures, and what each thing observed at both ends came to in it.
 
 use super::super::comparison::{ComparedRow, RowStatus};
-use super::super::{Capture, Observation, ObservationId, ObservationKind, Status};
-use super::difference;
+use super::super::{Capture, InFlight, Observation, ObservationId, ObservationKind, Status};
 use super::growth::Growth;
-use crate::settings::evidence::{EvidenceSettings, Toleration};
+use super::{catalogs, difference};
+use crate::settings::evidence::{EvidenceSettings, Toleration, tables_of};
 use std::collections::BTreeSet;
 
 /// What is known of the time between two captures.
@@ -12,32 +12,55 @@ pub(super) struct Window<'a> {
     pub(super) quiet: bool,
     restarted: bool,
     reset: bool,
-    settled: bool,
-    held: bool,
+    /// Why the server may not have counted everything.
+    blind: Option<String>,
+    /// Who may hold counters of before the final capture back.
+    held: Vec<&'a InFlight>,
+    /// Whether somebody held counters of before the baseline back.
+    was_held: bool,
+    rolled_back: i64,
+    has_counters: bool,
+    loaded: bool,
+    snapshot: &'a str,
     tolerate: &'a [Toleration],
 }
 
+/// What was found out about one thing.
+pub(super) type Findings = Vec<(RowStatus, String)>;
+
 impl<'a> Window<'a> {
-    pub(super) fn new(a: &Capture, b: &Capture, settings: &'a EvidenceSettings) -> Self {
+    pub(super) fn new(a: &'a Capture, b: &'a Capture, settings: &'a EvidenceSettings) -> Self {
         let restarted =
             a.database.server_started_at != b.database.server_started_at || a.database.timeline != b.database.timeline;
         let first = &a.database.snapshot;
         let equal = !first.is_empty() && *first == b.database.snapshot && *first == b.database.closing_snapshot;
-        let reset_at = |capture: &Capture| capture.observation("database:statistics").map(|found| found.values.clone());
+        // What a standby shows is only as far as it has come.
+        let is_standby = [a, b].iter().any(|capture| capture.database.timeline.ends_with("in recovery"));
         let counters = a.database.counters.as_ref().zip(b.database.counters.as_ref());
+        let unknown = |capture: &'a Capture| capture.observation("database:counters")?.unknown.first();
+        let loaded = |capture: &'a Capture| capture.observation("database:configuration_files")?.traces.get("loaded");
         Self {
-            quiet: equal && !restarted,
+            quiet: equal && !restarted && !is_standby,
             restarted,
-            reset: reset_at(a) != reset_at(b),
-            settled: counters.is_some_and(|(_, last)| last.settled),
-            // One transaction that spans the whole window has not completed in it.
-            held: counters.is_some_and(|(first, last)| last.held.iter().any(|held| !first.running.contains(held))),
+            reset: counters.is_some_and(|(a, b)| a.reset_at != b.reset_at),
+            blind: [a, b].into_iter().find_map(unknown).map(|unknown| unknown.reason.clone()),
+            held: counters.map_or(Vec::new(), |(first, last)| {
+                // One transaction that spans the whole window has not completed in it.
+                let spans =
+                    |held: &&InFlight| held.transaction.as_ref().is_some_and(|held| first.running.contains(held));
+                last.in_flight.iter().filter(|held| !spans(held)).collect()
+            }),
+            was_held: counters.is_some_and(|(first, _)| !first.in_flight.is_empty()),
+            rolled_back: counters.map_or(0, |(a, b)| b.rolled_back[1].saturating_sub(a.rolled_back[0])),
+            has_counters: counters.is_some(),
+            loaded: loaded(a) != loaded(b),
+            snapshot: &a.database.snapshot,
             tolerate: &settings.tolerate,
         }
     }
 
     pub(super) fn counters_hold(&self) -> bool {
-        self.settled && !self.held && !self.reset && !self.restarted
+        self.has_counters && self.held.is_empty() && self.blind.is_none() && !self.reset && !self.restarted
     }
 
     /// One row; the worst of what is found decides.
@@ -67,11 +90,12 @@ impl<'a> Window<'a> {
                 };
             }
         };
-        let mut findings: Vec<(RowStatus, String)> = Vec::new();
+        let mut findings = Findings::new();
+        let growth = Growth::new(self.tolerate, a, b, self.snapshot);
         self.unknown(a, b, &mut findings);
-        self.values(a, b, &mut findings);
-        self.traces(a, b, &mut findings);
-        self.counters(a, b, &mut findings);
+        values(a, b, &growth, &mut findings);
+        self.traces(a, b, &growth, &mut findings);
+        self.counters(a, b, &growth, &mut findings);
         let status = findings.iter().map(|(status, _)| *status).max().unwrap_or(RowStatus::Unchanged);
         let mut because: Vec<String> =
             findings.into_iter().filter(|(found, _)| *found == status).map(|(_, text)| text).collect();
@@ -83,7 +107,7 @@ impl<'a> Window<'a> {
         ComparedRow { id: id.clone(), status, baseline: shown(baseline), last: shown(last), because }
     }
 
-    fn unknown(&self, a: &Observation, b: &Observation, findings: &mut Vec<(RowStatus, String)>) {
+    fn unknown(&self, a: &Observation, b: &Observation, findings: &mut Findings) {
         for unknown in &a.unknown {
             let when = if b.unknown.contains(unknown) { "at both ends" } else { "at the baseline" };
             findings.push((RowStatus::Unknown, format!("{}, {when}", unknown.words())));
@@ -93,116 +117,170 @@ impl<'a> Window<'a> {
         }
     }
 
-    fn values(&self, a: &Observation, b: &Observation, findings: &mut Vec<(RowStatus, String)>) {
-        let is_unknown = |observation: &Observation, name: &str| {
-            observation.unknown.iter().any(|unknown| {
-                // What could not be read as a whole says nothing about its parts.
-                unknown.value == name
-                    || matches!(unknown.value.as_str(), "value" | "rows" | "manifest" | "definition" | "sha256")
-            })
-        };
-        let growth = self.growth(a, b);
-        let names: BTreeSet<&String> = a.values.keys().chain(b.values.keys()).collect();
-        for name in names {
-            match (a.values.get(name), b.values.get(name)) {
-                (Some(before), Some(after)) if before == after => {}
-                (Some(before), Some(after)) => findings.push(match growth.status(name) {
-                    Some(why) => (RowStatus::Tolerated, format!("{name}: {before} -> {after}, {why}")),
-                    None => (RowStatus::Changed, format!("{name}: {} -> {}", short(before), short(after))),
-                }),
-                (Some(before), None) if !is_unknown(b, name) => {
-                    findings.push((RowStatus::Changed, format!("{name}: {} -> gone", short(before))));
-                }
-                (None, Some(after)) if !is_unknown(a, name) => {
-                    findings.push((RowStatus::Changed, format!("{name}: new, {}", short(after))));
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// Every write leaves a mark; one that moved while nothing else did says that something was put back.
-    fn traces(&self, a: &Observation, b: &Observation, findings: &mut Vec<(RowStatus, String)>) {
-        let growth = self.growth(a, b);
-        let moved: Vec<&String> = a
-            .traces
-            .iter()
-            .filter(|(name, before)| b.traces.get(*name).is_some_and(|after| after != *before))
-            .map(|(name, _)| name)
-            .collect();
-        for name in moved {
+    fn traces(&self, a: &Observation, b: &Observation, growth: &Growth<'_>, findings: &mut Findings) {
+        let kind = a.id.kind();
+        let before = a.traces.iter().filter_map(|(name, before)| Some((name, before, b.traces.get(name)?)));
+        for (name, before, after) in before.filter(|(_, before, after)| before != after) {
             let is_explained = findings.iter().any(|(status, text)| {
                 *status == RowStatus::Changed
-                    && (text.starts_with(&format!("{name}:")) || a.id.kind() == ObservationKind::Relation)
+                    && (text.starts_with(&format!("{name}:")) || kind == ObservationKind::Relation)
             });
             if is_explained {
                 continue;
             }
-            findings.push(match growth.status(name) {
-                Some(why) => (RowStatus::Tolerated, format!("{name} moved, {why}")),
-                None => (RowStatus::Changed, format!("{name}: written, and put back")),
+            let value = b.values.get(name).map_or("", String::as_str);
+            findings.extend(match (kind, growth.status(name)) {
+                (_, Some(why)) => Some((RowStatus::Tolerated, format!("{name} moved, {why}"))),
+                (ObservationKind::Catalog, None) => Some(catalogs::moved(name, value, before, after)),
+                (ObservationKind::Relation, None) => Some((RowStatus::Changed, rewritten(name, a, b, growth))),
+                (ObservationKind::Database, None) if a.id.name() == "configuration_files" => self.file(name, value),
+                _ => Some((RowStatus::Changed, format!("{name}: written, and put back"))),
             });
         }
     }
 
-    fn counters(&self, a: &Observation, b: &Observation, findings: &mut Vec<(RowStatus, String)>) {
+    /// A configuration file that was written: only its digest says that it holds the same, and only that nothing was loaded
+    /// in between says that it held nothing else with any effect.
+    fn file(&self, name: &str, value: &str) -> Option<(RowStatus, String)> {
+        match (name, value) {
+            ("loaded", _) => None,
+            (_, "a folder") => Some((RowStatus::Changed, format!("{name}: a file in it was made or removed"))),
+            (_, value) if value.starts_with("sha256") && !self.loaded => None,
+            (_, value) if value.starts_with("sha256") => {
+                let text = format!("{name}: written with the same content, and files were loaded in between");
+                Some((RowStatus::Unknown, text))
+            }
+            _ => Some((RowStatus::Unknown, format!("{name}: written; its size is the same, its content is not known"))),
+        }
+    }
+
+    fn counters(&self, a: &Observation, b: &Observation, growth: &Growth<'_>, findings: &mut Findings) {
         let kind = a.id.kind();
         if !kind.is_counted() {
             return;
         }
-        let (is_relation, is_call) = (kind == ObservationKind::Relation, kind == ObservationKind::Function);
+        let (is_catalog, is_call) = (kind == ObservationKind::Catalog, kind == ObservationKind::Function);
+        // What leaves its mark on something that stays needs no counter.
+        if is_catalog && tables_of(a.id.name()).is_empty() {
+            return;
+        }
         // A call that writes nothing takes no transaction id, so that only its own counter shows it.
         if self.quiet && !is_call {
             return;
         }
+        let mut unknown = |text: String| findings.push((RowStatus::Unknown, text));
         let (Some(before), Some(after)) = (&a.counters, &b.counters) else {
             if !is_call {
-                findings.push((
-                    RowStatus::Unknown,
-                    "transactions completed in between, and nothing shows what they did and undid here".to_owned(),
-                ));
+                unknown("transactions completed in between, and nothing shows what they did and undid here".to_owned());
             }
             return;
         };
         if self.restarted || self.reset {
             let what = if self.restarted { "the server was restarted" } else { "counters were set to zero" };
-            findings.push((
-                RowStatus::Unknown,
-                format!("{what} in between, so that what was done and undone here is not known"),
+            return unknown(format!("{what} in between, so that what was done and undone here is not known"));
+        }
+        if let Some(blind) = &self.blind {
+            unknown(format!("what was done and undone here is not known: {blind}"));
+        }
+        for held in &self.held {
+            unknown(match held.idle {
+                true => {
+                    format!("session {} may hold counters back for another 11 s: capture with --settle", held.session)
+                }
+                false => format!(
+                    "session {} may hold counters back until it is idle: wait for it, or capture with --settle SECONDS",
+                    held.session
+                ),
+            });
+        }
+        if is_call && self.rolled_back > 0 {
+            unknown(format!(
+                "{} transactions were rolled back, and a call that ends in an error is not counted",
+                self.rolled_back
             ));
-            return;
         }
         let moved = difference(&before.opening, &after.closing);
         let certain = difference(&before.closing, &after.closing);
         if moved.values().any(|count| *count < 0) {
-            findings.push((RowStatus::Unknown, "counters went backwards".to_owned()));
-        } else if !moved.is_empty() {
-            let text: Vec<String> = moved.iter().map(|(name, count)| format!("{count} {name}")).collect();
-            let text = text.join(", ");
-            let tolerated = self.growth(a, b).counters(&moved);
-            findings.push(match tolerated {
-                Some(why) => (RowStatus::Tolerated, format!("{text}, {why}")),
-                None if is_call => (RowStatus::Changed, format!("called: {text}")),
-                None if is_relation && !certain.is_empty() => (RowStatus::Changed, format!("in between: {text}")),
-                None if is_relation => (RowStatus::Unknown, format!("{text}, before the baseline or during it")),
-                None => (RowStatus::Unknown, format!("{text}: elsewhere in the catalog, or put back")),
-            });
-        } else if !self.settled {
-            findings.push((RowStatus::Unknown, "counters may lag by 10 s, and that was not waited out".to_owned()));
-        } else if self.held {
-            findings.push((RowStatus::Unknown, "a session in a transaction may hold counters back".to_owned()));
+            return unknown("counters went backwards".to_owned());
+        }
+        if moved.is_empty() || (is_catalog && catalogs::explains(a, b, &moved)) {
+            if is_call {
+                let note = "a call that ended in an error, which its caller caught, is not counted";
+                findings.push((RowStatus::Unchanged, note.to_owned()));
+            }
+            return;
+        }
+        let text: Vec<String> = moved.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let text = text.join(", ");
+        let is_certain = !certain.is_empty() && !self.was_held;
+        findings.push(match growth.counters(&moved) {
+            Some(why) => (RowStatus::Tolerated, format!("{text}, {why}")),
+            None if is_catalog && is_certain && catalogs::is_seldom(a.id.name()) => {
+                (RowStatus::Changed, format!("in between: {text}, put back or not shown"))
+            }
+            None if is_catalog => (RowStatus::Unknown, format!("{text}: elsewhere in the catalog, or put back")),
+            None if is_call && is_certain => (RowStatus::Changed, format!("called: {text}")),
+            None if moved.keys().any(|name| name.starts_with(BELOW)) => {
+                (RowStatus::Unknown, format!("{text}, of what it is made of: put back, or it does not show"))
+            }
+            None if is_certain => (RowStatus::Changed, format!("in between: {text}")),
+            None => (RowStatus::Unknown, format!("{text}, before the baseline or during it")),
+        });
+    }
+}
+
+fn values(a: &Observation, b: &Observation, growth: &Growth<'_>, findings: &mut Findings) {
+    let is_unknown = |observation: &Observation, name: &str| {
+        observation.unknown.iter().any(|unknown| {
+            // What could not be read as a whole says nothing about its parts.
+            unknown.value == name
+                || matches!(unknown.value.as_str(), "value" | "rows" | "manifest" | "definition" | "sha256")
+        })
+    };
+    let names: BTreeSet<&String> = a.values.keys().chain(b.values.keys()).collect();
+    for name in names {
+        match (a.values.get(name), b.values.get(name)) {
+            (Some(before), Some(after)) if before == after => {}
+            (Some(before), Some(after)) => findings.push(match growth.status(name) {
+                Some(why) => (RowStatus::Tolerated, format!("{name}: {before} -> {after}, {why}")),
+                None => {
+                    let text = match a.id.kind() {
+                        ObservationKind::Catalog => catalogs::change(before, after),
+                        _ => format!("{} -> {}", short(before), short(after)),
+                    };
+                    (RowStatus::Changed, format!("{name}: {text}{}", growth.refusal()))
+                }
+            }),
+            (Some(before), None) if !is_unknown(b, name) => {
+                findings.push((RowStatus::Changed, format!("{name}: {} -> gone", short(before))));
+            }
+            (None, Some(after)) if !is_unknown(a, name) => {
+                findings.push((RowStatus::Changed, format!("{name}: new, {}", short(after))));
+            }
+            _ => {}
         }
     }
+}
 
-    fn growth<'b>(&'b self, a: &'b Observation, b: &'b Observation) -> Growth<'b> {
-        let all: Vec<&Toleration> = self.tolerate.iter().filter(|toleration| toleration.id == a.id).collect();
-        Growth { all, a, b, counters_hold: self.counters_hold() }
+/// What a mark of a relation says that moved while its rows are as many as before.
+fn rewritten(name: &str, a: &Observation, b: &Observation, growth: &Growth<'_>) -> String {
+    let is_same = |value: &str| a.values.get(value).is_some_and(|before| b.values.get(value) == Some(before));
+    let refusal = growth.refusal();
+    match (name, is_same("content") || is_same("sha256")) {
+        ("storage", true) => format!("storage: written anew, and the content is the same{refusal}"),
+        ("headers", true) => format!("headers: written, and put back{refusal}"),
+        _ => format!("{name}: written{refusal}"),
     }
 }
 
 /// The beginning of a long value.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     if text.chars().count() <= 80 { text.to_owned() } else { text.chars().take(77).chain("...".chars()).collect() }
 }
+
+/// Counters of what a relation without rows of its own is made of.
+const BELOW: &str = "below ";
 
 const MOST_REASONS: usize = 5;

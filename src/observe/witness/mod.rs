@@ -2,10 +2,12 @@
 
 mod parts;
 
-use super::{capture, counters, database};
 use crate::db::{Access, DatabaseError, Session, Snapshot};
 use crate::digest::Digest;
 use crate::evidence::witness::{Beat, Blind, Closed, LOGGED, Line, Opened, PartRecord, Seen};
+use crate::observe::counters::{WANTED, places};
+use crate::observe::sessions::Sessions;
+use crate::observe::{capture, database, scope};
 use crate::problem::{Problem, Problems};
 use crate::settings::evidence::EvidenceSettings;
 use crate::time::Timestamp;
@@ -50,8 +52,10 @@ struct Watching {
 /// A lost connection ends it with a line that says so.
 pub fn watch(task: &Watch<'_>, write: &mut dyn FnMut(&Line) -> Result<(), Problem>) -> Result<(), Problems> {
     let mut session = task.access.open()?;
-    let (counted, functions) = capture::counted(task.settings);
-    let watched = Watched { access: task.access, settings: task.settings, counted, functions };
+    let scope = session.begin().and_then(|mut snapshot| scope::resolve(task.settings, &mut snapshot));
+    let scope = scope.map_err(|error| error.problem("the witness cannot begin"))?;
+    let (counted, functions) = capture::counted(&scope);
+    let watched = Watched { access: task.access, settings: &scope.settings, counted, functions };
     let opened = open(task, &mut session, &watched);
     let (opened, mut parts, at) = opened.map_err(|error| error.problem("the witness cannot begin"))?;
     let mut position = Position { at, snapshot: opened.snapshot.clone(), relations: opened.relations.clone() };
@@ -88,7 +92,7 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
         }
     }
     let mut snapshot = session.begin()?;
-    let relations = kinds(task.settings, &mut snapshot)?;
+    let relations = kinds(watched.settings, &mut snapshot)?;
     let record = database::identify(&mut snapshot)?;
     drop(snapshot);
     // After everything is being watched: what comes later is not missed.
@@ -114,8 +118,9 @@ fn open(task: &Watch<'_>, session: &mut Session, watched: &Watched<'_>) -> Resul
 fn kinds(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Result<BTreeMap<String, String>, DatabaseError> {
     let absent = |name: &String| (name.clone(), "there is no such relation".to_owned());
     let mut relations: BTreeMap<String, String> = settings.relations.keys().map(absent).collect();
-    let names: Vec<&str> = settings.relations.keys().map(String::as_str).collect();
-    for row in snapshot.query(&format!("{}{KINDS}", parts::TABLES), &[&names])? {
+    let names: Vec<String> = settings.relations.keys().cloned().collect();
+    let (names, schemas, tables) = places(&names);
+    for row in snapshot.query(&format!("{WANTED}{KINDS}"), &[&names, &schemas, &tables])? {
         if let (Ok(name), Ok(kind)) = (row.try_get::<_, String>(0), row.try_get::<_, Option<String>>(1)) {
             relations.insert(name, kind.unwrap_or_else(|| LOGGED.to_owned()));
         }
@@ -138,7 +143,9 @@ fn tell(
         let settled = match &stop {
             Some(_) => {
                 let lag = Duration::from_secs(u64::from(task.settings.counter_lag_seconds));
-                counters::settle(session, Instant::now(), lag, 0)?
+                let mut sessions = Sessions::default();
+                sessions.wait(session, lag.saturating_add(lag / 5))?;
+                sessions.in_flight().is_empty()
             }
             None => false,
         };
@@ -152,7 +159,7 @@ fn tell(
             lines.insert(0, Line::Blind(Blind { at, part: None, reason }));
         }
         if moved {
-            let relations = kinds(task.settings, &mut session.begin()?)?;
+            let relations = kinds(watched.settings, &mut session.begin()?)?;
             for (name, kind) in relations.iter().filter(|(name, kind)| position.relations.get(*name) != Some(*kind)) {
                 let reason = format!("what the log tells of `{name}` changed: {kind}");
                 lines.push(Line::Blind(Blind { at, part: None, reason }));
@@ -229,7 +236,7 @@ const BEAT: Duration = Duration::from_secs(10);
 const KINDS: &str = "
 SELECT w.name,
        min(CASE WHEN c.relpersistence = 'p' AND c.relkind IN ('r', 'p', 'm') THEN NULL
-                ELSE CASE WHEN n.nspname || '.' || c.relname = w.name THEN 'it'
+                ELSE CASE WHEN w.oid = w.top THEN 'it'
                           ELSE 'its partition or child ' || n.nspname || '.' || c.relname END
                      || CASE WHEN c.relpersistence <> 'p' THEN ' is not logged' ELSE ' holds no rows of its own' END END)
 FROM wanted w JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.relnamespace GROUP BY 1";

@@ -69,6 +69,13 @@ pub fn all() -> Vec<Box<dyn Part>> {
     ]
 }
 
+impl Watched<'_> {
+    /// The watched relations, as [`crate::observe::counters::WANTED`] takes them.
+    fn places(&self) -> Vec<String> {
+        self.settings.relations.keys().cloned().collect()
+    }
+}
+
 /// A part that cannot watch here.
 fn cannot(reason: &str) -> DatabaseError {
     DatabaseError { reason: reason.to_owned(), sqlstate: None }
@@ -93,13 +100,3 @@ fn flushed(snapshot: &mut Snapshot<'_>, is_last: bool) -> Result<Duration, Datab
 const LATE: &str = "
 SELECT CASE WHEN pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() THEN 0 ELSE 3 * setting::int + 200 END::text
 FROM pg_settings WHERE name = 'wal_writer_delay'";
-
-/// Watched relations and all that inherit from them: the name watched, and the number of the table itself.
-pub const TABLES: &str = "
-WITH RECURSIVE wanted AS (
-    SELECT n.nspname || '.' || c.relname AS name, c.oid
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname || '.' || c.relname = ANY ($1)
-    UNION
-    SELECT w.name, i.inhrelid FROM wanted w JOIN pg_inherits i ON i.inhparent = w.oid
-)";

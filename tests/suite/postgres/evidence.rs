@@ -211,6 +211,7 @@ fn a_long_table_has_the_same_digest_by_any_number_of_workers() {
     };
     let (one, three) = (digest(1, false), digest(3, false));
     assert_eq!((&one["values"], &one["traces"]), (&three["values"], &three["traces"]));
+    assert_eq!(one["values"]["newest id"], "30000");
     assert_eq!((&one["values"]["rows"], &one["values"]["rows even"]), (&json!("25715"), &json!("12858")));
     let strict = digest(3, true);
     assert_eq!(strict["values"]["sha256"].as_str().unwrap().len(), 64);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// The shipped matrix, on the test database.
-fn shipped() -> Scene {
+pub fn shipped() -> Scene {
     let scene = Scene::new();
     configure(&scene, |_| {});
     scene
@@ -24,7 +24,7 @@ fn configure(scene: &Scene, edit: impl FnOnce(&mut toml::Table)) {
     });
 }
 
-fn audit(scene: &Scene) -> (i32, Value) {
+pub fn audit(scene: &Scene) -> (i32, Value) {
     let output = scene.run(&["evidence", "grants", "--format", "json"]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}")))
@@ -75,6 +75,19 @@ fn the_test_database_lacks_exactly_the_two_grants_of_report_07() {
 }
 
 #[test]
+fn what_extensions_brought_is_theirs_and_what_is_not_looked_at_is_said() {
+    let scene = shipped();
+    let before = statements(&audit(&scene).1, "package");
+    scene.server.execute("CREATE EXTENSION citext; CREATE DATABASE other");
+    let (_, found) = audit(&scene);
+    assert_eq!(statements(&found, "package"), before);
+    let unseen = found["not_looked_at"].to_string();
+    for words in ["citext", "other databases of the server: other", "pg_authid", "row security"] {
+        assert!(unseen.contains(words), "{words}: {unseen}");
+    }
+}
+
+#[test]
 fn conflicts_name_who_holds_what_must_not_come_together() {
     let scene = shipped();
     let named = |audit: &Value| -> Vec<String> {
@@ -107,6 +120,28 @@ fn conflicts_name_who_holds_what_must_not_come_together() {
             "GRANT directus TO cutter_ro; GRANT pg_write_all_data TO cutter_ro",
             "cutter_ro execute-and-approve",
             "as a member of pg_write_all_data",
+        ),
+        (
+            "CREATE FUNCTION public.sneak() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN INSERT INTO cutter_governance.verify_result SELECT * FROM cutter_governance.verify_result; END'; ALTER FUNCTION public.sneak() OWNER TO cutter_verify; REVOKE EXECUTE ON FUNCTION public.sneak() FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.sneak() TO cutter_exec",
+            "cutter_exec execute-and-verify",
+            "by the function public.sneak(), in the name of cutter_verify",
+        ),
+        (
+            "CREATE VIEW public.results AS SELECT * FROM cutter_governance.verify_result; ALTER VIEW public.results OWNER TO workflow_admin; GRANT INSERT ON public.results TO cutter_exec",
+            "cutter_exec execute-and-verify",
+            "through the view public.results, in the name of workflow_admin",
+        ),
+        (
+            "CREATE TABLE public.inbox (i int); GRANT INSERT ON public.inbox TO cutter_exec;
+             CREATE FUNCTION public.pass_on() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN INSERT INTO cutter_governance.verify_result SELECT * FROM cutter_governance.verify_result; RETURN NEW; END';
+             CREATE TRIGGER pass AFTER INSERT ON public.inbox FOR EACH ROW EXECUTE FUNCTION public.pass_on()",
+            "cutter_exec execute-and-verify",
+            "by the trigger pass on public.inbox",
+        ),
+        (
+            "GRANT pg_execute_server_program TO cutter_exec",
+            "cutter_exec execute-and-verify",
+            "as a member of pg_execute_server_program, which runs programs",
         ),
         (
             "ALTER ROLE cutter_ro CREATEROLE",
@@ -178,6 +213,7 @@ round_trips! {
     a_role_called_public_is_not_everybody: "CREATE ROLE \"PUBLIC\"; GRANT INSERT ON public.unit_version TO \"PUBLIC\"; GRANT DELETE ON public.unit_version TO PUBLIC";
     an_ordered_set_aggregate_is_named_by_its_types: "CREATE AGGREGATE public.odd(ORDER BY anyelement) (SFUNC = ordered_set_transition, STYPE = internal, FINALFUNC = mode_final, FINALFUNC_EXTRA = true)";
     odd_names_are_quoted: "CREATE TABLE public.\"odd \"\"name\" (\"c \"\"x\" int); GRANT UPDATE (\"c \"\"x\"), INSERT ON public.\"odd \"\"name\" TO cutter_exec; CREATE FUNCTION public.\"f'\"(a public.information_unit, \"B\" text[]) RETURNS int LANGUAGE sql AS 'SELECT 1'";
+    what_an_extension_brought_is_left_alone: "CREATE EXTENSION citext; GRANT INSERT ON public.unit_version TO cutter_ro";
     procedures_and_sequences_are_named_as_such: "CREATE PROCEDURE public.p(inout a int) LANGUAGE sql AS 'SELECT 1'; GRANT USAGE, UPDATE ON SEQUENCE public.birth_registry_id_seq TO cutter_verify";
 }
 

@@ -56,11 +56,13 @@ impl Part for Counters {
     }
 }
 
-/// A relation has a schema, a function its own prefix, and a catalog neither.
+/// A function has its own prefix, and a catalog the system's schema.
 fn id(name: &str) -> ObservationId {
     match ObservationId::parse(name) {
         Some(function) if function.kind() == ObservationKind::Function => function,
-        _ if name.contains('.') => ObservationId::new(ObservationKind::Relation, name),
-        _ => ObservationId::new(ObservationKind::Table, name),
+        _ => match name.strip_prefix("pg_catalog.") {
+            Some(table) => ObservationId::new(ObservationKind::Table, table),
+            None => ObservationId::new(ObservationKind::Relation, name),
+        },
     }
 }

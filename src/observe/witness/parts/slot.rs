@@ -1,8 +1,9 @@
 //! A temporary logical slot: every committed change of logged tables, while this session lives.
 
-use super::{Look, Part, TABLES, Watched, cannot, flushed};
+use super::{Look, Part, Watched, cannot, flushed};
 use crate::db::{DatabaseError, Session, Snapshot, literal};
 use crate::evidence::{ObservationId, ObservationKind};
+use crate::observe::counters::{WANTED, places};
 use std::collections::BTreeMap;
 
 /// The slot, and what the decoder calls the watched tables.
@@ -19,8 +20,9 @@ pub struct Slot {
 impl Slot {
     /// What inherits from a watched table may be made later.
     fn locate(&mut self, snapshot: &mut Snapshot<'_>, watched: &Watched<'_>) -> Result<(), DatabaseError> {
-        let names: Vec<&str> = watched.settings.relations.keys().map(String::as_str).collect();
-        for row in snapshot.query(&format!("{TABLES}{NAMES}"), &[&names])? {
+        let names = watched.places();
+        let (names, schemas, tables) = places(&names);
+        for row in snapshot.query(&format!("{WANTED}{NAMES}"), &[&names, &schemas, &tables])? {
             if let (Ok(name), Ok(quoted)) = (row.try_get(0), row.try_get(1)) {
                 self.tables.insert(quoted, name);
             }

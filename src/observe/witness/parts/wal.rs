@@ -1,8 +1,9 @@
 //! The server's log, read with `pg_walinspect`: every change of the watched tables' files, roll-backs included.
 
-use super::{Look, Part, TABLES, Watched, cannot, flushed};
+use super::{Look, Part, Watched, cannot, flushed};
 use crate::db::{DatabaseError, Session, Snapshot, identifier, literal};
 use crate::evidence::{ObservationId, ObservationKind};
+use crate::observe::counters::{WANTED, places};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far the log was read, and in which files the watched tables lie or lay.
@@ -18,8 +19,9 @@ pub struct Wal {
 
 impl Wal {
     fn locate(&mut self, snapshot: &mut Snapshot<'_>, watched: &Watched<'_>) -> Result<(), DatabaseError> {
-        let names: Vec<&str> = watched.settings.relations.keys().map(String::as_str).collect();
-        for row in snapshot.query(&format!("{TABLES}{PATHS}"), &[&names])? {
+        let names = watched.places();
+        let (names, schemas, tables) = places(&names);
+        for row in snapshot.query(&format!("{WANTED}{PATHS}"), &[&names, &schemas, &tables])? {
             if let (Ok(name), Ok(path)) = (row.try_get(0), row.try_get(1)) {
                 self.paths.insert((name, path));
             }

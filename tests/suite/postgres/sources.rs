@@ -1,0 +1,165 @@
+//! Where the server cannot count, or has not counted yet: never is that taken for nothing done.
+
+use crate::postgres::scene::{EVIDENCE, Scene, remarkable, row, status};
+use crate::support::postgres::Options;
+use serde_json::Value;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+const DOCUMENTS: &str = "relation:public.knowledge_documents";
+const INSERT: &str = "INSERT INTO public.knowledge_documents (id, slug, title, body, metadata, relevance) OVERRIDING SYSTEM VALUE VALUES (999, 'x', 'x', 'x', '{}', 1)";
+const DELETE: &str = "DELETE FROM public.knowledge_documents WHERE slug = 'x'";
+
+fn because(comparison: &Value, id: &str) -> String {
+    row(comparison, id)["because"].to_string()
+}
+
+/// Everything between the captures is done and undone in one message, which goes on for longer than the final capture.
+#[test]
+fn what_a_message_of_several_transactions_did_is_not_known_until_its_session_is_idle() {
+    for by in [
+        "BEGIN; SELECT pg_sleep(0.1); COMMIT; BEGIN; {I}; COMMIT; BEGIN; {D}; COMMIT; BEGIN; SELECT pg_sleep(6); COMMIT",
+        "DO $$ BEGIN {I}; COMMIT; {D}; COMMIT; PERFORM pg_sleep(6); END $$",
+    ] {
+        let scene = Scene::new();
+        scene.capture("a.json");
+        let sql = by.replace("{I}", INSERT).replace("{D}", DELETE);
+        thread::scope(|scope| {
+            scope.spawn(|| scene.server.execute(&sql));
+            thread::sleep(Duration::from_millis(600));
+            assert_eq!(scene.capture("b.json"), 0, "{:#?}", scene.unknown("b.json"));
+        });
+        let (exit, comparison) = scene.compare();
+        assert_eq!((exit, status(&comparison, DOCUMENTS)), (7, "UNKNOWN"), "{:#?}", remarkable(&comparison));
+        assert!(
+            because(&comparison, DOCUMENTS).contains("may hold counters back until it is idle: wait for it"),
+            "{comparison:#}"
+        );
+        assert_eq!(comparison["level"]["reached"], "counts");
+    }
+}
+
+#[test]
+fn a_capture_that_may_wait_for_whoever_is_at_work_sees_what_was_undone() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    let sql = format!("BEGIN; {INSERT}; COMMIT; BEGIN; {DELETE}; COMMIT; BEGIN; SELECT pg_sleep(3); COMMIT");
+    thread::scope(|scope| {
+        scope.spawn(|| scene.server.execute(&sql));
+        thread::sleep(Duration::from_millis(600));
+        let output = scene.run(&["evidence", "capture", "--settle", "30", "--format", "json", "--output", "b.json"]);
+        assert_eq!(output.status.code(), Some(0));
+    });
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, DOCUMENTS)), (6, "CHANGED"), "{:#?}", remarkable(&comparison));
+}
+
+#[test]
+fn rows_that_were_forged_in_a_message_that_goes_on_are_no_growth() {
+    let tolerate = "[[evidence.tolerate]]\nid = \"relation:public.birth_registry\"\ngrowth = 20\nwhy = \"reports are born\"\n[evidence.relations.\"public.birth_registry\"]\n[[evidence.tolerate]]\nid = \"database:sequences\"\nvalue = \"public.birth_registry_id_seq\"\ngrowth = 20\nwhy = \"reports are born\"\n";
+    let birth = "INSERT INTO public.birth_registry (subject_table, subject_id, subject_name, born_by) VALUES ('r', '1', 'r', 'x')";
+    for (forged, wanted) in [(true, "CHANGED"), (false, "TOLERATED")] {
+        let scene = Scene::new();
+        scene.write("cutter.toml", scene.config("cutter_observe", &format!("{EVIDENCE}{tolerate}")));
+        scene.capture("a.json");
+        thread::scope(|scope| {
+            if forged {
+                scope.spawn(|| scene.server.execute("SET app.canonical_writer = 'x'; BEGIN; UPDATE public.birth_registry SET born_by = 'forged'; COMMIT; BEGIN; SELECT pg_sleep(5); COMMIT"));
+                thread::sleep(Duration::from_millis(500));
+            }
+            scene.server.execute(birth);
+            scene.capture("b.json");
+        });
+        let (_, comparison) = scene.compare();
+        let found = status(&comparison, "relation:public.birth_registry");
+        assert_eq!(found, wanted, "{:#?}", remarkable(&comparison));
+    }
+}
+
+#[test]
+fn a_server_that_does_not_count_knows_nothing_of_what_was_undone() {
+    for (name, sql) in [
+        ("server", ""),
+        ("database", "ALTER DATABASE directus SET track_counts = off"),
+        ("role", "ALTER ROLE cutter_exec SET track_counts = off"),
+        ("function", "CREATE FUNCTION public.still() RETURNS int LANGUAGE sql SET track_counts = off AS 'SELECT 1'"),
+        ("granted", "GRANT SET ON PARAMETER track_counts TO cutter_exec"),
+    ] {
+        let options = Options::directus().setting("track_functions", "all");
+        let scene = Scene::with(&if name == "server" { options.setting("track_counts", "off") } else { options });
+        if !sql.is_empty() {
+            scene.server.execute(sql);
+        }
+        assert_eq!(scene.capture("a.json"), 7, "{name}");
+        scene.server.execute(INSERT);
+        scene.server.execute(DELETE);
+        scene.capture("b.json");
+        let (_, comparison) = scene.compare();
+        assert_ne!(status(&comparison, "relation:public.iu_lifecycle_log"), "UNCHANGED", "{name}");
+        assert_eq!(status(&comparison, "database:counters"), "UNKNOWN", "{name}");
+        assert_ne!(comparison["level"]["reached"], "net", "{name}");
+    }
+}
+
+#[test]
+fn a_standby_counts_nothing_and_proves_no_quiet() {
+    let mut scene = Scene::new();
+    let signal = scene.server.socket_directory().join("data/standby.signal");
+    fs::write(&signal, "").unwrap();
+    scene.server.restart();
+    assert_eq!((scene.capture("a.json"), scene.capture("b.json")), (7, 7));
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, &comparison["quiet"]["proven"]), (7, &false.into()));
+    assert_eq!(status(&comparison, DOCUMENTS), "UNKNOWN");
+    assert!(because(&comparison, "database:counters").contains("a standby counts nothing"), "{comparison:#}");
+}
+
+#[test]
+fn functions_whose_calls_may_not_be_counted_are_unknown_and_all_else_is_not() {
+    let scene = Scene::with(&Options::directus());
+    assert_eq!((scene.capture("a.json"), scene.capture("b.json")), (7, 7));
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, "function:public.fn_iu_create")), (7, "UNKNOWN"));
+    assert!(
+        because(&comparison, "function:public.fn_iu_create").contains("`track_functions` is `none`"),
+        "{comparison:#}"
+    );
+    let others: Vec<&Value> = remarkable(&comparison)
+        .into_iter()
+        .filter(|row| !row["id"].as_str().unwrap().starts_with("function:"))
+        .collect();
+    assert_eq!(others, Vec::<&Value>::new());
+    let scene = Scene::new();
+    scene.server.execute("CREATE FUNCTION public.inl(i int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT i + 1'");
+    let evidence = "[evidence]\ncounter_lag_seconds = 1\nfunctions = [\"public.inl\"]\n";
+    scene.write("cutter.toml", scene.config("cutter_observe", evidence));
+    scene.capture("a.json");
+    scene.server.execute("SELECT public.inl(i) FROM generate_series(1, 2) AS i");
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, "function:public.inl")), (7, "UNKNOWN"), "{comparison:#}");
+}
+
+#[test]
+fn a_file_in_a_folder_of_configuration_and_a_file_that_was_written_are_told_apart() {
+    let scene = Scene::new();
+    scene
+        .server
+        .execute("GRANT EXECUTE ON FUNCTION pg_stat_file(text, boolean), pg_read_binary_file(text) TO cutter_observe");
+    let data = scene.server.socket_directory().join("data");
+    fs::create_dir(data.join("conf.d")).unwrap();
+    let files = "database:configuration_files";
+    scene.capture("a.json");
+    thread::sleep(Duration::from_millis(1200));
+    let text = fs::read_to_string(data.join("postgresql.conf")).unwrap();
+    fs::write(data.join("postgresql.conf"), text).unwrap();
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, files)), (0, "UNCHANGED"), "{:#?}", remarkable(&comparison));
+    thread::sleep(Duration::from_millis(1200));
+    fs::write(data.join("conf.d/x.conf"), "work_mem = '5MB'\n").unwrap();
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, files)), (6, "CHANGED"), "{:#?}", remarkable(&comparison));
+}
