@@ -93,7 +93,9 @@ fn texts(subject: &Subject) -> Vec<Source> {
 
 /// The policy or invariant that a place of a file lies in, or is the comment of; else the file.
 fn about(subject: &Subject, source: &Source, at: usize) -> String {
-    let of_policies = subject.bundle.policies().iter().map(|policy| (&policy.source, &policy.span, policy.id()));
+    // An action of the schema is what its own bytes are about, and no comment before it.
+    let policies = subject.bundle.policies().iter().filter(|policy| !policy.is_action || policy.span.contains(&at));
+    let of_policies = policies.map(|policy| (&policy.source, &policy.span, policy.id()));
     let of_invariants =
         subject.invariants.iter().map(|invariant| (&invariant.source, &invariant.span, invariant.id.as_str()));
     let in_file =

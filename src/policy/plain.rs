@@ -1,19 +1,20 @@
 //! Policy sets that were not written for cutter: whatever files, schemas, ids and templates Cedar itself reads.
 
-use super::annotations::Annotations;
-use super::{BundlePolicy, BundleSources, PolicyBundle, validity};
-use crate::cedar::{depth, diagnostics, tokens};
-use crate::json;
+mod read;
+
+pub(super) use read::{is_schema, refused};
+
+use super::{BundleSources, PolicyBundle, validity};
+use crate::cedar::tokens;
 use crate::prelude::{self, Prelude};
 use crate::problem::{Problem, Problems, Source};
 use crate::schema::RunSchema;
 use crate::signature::AllowedSigners;
-use cedar_policy::{Effect, EntityUid, Policy, PolicyId, PolicySet, Schema, SchemaFragment, SlotId, Template};
+use cedar_policy::{PolicyId, Schema, SchemaFragment};
+use read::{Read, place_name};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 
 /// Whether the files were written for cutter: they name its prelude, or hold what only it reads.
 pub fn is_own(sources: &BundleSources) -> bool {
@@ -92,177 +93,6 @@ impl PolicyBundle {
     }
 }
 
-/// What was read so far.
-struct Read {
-    policies: Vec<BundlePolicy>,
-    templates: Vec<(Template, Source, Range<usize>)>,
-    /// Names of the templates that nothing links.
-    unlinked: Vec<String>,
-    schemas: Vec<(SchemaFragment, Source)>,
-}
-
-impl Read {
-    fn of(sources: &BundleSources, problems: &mut Problems) -> Self {
-        let mut read = Self { policies: Vec::new(), templates: Vec::new(), unlinked: Vec::new(), schemas: Vec::new() };
-        for source in &sources.policies {
-            problems.absorb(read.text(source));
-        }
-        for source in &sources.schemas {
-            let fragment = RunSchema::fragment(source);
-            read.schemas.extend(problems.absorb(fragment).map(|fragment| (fragment, source.clone())));
-        }
-        let mut links = Vec::new();
-        for source in &sources.people {
-            let Some(value) = problems.absorb(json::parse(source).map(|value| json::to_serde(&value))) else {
-                continue;
-            };
-            match Form::of(&value) {
-                Form::Schema => match SchemaFragment::from_json_value(value) {
-                    Ok(fragment) => read.schemas.push((fragment, source.clone())),
-                    Err(error) => {
-                        problems.absorb::<()>(Err(diagnostics::problems(&error, "the schema cannot be read", source)));
-                    }
-                },
-                Form::Policy => match Policy::from_json(Some(PolicyId::new(source.name())), value) {
-                    Ok(policy) => read.push(policy, source.clone(), 0..source.text().len()),
-                    Err(error) => problems.push(diagnostics::problem(&error, "a policy cannot be read", source)),
-                },
-                Form::Set => read.set(value, source, problems),
-                Form::Links => links.push((value, source)),
-                Form::Other => {}
-            }
-        }
-        let mut linked = Vec::new();
-        for (value, source) in links {
-            for link in value.as_array().into_iter().flatten() {
-                match read.link(link) {
-                    Ok((policy, template)) => {
-                        linked.push(template);
-                        read.push_named(policy, source.clone(), at_link(source, link));
-                    }
-                    Err(why) => problems.push(
-                        Problem::invalid(format!("a template cannot be linked: {why}"))
-                            .at(source, at_link(source, link)),
-                    ),
-                }
-            }
-        }
-        let names = read.templates.iter().map(|(template, _, _)| template.id().to_string());
-        read.unlinked = names.filter(|name| !linked.contains(name)).collect();
-        read
-    }
-
-    /// The policies and templates of a text, in its order.
-    fn text(&mut self, source: &Source) -> Result<(), Problems> {
-        depth::check(source)?;
-        let set = PolicySet::from_str(source.text()).map_err(|errors| super::file::unreadable(&errors, source))?;
-        let mut all: Vec<(usize, String, Result<&Policy, &Template>)> = Vec::new();
-        let number = |id: &PolicyId| id.to_string().strip_prefix("policy").and_then(|number| number.parse().ok());
-        for policy in set.policies() {
-            all.extend(number(policy.id()).map(|at| (at, policy.to_cedar().unwrap_or_default(), Ok(policy))));
-        }
-        for template in set.templates() {
-            all.extend(number(template.id()).map(|at| (at, template.to_cedar(), Err(template))));
-        }
-        all.sort_by_key(|(at, ..)| *at);
-        let mut end = 0;
-        for (_, text, found) in all {
-            let start = source.text().get(end..).and_then(|rest| rest.find(&text)).map_or(end, |at| end + at);
-            end = start + text.len();
-            match found {
-                Ok(policy) => self.push(policy.clone(), source.clone(), start..end),
-                Err(template) => {
-                    let name = template.annotation("id").map(str::to_owned);
-                    let name = name.unwrap_or_else(|| place_name(source, &(start..end)));
-                    let template = template.new_id(PolicyId::new(name));
-                    self.templates.push((template, source.clone(), start..end));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A policy set in Cedar's JSON form.
-    fn set(&mut self, value: Value, source: &Source, problems: &mut Problems) {
-        let set = match PolicySet::from_json_value(value) {
-            Ok(set) => set,
-            Err(error) => return problems.push(diagnostics::problem(&error, "the policies cannot be read", source)),
-        };
-        let mut policies: Vec<&Policy> = set.policies().collect();
-        policies.sort_by_key(|policy| policy.id().to_string());
-        for policy in policies {
-            let at = quoted(source, &policy.id().to_string());
-            match written_out(policy) {
-                Some(policy) => self.push_named(policy, source.clone(), at),
-                None => problems.push(Problem::invalid("a linked template cannot be written out").at(source, at)),
-            }
-        }
-        let linked: Vec<String> = set.policies().filter_map(|policy| Some(policy.template_id()?.to_string())).collect();
-        for template in set.templates().filter(|template| !linked.contains(&template.id().to_string())) {
-            let at = quoted(source, &template.id().to_string());
-            self.templates.push((template.clone(), source.clone(), at));
-        }
-    }
-
-    /// One link of Cedar's command line: `{"template_id": ..., "link_id": ..., "args": {"?principal": ...}}`.
-    fn link(&self, link: &Value) -> Result<(Policy, String), String> {
-        let text = |key: &str| link.get(key).and_then(Value::as_str).ok_or_else(|| format!("it has no `{key}`"));
-        let (of, id) = (text("template_id")?, text("link_id")?);
-        let template = self.templates.iter().find(|(template, ..)| template.id().to_string() == of);
-        let (template, ..) = template.ok_or_else(|| format!("there is no template `{of}`"))?;
-        let mut values: HashMap<SlotId, EntityUid> = HashMap::new();
-        for (slot, value) in link.get("args").and_then(Value::as_object).into_iter().flatten() {
-            let slot = match slot.as_str() {
-                "?principal" => SlotId::principal(),
-                "?resource" => SlotId::resource(),
-                other => return Err(format!("there is no slot `{other}`")),
-            };
-            let uid = EntityUid::from_str(value.as_str().unwrap_or_default()).map_err(|error| error.to_string())?;
-            values.insert(slot, uid);
-        }
-        let mut set = PolicySet::new();
-        set.add_template(template.clone()).map_err(|error| error.to_string())?;
-        set.link(template.id().clone(), PolicyId::new(id), values).map_err(|error| error.to_string())?;
-        let policy = set.policy(&PolicyId::new(id)).and_then(written_out);
-        Ok((policy.ok_or("it cannot be written out")?, of.to_owned()))
-    }
-
-    /// Adds a policy under its `@id`, or else the place where it stands.
-    fn push(&mut self, policy: Policy, source: Source, span: Range<usize>) {
-        let id = policy.annotation("id").filter(|id| !id.is_empty()).map(str::to_owned);
-        let id = id.unwrap_or_else(|| place_name(&source, &span));
-        self.push_named(policy.new_id(PolicyId::new(id)), source, span);
-    }
-
-    /// Adds a policy under the id that it has.
-    fn push_named(&mut self, policy: Policy, source: Source, span: Range<usize>) {
-        let (id, title) = (policy.id().to_string(), policy.annotation("title").map(str::to_owned));
-        // Annotations that mean something to cutter are read, and any others are fine.
-        let gates: Vec<String> = policy.annotation("gate").map(str::to_owned).into_iter().collect();
-        let read = Annotations::parse(policy.annotations(), policy.effect() == Effect::Forbid, &gates);
-        let annotations = Annotations { id, title, ..read.unwrap_or_default() };
-        self.policies.push(BundlePolicy { policy, annotations, source, span, is_action: false });
-    }
-
-    /// The schema that all files together declare; `None` where there is none that is valid.
-    fn schema(&self, problems: &mut Problems) -> Option<RunSchema> {
-        let (_, first) = self.schemas.first()?;
-        let mut whole = serde_json::Map::new();
-        for (fragment, _) in &self.schemas {
-            if let Ok(Value::Object(namespaces)) = fragment.clone().to_json_value() {
-                whole.extend(namespaces);
-            }
-        }
-        match Schema::from_schema_fragments(self.schemas.iter().map(|(fragment, _)| fragment.clone())) {
-            Ok(schema) => Some(RunSchema::plain(schema, Value::Object(whole), first.clone())),
-            Err(error) => {
-                problems.absorb::<()>(Err(diagnostics::problems(&error, "the schema is not valid", first)));
-                None
-            }
-        }
-    }
-}
-
 /// Says of a folder with several policy sets which there are: each has a schema in a folder of its own.
 fn several(schemas: &[(SchemaFragment, Source)], name: &str) -> Option<Problem> {
     let folder = |source: &Source| Path::new(source.name()).parent().unwrap_or(Path::new("")).to_path_buf();
@@ -282,77 +112,6 @@ fn several(schemas: &[(SchemaFragment, Source)], name: &str) -> Option<Problem> 
 /// How many policy sets are named.
 const SHOWN: usize = 6;
 
-/// What a file of JSON holds.
-enum Form {
-    Schema,
-    Policy,
-    Set,
-    Links,
-    Other,
-}
-
-impl Form {
-    fn of(value: &Value) -> Self {
-        let has = |value: &Value, key: &str| value.get(key).is_some();
-        match value {
-            Value::Object(_) if has(value, "effect") && has(value, "principal") => Self::Policy,
-            Value::Object(_) if has(value, "staticPolicies") || has(value, "templateLinks") => Self::Set,
-            Value::Object(map)
-                if !map.is_empty() && map.values().all(|body| has(body, "entityTypes") || has(body, "actions")) =>
-            {
-                Self::Schema
-            }
-            Value::Array(links) if !links.is_empty() && links.iter().all(|link| has(link, "template_id")) => {
-                Self::Links
-            }
-            _ => Self::Other,
-        }
-    }
-}
-
-/// What a file of JSON in a bundle of cutter's own holds that is not read there, and what to do.
-pub(super) fn refused(source: &Source) -> Option<Problem> {
-    let value = json::parse(source).map(|value| json::to_serde(&value)).ok()?;
-    let (what, help) = match Form::of(&value) {
-        Form::Other => return None,
-        Form::Schema => ("a schema in JSON form", "run `cedar translate-schema --direction json-to-cedar` on it"),
-        Form::Policy | Form::Set => {
-            ("policies in JSON form", "run `cedar translate-policy --direction json-to-cedar` on it")
-        }
-        Form::Links => ("links of templates", "write each policy out"),
-    };
-    let message = format!("`{}` holds {what}, which a bundle that cutter decides by does not take", source.name());
-    Some(Problem::invalid(message).at(source, 0..1).help(help))
-}
-
-/// Whether a file holds a schema in JSON form.
-pub(super) fn is_schema(source: &Source) -> bool {
-    json::parse(source).is_ok_and(|value| matches!(Form::of(&json::to_serde(&value)), Form::Schema))
-}
-
-/// The policy with its slots filled in, as if it had been written so.
-fn written_out(policy: &Policy) -> Option<Policy> {
-    match policy.template_id() {
-        None => Some(policy.clone()),
-        Some(_) => Policy::from_json(Some(policy.id().clone()), policy.to_json().ok()?).ok(),
-    }
-}
-
 fn empty_schema() -> Option<Schema> {
     Schema::from_json_value(serde_json::json!({})).ok()
-}
-
-/// A name for what has none: `policies/a.cedar:3`.
-fn place_name(source: &Source, span: &Range<usize>) -> String {
-    format!("{}:{}", source.name(), source.position(span.start).0)
-}
-
-fn at_link(source: &Source, link: &Value) -> Range<usize> {
-    quoted(source, link.get("link_id").and_then(Value::as_str).unwrap_or_default())
-}
-
-/// Where a name stands in a file of JSON; the file's first byte, where it cannot be found.
-fn quoted(source: &Source, name: &str) -> Range<usize> {
-    let name = format!("{name:?}");
-    source.text().find(&name).map_or(0..1, |start| start..start + name.len())
 }

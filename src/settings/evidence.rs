@@ -1,7 +1,7 @@
 //! `[evidence]` of `cutter.toml`: what to observe, as data. Nothing here knows a domain.
 
-use super::observation::{ObservationId, ObservationKind};
 pub use super::names::{is_wildcard, join_name, matches, split_name};
+use super::observation::{ObservationId, ObservationKind};
 
 use crate::problem::{Problem, Problems};
 use schemars::JsonSchema;
