@@ -184,8 +184,8 @@ impl Bench {
 
 #[test]
 fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
-    let beside = [json!({"id": "flip-on", "action": "Cutter::Action::\"flip_flag\"",
-        "resource": "Cutter::Flag::\"execution_enabled\"", "context": {"to": true}, "effect": "switch-on"})];
+    let beside = [json!({"id": "flip-on", "action": "Iu::Action::\"flip_flag\"",
+        "resource": "Iu::Flag::\"execution_enabled\"", "context": {"to": true}, "effect": "switch-on"})];
     let (scene, exit, _) = run_beside(UPDATE, ONE, &beside);
     let ran = scene.attest("--attest report.json --key keys/attester --log cutter.toml");
     assert_eq!(ran.exit, exit, "{}", ran.stderr);
