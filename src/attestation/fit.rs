@@ -71,13 +71,13 @@ impl Fitting<'_> {
 
     /// Whether a text has the form of a pattern; what is no text has any.
     fn matches(&self, pattern: &str, value: &Value) -> Result<bool, String> {
-        let Some(text) = value.as_str() else { return Ok(true) };
         let mut patterns = self.patterns.borrow_mut();
         if !patterns.contains_key(pattern) {
             let made = Regex::new(pattern).map_err(|_| format!("`{pattern}` is no pattern"))?;
             patterns.insert(pattern.to_owned(), made);
         }
-        Ok(patterns.get(pattern).is_some_and(|made| made.is_match(text)))
+        let made = patterns.get(pattern);
+        Ok(value.as_str().is_none_or(|text| made.is_some_and(|made| made.is_match(text))))
     }
 
     /// What lies in an object or a list, each part under its own schema.

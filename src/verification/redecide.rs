@@ -15,7 +15,7 @@ use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::prelude::Prelude;
 use crate::problem::{Problems, Source};
-use crate::record::{ApprovalRow, FactText, RecordedRow};
+use crate::record::{ApprovalRow, FactText, JudgedBy, RecordedRow};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
@@ -67,6 +67,7 @@ pub fn redecide(
         ));
         return Ok(found);
     }
+    compare("predicate.decisions.policies", &recorded.policies, &JudgedBy::of(bundle), &mut found.differences);
     standing(report, bundle, config, &mut found.differences);
     let source = Source::new("the recorded plan", report.grounds.plan.clone());
     let plan = RunPlan::parse(&source, bundle.schema(), Some(config))?;
@@ -189,6 +190,7 @@ impl Bench<'_> {
             moment.spent.clone_from(&approvals.spent);
             let row = decide_one(requests, action, &moment)?;
             let place = format!("{place}.decision");
+            compare(&format!("{place}.policies"), &decision.policies, &JudgedBy::of(bundle), &mut found.differences);
             let source = requests.facts().origin();
             compare(&format!("{place}.facts.source"), &decision.facts.source, &source, &mut found.differences);
             let recorded = RecordedRow::new(action, &row)?;

@@ -35,8 +35,8 @@ pub fn run_beside(sql: &str, expects: &str, beside: &[Value]) -> (Scene, i32, Va
         )
     });
     let number: Value = scene.read(crate::support::world::PLAN).parse().unwrap();
-    let compensate = json!({"id": "compensate", "action": "Cutter::Action::\"compensate\"",
-        "resource": "Cutter::Relation::\"public.information_unit\"", "effect": "compensate"});
+    let compensate = json!({"id": "compensate", "action": "Iu::Action::\"compensate\"",
+        "resource": "Iu::Relation::\"public.information_unit\"", "effect": "compensate"});
     let actions: Vec<&Value> = [&compensate].into_iter().chain(beside).collect();
     let plan = json!({
         "version": 1, "plan": "compensation", "run": "ictr-20260521T100000Z-5a5a5a5a", "mode": "live",

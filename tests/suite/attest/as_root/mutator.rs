@@ -184,8 +184,8 @@ impl Bench {
 
 #[test]
 fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
-    let beside = [json!({"id": "flip-on", "action": "Cutter::Action::\"flip_flag\"",
-        "resource": "Cutter::Flag::\"execution_enabled\"", "context": {"to": true}, "effect": "switch-on"})];
+    let beside = [json!({"id": "flip-on", "action": "Iu::Action::\"flip_flag\"",
+        "resource": "Iu::Flag::\"execution_enabled\"", "context": {"to": true}, "effect": "switch-on"})];
     let (scene, exit, _) = run_beside(UPDATE, ONE, &beside);
     let ran = scene.attest("--attest report.json --key keys/attester --log cutter.toml");
     assert_eq!(ran.exit, exit, "{}", ran.stderr);
@@ -216,9 +216,9 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
         let is_capture = place.contains("/capture/observations");
         let is_alike = leaf.0.len() > 1 || place.contains("/context/");
         let one_in = if is_capture {
-            16
+            64
         } else if is_alike {
-            8
+            24
         } else {
             1
         };
@@ -251,5 +251,5 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
     let flattering: Vec<&String> =
         accepted.keys().filter(|place| !stated.iter().any(|stated| place.starts_with(stated.as_str()))).collect();
     assert_eq!(flattering, Vec::<&String>::new(), "{stated:?}");
-    assert!(counts["8"] > 150, "{counts:?}");
+    assert!(counts["8"] > 100, "{counts:?}");
 }
