@@ -10,13 +10,14 @@ use crate::plan::{IntendedAction, RunPlan, Work};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
-use crate::record::{self, Clock, Decisions, FactText, RecordedRow, UseDecision};
+use crate::record::{self, Clock, Decisions, FactRecord, FactText, RecordedRow, UseDecision};
 use crate::schema::RunSchema;
 use crate::settings::{Amount, Config};
 use cedar_policy::Context;
 use serde::Deserialize as _;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Every ban that is a row of the report: each `forbid` that is no rule for approvals, in the order of the files.
 pub fn bans(bundle: &PolicyBundle) -> Vec<Ban> {
@@ -275,5 +276,7 @@ fn recorded(decision: &UseDecision, action: &IntendedAction, schema: &RunSchema)
         gaps: row.gaps.clone(),
         blocked_by: Vec::new(),
         errors: row.errors.clone(),
+        facts: Arc::new(row.facts_at_use.iter().map(FactRecord::read).collect()),
+        at_use: true,
     })
 }

@@ -61,13 +61,11 @@ impl Arguments {
             files::create(path, statement.text()?.as_bytes())?;
         }
         let decisions = &statement.predicate.decisions;
+        let typed = Typed { inputs: &self.inputs, authority: &self.authority };
         let guide = || Guide {
             closes: explain::closing(&inputs.bundle, decisions),
-            next: Typed { inputs: &self.inputs, authority: &self.authority }.after(
-                decisions,
-                &authorization,
-                &inputs.config,
-            ),
+            next: typed.after(decisions, &authorization, &inputs.config),
+            measure: typed.measure("authorize", None, &decisions.lacking()),
         };
         let text = match self.format {
             Format::Table => Ok(render::table::decisions(decisions, &guide(), output.style())),

@@ -7,6 +7,7 @@ use crate::cli::shared::clock::system_time;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::next::Typed;
 use crate::cli::shared::output::OutputArguments;
 use crate::decision::{Basis, DecisionRow, Verdict};
 use crate::files;
@@ -14,6 +15,7 @@ use crate::json::in_backticks;
 use crate::layout::lines::Tone;
 use crate::plan::{IntendedAction, Mode, Work};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::record::FactRecord;
 use crate::render;
 use crate::request::Stage;
 use crate::runtime::{Execution, Permission, Refusal};
@@ -48,12 +50,19 @@ impl Arguments {
             Mode::Live => Some(self.trusted(&inputs, action)?),
             Mode::DryRun => None,
         };
+        let row = self.authority.authorize(&inputs, Stage::Use)?.row(action)?;
+        if !row.basis.allows() {
+            return Ok(self.denied(action, &row, output));
+        }
+        // What was measured is measured again, after everything that could take time.
+        let inputs = if self.inputs.measures() { self.inputs.look_again(inputs)? } else { inputs };
+        let action = inputs.plan.named(&self.action)?;
         let authorization = self.authority.authorize(&inputs, Stage::Use)?;
         let row = authorization.row(action)?;
-        let said = |tone, message: &str| render::exec::said(action, row.basis, (tone, message), output.style());
         if !row.basis.allows() {
-            return Ok((said(Tone::Plain, &denied(&row)), exit(Verdict::of(row.basis))));
+            return Ok(self.denied(action, &row, output));
         }
+        let said = |tone, message: &str| render::exec::said(action, row.basis, (tone, message), output.style());
         let Some(trusted) = trusted else {
             let ((tone, what), exit) = refused(&Refusal::DryRun);
             return Ok((said(tone, &what), exit));
@@ -64,6 +73,19 @@ impl Arguments {
             Err(refusal) => refused(&refusal),
         };
         Ok((said(tone, &what), exit))
+    }
+
+    /// Why it is not allowed, and where facts are to blame, how they are measured.
+    fn denied(&self, action: &IntendedAction, row: &DecisionRow, output: &OutputArguments) -> (String, Exit) {
+        let mut message = denied(row);
+        let facts: Vec<FactRecord> = row.facts.iter().map(FactRecord::from).collect();
+        let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+        let measure = typed.measure("exec", Some(&action.id), &facts).filter(|_| row.basis == Basis::Indeterminate);
+        if let Some(command) = measure {
+            message.push_str(&format!("; measure them: {command}"));
+        }
+        let said = render::exec::said(action, row.basis, (Tone::Plain, message.as_str()), output.style());
+        (said, exit(Verdict::of(row.basis)))
     }
 
     /// Proof that the trust root vouches for bundle, plan, author and the running user; the problems say why not.

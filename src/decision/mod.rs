@@ -10,9 +10,11 @@ pub(crate) use asking::{Answer, Slice, ask};
 pub use closed::Closed;
 pub use table::{decide, decide_each, decide_one, decide_rest};
 
+use crate::facts::FactRead;
 use cedar_policy::Context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Why a row is what it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -121,6 +123,10 @@ pub struct DecisionRow {
     pub blocked_by: Vec<usize>,
     /// What erred, sorted.
     pub errors: Vec<String>,
+    /// Every fact that the policies read which can match it, whether or not it came to that, sorted.
+    pub facts: Arc<Vec<FactRead>>,
+    /// Whether it was decided at the moment of use.
+    pub at_use: bool,
 }
 
 /// The decisions over a whole plan, in the plan's order.

@@ -21,6 +21,7 @@ mod stale_allowance;
 mod truth;
 mod unknown_evidence;
 mod unscoped_permit;
+mod unsourced_fact;
 mod unused_entity_type;
 
 use crate::cedar::tokens::{Token, TokenKind, tokens};
@@ -120,7 +121,7 @@ fn name(action: &EntityUid) -> String {
 }
 
 /// Every rule with its check, by number.
-pub static RULES: [(Rule, Check); 20] = [
+pub static RULES: [(Rule, Check); 21] = [
     (unscoped_permit::RULE, unscoped_permit::check),
     (mutating_permit_without_ban::RULE, mutating_permit_without_ban::check),
     (incomplete_annotations::RULE, incomplete_annotations::check),
@@ -141,6 +142,7 @@ pub static RULES: [(Rule, Check); 20] = [
     (unknown_evidence::RULE, unknown_evidence::check),
     (action_outside_scope::RULE, action_outside_scope::check),
     (in_on_strings::RULE, in_on_strings::check),
+    (unsourced_fact::RULE, unsourced_fact::check),
 ];
 
 /// What says nothing about policies that were not written for cutter: it is about tiers, gates, groups and `context.run`.

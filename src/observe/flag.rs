@@ -7,10 +7,14 @@ use crate::files;
 use crate::settings::evidence::FlagSettings;
 use regex::Regex;
 
-/// Observes one switch.
-pub fn observe(name: &str, settings: &FlagSettings, snapshot: &mut Snapshot<'_>) -> Result<Observation, DatabaseError> {
+/// Observes one switch; a query is asked in the snapshot, which a file does not need.
+pub fn observe(
+    name: &str,
+    settings: &FlagSettings,
+    snapshot: Option<&mut Snapshot<'_>>,
+) -> Result<Observation, DatabaseError> {
     let mut observation = Observation::new(ObservationKind::Flag, name);
-    if let Some(query) = &settings.query {
+    if let Some((query, snapshot)) = settings.query.as_ref().zip(snapshot) {
         match snapshot.texts(&format!("SELECT answer::text FROM (\n{query}\n) AS answer LIMIT 2"), 2) {
             Ok(rows) => match rows.as_slice() {
                 [row] => {

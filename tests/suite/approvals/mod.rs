@@ -5,7 +5,7 @@ mod as_root {
 }
 mod codes;
 mod golden_output;
-mod office;
+pub mod office;
 mod printable;
 mod properties;
 mod scenarios;

@@ -37,7 +37,8 @@ fn bench() -> &'static Bench {
         let path = |name: &str| office.world.path(name);
         let sources = project::read_bundle(&path("policies"), Some(&path("cutter.toml"))).unwrap();
         let bundle = PolicyBundle::parse(&sources).unwrap();
-        let facts = Facts::admit(&project::read_entities(&path("entities")).unwrap(), &bundle).unwrap();
+        let facts =
+            Facts::admit(&project::read_entities(&path("entities")).unwrap(), &bundle).unwrap().as_if_measured();
         let plan = RunPlan::parse(&files::read(&path(PLAN)).unwrap(), bundle.schema(), None).unwrap();
         let files = project::read_approvals(&path("approvals")).unwrap();
         let document: serde_json::Value = files[0].source.text().parse().unwrap();

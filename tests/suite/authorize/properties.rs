@@ -50,7 +50,7 @@ impl Texts {
             origin: cutter::facts::Origin::Entities,
             name: "facts".to_owned(),
         };
-        let facts = Facts::admit(&raw, &bundle).unwrap();
+        let facts = Facts::admit(&raw, &bundle).unwrap().as_if_measured();
         Some((bundle, facts))
     }
 

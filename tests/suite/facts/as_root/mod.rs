@@ -1,0 +1,4 @@
+//! What `exec` does by facts of each source.
+
+mod measured;
+mod stated;
