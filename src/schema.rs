@@ -126,6 +126,7 @@ impl RunSchema {
             gates: Vec::new(),
             declares_gates: false,
             never: Vec::new(),
+            needed: NeededSources::default(),
         }
     }
 

@@ -70,8 +70,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "review",
         &[
-            "problem", "progress", "json", "cedar", "schema", "policy", "settings", "facts", "subject", "findings", "lint",
-            "prove",
+            "problem", "progress", "json", "cedar", "schema", "policy", "settings", "facts", "subject", "findings",
+            "lint", "prove",
         ],
     ),
     (

@@ -75,7 +75,7 @@ fn covering<'a>(told: &'a BTreeMap<String, Provenance>, path: &str) -> Option<&'
 }
 
 impl Provenance {
-    /// It in words: `the query \`grants\` of 09:00:00Z by cutter_observe`.
+    /// It in words: `the query \`grants\` of 09:00:00Z by an observer`.
     pub fn words(&self) -> String {
         let mut words = match (self.source, self.name.as_str()) {
             (FactSource::Stated, Self::NOBODY) => "nobody's word".to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::cedar::expression::visit_mut;
 use crate::findings::headline::{DIFF, counted};
+use crate::findings::rule::Severity;
 use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::BundlePolicy;
 use crate::problem::{Problem, Problems};
