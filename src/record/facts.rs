@@ -6,6 +6,8 @@ use crate::schema::FactSource;
 use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One fact that policies read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
@@ -53,13 +55,20 @@ impl FactRecord {
 
 /// The facts that rows of a plan read before anything ran, each once.
 pub(super) fn gathered(rows: &[DecisionRow]) -> Vec<FactRecord> {
-    let before = rows.iter().filter(|row| !row.at_use).flat_map(|row| row.facts.iter());
-    crate::facts::gathered(before).into_iter().map(FactRecord::from).collect()
+    let before = distinct(rows.iter().filter(|row| !row.at_use));
+    crate::facts::gathered(before.into_iter().flatten()).into_iter().map(FactRecord::from).collect()
+}
+
+/// What rows read, each list once: rows that ask the same share it.
+fn distinct<'a>(rows: impl Iterator<Item = &'a DecisionRow>) -> Vec<&'a [FactRead]> {
+    let lists: BTreeMap<*const Vec<FactRead>, &[FactRead]> =
+        rows.map(|row| (Arc::as_ptr(&row.facts), row.facts.as_slice())).collect();
+    lists.into_values().collect()
 }
 
 /// The names of facts by which rows are allowed although they do not come from where they must.
 pub(super) fn unmeasured(rows: &[DecisionRow]) -> Vec<String> {
-    let allowed = rows.iter().filter(|row| row.basis.allows()).flat_map(|row| row.facts.iter());
-    let lacking = crate::facts::gathered(allowed.filter(|fact| !fact.suffices()));
+    let allowed = distinct(rows.iter().filter(|row| row.basis.allows()));
+    let lacking = crate::facts::gathered(allowed.into_iter().flatten().filter(|fact| !fact.suffices()));
     lacking.into_iter().map(|fact| fact.fact.clone()).collect()
 }

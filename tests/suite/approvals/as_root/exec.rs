@@ -19,6 +19,7 @@ fn ruled_row() -> String {
 /// An office whose approvals are for now, since `exec` takes no other time.
 fn office(rows: &str) -> Office {
     let office = Office::new();
+    office.world.let_facts_be_stated();
     office.world.write("plan.json", plan(PLANNER, AGENT, rows));
     office.trust();
     office
