@@ -25,7 +25,7 @@ use crate::subject::Subject;
 use std::collections::BTreeSet;
 
 /// The rule.
-pub const RULE: Rule = rule!("L22", "unsourced-fact", Warning, "unsourced_fact.rs");
+pub const RULE: Rule = rule!("L24", "unsourced-fact", Warning, "unsourced_fact.rs");
 
 /// Looks for what each policy reads of the facts.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
