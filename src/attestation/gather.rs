@@ -1,14 +1,11 @@
 //! What a report is made from, gathered: the bans of a bundle, and what the journal says was done under a plan.
 
 use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
-use crate::approval::ApprovalFile;
 use crate::decision::{Basis, DecisionRow};
-use crate::digest::Digest;
-use crate::ledger::{Event, Journal, JournalEntry, JournalRecord, Ledger};
+use crate::ledger::{Entry, Finished, Journal, Started};
 use crate::plan::{IntendedAction, RunPlan, Work};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::Tier;
-use crate::problem::Problem;
 use crate::record::{self, Decisions, RecordedRow, UseDecision};
 use crate::schema::RunSchema;
 use crate::settings::{Amount, Config};
@@ -51,40 +48,36 @@ pub struct Done {
 /// Reads what was done under this plan from the records of its run.
 pub fn done(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journal) -> Done {
     let mut done = Done::default();
-    done.faults.extend(journal.damages.iter().map(|damage| format!("line {}: {}", damage.line, damage.damage)));
-    for JournalRecord { sequence, entry } in journal.records.iter().filter(|record| record.entry.run == plan.run) {
-        if entry.plan != plan.digest {
-            done.faults.push(format!("record {sequence} is of this run under another plan, sha256 {}", entry.plan));
+    for (entry, started) in journal.starts().filter(|(_, started)| started.run == plan.run) {
+        let sequence = entry.sequence;
+        if started.plan != plan.digest {
+            done.faults.push(format!("record {sequence} is of this run under another plan, sha256 {}", started.plan));
             continue;
         }
-        match entry.event {
-            Event::Started => {
-                let action = plan.action(&entry.action);
-                match (&entry.decision, action) {
-                    (Some(decision), Some((index, action))) => match recorded(decision, action, schema) {
-                        Ok(row) => drop(done.decided.insert(index, row)),
-                        Err(cause) => done.faults.push(format!("record {sequence}: {cause}")),
-                    },
-                    (None, Some(_)) => done.faults.push(format!("record {sequence} says nothing of its decision")),
-                    (_, None) => {}
-                }
-                done.rows.push(began(entry, action.map(|(_, action)| action), config, &mut done.faults));
-            }
-            Event::Finished => {
-                let open = done.rows.iter_mut().rev().find(|row| row.id == entry.action && row.finished_at.is_none());
-                match open {
-                    Some(row) => {
-                        row.finished_at = Some(entry.time);
-                        row.exit_status = entry.exit_status;
-                        row.outcome =
-                            if entry.exit_status == Some(0) { DoneOutcome::Finished } else { DoneOutcome::Failed };
-                    }
-                    None => done.faults.push(format!("record {sequence} ends `{}`, which never began", entry.action)),
-                }
-            }
+        let decision: Option<UseDecision> = serde_json::from_value(started.decision.clone()).ok();
+        let action = plan.action(&started.action);
+        match (&decision, action) {
+            (Some(decision), Some((index, action))) => match recorded(decision, action, schema) {
+                Ok(row) => drop(done.decided.insert(index, row)),
+                Err(cause) => done.faults.push(format!("record {sequence}: {cause}")),
+            },
+            (None, Some(_)) => done.faults.push(format!("record {sequence} says nothing of its decision")),
+            (_, None) => {}
         }
+        let end = journal.end_of(sequence);
+        done.rows.push(began(started, end, decision.as_ref(), action.map(|(_, action)| action), config, &mut done.faults));
     }
     done
+}
+
+/// The rows that have ended well so far, as they were decided.
+pub fn ended_well(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journal) -> BTreeMap<usize, DecisionRow> {
+    let mut decided = done(plan, config, schema, journal).decided;
+    let is_done = |index: &usize| {
+        plan.actions.get(*index).is_some_and(|action| journal.ended_well(&plan.run, plan.digest, &action.id))
+    };
+    decided.retain(|index, _| is_done(index));
+    decided
 }
 
 /// The marks of gates that were open at some time of the run: now, or when an action used an approval of them.
@@ -97,52 +90,31 @@ pub fn marks(decisions: &Decisions, done: &[DoneRow], config: &Config) -> Vec<St
     record::marks(&decisions.approvals, config).into_iter().chain(then).collect()
 }
 
-/// What the ledger knows of a run and its journal does not say: a beginning without records, a use without a beginning.
-pub fn doubts(
-    run: &str,
-    done: &[DoneRow],
-    found: &[ApprovalFile],
-    ledger: &dyn Ledger,
-) -> Result<Vec<String>, Problem> {
-    let mut doubts = Vec::new();
-    if done.is_empty() && ledger.run(run)?.is_some() {
-        doubts.push("the run began, and nothing of it is recorded".to_owned());
-    }
-    for file in found {
-        let uses = ledger.uses(Digest::of(file.source.text().as_bytes()))?;
-        for used in uses.iter().filter(|used| used.run == run) {
-            if !done.iter().any(|done| done.id == used.action) {
-                doubts.push(format!(
-                    "`{}` used the approval `{}`, and nothing of it is recorded",
-                    used.action, used.approval_id
-                ));
-            }
-        }
-    }
-    for (done, used) in done.iter().flat_map(|done| done.approvals.iter().map(move |used| (done, used))) {
-        let known = ledger.used(used.sha256, &done.id)?;
-        if known.is_none_or(|known| known.run != run) {
-            doubts.push(format!("the ledger knows no use of the approval `{}` for `{}`", used.id, done.id));
-        }
-    }
-    Ok(doubts)
-}
-
-fn began(entry: &JournalEntry, action: Option<&IntendedAction>, config: &Config, faults: &mut Vec<String>) -> DoneRow {
-    let approvals = entry.approvals.iter().map(|used| UsedApproval {
+fn began(
+    started: &Started,
+    end: Option<(&Entry, &Finished)>,
+    decision: Option<&UseDecision>,
+    action: Option<&IntendedAction>,
+    config: &Config,
+    faults: &mut Vec<String>,
+) -> DoneRow {
+    let approvals = started.approvals.iter().map(|used| UsedApproval {
         id: used.id.clone(),
         gate: used.gate.clone(),
         sha256: used.sha256,
     });
-    let decision = entry.decision.as_ref();
     DoneRow {
-        id: entry.action.clone(),
-        principal: entry.principal.clone(),
-        started_at: entry.time,
-        finished_at: None,
-        outcome: DoneOutcome::Interrupted,
-        exit_status: None,
-        argv: entry.argv.clone(),
+        id: started.action.clone(),
+        principal: started.principal.clone(),
+        started_at: started.decided_at,
+        finished_at: end.map(|(entry, _)| entry.time),
+        outcome: match end.map(|(_, finished)| finished.exit_status) {
+            None => DoneOutcome::Interrupted,
+            Some(Some(0)) => DoneOutcome::Finished,
+            Some(_) => DoneOutcome::Failed,
+        },
+        exit_status: end.and_then(|(_, finished)| finished.exit_status),
+        argv: started.argv.clone(),
         approvals: approvals.collect(),
         policies_sha256: decision.map(|decision| decision.policies.sha256),
         facts_sha256: decision.map(|decision| decision.facts.sha256),

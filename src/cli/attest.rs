@@ -21,7 +21,7 @@ use crate::digest::Digest;
 use crate::evidence::Capture;
 use crate::evidence::witness::WitnessRecord;
 use crate::files::{self, Output};
-use crate::ledger::{Attested, Ledger};
+use crate::ledger::{Attestation, Attested, Entry, Ledger as _, Wanted};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::progress::Phase;
 use crate::render;
@@ -82,14 +82,17 @@ impl Arguments {
         let (secrets, scan) = self.secrets(&inputs)?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "decide and compare", 0);
-        let parts = self.parts(&inputs, ledger, scan)?;
+        let parts = self.parts(&inputs, scan)?;
         drop(phase);
         let phase = Phase::new(&progress, "decide again", 0);
         let mut report = certain(parts, &inputs)?;
         drop(phase);
         let chained = self.attest.is_some() && report.grounds.journal.ledger.is_some();
         let (statement, text) = loop {
-            let head = if chained { ledger.attestation_head()? } else { None };
+            let head = match chained {
+                true => ledger.read(Wanted::Attestations)?.whole(&ledger.name())?.chain(&ledger.name())?.1.head(),
+                false => None,
+            };
             report.previous = head.map(|head| head.sha256.to_string());
             let statement = Statement::of_report(report.clone());
             let text = statement.text()?;
@@ -100,7 +103,7 @@ impl Arguments {
             if !chained {
                 break (statement, text);
             }
-            let attested = ledger.append_attestation(number, &text);
+            let attested = ledger.attest(&Attestation { number, statement: text.clone() });
             if matches!(attested, Ok(Attested::Appended)) {
                 break (statement, text);
             }
@@ -127,11 +130,16 @@ impl Arguments {
     }
 
     /// Everything the report is made from.
-    fn parts(&self, inputs: &Inputs, ledger: &dyn Ledger, secrets: SecretScan) -> Result<Parts, Problems> {
-        let id = ledger.id()?.map(|id| id.to_string());
-        let journal = ledger.journal(Some(&inputs.plan.run))?;
-        let done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), &journal);
-        let authorization = self.authority.authorize_rest(inputs, Stage::Plan, Some(&done.decided))?;
+    fn parts(&self, inputs: &Inputs, secrets: SecretScan) -> Result<Parts, Problems> {
+        let mut done = gather::Done::default();
+        let mut records = 0;
+        let authorization = self.authority.authorize_rest(inputs, Stage::Plan, |journal| {
+            done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), journal);
+            let of_run = |entry: &&Entry| entry.record.subject().as_ref() == Some(&inputs.plan.run);
+            records = journal.entries.iter().filter(of_run).count();
+            done.decided.clone()
+        })?;
+        let id = authorization.journal().id.as_ref().map(ToString::to_string);
         let mut problems = Problems::new();
         let mut capture = |path: Option<&Path>| match path {
             Some(path) => problems.absorb(self.capture(inputs, path).map(Some)).flatten(),
@@ -146,8 +154,6 @@ impl Arguments {
         }
         let config = inputs.bundle.listing().digest_of("cutter.toml");
         let facts = inputs.facts.texts().iter();
-        let mut faults = done.faults;
-        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, authorization.found(), ledger)?);
         let grounds = Grounds {
             plan: inputs.plan.source.text().to_owned(),
             approvals: authorization.found().iter().filter_map(ApprovalSource::new).collect(),
@@ -156,7 +162,7 @@ impl Arguments {
             last,
             witness,
             rules: Rules::of(&inputs.config.evidence, config),
-            journal: JournalRecordSource { ledger: id, records: journal.records.len() as u64, faults },
+            journal: JournalRecordSource { ledger: id, records: records as u64, faults: done.faults },
             secrets,
         };
         let mut decisions = authorization.document()?;

@@ -12,7 +12,8 @@ use crate::cli::shared::trust::TrustArguments;
 use crate::digest::Digest;
 use crate::layout::Style;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
-use crate::ledger::{self, Chain, DirectoryLedger, Head};
+use crate::cli::shared::ledger::directory;
+use crate::ledger::{self, Chain, Ledger as _, Published, Wanted};
 use crate::problem::{Problem, Problems};
 use crate::time::Timestamp;
 use crate::trust::{SignatureFile, judge_bundle};
@@ -56,12 +57,9 @@ pub struct Arguments {
     /// The ledger in whose chain each must stand
     #[arg(long, value_name = "DIR")]
     ledger: Option<PathBuf>,
-    /// The head of that ledger's chain, as it was published
-    #[arg(long, value_name = "SHA256", value_parser = super::ledger::digest, requires_all = ["length", "ledger"])]
-    head: Option<Digest>,
-    /// The length that was published with it
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), requires_all = ["head", "ledger"])]
-    length: Option<u64>,
+    /// The head of that ledger, as `cutter ledger head --to FILE` published it
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    head: Option<PathBuf>,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
@@ -159,10 +157,15 @@ impl Arguments {
 
     /// The chain of a ledger; one that does not hold is not checked against.
     fn read_chain(&self, path: &Path) -> Result<Chain, Problems> {
-        let (_, chain) = Chain::of(&DirectoryLedger::new(path))?;
-        let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
+        let ledger = directory(path);
+        let journal = ledger.read(Wanted::Attestations)?.whole(&ledger.name())?;
+        let (_, chain) = journal.chain(&ledger.name())?;
         let mut problems = Problems::new();
-        for fault in chain.faults_beside(published.as_ref()) {
+        let missing = match &self.head {
+            Some(head) => Published::parse(&files::read(head)?)?.missing(&ledger)?,
+            None => None,
+        };
+        for fault in chain.faults.iter().cloned().chain(missing) {
             problems.push(
                 Problem::untrusted(format!("the chain of `{}` does not hold: {fault}", path.display()))
                     .help("compare the ledger with a copy that somebody else keeps"),
