@@ -21,7 +21,7 @@ use crate::digest::Digest;
 use crate::evidence::Capture;
 use crate::evidence::witness::WitnessRecord;
 use crate::files::{self, Output};
-use crate::ledger::{Attestation, Attested, Entry, Ledger as _, Wanted};
+use crate::ledger::{Attestation, Attested, Entry, Wanted};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::progress::Phase;
 use crate::render;

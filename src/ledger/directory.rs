@@ -72,11 +72,25 @@ impl DirectoryLedger {
         Ok(Some(file))
     }
 
-    /// Reads what was added, and gives where the last whole line ends and what mark the last writer left.
-    fn catch_up(&self, file: &mut File) -> Result<Option<Mark>, Problem> {
+    /// The records under their lock, all of them taken, and the mark of the last writer; none where there is no ledger.
+    fn opened(&self, is_shared: bool) -> Result<Option<(File, Mark)>, Problem> {
+        let Some(mut file) = self.open(is_shared)? else { return Ok(None) };
+        self.catch_up(&mut file)?;
+        match Mark::read(&self.mark())? {
+            // An interrupted `init` leaves one line at most, and no mark.
+            None if self.taken.borrow().count() <= 1 => Ok(None),
+            None => Err(disk::lost(&self.mark())),
+            Some(mark) => {
+                self.check_place(&file)?;
+                Ok(Some((file, mark)))
+            }
+        }
+    }
+
+    /// Takes what was added.
+    fn catch_up(&self, file: &mut File) -> Result<(), Problem> {
         let path = self.records();
         let failed = |error: std::io::Error| disk::failed(&path, "cannot be read", &error);
-        let mark = Mark::read(&self.mark())?;
         let mut taken = self.taken.borrow_mut();
         if file.metadata().map_err(failed)?.len() < taken.length() as u64 {
             *taken = Lines::default();
@@ -85,34 +99,26 @@ impl DirectoryLedger {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         taken.take(&bytes);
-        Ok(mark)
+        Ok(())
     }
 
-    /// The journal of what was taken, the end that the last writer left included.
-    fn journal(&self, wanted: Wanted<'_>, mark: Option<&Mark>) -> Journal {
+    /// The journal of what was taken, and whether the end that the last writer left is in it.
+    fn journal(&self, wanted: Wanted<'_>, mark: Mark) -> Journal {
         let taken = self.taken.borrow();
         let mut journal = taken.journal(wanted);
-        let is_there = |head: Head| taken.digest_at(head.length) == Some(head.sha256);
-        if !mark.is_some_and(|mark| is_there(mark.head)) {
-            let damage = match mark {
-                Some(mark) => format!("{} records were written, and the last of them is not there", mark.head.length),
-                None => "the mark of its end is lost".to_owned(),
-            };
+        if taken.digest_at(mark.head.length) != Some(mark.head.sha256) {
+            let damage = format!("{} records were written, and the last of them is not there", mark.head.length);
             journal.damages.push(Damage { line: taken.count() + 1, damage });
         }
         journal
     }
 
     /// Whether the first record names this very file, on this machine.
-    fn check_place(&self, file: &File) -> Result<Option<LedgerId>, Problem> {
-        let taken = self.taken.borrow();
-        if taken.count() == 0 {
-            return Ok(None);
-        }
-        let made = taken.made().ok_or_else(|| disk::lost(&self.records()))?;
+    fn check_place(&self, file: &File) -> Result<LedgerId, Problem> {
+        let made = self.taken.borrow().made().ok_or_else(|| disk::lost(&self.records()))?;
         let here = disk::place(file, &self.records())?;
         match made {
-            Made { version: VERSION, place, ledger } if place == here => Ok(Some(ledger)),
+            Made { version: VERSION, place, ledger } if place == here => Ok(ledger),
             Made { version: VERSION, place, .. } => Err(displaced(&self.name(), &place, &here)),
             Made { version, .. } => Err(Problem::failure(format!("the ledger has the form of version {version}"))
                 .help(format!("this cutter knows version {VERSION}"))),
@@ -125,10 +131,8 @@ impl DirectoryLedger {
         wanted: Wanted<'_>,
         decide: impl FnOnce(&Journal) -> Result<(Vec<Record>, T), Problem>,
     ) -> Result<(Head, T), Problem> {
-        let mut file = self.open(false)?.ok_or_else(|| missing(&self.name()))?;
-        let mark = self.catch_up(&mut file)?.ok_or_else(|| missing(&self.name()))?;
-        self.check_place(&file)?;
-        let journal = self.journal(wanted, Some(&mark)).whole(&self.name())?;
+        let (mut file, mark) = self.opened(false)?.ok_or_else(|| missing(&self.name()))?;
+        let journal = self.journal(wanted, mark).whole(&self.name())?;
         let (records, value) = decide(&journal)?;
         let mut head = journal.head;
         let mut text = String::new();
@@ -169,9 +173,8 @@ impl Ledger for DirectoryLedger {
     }
 
     fn id(&self) -> Result<Option<LedgerId>, Problem> {
-        let Some(mut file) = self.open(true)? else { return Ok(None) };
-        self.catch_up(&mut file)?;
-        self.check_place(&file)
+        let opened = self.opened(true)?;
+        Ok(opened.and_then(|_| self.taken.borrow().made()).map(|made| made.ledger))
     }
 
     fn init(&self, id: LedgerId) -> Result<(), Problem> {
@@ -181,13 +184,15 @@ impl Ledger for DirectoryLedger {
         disk::make_folder(&self.path)?;
         let path = self.records();
         let made = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path);
-        let mut file = made.map_err(|error| disk::failed(&path, "cannot be made", &error))?;
-        disk::lock(&file, &path, false)?;
+        let file = made.map_err(|error| disk::failed(&path, "cannot be made", &error))?;
+        drop(file);
+        let mut file = self.open(false)?.ok_or_else(|| disk::lost(&path))?;
         // Of two that make it at once the second finds the first's.
-        self.catch_up(&mut file)?;
-        if let Some(id) = self.check_place(&file)? {
-            return Err(already_made(&self.name(), &id));
+        if Mark::read(&self.mark())?.is_some() {
+            drop(file);
+            return self.id()?.map_or(Ok(()), |id| Err(already_made(&self.name(), &id)));
         }
+        *self.taken.borrow_mut() = Lines::default();
         let made = Record::Made(Made { version: VERSION, ledger: id, place: disk::place(&file, &path)? });
         let (line, head) = compose(None, self.now()?, &disk::user(), &made)?;
         self.add(&mut file, &line, head)?;
@@ -197,14 +202,8 @@ impl Ledger for DirectoryLedger {
     }
 
     fn read(&self, wanted: Wanted<'_>) -> Result<Journal, Problem> {
-        let Some(mut file) = self.open(true)? else { return Ok(Journal::default()) };
-        let mark = self.catch_up(&mut file)?;
-        self.check_place(&file)?;
-        // An interrupted `init` leaves an empty file.
-        if mark.is_none() && self.taken.borrow().count() == 0 {
-            return Ok(Journal::default());
-        }
-        Ok(self.journal(wanted, mark.as_ref()))
+        let Some((_file, mark)) = self.opened(true)? else { return Ok(Journal::default()) };
+        Ok(self.journal(wanted, mark))
     }
 
     fn digest_at(&self, number: u64) -> Result<Option<Digest>, Problem> {

@@ -56,7 +56,7 @@ pub fn table(journal: &Journal, style: Style) -> String {
 /// What happened and whether it is fine, to what, and what else there is to say.
 fn told(record: &Record) -> (String, Tone, String, String) {
     match record {
-        Record::Made(made) => ("made".to_owned(), Tone::Plain, String::new(), made.place.clone()),
+        Record::Made(made) => ("made".to_owned(), Tone::Plain, String::new(), format!("ledger {}", made.ledger)),
         Record::Moved(moved) => ("moved".to_owned(), Tone::Open, String::new(), moved.place.clone()),
         Record::Started(started) => {
             let approvals = started.approvals.iter().map(|used| format!("{} {}", used.gate, used.id));

@@ -1,7 +1,10 @@
 //! `cutter exec`: decided again at use, consumed once, run exactly as declared, journalled.
 
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
+use crate::ledger::scene::write_anew;
+use cutter::time::Timestamp;
 use serde_json::json;
+use std::time::SystemTime;
 
 const FILE: &str =
     r#""action":"Iu::Action::\"author_file\"","resource":"Iu::File::\"/var/lib/cutter/backup_runner.py\"""#;
@@ -72,11 +75,15 @@ fn a_failed_use_stays_used() {
 }
 
 #[test]
-fn a_denied_action_runs_nothing_and_writes_nothing() {
+fn a_denied_action_runs_nothing_and_is_journalled() {
     let office = office(&ruled_row());
-    let before = office.world.listing();
+    let before = office.world.listing().len();
     assert_eq!(office.exec("compensate").exit, 5);
-    assert_eq!((office.world.listing(), ran(&office).as_str()), (before, ""));
+    // Only that it was tried.
+    let log = office.world.cutter("log --format json").json();
+    let last = log["records"].as_array().unwrap().last().unwrap()["record"].clone();
+    assert_eq!((&last["kind"], &last["action"]), (&"refused".into(), &"compensate".into()));
+    assert_eq!((office.world.listing().len(), ran(&office).as_str()), (before + 1, ""));
 }
 
 #[test]
@@ -157,12 +164,28 @@ fn a_principal_other_than_the_one_of_the_running_user_runs_nothing() {
 #[test]
 fn a_clock_before_the_last_record_runs_nothing() {
     let office = office(&free_row("write", ""));
-    assert_eq!(office.exec("write").exit, 0);
-    let journal = office.world.read(".cutter/journal.ndjson");
-    let year = &journal[journal.find("\"time\":\"").unwrap() + 8..][..4];
-    office.world.write(".cutter/journal.ndjson", journal.replace(&format!("\"{year}-"), "\"2999-"));
+    later(&office, 60_000);
     let back = office.exec("write");
-    assert_eq!((back.exit, ran(&office).as_str()), (8, "write\n"), "{}{}", back.stdout, back.stderr);
+    assert_eq!((back.exit, ran(&office).as_str()), (8, ""), "{}{}", back.stdout, back.stderr);
+    assert!(back.stdout.contains("the clock shows"), "{}", back.stdout);
+}
+
+#[test]
+fn a_ledger_that_a_host_three_seconds_ahead_wrote_to_refuses_nobody() {
+    let office = office(&free_row("write", ""));
+    later(&office, 3_000);
+    let ran = office.exec("write");
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+/// Somebody writes to the ledger whose clock is so many milliseconds ahead.
+fn later(office: &Office, ahead: i64) {
+    let now = Timestamp::from_system(SystemTime::now()).unwrap().milliseconds() + ahead;
+    let time = Timestamp::from_milliseconds(now).unwrap().to_cedar();
+    write_anew(&office.world.path(".cutter"), |text| {
+        let at = text.rfind("\"time\":\"").unwrap() + 8;
+        format!("{}{time}{}", &text[..at], &text[at + time.len()..])
+    });
 }
 
 #[test]
