@@ -18,7 +18,7 @@ use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
 use crate::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What deciding again showed.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -154,6 +154,7 @@ impl Bench<'_> {
             revocations: self.revocations,
             ledger: grounds.journal.ledger.as_deref(),
             baseline: grounds.baseline.as_ref().map(|record| record.sha256),
+            party_keys: &BTreeMap::new(),
             is_used: &|_, _| Ok(false),
         };
         let at = Moment::closed(moment.now, moment.stage);

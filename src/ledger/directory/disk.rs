@@ -113,7 +113,7 @@ pub fn owner(path: &Path) -> Result<u32, Problem> {
 
 /// The number of the user who writes, as records have it.
 pub fn user() -> String {
-    rustix::process::geteuid().as_raw().to_string()
+    format!("user {}", rustix::process::geteuid().as_raw())
 }
 
 /// Which file on which machine this is. The time of its birth tells it from a copy that took its number.
