@@ -83,6 +83,24 @@ impl Access {
         self.encryption != Encryption::Local || self.config.get_hosts().iter().all(is_socket)
     }
 
+    /// The name of the server, or the folder of its socket.
+    pub fn server_name(&self) -> String {
+        match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(folder)) => folder.display().to_string(),
+            None => String::new(),
+        }
+    }
+
+    /// The server's socket, where it is reached by one.
+    pub fn socket(&self) -> Option<PathBuf> {
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        match self.config.get_hosts().first() {
+            Some(Host::Unix(folder)) => Some(folder.join(format!(".s.PGSQL.{port}"))),
+            _ => None,
+        }
+    }
+
     /// Opens a session that can only read.
     pub fn open(&self) -> Result<Session, Problem> {
         Ok(Session { client: self.connect(&pinned(&self.limits))?, secret: self.secret.clone() })

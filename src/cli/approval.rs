@@ -15,7 +15,7 @@ use crate::cli::shared::ledger::LoneLedgerArguments;
 use crate::cli::shared::next::{Typed, word};
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::signing;
-use crate::cli::shared::signing::warn_of_stranger;
+use crate::cli::shared::signing::{lodge, warn_of_stranger};
 use crate::digest::Digest;
 use crate::files::{self, Output};
 use crate::layout::Style;
@@ -24,8 +24,7 @@ use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::record::ApprovalRow;
 use crate::render::approvals::{Judged, Requested};
 use crate::request::Stage;
-use crate::ledger::{Record, Vote};
-use crate::signature::{APPROVAL, AllowedSigners, Fingerprint, REJECT, Revocations, verify_one_of};
+use crate::signature::{APPROVAL, AllowedSigners, Fingerprint, REJECT};
 use crate::time::Timestamp;
 use crate::{json, render};
 use clap::{Args, Subcommand};
@@ -202,12 +201,13 @@ impl SignArguments {
         let namespace = if self.reject { REJECT } else { APPROVAL };
         let key = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
         self.warn(&document, key, namespace, output);
-        let kept = match self.lodge(&document, &message, &signature) {
+        let ledger = self.ledger.locate();
+        let kept = match ledger.and_then(|named| lodge(&named, &document.ledger, &message, &signature, &self.policies)) {
             Ok(number) => format!("record {number} of the ledger"),
-            Err(mut problem) => {
+            Err(problems) => {
                 let what = "the ledger does not have this vote, and it counts only beside the document";
-                problem.message = format!("{what}: {}", problem.message);
-                output.warn(&problem.into());
+                output.warn(&Problem::failure(what).help("sign where the ledger can be reached, or name it with `--ledger`").into());
+                output.warn(&problems);
                 "only beside the document".to_owned()
             }
         };
@@ -220,30 +220,6 @@ impl SignArguments {
             shown(&signature)
         );
         Ok((text, Exit::Authorized))
-    }
-
-    /// Keeps the vote in the ledger that the document names, where nobody who runs the plan can take it away.
-    fn lodge(&self, document: &ApprovalDocument, message: &Source, signature: &Path) -> Result<u64, Problem> {
-        let one = |problems: Problems| problems.iter().next().cloned().unwrap_or_else(|| Problem::failure("it failed"));
-        let named = self.ledger.locate().map_err(one)?;
-        let ledger = named.store();
-        match ledger.id()? {
-            Some(id) if id.to_string() == document.ledger => {}
-            _ => {
-                return Err(Problem::failure(format!("`{}` is not the ledger `{}`", ledger.name(), document.ledger))
-                    .help("name it with `--ledger`, or run this where it lies")
-                    .coded(Code::LedgerMissing));
-            }
-        }
-        let text = files::read(signature).map_err(one)?;
-        let signers = files::read(&self.policies.join("allowed_signers"));
-        let signers = signers.and_then(|source| AllowedSigners::parse(&source)).map_err(one)?;
-        let bytes = message.text().as_bytes();
-        let verified =
-            verify_one_of(&[APPROVAL, REJECT], bytes, text.text().as_bytes(), &signers, &Revocations::none(), system_time()?);
-        verified.map_err(|rejection| Problem::untrusted(rejection.to_string()).help("the bundle's `allowed_signers` says who may sign"))?;
-        let vote = Vote { approval: Digest::of(bytes), signature: text.text().to_owned() };
-        ledger.note(&Record::Vote(vote))
     }
 
     /// The document, if it is one and filled in: nobody can fill in what is signed.

@@ -44,6 +44,11 @@ impl PostgresLedger {
         Ok(Self { access, role: settings.role.clone() })
     }
 
+    /// How the server is reached.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// The same with another login role of runs.
     #[must_use]
     pub fn for_role(mut self, role: Option<String>) -> Self {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// For terminals: each run as a heading, each record on a line of its own, damages last.
 pub fn table(journal: &Journal, style: Style) -> String {
-    let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Whole, Fit::Middle, Fit::Middle, Fit::Words]);
+    let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Whole, Fit::Middle, Fit::Middle, Fit::Middle]);
     let mut run: Option<String> = None;
     let mut headings = Vec::new();
     for (index, Entry { sequence, time, by, record }) in journal.entries.iter().enumerate() {

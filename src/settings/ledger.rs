@@ -15,6 +15,9 @@ pub struct LedgerSettings {
     pub database: Option<DatabaseSettings>,
     /// The login role of runs, which may call what they need and has no other right.
     pub role: Option<String>,
+    /// The user of the operating system whose socket it is, where a run reaches the server by a socket; `postgres` where nothing is
+    /// said.
+    pub server_user: Option<String>,
     /// By how much the clock of a run may differ from the ledger's; 10 where nothing is said.
     pub clock_skew_seconds: Option<u32>,
     /// Within what time of its decision an action must begin; 5 where nothing is said.

@@ -17,7 +17,11 @@ impl RunningUser {
     /// The name comes from `/etc/passwd` alone: a user whom only a directory service knows has none.
     pub fn of_this_process() -> Result<Self, Problems> {
         refuse_own_namespace()?;
-        let id = rustix::process::geteuid().as_raw();
+        Self::of_id(rustix::process::geteuid().as_raw())
+    }
+
+    /// The user of this id on this machine.
+    pub fn of_id(id: u32) -> Result<Self, Problems> {
         let bytes = guarded::read_bytes(Path::new(PASSWD), "the list of users").map_err(Problems::as_untrusted)?;
         Ok(Self::named(id, &bytes)?)
     }

@@ -4,8 +4,11 @@ use crate::files;
 use super::clock::system_time;
 use crate::ledger::{DirectoryLedger, Ledger, PostgresLedger, Published};
 use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::db::Access;
 use crate::settings::Config;
-use crate::trust;
+use crate::settings::ledger::LedgerSettings;
+use crate::trust::{self, RunningUser};
+use std::os::unix::fs::MetadataExt as _;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -94,6 +97,9 @@ impl LedgerArguments {
         if named.store().id()?.is_none() {
             return Err(crate::ledger::missing(&named.store().name()).into());
         }
+        if let NamedLedger::Postgres(ledger) = &named {
+            check_server(ledger.access(), settings)?;
+        }
         match (head, &named) {
             (Some(head), _) => {
                 let published = Published::parse(&trust::guarded::read(head, "the published head")?)?;
@@ -118,6 +124,28 @@ impl LedgerArguments {
         }
         Ok(named)
     }
+}
+
+/// Whether the signed configuration says which server it is, and the server shows that it is that one.
+fn check_server(access: &Access, settings: &LedgerSettings) -> Result<(), Problems> {
+    let untrusted = |message: String, help: &str| Problem::untrusted(message).help(help).coded(Code::LedgerUnusable);
+    let (name, database) = (access.server_name(), settings.database.as_ref());
+    if database.and_then(|database| database.host.as_ref()) != Some(&name) {
+        let message = format!("the ledger's server is `{name}`, and the signed configuration does not say so");
+        return Err(untrusted(message, "name it with `host` in `[ledger.database]`, beside `url_env` or in its place").into());
+    }
+    if let Some(socket) = access.socket() {
+        let user = settings.server_user.as_deref().unwrap_or("postgres");
+        let owner = std::fs::metadata(&socket).map(|found| found.uid());
+        let owner = owner.ok().and_then(|owner| RunningUser::of_id(owner).ok());
+        if owner.is_none_or(|owner| owner.name() != user) {
+            let message = format!("the socket `{}` of the ledger's server is not of the user `{user}`", socket.display());
+            return Err(untrusted(message, "find out who listens there; `server_user` in `[ledger]` names another").into());
+        }
+    } else if let Some(file) = database.and_then(|database| database.ca_file.as_ref()) {
+        trust::guarded::read(file, "the certificates of the ledger's server")?;
+    }
+    Ok(())
 }
 
 impl LoneLedgerArguments {
