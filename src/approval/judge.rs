@@ -8,7 +8,9 @@ use crate::digest::Digest;
 use crate::policy::annotations::{RejectCode, Tier};
 use crate::problem::Problem;
 use crate::request::{Moment, Requests};
-use crate::signature::{APPROVAL, AllowedSigners, Fingerprint, REJECT, RejectionCode, Revocations, Signer, verify_one_of};
+use crate::signature::{
+    APPROVAL, AllowedSigners, Fingerprint, REJECT, RejectionCode, Revocations, Signer, verify_one_of,
+};
 use crate::time::Timestamp;
 use cedar_policy::{Authorizer, Context, EntityId, EntityUid, Request};
 use serde_json::{Value, json};

@@ -65,13 +65,25 @@ pub fn done(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journ
             (_, None) => {}
         }
         let end = journal.end_of(sequence);
-        done.rows.push(began(started, end, decision.as_ref(), action.map(|(_, action)| action), config, &mut done.faults));
+        done.rows.push(began(
+            started,
+            end,
+            decision.as_ref(),
+            action.map(|(_, action)| action),
+            config,
+            &mut done.faults,
+        ));
     }
     done
 }
 
 /// The rows that have ended well so far, as they were decided.
-pub fn ended_well(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journal) -> BTreeMap<usize, DecisionRow> {
+pub fn ended_well(
+    plan: &RunPlan,
+    config: &Config,
+    schema: &RunSchema,
+    journal: &Journal,
+) -> BTreeMap<usize, DecisionRow> {
     let mut decided = done(plan, config, schema, journal).decided;
     let is_done = |index: &usize| {
         plan.actions.get(*index).is_some_and(|action| journal.ended_well(&plan.run, plan.digest, &action.id))

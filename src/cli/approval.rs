@@ -202,11 +202,16 @@ impl SignArguments {
         let key = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
         self.warn(&document, key, namespace, output);
         let ledger = self.ledger.locate();
-        let kept = match ledger.and_then(|named| lodge(&named, &document.ledger, &message, &signature, &self.policies)) {
+        let kept = match ledger.and_then(|named| lodge(&named, &document.ledger, &message, &signature, &self.policies))
+        {
             Ok(number) => format!("record {number} of the ledger"),
             Err(problems) => {
                 let what = "the ledger does not have this vote, and it counts only beside the document";
-                output.warn(&Problem::failure(what).help("sign where the ledger can be reached, or name it with `--ledger`").into());
+                output.warn(
+                    &Problem::failure(what)
+                        .help("sign where the ledger can be reached, or name it with `--ledger`")
+                        .into(),
+                );
                 output.warn(&problems);
                 "only beside the document".to_owned()
             }

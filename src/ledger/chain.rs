@@ -65,9 +65,12 @@ impl Chain {
         if fits {
             return Ok(());
         }
-        Err(Problem::failure(format!("attestation {} does not follow from the one before it in this ledger", next.number))
-            .help("attest with `cutter attest --attest FILE`")
-            .coded(Code::LedgerUnusable))
+        Err(Problem::failure(format!(
+            "attestation {} does not follow from the one before it in this ledger",
+            next.number
+        ))
+        .help("attest with `cutter attest --attest FILE`")
+        .coded(Code::LedgerUnusable))
     }
 
     /// Its end; `None` where it is empty.

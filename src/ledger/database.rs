@@ -37,9 +37,13 @@ impl PostgresLedger {
         let database = settings.database.clone().unwrap_or_default();
         let access = Access::resolve(&database, variable).map_err(in_own_words)?;
         if !access.knows_its_server() {
-            return Err(Problem::untrusted("the server of the ledger is reached by TCP, and nothing shows that it is the right one")
-                .help("reach it by its Unix socket, or name with `ca_file` in `[ledger.database]` who signed its certificate")
-                .coded(Code::LedgerUnusable));
+            return Err(Problem::untrusted(
+                "the server of the ledger is reached by TCP, and nothing shows that it is the right one",
+            )
+            .help(
+                "reach it by its Unix socket, or name with `ca_file` in `[ledger.database]` who signed its certificate",
+            )
+            .coded(Code::LedgerUnusable));
         }
         Ok(Self { access, role: settings.role.clone() })
     }
@@ -102,8 +106,11 @@ impl PostgresLedger {
         let mut snapshot = session.begin().map_err(|error| looking(error.into()))?;
         let rows = match snapshot.query("SELECT * FROM cutter_ledger.identity()", &[]) {
             Err(error) if is_absence(&error) => {
-                let before = snapshot.query("SELECT FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid \
-                     WHERE n.nspname = 'cutter_ledger' AND c.relname = 'uses'", &[]);
+                let before = snapshot.query(
+                    "SELECT FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid \
+                     WHERE n.nspname = 'cutter_ledger' AND c.relname = 'uses'",
+                    &[],
+                );
                 return match before.map_err(|error| looking(error.into()))?.is_empty() {
                     true => Ok(None),
                     false => Err(outdated(&self.name())),
@@ -182,7 +189,8 @@ impl Ledger for PostgresLedger {
         }
         let mut journal = lines.journal(wanted);
         let is_behind = journal.head.is_none_or(|head| head.length < identity.head.length);
-        let is_other = journal.head.is_some_and(|head| head.length == identity.head.length && head.sha256 != identity.head.sha256);
+        let is_other =
+            journal.head.is_some_and(|head| head.length == identity.head.length && head.sha256 != identity.head.sha256);
         if is_behind || is_other || journal.id.as_ref() != Some(&identity.id) {
             let damage = format!("{} records were written, and the last of them is not there", identity.head.length);
             journal.damages.push(Damage { line: lines.count() + 1, damage });

@@ -122,7 +122,8 @@ impl Journal {
     /// The same, if nothing of it is damaged: what cannot be relied on says nothing.
     pub fn whole(self, name: &str) -> Result<Self, Problem> {
         let Some(Damage { line, damage }) = self.damages.first() else { return Ok(self) };
-        let message = format!("the ledger at `{name}` is damaged in {} places: line {line}: {damage}", self.damages.len());
+        let message =
+            format!("the ledger at `{name}` is damaged in {} places: line {line}: {damage}", self.damages.len());
         Err(Problem::untrusted(message)
             .help("`cutter log` shows all; what ran and was used cannot be known, and a person must look at it")
             .coded(Code::LedgerDamaged))
@@ -163,7 +164,9 @@ impl Journal {
         let mut ends = self.starts().filter(|(_, started)| {
             (started.run.as_str(), started.plan, started.action.as_str()) == (run, plan, action)
         });
-        ends.next_back().and_then(|(entry, _)| self.end_of(entry.sequence)).is_some_and(|(_, end)| end.exit_status == Some(0))
+        ends.next_back()
+            .and_then(|(entry, _)| self.end_of(entry.sequence))
+            .is_some_and(|(_, end)| end.exit_status == Some(0))
     }
 
     /// The newest bundle that was seen.

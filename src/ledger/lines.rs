@@ -47,7 +47,12 @@ impl<'a> Line<'a> {
 }
 
 /// Writes the line after `last`, with its line break; gives the new end, too.
-pub(super) fn compose(last: Option<Head>, time: Timestamp, by: &str, record: &Record) -> Result<(String, Head), Problem> {
+pub(super) fn compose(
+    last: Option<Head>,
+    time: Timestamp,
+    by: &str,
+    record: &Record,
+) -> Result<(String, Head), Problem> {
     let json = |error| Problem::failure(format!("a record has no JSON form: {error}"));
     let length = last.map_or(0, |last| last.length).saturating_add(1);
     let previous = last.map_or_else(|| NOTHING.to_owned(), |last| last.sha256.to_string());
@@ -147,15 +152,12 @@ impl Lines {
 
     /// The records that are wanted, read; and every damage.
     pub(super) fn journal(&self, wanted: Wanted<'_>) -> Journal {
-        let mut journal = Journal {
-            damages: self.damages.clone(),
-            head: self.head,
-            last_time: self.last_time,
-            ..Journal::default()
-        };
+        let mut journal =
+            Journal { damages: self.damages.clone(), head: self.head, last_time: self.last_time, ..Journal::default() };
         let needles = wanted.needles();
-        let may_hold =
-            |text: &str| needles.as_ref().is_none_or(|needles| needles.iter().any(|needle| text.contains(needle.as_str())));
+        let may_hold = |text: &str| {
+            needles.as_ref().is_none_or(|needles| needles.iter().any(|needle| text.contains(needle.as_str())))
+        };
         for (number, place) in (1..).zip(&self.places) {
             let Some(Ok(text)) = self.bytes.get(place.clone()).map(std::str::from_utf8) else { continue };
             if !may_hold(text) {
@@ -210,7 +212,9 @@ mod tests {
         let (mut lines, mut head) = (Vec::new(), None);
         for number in 0..length {
             let record = match number {
-                0 => Record::Made(Made { version: VERSION, ledger: LedgerId::from_random(7), place: "here".to_owned() }),
+                0 => {
+                    Record::Made(Made { version: VERSION, ledger: LedgerId::from_random(7), place: "here".to_owned() })
+                }
                 _ => Record::Finished(Finished {
                     run: format!("r-{number}"),
                     action: "cut".to_owned(),

@@ -228,7 +228,8 @@ mod milliseconds {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(deserializer)?;
-        super::exact_time(&text).ok_or_else(|| D::Error::custom("a time has three digits of milliseconds and ends in `Z`"))
+        super::exact_time(&text)
+            .ok_or_else(|| D::Error::custom("a time has three digits of milliseconds and ends in `Z`"))
     }
 }
 

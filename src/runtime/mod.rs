@@ -53,7 +53,10 @@ impl Permission<'_> {
         let by_clock = clock()?.milliseconds().saturating_sub(self.now().milliseconds());
         let took = since.elapsed().max(Duration::from_millis(by_clock.try_into().unwrap_or(0)));
         if took > self.authorization.inputs().config.ledger.start_within() {
-            held.finish(&end(None, Some(format!("never ran: {} ms had passed since it was decided", took.as_millis()))))?;
+            held.finish(&end(
+                None,
+                Some(format!("never ran: {} ms had passed since it was decided", took.as_millis())),
+            ))?;
             return Ok(Execution::TooLate(took));
         }
         let status = Command::new(program).args(arguments).status();

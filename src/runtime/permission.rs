@@ -78,7 +78,8 @@ impl<'a> Permission<'a> {
             return Ok(Err(Refusal::ClockDiffers { now, ledger }));
         }
         let before = action.after.iter().filter(|_| !action.finally).filter_map(|index| plan.actions.get(*index));
-        let waiting = before.map(|before| before.id.clone()).filter(|id| !journal.ended_well(&plan.run, plan.digest, id));
+        let waiting =
+            before.map(|before| before.id.clone()).filter(|id| !journal.ended_well(&plan.run, plan.digest, id));
         let waiting: Vec<String> = waiting.collect();
         if !waiting.is_empty() {
             return Ok(Err(Refusal::Waiting(waiting)));

@@ -55,8 +55,7 @@ impl AuthorityArguments {
             return Err(problems);
         };
         let ledger = self.ledger.find(&inputs.config)?;
-        let digests: Vec<Digest> =
-            approvals.iter().map(|file| Digest::of(file.source.text().as_bytes())).collect();
+        let digests: Vec<Digest> = approvals.iter().map(|file| Digest::of(file.source.text().as_bytes())).collect();
         let wanted = Wanted::Of { run: &inputs.plan.run, approvals: &digests };
         let journal = ledger.store().read(wanted)?.whole(&ledger.store().name())?;
         let ran = ran(&journal);

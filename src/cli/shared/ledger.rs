@@ -1,15 +1,15 @@
 //! Where the ledger lies: a folder, or PostgreSQL.
 
-use crate::files;
 use super::clock::system_time;
+use crate::db::Access;
+use crate::files;
 use crate::ledger::{DirectoryLedger, Ledger, PostgresLedger, Published};
 use crate::problem::{Code, Coded as _, Problem, Problems};
-use crate::db::Access;
 use crate::settings::Config;
 use crate::settings::ledger::LedgerSettings;
 use crate::trust::{self, RunningUser};
-use std::os::unix::fs::MetadataExt as _;
 use clap::Args;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where the ledger lies.
@@ -88,10 +88,12 @@ impl LedgerArguments {
             None => named != Path::new(DEFAULT_LEDGER),
         });
         if is_other {
-            return Err(Problem::untrusted("a live run uses the ledger that the signed configuration names, and no other")
-                .help("leave `--ledger` out; `path` or `[ledger.database]` in `[ledger]` of cutter.toml names it")
-                .coded(Code::LedgerUnusable)
-                .into());
+            return Err(Problem::untrusted(
+                "a live run uses the ledger that the signed configuration names, and no other",
+            )
+            .help("leave `--ledger` out; `path` or `[ledger.database]` in `[ledger]` of cutter.toml names it")
+            .coded(Code::LedgerUnusable)
+            .into());
         }
         let named = self.locate(config)?;
         if named.store().id()?.is_none() {
@@ -104,10 +106,13 @@ impl LedgerArguments {
             (Some(head), _) => {
                 let published = Published::parse(&trust::guarded::read(head, "the published head")?)?;
                 if let Some(fault) = published.missing(named.store())? {
-                    return Err(Problem::untrusted(format!("the ledger at `{}` was cut or exchanged: {fault}", named.store().name()))
-                        .help("a person must look at it before anything runs")
-                        .coded(Code::LedgerDamaged)
-                        .into());
+                    return Err(Problem::untrusted(format!(
+                        "the ledger at `{}` was cut or exchanged: {fault}",
+                        named.store().name()
+                    ))
+                    .help("a person must look at it before anything runs")
+                    .coded(Code::LedgerDamaged)
+                    .into());
                 }
             }
             (None, NamedLedger::Directory(directory)) if directory.owner()? != ROOT => {
@@ -132,15 +137,20 @@ fn check_server(access: &Access, settings: &LedgerSettings) -> Result<(), Proble
     let (name, database) = (access.server_name(), settings.database.as_ref());
     if database.and_then(|database| database.host.as_ref()) != Some(&name) {
         let message = format!("the ledger's server is `{name}`, and the signed configuration does not say so");
-        return Err(untrusted(message, "name it with `host` in `[ledger.database]`, beside `url_env` or in its place").into());
+        return Err(
+            untrusted(message, "name it with `host` in `[ledger.database]`, beside `url_env` or in its place").into()
+        );
     }
     if let Some(socket) = access.socket() {
         let user = settings.server_user.as_deref().unwrap_or("postgres");
         let owner = std::fs::metadata(&socket).map(|found| found.uid());
         let owner = owner.ok().and_then(|owner| RunningUser::of_id(owner).ok());
         if owner.is_none_or(|owner| owner.name() != user) {
-            let message = format!("the socket `{}` of the ledger's server is not of the user `{user}`", socket.display());
-            return Err(untrusted(message, "find out who listens there; `server_user` in `[ledger]` names another").into());
+            let message =
+                format!("the socket `{}` of the ledger's server is not of the user `{user}`", socket.display());
+            return Err(
+                untrusted(message, "find out who listens there; `server_user` in `[ledger]` names another").into()
+            );
         }
     } else if let Some(file) = database.and_then(|database| database.ca_file.as_ref()) {
         trust::guarded::read(file, "the certificates of the ledger's server")?;

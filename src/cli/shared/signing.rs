@@ -35,7 +35,13 @@ pub fn make_file(path: &Path, key: &Path, namespace: &str, bytes: &[u8]) -> Resu
 }
 
 /// Keeps a vote in the ledger that its document names, where nobody who runs the plan can take it away; gives its record's number.
-pub fn lodge(named: &NamedLedger, id: &str, document: &Source, signature: &Path, policies: &Path) -> Result<u64, Problems> {
+pub fn lodge(
+    named: &NamedLedger,
+    id: &str,
+    document: &Source,
+    signature: &Path,
+    policies: &Path,
+) -> Result<u64, Problems> {
     let ledger = named.store();
     if ledger.id()?.is_none_or(|ours| ours.to_string() != id) {
         let message = format!("`{}` is not the ledger `{id}`, which the document names", ledger.name());

@@ -25,9 +25,11 @@ impl LedgerError {
                 Some("CL001") => Problem::untrusted(format!("{what}: its server was restored or promoted"))
                     .help("look at what was lost; then its owner runs `cutter ledger accept-place`")
                     .coded(Code::LedgerUnusable),
-                Some("CL003") => Problem::failure(format!("{what}: the attestation does not follow from the one before it"))
-                    .help("attest with `cutter attest --attest FILE`")
-                    .coded(Code::LedgerUnusable),
+                Some("CL003") => {
+                    Problem::failure(format!("{what}: the attestation does not follow from the one before it"))
+                        .help("attest with `cutter attest --attest FILE`")
+                        .coded(Code::LedgerUnusable)
+                }
                 _ => error.problem(what).help("nothing that needs the ledger runs before this is mended"),
             },
             Self::Spoilt => Problem::untrusted(format!("{what}: a part of it is not as cutter writes it"))

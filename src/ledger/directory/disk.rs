@@ -1,8 +1,8 @@
 //! The folder and files of a ledger: private, never through a link; the mark of the chain's end; locks.
 
+use crate::digest::Digest;
 use crate::files::cause;
 use crate::ledger::chain::Head;
-use crate::digest::Digest;
 use crate::problem::{Code, Coded as _, Problem};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _};
@@ -120,7 +120,8 @@ pub fn user() -> String {
 pub fn place(file: &File, path: &Path) -> Result<String, Problem> {
     let found = file.metadata().map_err(|error| failed(path, "cannot be looked at", &error))?;
     let machine = fs::read("/etc/machine-id").map_or_else(|_| "unnamed".to_owned(), |id| Digest::of(&id).short());
-    let born = found.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok()).map_or(0, |born| born.as_nanos());
+    let born =
+        found.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok()).map_or(0, |born| born.as_nanos());
     Ok(format!("machine {machine}, file {}, born {born}", found.ino()))
 }
 
@@ -138,7 +139,9 @@ impl Mark {
         let read = file.take(1024).read_to_string(&mut text);
         read.map_err(|error| failed(path, "cannot be read", &error))?;
         let mark = text.strip_suffix('\n').and_then(|line| line.split_once(' ')).and_then(|(length, sha256)| {
-            Some(Self { head: Head { length: length.trim_start_matches('0').parse().ok()?, sha256: Digest::parse(sha256)? } })
+            Some(Self {
+                head: Head { length: length.trim_start_matches('0').parse().ok()?, sha256: Digest::parse(sha256)? },
+            })
         });
         mark.map(Some).ok_or_else(|| {
             Problem::untrusted(format!("`{}` is not the mark of a chain's end", path.display()))

@@ -39,7 +39,10 @@ fn a_start_and_its_end_are_read_as_they_were_written() {
             })
             .collect();
         assert_eq!(kinds, ["made", "bundle", "started", "finished"]);
-        assert_eq!(journal.starts().map(|(entry, found)| (entry.sequence, found)).collect::<Vec<_>>(), [(number, &start)]);
+        assert_eq!(
+            journal.starts().map(|(entry, found)| (entry.sequence, found)).collect::<Vec<_>>(),
+            [(number, &start)]
+        );
         assert_eq!(journal.end_of(number).unwrap().1, &finished(&start, number, Some(3)));
         assert!(!journal.ended_well("r-1", start.plan, "cut"));
         assert_eq!(journal.entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
@@ -58,7 +61,9 @@ fn an_approval_is_used_once_for_an_action_whoever_comes_with_it() {
         // The one that was not used before stays unused, and each counts for its own action.
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
         let journal = ledger.read(of("r-3", &[a, b])).unwrap();
-        assert!(journal.used(a, "cut").is_none() && journal.used(b, "cut").is_some() && journal.used(b, "flip").is_none());
+        assert!(
+            journal.used(a, "cut").is_none() && journal.used(b, "cut").is_some() && journal.used(b, "flip").is_none()
+        );
         assert!(matches!(begin(ledger, &started("r-2", "cut", &["a"])), Begun::Begun(_)));
         assert!(matches!(begin(ledger, &started("r-2", "flip", &["b"])), Begun::Begun(_)));
     });

@@ -27,8 +27,7 @@ fn overwrite(world: &World, lines: &[String]) {
 #[test]
 fn each_of_160_damaged_journals_ends_in_8() {
     let world = written();
-    let whole: Vec<String> =
-        world.read(".cutter/records.ndjson").split_inclusive('\n').map(str::to_owned).collect();
+    let whole: Vec<String> = world.read(".cutter/records.ndjson").split_inclusive('\n').map(str::to_owned).collect();
     let elsewhere = written();
     let foreign: Vec<String> =
         elsewhere.read(".cutter/records.ndjson").split_inclusive('\n').map(str::to_owned).collect();

@@ -5,7 +5,8 @@ use crate::support::world::World;
 use cutter::db::DatabaseSettings;
 use cutter::digest::Digest;
 use cutter::ledger::{
-    ApprovalUsed, Begun, DirectoryLedger, Finished, Ledger, LedgerId, PostgresLedger, Record, Refused, SeenBundle, Started,
+    ApprovalUsed, Begun, DirectoryLedger, Finished, Ledger, LedgerId, PostgresLedger, Record, Refused, SeenBundle,
+    Started,
 };
 use cutter::problem::Problem;
 use cutter::settings::ledger::LedgerSettings;

@@ -51,7 +51,9 @@ fn the_key_of_the_plans_author_approves_nothing_under_any_name() {
     approve(&office);
     let signers = office.world.read("policies/allowed_signers");
     let president = office.world.public_key("president");
-    office.world.write("policies/allowed_signers", signers.replace(president.trim(), office.world.public_key("author").trim()));
+    office
+        .world
+        .write("policies/allowed_signers", signers.replace(president.trim(), office.world.public_key("author").trim()));
     office.trust();
     office.world.remove("approvals/SG_3.json");
     for who in ["president", "council-1", "council-2"] {
@@ -96,7 +98,8 @@ fn a_ledger_of_another_user_needs_a_published_head() {
     let alone = office.exec("one");
     assert_eq!((alone.exit, ran(&office).as_str()), (8, ""), "{}{}", alone.stdout, alone.stderr);
     let trust = office.world.trust_path().display().to_string();
-    let with = |row: &str| office.world.cutter(&format!("exec --trust {trust} plan.json {row} --head {}", head.display()));
+    let with =
+        |row: &str| office.world.cutter(&format!("exec --trust {trust} plan.json {row} --head {}", head.display()));
     let one = with("one");
     assert_eq!((one.exit, ran(&office).as_str()), (0, "one\n"), "{}{}", one.stdout, one.stderr);
     assert_eq!(office.world.cutter(&format!("ledger head --to {}", head.display())).exit, 0);
@@ -140,9 +143,14 @@ fn what_was_stopped_between_decision_and_effect_does_not_run_and_its_approval_st
     // The end of the chain is locked by somebody else, so that the start has to wait.
     let records = std::fs::File::open(office.world.path(".cutter/records.ndjson")).unwrap();
     let trust = office.world.trust_path().display().to_string();
-    let mut child = office.world.command(&["exec", "--trust", &trust, "plan.json", "compensate"]).spawn().unwrap();
     records.lock_shared().unwrap();
-    std::thread::sleep(Duration::from_millis(2_500));
+    let mut child = office.world.command(&["exec", "--trust", &trust, "plan.json", "compensate"]).spawn().unwrap();
+    let has_its_place =
+        || office.world.listing().iter().any(|(path, _)| path.display().to_string().contains(".cutter/run-"));
+    while !has_its_place() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(3_000));
     records.unlock().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(8));
     assert_eq!(ran(&office), "");
@@ -201,7 +209,9 @@ fn shared(rows: &str) -> (Server, Office) {
 fn a_run_uses_the_shared_ledger_that_its_signed_configuration_names_and_no_other() {
     let (server, office) = shared(&[free_row("one", ""), free_row("two", "")].join(","));
     let trust = office.world.trust_path().display().to_string();
-    let exec = |more: &str| office.world.cutter_with(&format!("exec --trust {trust} plan.json {more}"), &[("LEDGER_USER", "runs")]);
+    let exec = |more: &str| {
+        office.world.cutter_with(&format!("exec --trust {trust} plan.json {more}"), &[("LEDGER_USER", "runs")])
+    };
     let one = exec("one");
     assert_eq!((one.exit, ran(&office).as_str()), (0, "one\n"), "{}{}", one.stdout, one.stderr);
     let again = exec("one");

@@ -35,7 +35,9 @@ fn each_attestation_names_the_one_before_it_and_the_ledger_prints_what_to_publis
     let ran = scene.cutter(&format!("verify --ledger .cutter --head head.json --trust {trust} r2.json"));
     assert_eq!(ran.exit, 8, "{}{}", ran.stdout, ran.stderr);
     // One in the middle is gone: the attestations themselves show it.
-    write_anew(&scene.path(".cutter"), |text| text.lines().filter(|line| !line.contains("\"number\":1,")).map(|line| format!("{line}\n")).collect());
+    write_anew(&scene.path(".cutter"), |text| {
+        text.lines().filter(|line| !line.contains("\"number\":1,")).map(|line| format!("{line}\n")).collect()
+    });
     assert_eq!((scene.cutter("ledger verify").exit, scene.cutter("ledger head").exit), (8, 8));
 }
 
