@@ -29,6 +29,7 @@ const COMMANDS: &[(&str, &str, &[&str])] = &[
     ("ledger init", "--ledger made", TABLE_OR_JSON),
     ("ledger verify", "", TABLE_OR_JSON),
     ("ledger head", "", TABLE_OR_JSON),
+    ("ledger accept-place", "", NONE),
     ("log", "", &["table", "json", "ndjson"]),
     ("bundle sign", "--key key", TABLE_OR_JSON),
     ("bundle verify", "", TABLE_OR_JSON),
