@@ -12,8 +12,8 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `@evidence("flag:execution_enabled#deleted")`
-//! none:    `@evidence("relation:public.information_unit#deleted")`, or `none` where nothing can show it
+//! finding: `@evidence("flag:live#deleted")`
+//! none:    `@evidence("relation:public.invoice#deleted")`, or `none` where nothing can show it
 //! ```
 
 use super::found;
