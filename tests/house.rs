@@ -60,7 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("explain", &["problem", "policy", "plan", "request", "decision", "record"]),
     ("subject", &["time", "problem", "json", "cedar", "schema", "policy"]),
     ("findings", &["problem", "subject"]),
-    ("lint", &["text", "problem", "json", "cedar", "prelude", "policy", "subject", "findings"]),
+    ("lint", &["text", "problem", "json", "cedar", "prelude", "policy", "settings", "subject", "findings"]),
     ("prove", &["digest", "problem", "progress", "files", "policy", "subject", "findings"]),
     (
         "review",
