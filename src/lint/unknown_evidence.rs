@@ -3,7 +3,7 @@
 //! ## What it finds
 //!
 //! An `@evidence` whose relation, function, flag, tree, service, part of the host or named rows `[evidence]` of `cutter.toml`
-//! does not know.
+//! does not know, and that is not derived from a run's conduct either (`journal:order`, `approvals:used` and the like).
 //!
 //! ## Why it matters
 //!

@@ -48,6 +48,8 @@ const COMMANDS: &[(&str, &str, &[&str])] = &[
     ("schema plan", "", NONE),
     ("schema attestation", "", NONE),
     ("schema run", "", NONE),
+    ("schema prelude", "", NONE),
+    ("schema merged", "", NONE),
     ("test", "nowhere", &["table", "json", "junit", "github"]),
 ];
 
