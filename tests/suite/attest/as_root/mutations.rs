@@ -64,7 +64,7 @@ mutations! {
     counters_that_were_reset_are_seen: "SELECT pg_stat_reset()" => "database:statistics" "CHANGED", "change_server_settings" "DONE", 6;
     a_deletion_undone_whose_counters_were_reset_is_not_known: "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM public.unit_version; ROLLBACK; SELECT pg_stat_reset()" => "relation:public.unit_version" "UNKNOWN", "no-hard-delete" "UNKNOWN", 6;
     a_revoked_right_to_read_leaves_the_ban_unknown: "REVOKE SELECT ON cutter_governance.verify_result FROM cutter_observe" => "relation:cutter_governance.verify_result" "UNKNOWN", "no-self-verification" "UNKNOWN", 6;
-    a_changed_password_is_a_change_of_the_roles: "ALTER ROLE cutter_exec PASSWORD 'x'" => "catalog:roles" "CHANGED", "alter_role" "DONE", 6;
+    a_changed_password_is_seen: "ALTER ROLE cutter_exec PASSWORD 'x'" => "catalog:roles" "CHANGED", "alter_role" "DONE", 6;
     a_created_superuser_is_a_right_that_nobody_approved: "CREATE ROLE intruder SUPERUSER" => "catalog:roles" "CHANGED", "alter_role" "DONE", 6;
 }
 
