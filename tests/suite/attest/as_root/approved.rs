@@ -119,9 +119,9 @@ fn an_effect_that_is_absent_differs_or_goes_further_contradicts() {
 }
 
 #[test]
-fn a_failed_action_that_changed_nothing_is_disclosed() {
+fn a_failed_action_that_changed_nothing_is_disclosed_and_leaves_calls_unknown() {
     let (_scene, exit, report) = run("SELECT 1 / 0", ONE);
-    // A call that ends in an error is counted nowhere, so that whether one was made is not known.
+    // It was rolled back, and a call that ends in an error is counted nowhere.
     assert_eq!((exit, kinds(&report)), (7, Vec::new()));
     let told = report["predicate"]["disclosures"].to_string();
     assert!(told.contains("`compensate` ended with 1"), "{told}");
