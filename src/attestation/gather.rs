@@ -87,7 +87,9 @@ pub fn rows(run: &str, plan: Digest, journal: &Journal) -> (Vec<DoneRow>, Vec<St
             Record::Started(started) => rows.push(began(*sequence, started)),
             Record::Finished(finished) => {
                 let is_open = |row: &&mut DoneRow| {
-                    row.records.first() == Some(&finished.started) && row.id == finished.action && row.finished_at.is_none()
+                    row.records.first() == Some(&finished.started)
+                        && row.id == finished.action
+                        && row.finished_at.is_none()
                 };
                 let Some(row) = rows.iter_mut().find(is_open) else {
                     faults.push(format!("record {sequence} ends `{}`, which never began", finished.action));

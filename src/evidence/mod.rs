@@ -127,6 +127,7 @@ pub struct CounterRecord {
     /// When counters were last set to zero.
     pub reset_at: String,
     /// How many transactions of the database had been rolled back, before the snapshot and at the end.
+    #[schemars(with = "Vec<i64>")]
     pub rolled_back: [i64; 2],
 }
 

@@ -45,7 +45,8 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
 }
 
 /// What a report derives itself, from the journal, the approvals and its own decisions.
-const CONDUCT: [&str; 5] = ["journal:order", "journal:retries", "approvals:used", "report:gaps", "report:packages"];
+pub(super) const CONDUCT: [&str; 5] =
+    ["journal:order", "journal:retries", "approvals:used", "report:gaps", "report:packages"];
 
 /// Kinds that the configuration does not name one by one.
 const ALWAYS: [&str; 5] = ["catalog", "database", "secrets", "witness", "table"];

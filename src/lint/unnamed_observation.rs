@@ -16,6 +16,7 @@
 //! none:    the ban that forbids its change names it
 //! ```
 
+use super::unknown_evidence::CONDUCT;
 use crate::findings::rule::{Rule, rule};
 use crate::findings::{Finding, Place};
 use crate::subject::Subject;
@@ -33,7 +34,9 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     if named.is_empty() {
         return;
     }
-    for id in observed.iter().filter(|id| !named.contains(id.as_str())) {
+    // What a report derives of a run's conduct is there for every bundle, whether it bans conduct or not.
+    let configured = observed.iter().filter(|id| !CONDUCT.contains(&id.as_str()));
+    for id in configured.filter(|id| !named.contains(id.as_str())) {
         findings.push(
             Finding::new(&RULE, id.clone(), "it is observed, and no ban names it")
                 .at(Place::new(subject.bundle.schema().source(), 0..0))
