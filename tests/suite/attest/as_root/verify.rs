@@ -195,7 +195,8 @@ fn a_better_status_that_is_signed_again_is_refused_by_its_own_evidence() {
         (
             "decisions[0].reason",
             Box::new(|it| {
-                it["predicate"]["grounds"]["journal"]["records"][0]["record"]["decision"]["row"]["reason"] = json!("because");
+                it["predicate"]["grounds"]["journal"]["records"][0]["record"]["decision"]["row"]["reason"] =
+                    json!("because");
             }),
         ),
         ("subject", Box::new(|it| it["subject"][0]["digest"]["sha256"] = json!("0".repeat(64)))),
