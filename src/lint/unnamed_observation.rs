@@ -28,8 +28,9 @@ pub const RULE: Rule = rule!("L22", "unnamed-observation", Warning, "unnamed_obs
 /// Looks for the id of each in the evidence of all bans, where it is known what is observed.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     let Some(observed) = &subject.observed else { return };
-    let named = subject.bundle.policies().iter().flat_map(|policy| &policy.annotations.evidence);
-    let named: BTreeSet<&str> = named.map(|id| id.split('#').next().unwrap_or(id)).collect();
+    let named = subject.bundle.own().iter().flat_map(|policy| &policy.annotations.evidence);
+    let named = named.map(|id| id.split('#').next().unwrap_or(id));
+    let named: BTreeSet<&str> = named.filter(|id| *id != "none").collect();
     // A bundle that makes no reports at all names nothing.
     if named.is_empty() {
         return;
