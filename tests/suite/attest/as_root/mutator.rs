@@ -224,7 +224,7 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
         } else {
             1
         };
-        if !every && (*seen > 1 || by_place.len() % one_in != 0) {
+        if !every && (*seen > 1 || !by_place.len().is_multiple_of(one_in)) {
             continue;
         }
         if !every && tried > 0 && begun.elapsed() > SHORT {
