@@ -20,6 +20,7 @@ use super::found;
 use crate::findings::Finding;
 use crate::findings::rule::{Rule, rule};
 use crate::problem::nearest;
+use crate::settings::observation::CONDUCT;
 use crate::subject::Subject;
 
 /// The rule.
@@ -43,10 +44,6 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
         }
     }
 }
-
-/// What a report derives itself, from the journal, the approvals and its own decisions.
-pub(super) const CONDUCT: [&str; 5] =
-    ["journal:order", "journal:retries", "approvals:used", "report:gaps", "report:packages"];
 
 /// Kinds that the configuration does not name one by one.
 const ALWAYS: [&str; 5] = ["catalog", "database", "secrets", "witness", "table"];

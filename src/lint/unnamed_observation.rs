@@ -16,9 +16,9 @@
 //! none:    the ban that forbids its change names it
 //! ```
 
-use super::unknown_evidence::CONDUCT;
 use crate::findings::rule::{Rule, rule};
 use crate::findings::{Finding, Place};
+use crate::settings::observation::CONDUCT;
 use crate::subject::Subject;
 use std::collections::BTreeSet;
 
