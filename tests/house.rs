@@ -57,7 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("grants", &["text", "problem", "json", "db", "settings"]),
     ("targets", &["digest", "time", "problem", "cedar", "policy", "settings", "plan", "request", "decision"]),
     ("ledger", &["digest", "time", "problem", "files", "db", "settings"]),
-    ("explain", &["problem", "policy", "plan", "request", "decision", "record"]),
+    ("explain", &["problem", "cedar", "policy", "plan", "request", "decision", "record"]),
     ("subject", &["time", "problem", "json", "cedar", "schema", "policy"]),
     ("findings", &["problem", "subject"]),
     ("lint", &["text", "problem", "json", "cedar", "prelude", "policy", "settings", "subject", "findings"]),
