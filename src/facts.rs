@@ -39,6 +39,16 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Where facts come from, as the names of their texts say.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let of_name = |name: &str| match name.split_once('/').map(|(kind, _)| kind) {
+            Some("query" | "observation" | "bundle") => Self::Postgres,
+            Some("capture") => Self::Evidence,
+            _ => Self::Entities,
+        };
+        names.into_iter().map(of_name).max().unwrap_or(Self::Entities)
+    }
+
     /// The origin as records write it.
     pub fn name(self) -> &'static str {
         match self {
@@ -62,18 +72,15 @@ pub struct RawFacts {
     pub sources: Vec<Source>,
     /// The name under which the digest lists each of them: `entities/runs.json`, `query/grants`.
     pub names: Vec<String>,
-    /// Where they come from.
-    pub origin: Origin,
     /// What messages call the folder or database.
     pub name: String,
 }
 
 impl RawFacts {
     /// Lays more over them.
-    pub fn push(&mut self, layer: &Layer, origin: Origin) {
+    pub fn push(&mut self, layer: &Layer) {
         self.names.push(layer.listed());
         self.sources.push(Source::new(layer.label(), layer.text()));
-        self.origin = self.origin.max(origin);
     }
 
     /// Sha-256 over the `sha256sum` listing of the sources under their names.
@@ -194,7 +201,7 @@ impl Facts {
                 let texts = raw.sources.iter().map(|source| source.text().to_owned());
                 let texts = raw.names.iter().cloned().zip(texts).collect();
                 let within = schema.types_with_parents();
-                let (origin, digest) = (raw.origin, raw.digest());
+                let (origin, digest) = (Origin::of(raw.names.iter().map(String::as_str)), raw.digest());
                 problems.or(Self {
                     entities,
                     people,

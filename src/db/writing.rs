@@ -2,7 +2,7 @@
 
 use super::{Access, DatabaseError, Limits};
 use crate::problem::Problem;
-use postgres::{Client, Row, Transaction, types::ToSql};
+use postgres::{Client, Row, types::ToSql};
 use std::time::Duration;
 
 impl Access {
@@ -12,44 +12,21 @@ impl Access {
     }
 }
 
-/// A connection whose transactions may write.
+/// A connection that may write.
 pub struct WritingSession {
     client: Client,
     secret: Option<String>,
 }
 
 impl WritingSession {
-    /// Begins a transaction; every statement sees what was committed before it.
-    pub fn begin(&mut self) -> Result<WritingTransaction<'_>, DatabaseError> {
-        let secret = self.secret.clone();
-        let transaction = self.client.transaction().map_err(|error| DatabaseError::new(&error, secret.as_deref()))?;
-        Ok(WritingTransaction { transaction, secret })
-    }
-}
-
-/// One transaction that may write; dropped without a commit, it leaves nothing behind.
-pub struct WritingTransaction<'a> {
-    transaction: Transaction<'a>,
-    secret: Option<String>,
-}
-
-impl WritingTransaction<'_> {
-    /// The rows of one statement.
+    /// The rows of one statement, which is committed where no transaction was begun.
     pub fn query(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DatabaseError> {
-        let secret = self.secret.as_deref();
-        self.transaction.query(sql, parameters).map_err(|error| DatabaseError::new(&error, secret))
+        self.client.query(sql, parameters).map_err(|error| DatabaseError::new(&error, self.secret.as_deref()))
     }
 
     /// Several statements without parameters.
     pub fn run(&mut self, sql: &str) -> Result<(), DatabaseError> {
-        let secret = self.secret.as_deref();
-        self.transaction.batch_execute(sql).map_err(|error| DatabaseError::new(&error, secret))
-    }
-
-    /// Makes all of it last.
-    pub fn commit(self) -> Result<(), DatabaseError> {
-        let Self { transaction, secret } = self;
-        transaction.commit().map_err(|error| DatabaseError::new(&error, secret.as_deref()))
+        self.client.batch_execute(sql).map_err(|error| DatabaseError::new(&error, self.secret.as_deref()))
     }
 }
 
@@ -69,5 +46,5 @@ fn pinned(limits: &Limits) -> String {
     )
 }
 
-/// Writers queue for the journal and for one another's approvals, a few milliseconds each.
+/// Writers queue for the end of the chain, a few milliseconds each.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

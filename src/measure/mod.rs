@@ -7,7 +7,7 @@ mod shape;
 
 use crate::db::{Access, DatabaseError, Session, Snapshot};
 use crate::evidence::{Capture, Observation};
-use crate::facts::{Key, Layer, Origin, Owned, RawFacts, STATED, key};
+use crate::facts::{Key, Layer, Owned, RawFacts, STATED, key};
 use crate::observe::{catalog, flag, tree};
 use crate::problem::{Problem, Problems};
 use crate::schema::{FactSource, RunSchema};
@@ -69,7 +69,7 @@ pub fn fetch(
     for (id, fact) in settings.observed() {
         layers.extend(problems.absorb(asking.observation(&id, fact, snapshot.as_mut())));
     }
-    layers.iter().for_each(|layer| raw.push(layer, Origin::Postgres));
+    layers.iter().for_each(|layer| raw.push(layer));
     raw.name = "the database and the host".to_owned();
     problems.or(raw)
 }
@@ -256,7 +256,7 @@ impl Asking<'_> {
             found = true;
             let layer = self.observed(FactSource::Capture, &id, fact, observation, by, capture.finished_at);
             if let Some(layer) = problems.absorb(layer) {
-                raw.push(&layer, Origin::Evidence);
+                raw.push(&layer);
             }
         }
         if !found {

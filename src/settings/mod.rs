@@ -35,8 +35,12 @@ pub struct Config {
     pub gates: BTreeMap<String, Gate>,
     /// Where the parts of the connection to PostgreSQL stand.
     pub database: Option<DatabaseSettings>,
-    /// Where the shared ledger lies.
-    pub ledger: Option<LedgerSettings>,
+    /// Which version of itself the bundle is; a ledger lets no older one decide.
+    #[serde(default)]
+    pub version: u64,
+    /// Where the ledger lies.
+    #[serde(default)]
+    pub ledger: LedgerSettings,
     /// Which queries give facts.
     #[serde(default)]
     pub facts: FactsSettings,
@@ -77,6 +81,9 @@ pub struct Effect {
     /// What it is to change: counters and by how much, by the observation's id; no counter means in whatever way.
     #[serde(default)]
     pub expects: BTreeMap<String, BTreeMap<String, Amount>>,
+    /// Whether it may be brought about more than once in a run.
+    #[serde(default)]
+    pub repeatable: bool,
 }
 
 /// By how much a counter moves.
@@ -106,7 +113,7 @@ impl Config {
 
     /// The environment variables whose values are secrets, sorted: hosts, ports and names of roles and databases are none.
     pub fn secret_variables(&self) -> Vec<String> {
-        let databases = self.database.iter().chain(self.ledger.iter().map(|ledger| &ledger.database));
+        let databases = self.database.iter().chain(&self.ledger.database);
         let of_database = databases.flat_map(|database| [&database.url_env, &database.password_env]).flatten();
         let all: BTreeSet<&String> = of_database.chain(&self.secrets.variables).collect();
         all.into_iter().cloned().collect()

@@ -10,9 +10,12 @@ use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::record::Clock;
 use crate::settings::Config;
+use crate::signature::{self, Fingerprint};
 use crate::time::Timestamp;
+use crate::trust::SignatureFile;
 use crate::{files, project};
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::clock::system_time;
@@ -103,7 +106,8 @@ impl InputArguments {
                 let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
                 output.warn(&distrust);
                 let config = config.unwrap_or_default();
-                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations })
+                let party_keys = self.party_keys(&plan);
+                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations, party_keys })
             }
             _ => Err(problems),
         }
@@ -111,13 +115,18 @@ impl InputArguments {
 }
 
 impl InputArguments {
-    /// The same inputs with facts that are measured anew, at a new moment; stated ones are read again, too.
-    pub fn look_again(&self, inputs: Inputs) -> Result<Inputs, Problems> {
-        let now = system_time()?;
-        let Inputs { bundle, plan, config, revocations, .. } = &inputs;
-        let wanted = Wanted { bundle, config: Some(config), plan, trust: &self.trust, revocations, now };
-        let facts = self.facts.load(self.facts.stated()?, &wanted)?;
-        Ok(Inputs { facts, now, ..inputs })
+    /// The key that signed the plan, and those of its author by the trust root, as far as they are at hand.
+    fn party_keys(&self, plan: &RunPlan) -> BTreeMap<Fingerprint, String> {
+        let mut keys = BTreeMap::new();
+        if let Some(root) = Some(&self.trust).filter(|trust| trust.is_there()).and_then(|trust| trust.load().ok()) {
+            let of_author = |name: &str| root.entity_of_signer(name) == Some(&plan.author);
+            let own = root.signers().iter().filter(|signer| of_author(signer.principal()));
+            keys.extend(own.map(|signer| (signer.fingerprint(), format!("the plan's author `{}`", plan.author))));
+        }
+        let signature = (!files::is_stream(&self.plan)).then(|| SignatureFile::beside(&self.plan).ok()).flatten();
+        let key = signature.and_then(|signature| signature::key_of(signature.bytes()?));
+        keys.extend(key.map(|key| (key, "whoever signed the plan".to_owned())));
+        keys
     }
 }
 

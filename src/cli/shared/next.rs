@@ -6,7 +6,6 @@ use crate::authorization::Authorization;
 use crate::decision::{Basis, Verdict};
 use crate::explain::blocker;
 use crate::layout::printable;
-use crate::ledger::Journal;
 use crate::plan::Mode;
 use crate::policy::annotations::RejectCode;
 use crate::record::{ApprovalRow, Decisions, FactRecord, RecordedRow};
@@ -85,19 +84,12 @@ impl Typed<'_> {
         if plan.mode == Mode::DryRun {
             return "nothing to run: the plan is a dry run".to_owned();
         }
-        let journal = match authorization.has_ledger() {
-            true => self.authority.ledger.locate(config).and_then(|at| Ok(at.store().journal(Some(&plan.run))?)),
-            false => Ok(Journal::default()),
-        };
-        // Where it cannot be known what ran, nothing is to be run again.
-        let Some(journal) = journal.ok().filter(|journal| journal.damages.is_empty()) else {
-            return format!("cutter log{}", joined(&self.authority.ledger.flags()));
-        };
+        let journal = authorization.journal();
         let mut runnable = plan.actions.iter().filter(|action| !action.command(config).is_empty()).peekable();
         if runnable.peek().is_none() {
             return "nothing to run: no row declares a command".to_owned();
         }
-        match runnable.find(|action| !journal.ended_well(plan.digest, &action.id)) {
+        match runnable.find(|action| !journal.ended_well(&plan.run, plan.digest, &action.id)) {
             Some(action) => self.command("exec", Some(&action.id)),
             None => "nothing left to run: every row with a command has ended well".to_owned(),
         }

@@ -57,6 +57,7 @@ fn opened(files: &[ApprovalFile], now: Timestamp) -> Vec<String> {
         revocations: &Revocations::none(),
         ledger: Some(&bench.ledger),
         baseline: None,
+        party_keys: &std::collections::BTreeMap::new(),
         is_used: &|_, _| Ok(false),
     };
     judge(files, &requests, &barred, &authority, &moment).unwrap().gates.into_iter().collect()

@@ -1,6 +1,6 @@
 //! Layers of facts: the strongest that says a value gives it, and what one alone may say no weaker one adds.
 
-use cutter::facts::{Facts, Layer, Origin, Owned, RawFacts};
+use cutter::facts::{Facts, Layer, Owned, RawFacts};
 use cutter::policy::PolicyBundle;
 use cutter::problem::Source;
 use cutter::project;
@@ -44,7 +44,7 @@ fn run() -> cedar_policy::EntityUid {
 
 fn admit(layers: &[Layer]) -> Result<Facts, String> {
     let mut raw = stated();
-    layers.iter().for_each(|layer| raw.push(layer, Origin::Postgres));
+    layers.iter().for_each(|layer| raw.push(layer));
     Facts::admit(&raw, &bundle())
         .map_err(|problems| problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; "))
 }
@@ -113,7 +113,7 @@ fn a_stated_file_cannot_pass_for_a_layer() {
     assert!(Facts::admit(&raw, &bundle()).unwrap_err().iter().any(|problem| problem.message.contains("not an array")));
     // Nor a layer for another.
     let mut raw = stated();
-    raw.push(&forged, Origin::Postgres);
+    raw.push(&forged);
     raw.names.pop();
     raw.names.push("observation/grants".to_owned());
     let problems = Facts::admit(&raw, &bundle()).unwrap_err();
