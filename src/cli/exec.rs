@@ -3,25 +3,25 @@
 use super::authorize::exit;
 use crate::authorization::Inputs;
 use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::evidence::{grants, targets};
 use crate::cli::shared::clock::system_time;
+use crate::cli::shared::connection::role_access;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::decision::{Basis, DecisionRow, Verdict};
-use crate::files;
 use crate::json::in_backticks;
 use crate::layout::lines::Tone;
-use crate::plan::{IntendedAction, Mode, Work};
-use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::plan::{IntendedAction, Mode};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::render;
 use crate::request::Stage;
-use crate::runtime::{Execution, Permission, Refusal};
-use crate::settings::Config;
+use crate::runtime::{Execution, Outcome, Permission, Refusal, Surroundings};
+use crate::settings::effects::Builtin;
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::Args;
-use std::ops::Range;
-use std::path::PathBuf;
+use std::path::Path;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -42,7 +42,7 @@ impl Arguments {
         let inputs = self.inputs.load(None, output)?;
         let plan = &inputs.plan;
         let action = plan.named(&self.action)?;
-        self.check_command(action, &inputs.config)?;
+        self.check_command(action)?;
         // A dry run reaches no effect, and needs nobody's word.
         let trusted = match plan.mode {
             Mode::Live => Some(self.trusted(&inputs, action)?),
@@ -60,7 +60,11 @@ impl Arguments {
         };
         let ledger = self.authority.ledger.locate(&inputs.config)?;
         let ((tone, what), exit) = match Permission::new(&trusted, &authorization, action, ledger.store())? {
-            Ok(permission) => ended(&permission.run(ledger.store(), &system_time)?),
+            Ok(permission) => ended(permission.run(ledger.store(), &system_time, &Surroundings {
+                variable: &|name| std::env::var_os(name),
+                connection: &|role| role_access(&inputs.config, role),
+                builtin: &|builtin, folder| do_builtin(&inputs, builtin, folder),
+            })?),
             Err(refusal) => refused(&refusal),
         };
         Ok((said(tone, &what), exit))
@@ -79,45 +83,29 @@ impl Arguments {
         judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
     }
 
-    /// The row names an effect that says nothing to run.
-    fn workless(&self, name: &str) -> Problem {
-        let problem = Problem::invalid(format!("effect `{name}` in cutter.toml has no work"))
-            .help("add `argv = [\"program\", \"argument\"]` to it, or give the row its own `argv`");
-        match place_of(name, self.inputs.bundle.config_path()) {
-            Some((source, at)) => problem.at(&source, at),
-            None => problem,
+    /// What was typed after `--` must be the command of the row's work.
+    fn check_command(&self, action: &IntendedAction) -> Result<(), Problem> {
+        if self.command.is_empty() || self.command == action.command() {
+            return Ok(());
         }
-    }
-
-    /// A command must be declared, and what was typed after `--` must be the same.
-    fn check_command(&self, action: &IntendedAction, config: &Config) -> Result<(), Problem> {
-        let declared = action.command(config);
-        if let (Some(Work::Effect(name)), true) = (&action.work, declared.is_empty()) {
-            return Err(self.workless(name));
-        }
-        if declared.is_empty() {
-            return Err(Problem::invalid(format!("plan action `{}` declares nothing to run", action.id))
-                .help("give the row `argv`, or `effect` with the name of one in cutter.toml"));
-        }
-        if !self.command.is_empty() && self.command != declared {
-            return Err(Problem::invalid(format!(
-                "the command differs from what plan action `{}` declares",
-                action.id
-            ))
-            .help("leave the command out, or write it exactly as the plan has it"));
-        }
-        Ok(())
+        Err(Problem::invalid(format!("the command differs from what plan action `{}` declares", action.id))
+            .help("leave the command out, or write it exactly as `cutter explain` shows it"))
     }
 }
 
 /// What became of a permitted action, in words.
-fn ended(execution: &Execution) -> ((Tone, String), Exit) {
+fn ended(execution: Execution) -> ((Tone, String), Exit) {
     match execution {
-        Execution::Ended(Some(0)) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
-        Execution::Ended(status) => {
+        Execution::Ended(Outcome::Done(said)) if said.is_empty() => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        Execution::Ended(Outcome::Done(said)) => ((Tone::Good, format!("done: {said}")), Exit::Authorized),
+        Execution::Ended(Outcome::Ended(Some(0))) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        Execution::Ended(Outcome::Ended(status)) => {
             let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
             let what = format!("the command ended {status}; its approvals stay used");
             ((Tone::Bad, what), Exit::Effect)
+        }
+        Execution::Ended(Outcome::Failed(why) | Outcome::InDoubt(why)) => {
+            ((Tone::Bad, format!("{why}; its approvals stay used")), Exit::Effect)
         }
         Execution::AlreadyConsumed(used) => {
             let (id, action, time) = (&used.approval_id, &used.action, used.time);
@@ -152,11 +140,13 @@ fn refused(refusal: &Refusal) -> ((Tone, String), Exit) {
     }
 }
 
-/// Where an effect stands in the configuration.
-fn place_of(name: &str, path: Option<PathBuf>) -> Option<(Source, Range<usize>)> {
-    let source = files::read(&path?).ok()?;
-    let at = Config::place_of_effect(&source, name)?;
-    Some((source, at))
+/// What cutter itself does, besides what the journal says of it.
+fn do_builtin(inputs: &Inputs, builtin: Builtin, folder: Option<&str>) -> Result<(), Problems> {
+    match (builtin, folder.map(Path::new)) {
+        (Builtin::Grants, Some(folder)) => grants::package(&inputs.config, folder).map(drop),
+        (Builtin::Targets, Some(folder)) => targets::package(inputs, folder).map(drop),
+        _ => Ok(()),
+    }
 }
 
 fn denied(row: &DecisionRow) -> String {

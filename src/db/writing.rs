@@ -1,4 +1,4 @@
-//! Sessions that may write: the ledger's, and nobody else's. What they commit is on the server's disk when the commit returns.
+//! Sessions that may write: the ledger's, and those of effects. What they commit is on the server's disk when the commit returns.
 
 use super::{Access, DatabaseError, Limits};
 use crate::problem::Problem;
@@ -38,6 +38,12 @@ impl WritingTransaction<'_> {
     pub fn query(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DatabaseError> {
         let secret = self.secret.as_deref();
         self.transaction.query(sql, parameters).map_err(|error| DatabaseError::new(&error, secret))
+    }
+
+    /// The rows of one statement whose parameters are all texts.
+    pub fn query_with_texts(&mut self, sql: &str, texts: &[Option<&str>]) -> Result<Vec<Row>, DatabaseError> {
+        let parameters: Vec<&(dyn ToSql + Sync)> = texts.iter().map(|text| text as &(dyn ToSql + Sync)).collect();
+        self.query(sql, &parameters)
     }
 
     /// Several statements without parameters.

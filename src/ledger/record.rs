@@ -104,6 +104,13 @@ pub struct JournalEntry {
     pub decision: Option<Box<UseDecision>>,
 }
 
+impl JournalEntry {
+    /// What it ran, in one line; only where it begins.
+    pub fn work(&self) -> Option<String> {
+        Some(self.decision.as_ref()?.row.work.as_ref()?.line())
+    }
+}
+
 /// What happened to an action.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,7 @@ use crate::approval::{Approvals, JudgedApproval};
 use crate::decision::{Basis, DecisionRow, DecisionTable, Verdict};
 use crate::digest::Digest;
 use crate::facts::Origin;
-use crate::plan::{IntendedAction, Mode};
+use crate::plan::{IntendedAction, Mode, Work, WorkRecord};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::RejectCode;
 use crate::problem::Problem;
@@ -234,6 +234,9 @@ pub struct RecordedRow {
     pub blocked_by: Vec<String>,
     /// What erred, sorted.
     pub errors: Vec<String>,
+    /// Exactly what would run; absent where the row names nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkRecord>,
     /// Free text that no policy reads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -408,6 +411,7 @@ impl RecordedRow {
             gaps: row.gaps.clone(),
             blocked_by: Vec::new(),
             errors: row.errors.clone(),
+            work: action.work.as_ref().map(Work::record),
             labels: action.labels.clone(),
         })
     }

@@ -35,6 +35,12 @@ pub fn table(journal: &Journal, style: Style) -> String {
         count => Cell::toned(format!("DAMAGED in {count}"), Tone::Bad),
     };
     let mut text = flow(&[Cell::new("log"), Cell::new(records), damages], 0, style);
+    let mut works = Lines::new([Fit::Whole, Fit::End]);
+    for JournalRecord { entry, .. } in &journal.records {
+        works.row([Cell::new("    "), Cell::toned(entry.work().unwrap_or_default(), Tone::Dim)]);
+    }
+    let works = works.text(style);
+    let mut works = journal.records.iter().zip(works.lines());
     let mut headings = headings.into_iter().peekable();
     for (index, line) in lines.text(style).lines().enumerate() {
         if let Some((_, run)) = headings.next_if(|(at, _)| *at == index) {
@@ -42,6 +48,9 @@ pub fn table(journal: &Journal, style: Style) -> String {
         }
         text.push_str(line);
         text.push('\n');
+        if let Some((_, work)) = works.next().filter(|(record, _)| record.entry.work().is_some()) {
+            text.push_str(&format!("{work}\n"));
+        }
     }
     let mut damaged = Lines::new([Fit::Whole, Fit::Words]);
     for Damage { line, damage } in &journal.damages {

@@ -1,22 +1,27 @@
 //! Running one allowed action: uses its approvals up, journals, runs exactly the declared command, journals again.
 
+mod flag;
 mod permission;
+mod private;
+mod program;
+mod sql;
+mod work;
 
 pub use permission::{Permission, Refusal};
+pub use work::{Outcome, Ready, Surroundings};
 
 use crate::decision::Basis;
 use crate::ledger::{ApprovalUsed, Consumption, Event, JournalEntry, Ledger, RunStart, RunStarted, Use};
 use crate::plan::RunPlan;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::record::{Clock, FactText, FactsSummary, JudgedBy, RecordedRow, UseDecision};
 use crate::time::Timestamp;
-use std::process::Command;
 
 /// What became of an allowed action.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Execution {
-    /// The command ran; its exit status, or `None` where a signal ended it.
-    Ended(Option<i32>),
+    /// The work began, and went like this.
+    Ended(Outcome),
     /// Somebody else used the approval first; nothing ran.
     AlreadyConsumed(Box<Use>),
     /// The run's id began under another plan; nothing ran.
@@ -24,14 +29,18 @@ pub enum Execution {
 }
 
 impl Permission<'_> {
-    /// Uses the approvals up, then runs exactly the declared command.
+    /// Looks at the work from all sides, uses the approvals up, then does exactly that work.
     ///
-    /// What was used up stays so, whatever becomes of the command.
+    /// What was used up stays so, whatever becomes of the work; a problem with the work that can be found before is.
     pub fn run(
         &self,
         ledger: &dyn Ledger,
         clock: &dyn Fn() -> Result<Timestamp, Problem>,
-    ) -> Result<Execution, Problem> {
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Execution, Problems> {
+        let context = RecordedRow::new(self.action, &self.row)?.context;
+        let database = Some(self.plan().target.field("database")).filter(|name| !name.is_empty());
+        let ready = Ready::prepare(self.work, &work::Use { context: &context, database }, surroundings)?;
         let start = RunStart { run: self.plan().run.clone(), plan: self.plan().digest, time: self.now() };
         if let RunStarted::AlreadyStarted(earlier) = ledger.start_run(&start)?
             && earlier.plan != start.plan
@@ -47,18 +56,9 @@ impl Permission<'_> {
             decision: Some(Box::new(decision)),
             ..self.entry(Event::Started, None, &uses, self.now())
         })?;
-        let Some((program, arguments)) = self.argv.split_first() else {
-            return Err(Problem::invalid(format!("plan action `{}` names nothing to run", self.action.id)));
-        };
-        let status = Command::new(program).args(arguments).status();
-        // 127 is what shells say of a command that cannot be started.
-        let exit = status.as_ref().map_or(Some(127), |status| status.code());
-        ledger.append(&self.entry(Event::Finished, exit, &uses, clock()?))?;
-        match status {
-            Ok(_) => Ok(Execution::Ended(exit)),
-            Err(error) => Err(Problem::failure(format!("`{program}` cannot be started: {error}"))
-                .help("its approvals stay used; mend the plan and request new ones")),
-        }
+        let outcome = ready.run().unwrap_or_else(|problem| Outcome::InDoubt(problem.message));
+        ledger.append(&self.entry(Event::Finished, outcome.status(), &uses, clock()?))?;
+        Ok(Execution::Ended(outcome))
     }
 
     fn plan(&self) -> &RunPlan {
@@ -99,7 +99,7 @@ impl Permission<'_> {
             action: self.action.id.clone(),
             event,
             exit_status,
-            argv: self.argv.clone(),
+            argv: self.work.argv().to_vec(),
             approvals: uses
                 .iter()
                 .map(|used| ApprovalUsed {

@@ -3,13 +3,13 @@
 use crate::authorization::Authorization;
 use crate::decision::DecisionRow;
 use crate::ledger::Ledger;
-use crate::plan::{IntendedAction, Mode};
+use crate::plan::{IntendedAction, Mode, Work};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::request::Stage;
 use crate::time::Timestamp;
 use crate::trust::Trusted;
 
-/// An action that may run now, with exactly the command that it declares.
+/// An action that may run now, with exactly the work that was judged.
 ///
 /// INVARIANT: [`Permission::new`] is the only way to make one, and everything that runs takes one.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Permission<'a> {
     pub(super) authorization: &'a Authorization<'a>,
     pub(super) action: &'a IntendedAction,
     pub(super) row: DecisionRow,
-    pub(super) argv: Vec<String>,
+    pub(super) work: &'a Work,
 }
 
 /// Why an action may not run now.
@@ -29,7 +29,7 @@ pub enum Refusal {
     DryRun,
     /// The row is denied.
     Denied,
-    /// The row declares no command.
+    /// The row names nothing that would run.
     NoWork,
     /// The clock shows a time before the last record of the journal.
     ClockRunsBack {
@@ -65,10 +65,7 @@ impl<'a> Permission<'a> {
         if !row.basis.allows() {
             return Ok(Err(Refusal::Denied));
         }
-        let argv = action.command(&inputs.config);
-        if argv.is_empty() {
-            return Ok(Err(Refusal::NoWork));
-        }
+        let Some(work) = &action.work else { return Ok(Err(Refusal::NoWork)) };
         let (waiting, last) = before(authorization, action, ledger)?;
         if let Some(last) = last.filter(|last| *last > now) {
             return Ok(Err(Refusal::ClockRunsBack { now, last }));
@@ -76,7 +73,7 @@ impl<'a> Permission<'a> {
         if !waiting.is_empty() {
             return Ok(Err(Refusal::Waiting(waiting)));
         }
-        Ok(Ok(Self { authorization, action, row, argv }))
+        Ok(Ok(Self { authorization, action, row, work }))
     }
 }
 

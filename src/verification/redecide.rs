@@ -11,11 +11,11 @@ use crate::decision::{Basis, Closed, DecisionRow, decide_one, decide_rest};
 use crate::digest::Digest;
 use crate::facts::{Facts, Origin, RawFacts};
 use crate::ledger::Event;
-use crate::plan::RunPlan;
+use crate::plan::{RUN_PROGRAM, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::prelude::Prelude;
 use crate::problem::{Problems, Source};
-use crate::record::{ApprovalRow, FactText, JudgedBy, RecordedRow};
+use crate::record::{ApprovalRow, Decisions, FactText, JudgedBy, RecordedRow};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
@@ -70,7 +70,7 @@ pub fn redecide(
     compare("predicate.decisions.policies", &recorded.policies, &JudgedBy::of(bundle), &mut found.differences);
     standing(report, bundle, config, &mut found.differences);
     let source = Source::new("the recorded plan", report.grounds.plan.clone());
-    let plan = RunPlan::parse(&source, bundle.schema(), Some(config))?;
+    let plan = RunPlan::parse(&source, bundle.schema(), Some(config), &|path| program(recorded, path))?;
     let facts = admitted(report, bundle)?;
     let mut worlds = BTreeMap::new();
     for (sha256, facts) in &facts {
@@ -114,6 +114,13 @@ fn admitted(report: &Report, bundle: &PolicyBundle) -> Result<BTreeMap<Digest, F
 fn origin(texts: &[FactText]) -> Origin {
     let is_answer = |text: &FactText| text.name.starts_with(&format!("{}/", Origin::Postgres));
     if texts.iter().any(is_answer) { Origin::Postgres } else { Origin::Entities }
+}
+
+/// The digest that a program had when the row that runs it was decided.
+fn program(recorded: &Decisions, path: &str) -> Option<Digest> {
+    let runs = |row: &&RecordedRow| row.work.as_ref().is_some_and(|work| work.argv.first().is_some_and(|it| it == path));
+    let row = recorded.decisions.iter().filter(|row| row.action == RUN_PROGRAM).find(runs)?;
+    Digest::parse(row.context.get("sha256")?.as_str()?)
 }
 
 /// Whether bans and rules are those of the bundle and its configuration.
@@ -176,7 +183,7 @@ impl Bench<'_> {
             if entry.event != Event::Started || entry.run != plan.run || entry.plan != plan.digest {
                 continue;
             }
-            let argv = action.command(config);
+            let argv = action.command().to_vec();
             compare(&format!("{place}.argv"), &entry.argv, &argv, &mut found.differences);
             let world = worlds.get(&decision.facts.sha256).filter(|_| decision.policies.sha256 == bundle.digest());
             let Some(requests) = world else {

@@ -86,7 +86,7 @@ impl InputArguments {
         let (mut facts, mut plan) = (None, None);
         if let Some((bundle, config)) = &bundle {
             plan = source.and_then(|source| {
-                problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref()).coded(Code::PlanInvalid))
+                problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref(), &project::program).coded(Code::PlanInvalid))
             });
             let raw = match (self.facts, entities, &plan) {
                 (FactsSource::Entities, raw, _) => raw,

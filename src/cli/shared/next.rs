@@ -25,7 +25,7 @@ impl Typed<'_> {
         let explain = |wanted: &[Basis]| first(wanted).map(|row| self.command("explain", Some(&row.id)));
         match decisions.verdict {
             Verdict::Indeterminate => explain(&[Basis::Indeterminate]).into_iter().collect(),
-            Verdict::Denied => explain(&[Basis::Forbidden, Basis::NotPermitted]).into_iter().collect(),
+            Verdict::Denied => explain(&[Basis::Forbidden, Basis::NotPermitted, Basis::NoWork]).into_iter().collect(),
             Verdict::Blocked => explain(&[Basis::Precondition]).into_iter().collect(),
             Verdict::ReadyForSovereignApproval => self.approvals(&decisions.approvals, authorization),
             Verdict::Authorized => vec![self.effect(authorization, config)],
@@ -38,11 +38,10 @@ impl Typed<'_> {
         row: &RecordedRow,
         decisions: &Decisions,
         authorization: &Authorization<'_>,
-        config: &Config,
     ) -> Vec<String> {
         let plan = authorization.requests().plan();
         let is_runnable =
-            || plan.mode == Mode::Live && plan.named(&row.id).is_ok_and(|row| !row.command(config).is_empty());
+            || plan.mode == Mode::Live && plan.named(&row.id).is_ok_and(|row| row.work.is_some());
         match row.basis {
             Basis::ApprovalRequired => self.approvals(&decisions.approvals, authorization),
             Basis::BlockedBy => vec![self.command("explain", Some(&blocker(decisions, row).id))],
@@ -92,13 +91,13 @@ impl Typed<'_> {
         let Some(journal) = journal.ok().filter(|journal| journal.damages.is_empty()) else {
             return format!("cutter log{}", joined(&self.authority.ledger.flags()));
         };
-        let mut runnable = plan.actions.iter().filter(|action| !action.command(config).is_empty()).peekable();
+        let mut runnable = plan.actions.iter().filter(|action| action.work.is_some()).peekable();
         if runnable.peek().is_none() {
-            return "nothing to run: no row declares a command".to_owned();
+            return "nothing to run: no row names its work".to_owned();
         }
         match runnable.find(|action| !journal.ended_well(plan.digest, &action.id)) {
             Some(action) => self.command("exec", Some(&action.id)),
-            None => "nothing left to run: every row with a command has ended well".to_owned(),
+            None => "nothing left to run: every row with work has ended well".to_owned(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod as_root {
     mod exec;
+    mod work;
 }
 mod codes;
 mod golden_output;
