@@ -6,14 +6,14 @@ use crate::approval::{ApprovalFile, Approvals};
 use crate::decision::{DecisionRow, DecisionTable, decide, decide_one, decide_rest};
 use crate::digest::Digest;
 use crate::facts::Facts;
-use crate::ledger::Ledger;
+use crate::ledger::Journal;
 use crate::plan::{IntendedAction, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems};
 use crate::record::{BundleTrust, Clock, Decisions};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
-use crate::signature::Revocations;
+use crate::signature::{APPROVAL, Fingerprint, REJECT, RejectionCode, Revocations, verify_one_of};
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub struct Inputs {
     pub trust: BundleTrust,
     /// Keys that lost the right to sign.
     pub revocations: Revocations,
+    /// The keys of those who made the plan, each with who that is.
+    pub party_keys: BTreeMap<Fingerprint, String>,
 }
 
 /// The approval documents as they were found, and the evidence that they may be bound to.
@@ -57,8 +59,8 @@ pub struct Authorization<'a> {
     found: Vec<ApprovalFile>,
     approvals: Approvals,
     moment: Moment,
-    ran: Option<&'a BTreeMap<usize, DecisionRow>>,
-    has_ledger: bool,
+    ran: BTreeMap<usize, DecisionRow>,
+    journal: Journal,
 }
 
 impl<'a> Authorization<'a> {
@@ -69,32 +71,33 @@ impl<'a> Authorization<'a> {
         inputs: &'a Inputs,
         requests: Requests<'a>,
         documents: Documents,
-        ledger: &dyn Ledger,
+        journal: Journal,
         stage: Stage,
-        ran: Option<&'a BTreeMap<usize, DecisionRow>>,
+        ran: BTreeMap<usize, DecisionRow>,
     ) -> Result<Self, Problems> {
-        let id = ledger.id()?.map(|id| id.to_string());
-        let is_done = |row: &str| {
-            let index = inputs.plan.action(row).map(|(index, _)| index);
-            index.zip(ran).is_some_and(|(index, ran)| ran.contains_key(&index))
-        };
+        let id = journal.id.as_ref().map(ToString::to_string);
+        let is_done = |row: &str| inputs.plan.action(row).is_some_and(|(index, _)| ran.contains_key(&index));
         let authority = Authority {
             signers: inputs.bundle.signers(),
             revocations: &inputs.revocations,
             ledger: id.as_deref(),
             baseline: documents.baseline,
-            is_used: &|approval, row| match ledger.used(approval, row)? {
-                // What was used and is not recorded as done stays used.
-                Some(used) => Ok(used.run != inputs.plan.run || !is_done(row)),
-                None => Ok(false),
+            party_keys: &inputs.party_keys,
+            // What was used and is not recorded as done stays used.
+            is_used: &|approval, row| {
+                let used = journal.used(approval, row);
+                Ok(used.is_some_and(|(_, started)| started.run != inputs.plan.run || !is_done(row)))
             },
         };
-        let found = documents.approvals;
+        let mut found = documents.approvals;
+        for file in &mut found {
+            add_votes(file, &journal, &authority, inputs.now);
+        }
         let mut moment = Moment::closed(inputs.now, stage);
         let (closed, approvals) = judge_approvals(&requests, &found, &authority, &moment)?;
         moment.gates.clone_from(&approvals.gates);
         moment.spent.clone_from(&approvals.spent);
-        Ok(Self { inputs, requests, closed, found, approvals, moment, ran, has_ledger: id.is_some() })
+        Ok(Self { inputs, requests, closed, found, approvals, moment, ran, journal })
     }
 
     /// What it is made from.
@@ -127,9 +130,14 @@ impl<'a> Authorization<'a> {
         &self.moment
     }
 
+    /// What the ledger says of the run and of the approvals.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Whether there is a ledger.
     pub fn has_ledger(&self) -> bool {
-        self.has_ledger
+        self.journal.id.is_some()
     }
 
     /// One row by itself, whatever comes before it in the plan.
@@ -146,11 +154,34 @@ impl<'a> Authorization<'a> {
 
     /// The decisions with the opened gates; where none was opened they are those with every gate closed.
     fn table(&self) -> Result<Cow<'_, DecisionTable>, Problems> {
-        Ok(match self.ran {
-            Some(rows) => Cow::Owned(decide_rest(&self.requests, &self.moment, rows)?),
-            None if self.moment == Moment::closed(self.moment.now, Stage::Plan) => Cow::Borrowed(&self.closed),
-            None => Cow::Owned(decide(&self.requests, &self.moment)?),
+        if !self.ran.is_empty() {
+            return Ok(Cow::Owned(decide_rest(&self.requests, &self.moment, &self.ran)?));
+        }
+        Ok(match self.moment == Moment::closed(self.moment.now, Stage::Plan) {
+            true => Cow::Borrowed(&self.closed),
+            false => Cow::Owned(decide(&self.requests, &self.moment)?),
         })
+    }
+}
+
+/// Adds what the ledger keeps of votes on a document: a voice that is taken away beside it stays heard.
+///
+/// A signature that is nobody's is no voice, so that a stranger's record cannot spoil a document.
+fn add_votes(file: &mut ApprovalFile, journal: &Journal, authority: &Authority<'_>, now: Timestamp) {
+    let message = file.source.text().as_bytes();
+    for (record, vote) in journal.votes(Digest::of(message)) {
+        let bytes = vote.signature.as_bytes();
+        let (signers, revocations) = (authority.signers, authority.revocations);
+        let is_voice = match verify_one_of(&[APPROVAL, REJECT], message, bytes, signers, revocations, now) {
+            Ok(_) => true,
+            Err(rejection) => matches!(
+                rejection.code(),
+                RejectionCode::SignerExpired | RejectionCode::Revoked | RejectionCode::NoPresence
+            ),
+        };
+        if is_voice && !file.signatures.iter().any(|(_, known)| known == bytes) {
+            file.signatures.push((format!("ledger record {record}"), bytes.to_vec()));
+        }
     }
 }
 

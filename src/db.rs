@@ -8,11 +8,13 @@ mod writing;
 
 pub use fault::DatabaseError;
 pub use postgres::Row;
+pub use postgres::types::ToSql;
 pub use settings::DatabaseSettings;
 pub use writing::{WritingSession, WritingTransaction};
 
 use crate::problem::Problem;
-use postgres::{Client, Config, IsolationLevel, NoTls, Transaction, types::ToSql};
+use postgres::config::Host;
+use postgres::{Client, Config, IsolationLevel, NoTls, Transaction};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -73,6 +75,30 @@ impl Access {
         variable: &dyn Fn(&str) -> Option<std::ffi::OsString>,
     ) -> Result<Self, Problem> {
         settings::resolve(settings, variable)
+    }
+
+    /// Whether the server is shown to be the right one: by its certificate, or by the folder of its socket.
+    pub fn knows_its_server(&self) -> bool {
+        let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+        self.encryption != Encryption::Local || self.config.get_hosts().iter().all(is_socket)
+    }
+
+    /// The name of the server, or the folder of its socket.
+    pub fn server_name(&self) -> String {
+        match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(folder)) => folder.display().to_string(),
+            None => String::new(),
+        }
+    }
+
+    /// The server's socket, where it is reached by one.
+    pub fn socket(&self) -> Option<PathBuf> {
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        match self.config.get_hosts().first() {
+            Some(Host::Unix(folder)) => Some(folder.join(format!(".s.PGSQL.{port}"))),
+            _ => None,
+        }
     }
 
     /// Opens a session that can only read.

@@ -1,5 +1,6 @@
 //! Why one row is what it is: the deciding policies, the facts they looked at, and what would change it.
 
+use crate::cedar::expression::{conditions, path};
 use crate::decision::Basis;
 use crate::plan::IntendedAction;
 use crate::policy::annotations::Tier;
@@ -112,10 +113,8 @@ pub fn looked_at(
     policy: &BundlePolicy,
 ) -> Vec<Fact> {
     let mut paths = BTreeSet::new();
-    if let Ok(json) = policy.policy.to_json() {
-        for condition in json.get("conditions").and_then(Value::as_array).into_iter().flatten() {
-            collect_paths(condition.get("body").unwrap_or(&Value::Null), &mut paths);
-        }
+    for (_, body) in conditions(&policy.policy) {
+        collect_paths(&body, &mut paths);
     }
     paths.into_iter().map(|path| Fact { value: look_up(requests, action, context, &path), path }).collect()
 }
@@ -143,15 +142,6 @@ fn collect_paths(expression: &Value, paths: &mut BTreeSet<String>) {
         Value::Array(elements) => elements.iter().for_each(|element| collect_paths(element, paths)),
         _ => {}
     }
-}
-
-fn path(expression: &Value) -> Option<String> {
-    if let Some(variable) = expression.get("Var").and_then(Value::as_str) {
-        return Some(variable.to_owned());
-    }
-    let access = expression.get(".")?;
-    let attribute = access.get("attr").and_then(Value::as_str)?;
-    Some(format!("{}.{attribute}", access.get("left").and_then(path)?))
 }
 
 fn look_up(requests: &Requests<'_>, action: &IntendedAction, context: &Context, path: &str) -> String {

@@ -8,7 +8,9 @@ use crate::digest::Digest;
 use crate::policy::annotations::{RejectCode, Tier};
 use crate::problem::Problem;
 use crate::request::{Moment, Requests};
-use crate::signature::{APPROVAL, AllowedSigners, REJECT, RejectionCode, Revocations, verify_one_of};
+use crate::signature::{
+    APPROVAL, AllowedSigners, Fingerprint, REJECT, RejectionCode, Revocations, Signer, verify_one_of,
+};
 use crate::time::Timestamp;
 use cedar_policy::{Authorizer, Context, EntityId, EntityUid, Request};
 use serde_json::{Value, json};
@@ -24,6 +26,8 @@ pub struct Authority<'a> {
     pub ledger: Option<&'a str>,
     /// The evidence that approvals may be bound to.
     pub baseline: Option<Digest>,
+    /// The keys of those who made the plan, each with who that is: whatever name they are listed under, they are parties.
+    pub party_keys: &'a BTreeMap<Fingerprint, String>,
     /// Whether the ledger knows a use of this document for this row.
     pub is_used: &'a dyn Fn(Digest, &str) -> Result<bool, Problem>,
 }
@@ -103,6 +107,7 @@ pub fn would_reject(
         revocations: &revocations,
         ledger: None,
         baseline: None,
+        party_keys: &BTreeMap::new(),
         is_used: &|_, _| Ok(false),
     };
     let bench = Bench { requests, barred, authority: &authority, moment, authorizer: Authorizer::new() };
@@ -212,6 +217,14 @@ impl Bench<'_> {
             let message = file.source.text().as_bytes();
             let (signers, revocations) = (self.authority.signers, self.authority.revocations);
             match verify_one_of(&[APPROVAL, REJECT], message, signature, signers, revocations, self.moment.now) {
+                Ok(signer) if self.authority.party_keys.contains_key(&signer.key) => {
+                    let whose = self.authority.party_keys.get(&signer.key).map_or("", String::as_str);
+                    faults.push(fault(RejectCode::SelfApproval, format!("`{name}` is made with the key of {whose}")));
+                }
+                Ok(signer) if self.is_shared(&signer) => {
+                    let detail = format!("`{name}` is made with a key that several names are listed with");
+                    faults.push(fault(RejectCode::SelfApproval, detail));
+                }
                 Ok(signer) => match self.person(&signer.principal) {
                     Ok(person) if signer.namespace == APPROVAL => drop(voters.yes.insert(person)),
                     Ok(person) => drop(voters.no.insert(person)),
@@ -229,6 +242,12 @@ impl Bench<'_> {
             faults.push(fault(RejectCode::Unsigned, "the only signatures beside it say no"));
         }
         voters
+    }
+
+    /// Whether another name is listed with the same key, so that one person could be two.
+    fn is_shared(&self, signer: &Signer) -> bool {
+        let mut lines = self.authority.signers.iter().filter(|line| line.fingerprint() == signer.key);
+        lines.any(|line| line.principal() != signer.principal)
     }
 
     /// The entity of a signer: of a type that opens gates, and among the facts.

@@ -47,7 +47,7 @@ impl Fitting<'_> {
     ) -> Result<Vec<String>, String> {
         let fits = match keyword {
             // They say something to people, or hold definitions.
-            "$id" | "$schema" | "$defs" | "title" | "description" | "format" => true,
+            "$id" | "$schema" | "$defs" | "title" | "description" | "format" | "default" => true,
             "$ref" => return self.value(self.definition(rule)?, at),
             "properties" | "items" | "additionalProperties" => return self.parts(keywords, keyword, rule, at),
             "type" => words(rule)?.iter().any(|name| is_of_type(at.value, name)),

@@ -5,12 +5,12 @@ use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
 use crate::approval::ApprovalFile;
 use crate::decision::{Basis, DecisionRow};
 use crate::digest::Digest;
-use crate::ledger::{Event, Journal, JournalEntry, JournalRecord, Ledger};
+use crate::ledger::{Entry, Journal, Record, Started};
 use crate::plan::{IntendedAction, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
-use crate::record::{self, Clock, Decisions, FactText, RecordedRow, UseDecision};
+use crate::record::{self, Decisions, FactText, RecordedRow, UseDecision};
 use crate::schema::RunSchema;
 use crate::settings::Config;
 use crate::settings::effects::Amount;
@@ -56,15 +56,15 @@ pub fn done(plan: &RunPlan, config: &Config, schema: &RunSchema, journal: &Journ
     let (mut rows, mut faults) = rows(&plan.run, plan.digest, journal);
     let mut decided = BTreeMap::new();
     for row in &mut rows {
-        let began = journal.records.iter().find(|record| row.records.first() == Some(&record.sequence));
-        let (Some(began), Some((index, action))) = (began, plan.action(&row.id)) else { continue };
-        let decision = began.entry.decision.as_deref();
-        match decision.map(|decision| recorded(decision, action, schema)) {
+        let began = journal.starts().find(|(entry, _)| row.records.first() == Some(&entry.sequence));
+        let (Some((entry, started)), Some((index, action))) = (began, plan.action(&row.id)) else { continue };
+        let decision = UseDecision::deserialize(&started.decision).ok();
+        match decision.as_ref().map(|decision| recorded(decision, action, schema)) {
             Some(Ok(row)) => drop(decided.insert(index, row)),
-            Some(Err(cause)) => faults.push(format!("record {}: {cause}", began.sequence)),
-            None => faults.push(format!("record {} says nothing of its decision", began.sequence)),
+            Some(Err(cause)) => faults.push(format!("record {}: {cause}", entry.sequence)),
+            None => faults.push(format!("record {} says nothing of its decision", entry.sequence)),
         }
-        row.expects = expects(action, decision.map(|decision| &decision.row.context), config, &mut faults);
+        row.expects = expects(action, decision.as_ref().map(|decision| &decision.row.context), config, &mut faults);
     }
     Done { rows, decided, faults }
 }
@@ -75,39 +75,51 @@ pub fn rows(run: &str, plan: Digest, journal: &Journal) -> (Vec<DoneRow>, Vec<St
     let mut faults: Vec<String> =
         journal.damages.iter().map(|damage| format!("line {}: {}", damage.line, damage.damage)).collect();
     let mut last = 0;
-    for JournalRecord { sequence, entry } in journal.records.iter().filter(|record| record.entry.run == run) {
+    let of_run = journal.entries.iter().filter(|entry| entry.record.subject().as_deref() == Some(run));
+    for Entry { sequence, time, record, .. } in of_run {
         if *sequence <= last {
             faults.push(format!("record {sequence} comes after record {last}"));
         }
         last = last.max(*sequence);
-        if entry.plan != plan {
-            faults.push(format!("record {sequence} is of this run under another plan, sha256 {}", entry.plan));
-            continue;
-        }
-        if entry.clock != Clock::System {
-            faults.push(format!("the time of record {sequence} is not that of a clock"));
-        }
-        match entry.event {
-            Event::Started => rows.push(began(*sequence, entry)),
-            Event::Finished => {
-                let open = rows.iter_mut().rev().find(|row| row.id == entry.action && row.finished_at.is_none());
-                let Some(row) = open else {
-                    faults.push(format!("record {sequence} ends `{}`, which never began", entry.action));
+        match record {
+            Record::Started(started) if started.plan != plan => {
+                faults.push(format!("record {sequence} is of this run under another plan, sha256 {}", started.plan));
+            }
+            Record::Started(started) => rows.push(began(*sequence, started)),
+            Record::Finished(finished) => {
+                let is_open = |row: &&mut DoneRow| {
+                    row.records.first() == Some(&finished.started)
+                        && row.id == finished.action
+                        && row.finished_at.is_none()
+                };
+                let Some(row) = rows.iter_mut().find(is_open) else {
+                    faults.push(format!("record {sequence} ends `{}`, which never began", finished.action));
                     continue;
                 };
-                let same = (&row.argv, &row.principal, &row.approvals, true)
-                    == (&entry.argv, &entry.principal, &used(entry), entry.decision.is_none());
-                if !same || entry.time < row.started_at {
-                    faults.push(format!("record {sequence} ends `{}` otherwise than it began", entry.action));
-                }
                 row.records.push(*sequence);
-                row.finished_at = Some(entry.time);
-                row.exit_status = entry.exit_status;
-                row.outcome = if entry.exit_status == Some(0) { DoneOutcome::Finished } else { DoneOutcome::Failed };
+                row.finished_at = Some(*time);
+                row.exit_status = finished.exit_status;
+                row.outcome = if finished.exit_status == Some(0) { DoneOutcome::Finished } else { DoneOutcome::Failed };
             }
+            _ => {}
         }
     }
     (rows, faults)
+}
+
+/// The rows that have ended well so far, as they were decided.
+pub fn ended_well(
+    plan: &RunPlan,
+    config: &Config,
+    schema: &RunSchema,
+    journal: &Journal,
+) -> BTreeMap<usize, DecisionRow> {
+    let mut decided = done(plan, config, schema, journal).decided;
+    let is_done = |index: &usize| {
+        plan.actions.get(*index).is_some_and(|action| journal.ended_well(&plan.run, plan.digest, &action.id))
+    };
+    decided.retain(|index, _| is_done(index));
+    decided
 }
 
 /// The marks of gates that were open at some time of the run: now, or when an action used an approval of them.
@@ -120,48 +132,18 @@ pub fn marks(decisions: &Decisions, done: &[DoneRow], config: &Config) -> Vec<St
     record::marks(&decisions.approvals, config).into_iter().chain(then).collect()
 }
 
-/// What the ledger knows of a run and its journal does not say: a beginning without records, a use without a beginning.
-pub fn doubts(
-    run: &str,
-    done: &[DoneRow],
-    found: &[ApprovalFile],
-    ledger: &dyn Ledger,
-) -> Result<Vec<String>, Problem> {
-    let mut doubts = Vec::new();
-    if done.is_empty() && ledger.run(run)?.is_some() {
-        doubts.push("the run began, and nothing of it is recorded".to_owned());
-    }
-    for file in found {
-        let uses = ledger.uses(Digest::of(file.source.text().as_bytes()))?;
-        for used in uses.iter().filter(|used| used.run == run) {
-            if !done.iter().any(|done| done.id == used.action) {
-                doubts.push(format!(
-                    "`{}` used the approval `{}`, and nothing of it is recorded",
-                    used.action, used.approval_id
-                ));
-            }
-        }
-    }
-    for (done, used) in done.iter().flat_map(|done| done.approvals.iter().map(move |used| (done, used))) {
-        let known = ledger.used(used.sha256, &done.id)?;
-        if known.is_none_or(|known| known.run != run) {
-            doubts.push(format!("the ledger knows no use of the approval `{}` for `{}`", used.id, done.id));
-        }
-    }
-    Ok(doubts)
-}
-
-/// The records of the journal as a statement holds them, and the facts that they keep.
-pub fn carried(journal: &Journal) -> Result<(Vec<Value>, Vec<Vec<FactText>>), Problem> {
+/// The records of a run as a statement holds them, and the facts that they keep.
+pub fn carried(run: &str, journal: &Journal) -> Result<(Vec<Value>, Vec<Vec<FactText>>), Problem> {
     let (mut records, mut facts) = (Vec::new(), Vec::new());
-    for record in &journal.records {
-        let mut record = record.clone();
-        if let Some(decision) = &mut record.entry.decision
-            && !decision.texts.is_empty()
+    for entry in journal.entries.iter().filter(|entry| entry.record.subject().as_deref() == Some(run)) {
+        let mut entry = entry.clone();
+        if let Record::Started(started) = &mut entry.record
+            && let Some(texts) = started.decision.as_object_mut().and_then(|decision| decision.remove("texts"))
         {
-            facts.push(std::mem::take(&mut decision.texts));
+            let texts = Vec::<FactText>::deserialize(texts);
+            facts.push(texts.map_err(|error| Problem::failure(format!("the kept facts cannot be read: {error}")))?);
         }
-        let value = serde_json::to_value(&record);
+        let value = serde_json::to_value(&entry);
         records.push(value.map_err(|error| Problem::failure(format!("a record has no JSON form: {error}")))?);
     }
     Ok((records, facts))
@@ -171,52 +153,42 @@ pub fn carried(journal: &Journal) -> Result<(Vec<Value>, Vec<Vec<FactText>>), Pr
 pub fn journal(records: &[Value]) -> Result<Journal, String> {
     let mut journal = Journal::default();
     for (index, value) in records.iter().enumerate() {
-        let record = JournalRecord::deserialize(value);
-        journal.records.push(record.map_err(|error| format!("predicate.grounds.journal.records[{index}]: {error}"))?);
+        let entry = Entry::deserialize(value);
+        journal.entries.push(entry.map_err(|error| format!("predicate.grounds.journal.records[{index}]: {error}"))?);
     }
     Ok(journal)
 }
 
 /// What was used up of the documents that is no use of a row that this run did.
-pub fn spent(
-    run: &str,
-    done: &[DoneRow],
-    found: &[ApprovalFile],
-    ledger: &dyn Ledger,
-) -> Result<Vec<SpentApproval>, Problem> {
+pub fn spent(run: &str, done: &[DoneRow], found: &[ApprovalFile], journal: &Journal) -> Vec<SpentApproval> {
+    let documents: BTreeSet<Digest> = found.iter().map(|file| Digest::of(file.source.text().as_bytes())).collect();
     let mut spent = BTreeSet::new();
-    for file in found {
-        let sha256 = Digest::of(file.source.text().as_bytes());
-        for used in ledger.uses(sha256)? {
-            if used.run != run || !done.iter().any(|done| done.id == used.action) {
-                spent.insert(SpentApproval { sha256, action: used.action });
-            }
-        }
+    for (_, started) in journal.starts() {
+        let is_ours = started.run == run && done.iter().any(|done| done.id == started.action);
+        let used = started.approvals.iter().map(|used| used.sha256).filter(|sha256| documents.contains(sha256));
+        spent.extend(used.filter(|_| !is_ours).map(|sha256| SpentApproval { sha256, action: started.action.clone() }));
     }
-    Ok(spent.into_iter().collect())
+    spent.into_iter().collect()
 }
 
-fn began(sequence: u64, entry: &JournalEntry) -> DoneRow {
-    let decision = entry.decision.as_ref();
+fn began(sequence: u64, started: &Started) -> DoneRow {
+    let decision = UseDecision::deserialize(&started.decision).ok();
+    let used = started.approvals.iter();
+    let used = used.map(|used| UsedApproval { id: used.id.clone(), gate: used.gate.clone(), sha256: used.sha256 });
     DoneRow {
-        id: entry.action.clone(),
-        principal: entry.principal.clone(),
-        started_at: entry.time,
+        id: started.action.clone(),
+        principal: started.principal.clone(),
+        started_at: started.decided_at,
         finished_at: None,
         records: vec![sequence],
         outcome: DoneOutcome::Interrupted,
         exit_status: None,
-        argv: entry.argv.clone(),
-        approvals: used(entry),
-        policies_sha256: decision.map(|decision| decision.policies.sha256),
-        facts_sha256: decision.map(|decision| decision.facts.sha256),
+        argv: started.argv.clone(),
+        approvals: used.collect(),
+        policies_sha256: decision.as_ref().map(|decision| decision.policies.sha256),
+        facts_sha256: decision.as_ref().map(|decision| decision.facts.sha256),
         expects: BTreeMap::new(),
     }
-}
-
-fn used(entry: &JournalEntry) -> Vec<UsedApproval> {
-    let used = entry.approvals.iter();
-    used.map(|used| UsedApproval { id: used.id.clone(), gate: used.gate.clone(), sha256: used.sha256 }).collect()
 }
 
 /// What the row's effect declares to change, with numbers from the context in which it was decided.

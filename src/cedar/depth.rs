@@ -27,12 +27,12 @@ pub fn check(source: &Source) -> Result<(), Problem> {
         let mut chain = chains.last().copied().unwrap_or_default();
         match (token.kind, word) {
             (TokenKind::Sign, "(" | "[" | "{") => chains.push((0, 0)),
-            (TokenKind::Sign, ")" | "]" | "}") => {
-                if chains.len() > 1 {
-                    operators -= chain.0.max(chain.1).min(operators);
-                    chains.pop();
-                }
+            (TokenKind::Sign, ")" | "]" | "}") if chains.len() > 1 => {
+                operators -= chain.0.max(chain.1).min(operators);
+                chains.pop();
             }
+            // One too many: the parser says so.
+            (TokenKind::Sign, ")" | "]" | "}") => {}
             (TokenKind::Sign, ";" | ",") => {
                 operators -= chain.0.max(chain.1).min(operators);
                 chain = (0, 0);

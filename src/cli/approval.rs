@@ -11,10 +11,11 @@ use crate::cli::shared::exit::Exit;
 use crate::cli::shared::exit::no_json;
 use crate::cli::shared::format::TableOrJson;
 use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::ledger::LoneLedgerArguments;
 use crate::cli::shared::next::{Typed, word};
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::signing;
-use crate::cli::shared::signing::warn_of_stranger;
+use crate::cli::shared::signing::{lodge, warn_of_stranger};
 use crate::digest::Digest;
 use crate::files::{self, Output};
 use crate::layout::Style;
@@ -77,6 +78,8 @@ struct SignArguments {
     /// Name the signature `FILE.<NAME>.sig`, for documents that several people sign
     #[arg(long = "as", value_name = "NAME", value_parser = signature_name)]
     name: Option<String>,
+    #[command(flatten)]
+    ledger: LoneLedgerArguments,
 }
 
 #[derive(Args, Debug)]
@@ -198,10 +201,25 @@ impl SignArguments {
         let namespace = if self.reject { REJECT } else { APPROVAL };
         let key = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
         self.warn(&document, key, namespace, output);
+        let ledger = self.ledger.locate();
+        let kept = match ledger.and_then(|named| lodge(&named, &document.ledger, &message, &signature, &self.policies))
+        {
+            Ok(number) => format!("record {number} of the ledger"),
+            Err(problems) => {
+                let what = "the ledger does not have this vote, and it counts only beside the document";
+                output.warn(
+                    &Problem::failure(what)
+                        .help("sign where the ledger can be reached, or name it with `--ledger`")
+                        .into(),
+                );
+                output.warn(&problems);
+                "only beside the document".to_owned()
+            }
+        };
         let digest = Digest::of(message.text().as_bytes());
         let shown = |path: &Path| printable(&path.display().to_string());
         let text = format!(
-            "signed     {} in {namespace}\nsha256     {digest}\nkey        {}\nsignature  {}\n",
+            "signed     {} in {namespace}\nsha256     {digest}\nkey        {}\nsignature  {}\nkept       {kept}\n",
             shown(&self.file),
             printable(&key.to_string()),
             shown(&signature)

@@ -22,7 +22,7 @@ use crate::digest::Digest;
 use crate::evidence::Capture;
 use crate::evidence::witness::WitnessRecord;
 use crate::files::{self, Output};
-use crate::ledger::{Attested, Ledger};
+use crate::ledger::{Attestation, Attested, Journal, Wanted};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::progress::Phase;
 use crate::record::FactText;
@@ -87,14 +87,17 @@ impl Arguments {
         let (secrets, scan) = self.secrets(&inputs)?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "decide and compare", 0);
-        let parts = self.parts(&inputs, ledger, scan)?;
+        let parts = self.parts(&inputs, scan)?;
         drop(phase);
         let phase = Phase::new(&progress, "decide again", 0);
         let mut report = certain(parts, &inputs)?;
         drop(phase);
         let chained = self.attest.is_some() && report.grounds.journal.ledger.is_some();
         let (statement, text) = loop {
-            let head = if chained { ledger.attestation_head()? } else { None };
+            let head = match chained {
+                true => ledger.read(Wanted::Attestations)?.whole(&ledger.name())?.chain(&ledger.name())?.1.head(),
+                false => None,
+            };
             report.previous = head.map(|head| head.sha256.to_string());
             let statement = Statement::of_report(report.clone());
             let text = statement.text()?;
@@ -105,7 +108,7 @@ impl Arguments {
             if !chained {
                 break (statement, text);
             }
-            let attested = ledger.append_attestation(number, &text);
+            let attested = ledger.attest(&Attestation { number, statement: text.clone() });
             if matches!(attested, Ok(Attested::Appended)) {
                 break (statement, text);
             }
@@ -135,13 +138,17 @@ impl Arguments {
     }
 
     /// Everything the report is made from.
-    fn parts(&self, inputs: &Inputs, ledger: &dyn Ledger, secrets: SecretScan) -> Result<Parts, Problems> {
-        let id = ledger.id()?.map(|id| id.to_string());
-        let mut journal = ledger.journal(Some(&inputs.plan.run))?;
-        // What is written while the report is made is for the next one.
-        journal.records.retain(|record| record.entry.time <= inputs.now);
-        let done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), &journal);
-        let authorization = self.authority.authorize_rest(inputs, Stage::Plan, Some(&done.decided))?;
+    fn parts(&self, inputs: &Inputs, secrets: SecretScan) -> Result<Parts, Problems> {
+        let mut done = gather::Done::default();
+        let mut journal = Journal::default();
+        let authorization = self.authority.authorize_rest(inputs, Stage::Plan, |read| {
+            journal = read.clone();
+            // What is written while the report is made is for the next one.
+            journal.entries.retain(|entry| entry.time <= inputs.now);
+            done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), &journal);
+            done.decided.clone()
+        })?;
+        let id = journal.id.as_ref().map(ToString::to_string);
         let mut problems = Problems::new();
         let mut capture = |path: Option<&Path>| match path {
             Some(path) => problems.absorb(self.capture(inputs, path).map(Some)).flatten(),
@@ -155,14 +162,12 @@ impl Arguments {
             return Err(problems);
         }
         let config = inputs.bundle.listing().digest_of("cutter.toml");
-        let (records, mut sets) = gather::carried(&journal)?;
+        let (records, mut sets) = gather::carried(&inputs.plan.run, &journal)?;
         let text = |(name, text): &(String, String)| FactText { name: name.clone(), text: text.clone() };
         sets.push(inputs.facts.texts().iter().map(text).collect());
         let (facts, texts) = keep_facts(&sets);
         let found = authorization.found();
-        let mut faults = done.faults;
-        faults.extend(gather::doubts(&inputs.plan.run, &done.rows, found, ledger)?);
-        let spent = gather::spent(&inputs.plan.run, &done.rows, found, ledger)?;
+        let spent = gather::spent(&inputs.plan.run, &done.rows, found, &journal);
         let grounds = Grounds {
             plan: inputs.plan.source.text().to_owned(),
             plan_signed: vouch::plan(&self.inputs, inputs)?,
@@ -173,7 +178,7 @@ impl Arguments {
             last,
             witness,
             rules: Rules::of(&inputs.config.evidence, config),
-            journal: JournalRecordSource { ledger: id, records, faults, spent },
+            journal: JournalRecordSource { ledger: id, records, faults: done.faults, spent },
             secrets,
         };
         let mut decisions = authorization.document()?;

@@ -1,6 +1,6 @@
 //! `cutter authorize`: decisions for every intended action of a plan. It only looks.
 
-use crate::attestation::Statement;
+use crate::attestation::{Statement, gather};
 use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::clock::ClockArguments;
 use crate::cli::shared::exit::CommandResult;
@@ -54,7 +54,9 @@ impl Arguments {
         let inputs = self.inputs.load(self.clock.now, output)?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "authorize", 0);
-        let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
+        let authorization = self.authority.authorize_rest(&inputs, Stage::Plan, |journal| {
+            gather::ended_well(&inputs.plan, &inputs.config, inputs.bundle.schema(), journal)
+        })?;
         let statement = Statement::of_decisions(authorization.document()?);
         drop(phase);
         if let Some(path) = &self.attest {
@@ -63,11 +65,7 @@ impl Arguments {
         let decisions = &statement.predicate.decisions;
         let guide = || Guide {
             closes: explain::closing(&inputs.bundle, decisions),
-            next: Typed { inputs: &self.inputs, authority: &self.authority }.after(
-                decisions,
-                &authorization,
-                &inputs.config,
-            ),
+            next: Typed { inputs: &self.inputs, authority: &self.authority }.after(decisions, &authorization),
         };
         let text = match self.format {
             Format::Table => Ok(render::table::decisions(decisions, &guide(), output.style())),

@@ -2,8 +2,8 @@
 
 use super::authorize::exit;
 use crate::authorization::Inputs;
-use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::evidence::{grants, targets};
+use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::connection::role_access;
 use crate::cli::shared::exit::CommandResult;
@@ -13,6 +13,7 @@ use crate::cli::shared::output::OutputArguments;
 use crate::decision::{Basis, DecisionRow, Verdict};
 use crate::json::in_backticks;
 use crate::layout::lines::Tone;
+use crate::ledger::{Conflict, Record, Refused};
 use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::render;
@@ -21,7 +22,8 @@ use crate::runtime::{Execution, Outcome, Permission, Refusal, Surroundings};
 use crate::settings::effects::Builtin;
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::Args;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -29,6 +31,9 @@ pub struct Arguments {
     inputs: InputArguments,
     #[command(flatten)]
     authority: AuthorityArguments,
+    /// A head of the ledger that was published with `cutter ledger head --to FILE`; only root may be able to change the file
+    #[arg(long, value_name = "FILE")]
+    head: Option<PathBuf>,
     /// The row, by its id in the plan
     #[arg(value_name = "ACTION")]
     action: String,
@@ -39,35 +44,69 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        let inputs = self.inputs.load(None, output)?;
-        let plan = &inputs.plan;
-        let action = plan.named(&self.action)?;
-        self.check_command(action)?;
-        // A dry run reaches no effect, and needs nobody's word.
-        let trusted = match plan.mode {
-            Mode::Live => Some(self.trusted(&inputs, action)?),
-            Mode::DryRun => None,
-        };
+        let mut since = Instant::now();
+        let mut inputs = self.inputs.load(None, output)?;
+        self.check_command(inputs.plan.named(&self.action)?)?;
+        if inputs.plan.mode == Mode::DryRun {
+            return self.dry_run(&inputs, output);
+        }
+        let named = self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?;
+        let ledger = named.store();
+        let run = inputs.plan.run.clone();
+        let held = ledger.hold(&run)?;
+        // The last look: whatever had to be waited for, all that decides is read after it.
+        if since.elapsed() > LONG {
+            since = Instant::now();
+            inputs = self.inputs.load(None, output)?;
+            self.check_command(inputs.plan.named(&self.action)?)?;
+        }
+        let action = inputs.plan.named(&self.action)?;
+        let trusted = self.trusted(&inputs, action)?;
         let authorization = self.authority.authorize(&inputs, Stage::Use)?;
         let row = authorization.row(action)?;
         let said = |tone, message: &str| render::exec::said(action, row.basis, (tone, message), output.style());
-        if !row.basis.allows() {
-            return Ok((said(Tone::Plain, &denied(&row)), exit(Verdict::of(row.basis))));
+        let ((tone, what), exit) = match (held, row.basis.allows()) {
+            (_, false) => ((Tone::Plain, denied(&row)), exit(Verdict::of(row.basis))),
+            (None, true) => {
+                let what = "blocked: another action of this run is at work".to_owned();
+                ((Tone::Open, what), Exit::Blocked)
+            }
+            (Some(mut held), true) => match Permission::new(&trusted, &authorization, action)? {
+                Ok(permission) => ended(permission.run(
+                    &mut *held,
+                    since,
+                    &system_time,
+                    &Surroundings {
+                        variable: &|name| std::env::var_os(name),
+                        connection: &|role| role_access(&inputs.config, role),
+                        builtin: &|builtin, folder| do_builtin(&inputs, builtin, folder),
+                    },
+                )?),
+                Err(refusal) => refused(&refusal),
+            },
+        };
+        // What ran is written down already; what did not is, too.
+        if !matches!(exit, Exit::Authorized | Exit::Effect) {
+            ledger.note(&Record::Refused(Refused {
+                run,
+                plan: inputs.plan.digest,
+                action: action.id.clone(),
+                principal: action.principal.to_string(),
+                reason: what.chars().take(LONGEST_REASON).collect(),
+            }))?;
         }
-        let Some(trusted) = trusted else {
-            let ((tone, what), exit) = refused(&Refusal::DryRun);
-            return Ok((said(tone, &what), exit));
-        };
-        let ledger = self.authority.ledger.locate(&inputs.config)?;
-        let ((tone, what), exit) = match Permission::new(&trusted, &authorization, action, ledger.store())? {
-            Ok(permission) => ended(permission.run(ledger.store(), &system_time, &Surroundings {
-                variable: &|name| std::env::var_os(name),
-                connection: &|role| role_access(&inputs.config, role),
-                builtin: &|builtin, folder| do_builtin(&inputs, builtin, folder),
-            })?),
-            Err(refusal) => refused(&refusal),
-        };
         Ok((said(tone, &what), exit))
+    }
+
+    /// A dry run reaches no effect, and needs nobody's word.
+    fn dry_run(&self, inputs: &Inputs, output: &OutputArguments) -> CommandResult {
+        let action = inputs.plan.named(&self.action)?;
+        let row = self.authority.authorize(inputs, Stage::Use)?.row(action)?;
+        let ((tone, what), exit) = match row.basis.allows() {
+            true => refused(&Refusal::DryRun),
+            false => ((Tone::Plain, denied(&row)), exit(Verdict::of(row.basis))),
+        };
+        Ok((render::exec::said(action, row.basis, (tone, &what), output.style()), exit))
     }
 
     /// Proof that the trust root vouches for bundle, plan, author and the running user; the problems say why not.
@@ -107,14 +146,39 @@ fn ended(execution: Execution) -> ((Tone, String), Exit) {
         Execution::Ended(Outcome::Failed(why) | Outcome::InDoubt(why)) => {
             ((Tone::Bad, format!("{why}; its approvals stay used")), Exit::Effect)
         }
-        Execution::AlreadyConsumed(used) => {
-            let (id, action, time) = (&used.approval_id, &used.action, used.time);
-            let what = format!("refused: approval `{id}` was used for `{action}` at {time}");
-            ((Tone::Bad, what), Exit::Ready)
+        Execution::TooLate(took) => {
+            let what = format!(
+                "refused: {} ms passed between the decision and the start; its approvals stay used",
+                took.as_millis()
+            );
+            ((Tone::Bad, what), Exit::Untrusted)
         }
-        Execution::RunOfAnotherPlan(start) => {
-            let what = format!("refused: the run began at {} under another plan, sha256 {}", start.time, start.plan);
-            ((Tone::Bad, what), Exit::Denied)
+        Execution::NotBegun(conflict) => {
+            let (what, exit) = stands_against(&conflict);
+            ((Tone::Bad, format!("refused: {what}")), exit)
+        }
+    }
+}
+
+/// What the ledger has against a start, in words.
+fn stands_against(conflict: &Conflict) -> (String, Exit) {
+    match conflict {
+        Conflict::ApprovalUsed { approval, action, at } => {
+            (format!("approval `{}` was used for `{action}` at {at}", approval.id), Exit::Ready)
+        }
+        Conflict::AnotherPlan { plan, at } => {
+            (format!("the run began at {at} under another plan, sha256 {plan}"), Exit::Denied)
+        }
+        Conflict::RanBefore { at } => {
+            (format!("it began at {at} in this run, and its effect is not `repeatable`"), Exit::Denied)
+        }
+        Conflict::OlderBundle { seen, ours } if seen.version == ours.version => {
+            let what = "another bundle of the same version was used; raise `version` in cutter.toml and sign again";
+            (format!("{what} (version {}, sha256 {})", seen.version, seen.sha256), Exit::Untrusted)
+        }
+        Conflict::OlderBundle { seen, ours } => {
+            let (seen, ours) = (seen.version, ours.version);
+            (format!("the bundle is of version {ours}, and one of version {seen} was used"), Exit::Untrusted)
         }
     }
 }
@@ -128,8 +192,8 @@ fn refused(refusal: &Refusal) -> ((Tone, String), Exit) {
             let what = format!("blocked: it comes after {}, not finished in this run", in_backticks(&rows));
             ((Tone::Open, what), Exit::Blocked)
         }
-        Refusal::ClockRunsBack { now, last } => {
-            let what = format!("refused: the clock shows {now}, before the last record of the journal at {last}");
+        Refusal::ClockDiffers { now, ledger } => {
+            let what = format!("refused: the clock shows {now}, and the ledger's {ledger}");
             ((Tone::Bad, what), Exit::Untrusted)
         }
         Refusal::NotTrusted => {
@@ -160,3 +224,8 @@ fn denied(row: &DecisionRow) -> String {
     parts.extend(row.errors.iter().cloned());
     parts.join("; ")
 }
+
+/// What was read so long ago is read again.
+const LONG: Duration = Duration::from_millis(250);
+
+const LONGEST_REASON: usize = 1000;

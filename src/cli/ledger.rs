@@ -1,4 +1,4 @@
-//! `cutter ledger`: make the store in which approvals are used up and runs recorded, and check its chain of attestations.
+//! `cutter ledger`: make the store in which approvals are used up and runs recorded, and check and publish its chain.
 
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
@@ -6,13 +6,14 @@ use crate::cli::shared::exit::no_json;
 use crate::cli::shared::format::TableOrJson;
 use crate::cli::shared::ledger::LoneLedgerArguments;
 use crate::cli::shared::ledger::NamedLedger;
-use crate::digest::Digest;
+use crate::files;
 use crate::layout::printable;
-use crate::ledger::{Chain, Head, LedgerId, PostgresLedger};
+use crate::ledger::{Ledger, LedgerId, PostgresLedger, Published, Wanted};
 use crate::problem::Problem;
 use crate::render;
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -24,22 +25,21 @@ pub struct Arguments {
 enum Command {
     /// Make a new ledger with a random id, once; the owner of the shared ledger runs this
     Init(InitArguments),
-    /// Check the chain of attestations, and with `--head` and `--length` that its end was not cut off
+    /// Check every record, the chain of attestations, and with `--head` that nothing that was published is gone
     Verify(VerifyArguments),
-    /// Print the two lines to publish: the digest of the last attestation, and how many there are
+    /// Print the end of the chain, or publish it as a file
     Head(HeadArguments),
+    /// Let the ledger go on where its server was restored or promoted; its owner runs this after a look at what was lost
+    AcceptPlace(AcceptArguments),
 }
 
 #[derive(Args, Debug)]
 struct VerifyArguments {
     #[command(flatten)]
     ledger: LoneLedgerArguments,
-    /// The head that was published, by somebody the ledger's owner cannot overrule
-    #[arg(long, value_name = "SHA256", value_parser = digest, requires = "length")]
-    head: Option<Digest>,
-    /// The length that was published with it
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), requires = "head")]
-    length: Option<u64>,
+    /// The head as it was published, by somebody the ledger's owner cannot overrule
+    #[arg(long, value_name = "FILE")]
+    head: Option<PathBuf>,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
@@ -49,9 +49,18 @@ struct VerifyArguments {
 struct HeadArguments {
     #[command(flatten)]
     ledger: LoneLedgerArguments,
+    /// Write it here; what the file says of an earlier end must still hold
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
+}
+
+#[derive(Args, Debug)]
+struct AcceptArguments {
+    #[command(flatten)]
+    ledger: LoneLedgerArguments,
 }
 
 #[derive(Args, Debug)]
@@ -75,37 +84,51 @@ impl Arguments {
             Command::Init(arguments) => arguments.run(),
             Command::Verify(arguments) => arguments.run(),
             Command::Head(arguments) => arguments.run(),
+            Command::AcceptPlace(arguments) => arguments.run(),
         }
     }
 }
 
-/// A chain that was checked, version 1.
+/// A ledger that was checked, version 2.
 #[derive(Serialize)]
 struct Checked {
     version: u32,
     ledger: String,
     id: String,
-    /// Of the last attestation; absent where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    head: Option<String>,
+    /// Of the last record.
+    head: String,
+    /// How many records there are.
     length: u64,
-    /// Whether a published head and length were checked.
+    /// How many of them are attestations.
+    attestations: usize,
+    /// Whether a published head was checked.
     against_published: bool,
     faults: Vec<String>,
 }
 
 impl Checked {
-    fn read(named: &NamedLedger, published: Option<&Head>) -> Result<Self, Problem> {
-        let ledger = named.store();
-        let (id, chain) = Chain::of(ledger)?;
+    fn read(ledger: &dyn Ledger, published: Option<&Published>) -> Result<Self, Problem> {
+        let journal = ledger.read(Wanted::All)?;
+        let mut faults: Vec<String> =
+            journal.damages.iter().map(|damage| format!("line {}: {}", damage.line, damage.damage)).collect();
+        let (id, chain) = match journal.chain(&ledger.name()) {
+            Err(_) if !faults.is_empty() => (String::new(), None),
+            found => found.map(|(id, chain)| (id.to_string(), Some(chain)))?,
+        };
+        let attestations = chain.as_ref().map_or(0, |chain| chain.digests.len());
+        faults.extend(chain.into_iter().flat_map(|chain| chain.faults));
+        if let Some(published) = published {
+            faults.extend(published.missing(ledger)?);
+        }
         Ok(Self {
-            version: 1,
+            version: 2,
             ledger: ledger.name(),
-            id: id.to_string(),
-            head: chain.head().map(|head| head.sha256.to_string()),
-            length: chain.digests.len() as u64,
+            id,
+            head: journal.head.map_or_else(String::new, |head| head.sha256.to_string()),
+            length: journal.head.map_or(0, |head| head.length),
+            attestations,
             against_published: published.is_some(),
-            faults: chain.faults_beside(published),
+            faults,
         })
     }
 
@@ -118,15 +141,17 @@ impl Checked {
     }
 
     fn lines(&self) -> String {
-        let head = self.head.as_deref().unwrap_or("none");
-        format!("head     {head}\nlength   {}\n", self.length)
+        format!("ledger   {}\nhead     {}\nlength   {}\n", self.id, self.head, self.length)
     }
 }
 
 impl VerifyArguments {
     fn run(&self) -> CommandResult {
-        let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
-        let checked = Checked::read(&self.ledger.locate()?, published.as_ref())?;
+        let published = match &self.head {
+            Some(path) => Some(Published::parse(&files::read(path)?)?),
+            None => None,
+        };
+        let checked = Checked::read(self.ledger.locate()?.store(), published.as_ref())?;
         let mut text = checked.lines();
         for fault in &checked.faults {
             text.push_str(&format!("broken   {}\n", printable(fault)));
@@ -134,7 +159,7 @@ impl VerifyArguments {
         if checked.faults.is_empty() {
             text.push_str(match checked.against_published {
                 true => "chain    holds, and what was published is in it\n",
-                false => "chain    holds; whether its end was cut off, only a published head and length show\n",
+                false => "chain    holds; whether it was written anew, only a published head shows\n",
             });
         }
         checked.show(self.format, text)
@@ -143,20 +168,39 @@ impl VerifyArguments {
 
 impl HeadArguments {
     fn run(&self) -> CommandResult {
-        let checked = Checked::read(&self.ledger.locate()?, None)?;
+        let named = self.ledger.locate()?;
+        let before = match self.to.as_deref().filter(|path| path.exists()) {
+            Some(path) => Some(Published::parse(&files::read(path)?)?),
+            None => None,
+        };
+        let checked = Checked::read(named.store(), before.as_ref())?;
         if let Some(fault) = checked.faults.first() {
-            return Err(Problem::untrusted(format!("the chain does not hold: {fault}"))
+            return Err(Problem::untrusted(format!("the ledger does not hold: {fault}"))
                 .help("publish nothing of it; `cutter ledger verify` says all that is wrong")
                 .into());
+        }
+        if let Some(path) = &self.to {
+            let head = named.store().read(Wanted::Nothing)?;
+            if let (Some(ledger), Some(head)) = (head.id, head.head) {
+                let published = Published { version: 2, ledger, length: head.length, sha256: head.sha256 };
+                files::write(path, &render::json::document(&published).map_err(no_json)?)?;
+            }
         }
         let text = checked.lines();
         checked.show(self.format, text)
     }
 }
 
-/// Reads a digest of the command line.
-pub fn digest(text: &str) -> Result<Digest, String> {
-    Digest::parse(text).ok_or_else(|| "write 64 lower-case hexadecimal digits".to_owned())
+impl AcceptArguments {
+    fn run(&self) -> CommandResult {
+        let NamedLedger::Postgres(ledger) = self.ledger.locate()? else {
+            return Err(Problem::invalid("a ledger in a folder stays where it was made")
+                .help("make a new one with `cutter ledger init`; approvals name its id")
+                .into());
+        };
+        let place = ledger.accept_place()?;
+        Ok((format!("place    {}\n", printable(&place)), Exit::Authorized))
+    }
 }
 
 impl InitArguments {

@@ -6,7 +6,7 @@ use crate::cli::shared::exit::no_json;
 use crate::cli::shared::ledger::LoneLedgerArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::json::in_backticks;
-use crate::ledger::Ledger;
+use crate::ledger::{Entry, Journal, Record, Wanted};
 use crate::problem::{Code, Coded as _, Problem, nearest};
 use crate::render;
 use clap::{Args, ValueEnum};
@@ -40,31 +40,37 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let named = self.ledger.locate()?;
         let ledger = named.store();
-        let id = ledger.id()?.ok_or_else(|| {
+        let journal = ledger.read(Wanted::All)?;
+        let id = journal.id.clone().ok_or_else(|| {
             Problem::failure(format!("there is no ledger at `{}`", ledger.name()))
                 .help("name the ledger of the run with `--ledger`; nothing is recorded before `cutter ledger init`")
                 .coded(Code::LedgerMissing)
         })?;
-        let journal = ledger.journal(self.run.as_deref())?;
-        if let Some(run) = self.run.as_deref().filter(|_| journal.records.is_empty() && journal.damages.is_empty()) {
-            refuse_unknown(run, ledger)?;
-        }
+        let journal = match &self.run {
+            Some(run) => of_run(run, journal, &ledger.name())?,
+            None => journal,
+        };
         let text = match self.format {
             Format::Table => render::journal::table(&journal, output.style()),
             Format::Json => render::journal::json(&id, &journal).map_err(no_json)?,
             Format::Ndjson => render::journal::lines(&journal).map_err(no_json)?,
         };
-        Ok((text, if journal.damages.is_empty() { Exit::Authorized } else { Exit::Unmeasured }))
+        Ok((text, if journal.damages.is_empty() { Exit::Authorized } else { Exit::Untrusted }))
     }
 }
 
-/// A run of which nothing is recorded, with those of which something is.
-fn refuse_unknown(run: &str, ledger: &dyn Ledger) -> Result<(), Problem> {
-    if ledger.run(run)?.is_some() {
-        return Ok(());
+/// The records of one run; a run of which nothing is recorded is an error, with those of which something is.
+fn of_run(run: &str, mut journal: Journal, name: &str) -> Result<Journal, Problem> {
+    let of = |entry: &Entry| match &entry.record {
+        Record::Vote(_) => None,
+        record => record.subject(),
+    };
+    let runs: BTreeSet<String> = journal.entries.iter().filter_map(of).collect();
+    if runs.contains(run) || !journal.damages.is_empty() {
+        journal.entries.retain(|entry| of(entry).as_deref() == Some(run));
+        return Ok(journal);
     }
-    let journal = ledger.journal(None)?;
-    let runs: BTreeSet<&str> = journal.records.iter().map(|record| record.entry.run.as_str()).collect();
+    let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
     let latest: Vec<&str> = runs.iter().rev().take(MOST_RUNS).copied().collect();
     let help = match nearest(run, runs.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
@@ -74,7 +80,7 @@ fn refuse_unknown(run: &str, ledger: &dyn Ledger) -> Result<(), Problem> {
         }
         None => format!("there are {}", in_backticks(&latest)),
     };
-    Err(Problem::invalid(format!("no run `{run}` is recorded in the ledger at `{}`", ledger.name())).help(help))
+    Err(Problem::invalid(format!("no run `{run}` is recorded in the ledger at `{name}`")).help(help))
 }
 
 /// So many runs are named; `cutter log` shows all.

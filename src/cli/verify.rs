@@ -8,12 +8,13 @@ use crate::cli::shared::exit::Exit;
 use crate::cli::shared::exit::no_json;
 use crate::cli::shared::format::TableOrJson;
 use crate::cli::shared::inputs::BundleArguments;
+use crate::cli::shared::ledger::directory;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::trust::TrustArguments;
 use crate::digest::Digest;
 use crate::layout::Style;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
-use crate::ledger::{self, Chain, DirectoryLedger, Head, Ledger as _};
+use crate::ledger::{self, Ledger as _, Published, Wanted};
 use crate::problem::{Problem, Problems};
 use crate::time::Timestamp;
 use crate::trust::{SignatureFile, judge_bundle};
@@ -57,12 +58,9 @@ pub struct Arguments {
     /// The ledger in whose chain each must stand
     #[arg(long, value_name = "DIR")]
     ledger: Option<PathBuf>,
-    /// The head of that ledger's chain, as it was published
-    #[arg(long, value_name = "SHA256", value_parser = super::ledger::digest, requires_all = ["length", "ledger"])]
-    head: Option<Digest>,
-    /// The length that was published with it
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), requires_all = ["head", "ledger"])]
-    length: Option<u64>,
+    /// The head of that ledger, as `cutter ledger head --to FILE` published it
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    head: Option<PathBuf>,
     /// The verdict that each must have; without it CONTRADICTED ends in 6 and INDETERMINATE in 7
     #[arg(long, value_name = "VERDICT", value_parser = verdict)]
     expect: Option<ReportVerdict>,
@@ -196,12 +194,15 @@ impl Arguments {
 
     /// What a ledger holds; a chain that does not hold is not checked against.
     fn read_ledger(&self, path: &Path) -> Result<LedgerView, Problems> {
-        let ledger = DirectoryLedger::new(path);
-        let (id, chain) = Chain::of(&ledger)?;
-        let journal = ledger.journal(None)?;
-        let published = self.head.zip(self.length).map(|(sha256, length)| Head { sha256, length });
+        let ledger = directory(path);
+        let journal = ledger.read(Wanted::All)?.whole(&ledger.name())?;
+        let (id, chain) = journal.chain(&ledger.name())?;
         let mut problems = Problems::new();
-        for fault in chain.faults_beside(published.as_ref()) {
+        let missing = match &self.head {
+            Some(head) => Published::parse(&files::read(head)?)?.missing(&ledger)?,
+            None => None,
+        };
+        for fault in chain.faults.iter().cloned().chain(missing) {
             problems.push(
                 Problem::untrusted(format!("the chain of `{}` does not hold: {fault}", path.display()))
                     .help("compare the ledger with a copy that somebody else keeps"),

@@ -12,18 +12,28 @@ impl Access {
     }
 }
 
-/// A connection whose transactions may write.
+/// A connection that may write.
 pub struct WritingSession {
     client: Client,
     secret: Option<String>,
 }
 
 impl WritingSession {
+    /// The rows of one statement, which is committed where no transaction was begun.
+    pub fn query(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DatabaseError> {
+        self.client.query(sql, parameters).map_err(|error| DatabaseError::new(&error, self.secret.as_deref()))
+    }
+
     /// Begins a transaction; every statement sees what was committed before it.
     pub fn begin(&mut self) -> Result<WritingTransaction<'_>, DatabaseError> {
         let secret = self.secret.clone();
         let transaction = self.client.transaction().map_err(|error| DatabaseError::new(&error, secret.as_deref()))?;
         Ok(WritingTransaction { transaction, secret })
+    }
+
+    /// Several statements without parameters.
+    pub fn run(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.client.batch_execute(sql).map_err(|error| DatabaseError::new(&error, self.secret.as_deref()))
     }
 }
 
@@ -44,12 +54,6 @@ impl WritingTransaction<'_> {
     pub fn query_with_texts(&mut self, sql: &str, texts: &[Option<&str>]) -> Result<Vec<Row>, DatabaseError> {
         let parameters: Vec<&(dyn ToSql + Sync)> = texts.iter().map(|text| text as &(dyn ToSql + Sync)).collect();
         self.query(sql, &parameters)
-    }
-
-    /// Several statements without parameters.
-    pub fn run(&mut self, sql: &str) -> Result<(), DatabaseError> {
-        let secret = self.secret.as_deref();
-        self.transaction.batch_execute(sql).map_err(|error| DatabaseError::new(&error, secret))
     }
 
     /// Makes all of it last.
@@ -75,5 +79,5 @@ fn pinned(limits: &Limits) -> String {
     )
 }
 
-/// Writers queue for the journal and for one another's approvals, a few milliseconds each.
+/// Writers queue for the end of the chain, a few milliseconds each.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

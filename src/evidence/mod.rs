@@ -39,7 +39,7 @@ pub struct Capture {
     /// What was asked for and what was reached.
     pub level: LevelRecord,
     /// How much of the database is watched, and what of its catalogs is not.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Coverage::is_unknown")]
     pub coverage: Coverage,
     /// The database that was observed.
     pub database: DatabaseRecord,
@@ -57,6 +57,13 @@ pub struct Coverage {
     pub of: u64,
     /// What of the catalogs is left out, and why.
     pub left_out: Vec<String>,
+}
+
+impl Coverage {
+    /// Whether nothing is said of it.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The level that was asked for, and the highest one whose observations were all made.
@@ -120,6 +127,7 @@ pub struct CounterRecord {
     /// When counters were last set to zero.
     pub reset_at: String,
     /// How many transactions of the database had been rolled back, before the snapshot and at the end.
+    #[schemars(with = "Vec<i64>")]
     pub rolled_back: [i64; 2],
 }
 

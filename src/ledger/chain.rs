@@ -1,18 +1,19 @@
 //! The chain of attestations: each names the digest of the one before it and the ledger it is kept in.
 //!
-//! A chain shows by itself that nothing in it was changed, left out or put in; that its end was not cut off, only a head and
-//! a length that somebody else keeps can show.
+//! A chain shows by itself that nothing in it was changed, left out or put in; that its end was not cut off and grown anew, only a
+//! head that somebody else keeps can show.
 
 use super::Ledger;
-use super::record::LedgerId;
+use super::record::{Attestation, LedgerId, VERSION};
 use crate::digest::Digest;
-use crate::problem::{Code, Coded as _, Problem};
+use crate::problem::{Code, Coded as _, Problem, Source};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The end of a chain: what is published.
+/// The end of a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Head {
-    /// Sha-256 over the last statement.
+    /// The digest of the last one.
     pub sha256: Digest,
     /// How many there are.
     pub length: u64,
@@ -29,7 +30,7 @@ pub struct Chain {
 
 impl Chain {
     /// Reads the statements of a ledger, given with their numbers.
-    pub fn read(id: &LedgerId, attestations: &[(u64, String)]) -> Self {
+    pub fn read(id: &LedgerId, attestations: &[(u64, &str)]) -> Self {
         let mut chain = Self { digests: Vec::new(), faults: Vec::new() };
         for (expected, (number, text)) in (1..).zip(attestations) {
             if *number != expected {
@@ -55,40 +56,67 @@ impl Chain {
         chain
     }
 
-    /// Reads the chain of a ledger, and its id; no ledger is an error.
-    pub fn of(ledger: &dyn Ledger) -> Result<(LedgerId, Self), Problem> {
-        let id = ledger.id()?.ok_or_else(|| {
-            Problem::failure(format!("there is no ledger at `{}`", ledger.name()))
-                .help("name it with `--ledger`")
-                .coded(Code::LedgerMissing)
-        })?;
-        let chain = Self::read(&id, &ledger.attestations()?);
-        Ok((id, chain))
-    }
-
-    /// What does not fit, what was published included.
-    pub fn faults_beside(&self, published: Option<&Head>) -> Vec<String> {
-        let missing = published.and_then(|published| self.missing(published));
-        self.faults.iter().cloned().chain(missing).collect()
+    /// Whether a statement may come next.
+    pub(super) fn check_next(&self, id: &LedgerId, next: &Attestation) -> Result<(), Problem> {
+        let fits = serde_json::from_str::<Value>(&next.statement).is_ok_and(|statement| {
+            let named = |place| statement.pointer(place).and_then(Value::as_str).map(str::to_owned);
+            named(PREVIOUS) == self.digests.last().map(ToString::to_string) && named(LEDGER) == Some(id.to_string())
+        });
+        if fits {
+            return Ok(());
+        }
+        Err(Problem::failure(format!(
+            "attestation {} does not follow from the one before it in this ledger",
+            next.number
+        ))
+        .help("attest with `cutter attest --attest FILE`")
+        .coded(Code::LedgerUnusable))
     }
 
     /// Its end; `None` where it is empty.
     pub fn head(&self) -> Option<Head> {
         Some(Head { sha256: *self.digests.last()?, length: self.digests.len() as u64 })
     }
+}
 
-    /// In what the chain fails a head and length that were published when it was shorter, or as long.
-    pub fn missing(&self, published: &Head) -> Option<String> {
-        let at = usize::try_from(published.length).ok().and_then(|length| length.checked_sub(1));
-        match at.and_then(|at| self.digests.get(at)) {
-            None => {
-                Some(format!("it has {} attestations, and {} were published", self.digests.len(), published.length))
-            }
-            Some(found) if *found != published.sha256 => {
-                Some(format!("attestation {} is {found}, and {} was published", published.length, published.sha256))
+/// The end of a ledger's records as it was published, where whoever can write to the ledger cannot.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Published {
+    /// The version of this form, 2.
+    pub version: u32,
+    /// The ledger's id.
+    pub ledger: LedgerId,
+    /// How many records there were.
+    pub length: u64,
+    /// The digest of the last of them.
+    pub sha256: Digest,
+}
+
+impl Published {
+    /// Reads what `cutter ledger head --to FILE` wrote.
+    pub fn parse(source: &Source) -> Result<Self, Problem> {
+        let read: Result<Self, _> = serde_json::from_str(source.text());
+        match read {
+            Ok(published) if published.version == VERSION => Ok(published),
+            _ => Err(Problem::untrusted(format!("`{}` is no head of a ledger", source.name()))
+                .help("`cutter ledger head --to FILE` writes one")),
+        }
+    }
+
+    /// In what a ledger fails this; it may have grown since.
+    pub fn missing(&self, ledger: &dyn Ledger) -> Result<Option<String>, Problem> {
+        if ledger.id()?.as_ref() != Some(&self.ledger) {
+            return Ok(Some(format!("the head of the ledger `{}` was published, and this is another", self.ledger)));
+        }
+        let length = self.length;
+        Ok(match ledger.digest_at(length)? {
+            None => Some(format!("{length} records were published, and the last of them is not there")),
+            Some(found) if found != self.sha256 => {
+                Some(format!("record {length} is {found}, and {} was published", self.sha256))
             }
             Some(_) => None,
-        }
+        })
     }
 }
 
@@ -122,7 +150,11 @@ mod tests {
     }
 
     fn faults(attestations: &[(u64, String)]) -> Vec<String> {
-        Chain::read(&id(), attestations).faults
+        of(&id(), attestations).faults
+    }
+
+    fn of(id: &LedgerId, attestations: &[(u64, String)]) -> Chain {
+        Chain::read(id, &attestations.iter().map(|(number, text)| (*number, text.as_str())).collect::<Vec<_>>())
     }
 
     #[test]
@@ -143,20 +175,6 @@ mod tests {
             swapped.swap(at, at + 1);
             assert!(!faults(&swapped).is_empty(), "{at} swapped");
         }
-        assert!(!Chain::read(&LedgerId::from_random(8), &whole).faults.is_empty());
-    }
-
-    #[test]
-    fn a_cut_tail_and_a_changed_last_one_are_shown_by_a_published_head_alone() {
-        let whole = chain(4);
-        let published = Chain::read(&id(), &whole).head().unwrap();
-        let cut = Chain::read(&id(), &whole[..3]);
-        assert!(cut.faults.is_empty() && cut.missing(&published).is_some());
-        let mut changed = whole.clone();
-        changed[3].1.push(' ');
-        let changed = Chain::read(&id(), &changed);
-        assert!(changed.faults.is_empty() && changed.missing(&published).is_some());
-        let longer = Chain::read(&id(), &chain(6));
-        assert!(longer.missing(&published).is_none());
+        assert!(!of(&LedgerId::from_random(8), &whole).faults.is_empty());
     }
 }

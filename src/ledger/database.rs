@@ -1,19 +1,20 @@
-//! The shared ledger: schema `cutter_ledger` in PostgreSQL. Its owner makes it; runs insert and look, and can take nothing back.
-//! A use is a row whose key can be inserted once, committed before the work begins.
+//! The shared ledger: schema `cutter_ledger` in PostgreSQL. Its owner makes it. Runs have no right on any table: they call the
+//! owner's functions, which number, date and chain each record themselves.
 
 mod fault;
-mod rows;
 
 use super::chain::Head;
-use super::journal::{Damage, Journal, cause};
-use super::record::{JournalEntry, JournalRecord, LedgerId, RunStart, Use, VERSION};
-use super::{Attested, Consumption, Ledger, RunStarted, already_made, missing, ordered};
-use crate::db::{Access, DatabaseError, Snapshot, WritingTransaction, identifier, literal};
+use super::journal::{Damage, Journal, Wanted};
+use super::lines::Lines;
+use super::record::{Attestation, Finished, LedgerId, Record, Started, VERSION, exact_time};
+use super::{Attested, Begun, Held, Ledger, already_made, displaced, missing, outdated};
+use crate::db::{Access, Row, Session, WritingSession, identifier, literal};
 use crate::digest::Digest;
-use crate::problem::Problem;
+use crate::problem::{Code, Coded as _, Problem};
 use crate::settings::ledger::LedgerSettings;
 use crate::time::Timestamp;
-use fault::{LedgerError, in_own_words, is_absence, looking};
+use fault::{LedgerError, in_own_words, is_absence};
+use serde::Serialize;
 use std::ffi::OsString;
 
 /// A ledger in PostgreSQL.
@@ -23,11 +24,33 @@ pub struct PostgresLedger {
     role: Option<String>,
 }
 
+/// What the server says of the ledger.
+struct Identity {
+    id: LedgerId,
+    clock: Timestamp,
+    head: Head,
+}
+
 impl PostgresLedger {
     /// The ledger that the settings lead to, whether or not there is one; `variable` reads the environment.
     pub fn resolve(settings: &LedgerSettings, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Problem> {
-        let access = Access::resolve(&settings.database, variable).map_err(in_own_words)?;
+        let database = settings.database.clone().unwrap_or_default();
+        let access = Access::resolve(&database, variable).map_err(in_own_words)?;
+        if !access.knows_its_server() {
+            return Err(Problem::untrusted(
+                "the server of the ledger is reached by TCP, and nothing shows that it is the right one",
+            )
+            .help(
+                "reach it by its Unix socket, or name with `ca_file` in `[ledger.database]` who signed its certificate",
+            )
+            .coded(Code::LedgerUnusable));
+        }
         Ok(Self { access, role: settings.role.clone() })
+    }
+
+    /// How the server is reached.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The same with another login role of runs.
@@ -44,39 +67,75 @@ impl PostgresLedger {
 
     /// What `init` has the server do, for an owner who would rather do it by hand.
     pub fn statements(id: &LedgerId, role: Option<&str>) -> String {
-        let row = format!(
-            "INSERT INTO cutter_ledger.ledger (version, id) VALUES ({VERSION}, {});\n",
-            literal(&id.to_string())
+        let id = literal(&id.to_string());
+        let first = format!(
+            "INSERT INTO cutter_ledger.head SELECT true, {VERSION}, {id}, cutter_ledger.place(), 0, repeat('0', 64);\n\
+             SELECT cutter_ledger.write(jsonb_build_object('kind', 'made', 'version', {VERSION}, 'ledger', {id}, \
+             'place', cutter_ledger.place()));\n"
         );
         let grants = role.map(|role| GRANTS.replace(":role", &identifier(role))).unwrap_or_default();
-        format!("BEGIN;\n{SCHEMA}{row}{grants}COMMIT;\n")
+        format!("BEGIN;\n{SCHEMA}{first}{grants}COMMIT;\n")
     }
 
-    /// Looks, in a transaction that can only read; `None` where there is no ledger.
-    fn look<T>(&self, read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, LedgerError>) -> Result<Option<T>, Problem> {
-        let mut session = self.access.open().map_err(in_own_words)?;
-        let mut snapshot = session.begin().map_err(looking)?;
-        if identity(&mut |sql| snapshot.query(sql, &[]))?.is_none() {
-            return Ok(None);
-        }
-        read(&mut snapshot).map(Some).map_err(|fault| fault.problem("the ledger cannot be read"))
+    /// Has the ledger go on where its server was restored or promoted; only its owner can. Gives the new place.
+    pub fn accept_place(&self) -> Result<String, Problem> {
+        let rows = self.write("SELECT cutter_ledger.accept_place()", &[])?;
+        rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(spoilt)
     }
 
-    /// Writes in one transaction and commits; what `write` did not finish leaves nothing behind.
-    fn write<T>(
-        &self,
-        write: impl FnOnce(&mut WritingTransaction<'_>) -> Result<Written<T>, LedgerError>,
-    ) -> Result<T, Problem> {
-        let failed = |fault: LedgerError| fault.problem("the ledger cannot be written");
+    fn open(&self) -> Result<Session, Problem> {
+        self.access.open().map_err(in_own_words)
+    }
+
+    /// One statement that writes, committed when this returns.
+    fn write(&self, sql: &str, parameters: &[&(dyn crate::db::ToSql + Sync)]) -> Result<Vec<Row>, Problem> {
         let mut session = self.access.open_writing().map_err(in_own_words)?;
-        let mut transaction = session.begin().map_err(|error| failed(error.into()))?;
-        match write(&mut transaction).map_err(|fault| match fault.is_absence() {
+        session.query(sql, parameters).map_err(|error| self.failed(error.into()))
+    }
+
+    fn failed(&self, fault: LedgerError) -> Problem {
+        match fault.is_absence() {
             true => missing(&self.name()),
-            false => failed(fault),
-        })? {
-            Written::Kept(value) => transaction.commit().map(|()| value).map_err(|error| failed(error.into())),
-            Written::Nothing(value) => Ok(value),
+            false => fault.problem("the ledger cannot be written"),
         }
+    }
+
+    /// What the server says of the ledger, if it lies where it was made.
+    fn identity(&self, session: &mut Session) -> Result<Option<Identity>, Problem> {
+        let looking = |error: LedgerError| error.problem("the ledger cannot be read");
+        let mut snapshot = session.begin().map_err(|error| looking(error.into()))?;
+        let rows = match snapshot.query("SELECT * FROM cutter_ledger.identity()", &[]) {
+            Err(error) if is_absence(&error) => {
+                let before = snapshot.query(
+                    "SELECT FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid \
+                     WHERE n.nspname = 'cutter_ledger' AND c.relname = 'uses'",
+                    &[],
+                );
+                return match before.map_err(|error| looking(error.into()))?.is_empty() {
+                    true => Ok(None),
+                    false => Err(outdated(&self.name())),
+                };
+            }
+            found => found.map_err(|error| looking(error.into()))?,
+        };
+        let row = rows.first().ok_or_else(spoilt)?;
+        let text = |column: usize| row.try_get::<_, String>(column).ok();
+        let version: i32 = row.try_get(0).map_err(|_| spoilt())?;
+        if i64::from(version) != i64::from(VERSION) {
+            return Err(Problem::failure(format!("the ledger has the form of version {version}"))
+                .help(format!("this cutter knows version {VERSION}")));
+        }
+        if text(2) != text(3) {
+            let place = |column| text(column).unwrap_or_default();
+            return Err(displaced(&self.name(), &place(2), &place(3))
+                .help("if the server was restored or promoted, look at what was lost; then its owner runs `cutter ledger accept-place`"));
+        }
+        let length = row.try_get::<_, i64>(5).ok().and_then(|number| u64::try_from(number).ok());
+        let read = || {
+            let head = Head { length: length?, sha256: Digest::parse(&text(6)?)? };
+            Some(Identity { id: LedgerId::parse(&text(1)?)?, clock: exact_time(&text(4)?)?, head })
+        };
+        read().map(Some).ok_or_else(spoilt)
     }
 }
 
@@ -86,183 +145,175 @@ impl Ledger for PostgresLedger {
     }
 
     fn id(&self) -> Result<Option<LedgerId>, Problem> {
-        let mut session = self.access.open().map_err(in_own_words)?;
-        let mut snapshot = session.begin().map_err(looking)?;
-        identity(&mut |sql| snapshot.query(sql, &[]))
+        Ok(self.identity(&mut self.open()?)?.map(|identity| identity.id))
     }
 
     fn init(&self, id: LedgerId) -> Result<(), Problem> {
         if let Some(id) = self.id()? {
             return Err(already_made(&self.name(), &id));
         }
-        let made = self.write(|transaction| {
-            if let Some(role) = &self.role {
-                refuse_powerful(transaction, role)?;
-            }
-            let text = Self::statements(&id, self.role.as_deref());
-            let text = text.strip_prefix("BEGIN;\n").and_then(|text| text.strip_suffix("COMMIT;\n"));
-            transaction.run(text.unwrap_or_default())?;
-            Ok(Written::Kept(()))
-        });
+        let mut session = self.access.open_writing().map_err(in_own_words)?;
+        if let Some(role) = &self.role {
+            refuse_powerful(&mut session, role)?;
+        }
+        let made = session.run(&Self::statements(&id, self.role.as_deref()));
         // Of two that make it at once the second may only then see the first.
         match made {
-            Err(problem) => match self.id() {
+            Err(error) => match self.id() {
                 Ok(Some(id)) => Err(already_made(&self.name(), &id)),
-                _ => Err(problem),
+                _ => Err(self.failed(error.into())),
             },
             Ok(()) => Ok(()),
         }
     }
 
-    fn uses(&self, approval: Digest) -> Result<Vec<Use>, Problem> {
-        let found = self.look(|snapshot| {
-            let sql = format!("{} WHERE approval_sha256 = $1 ORDER BY action", rows::USES);
-            rows::all(&snapshot.query(&sql, &[&approval.to_string()])?, rows::one_use)
-        })?;
-        Ok(found.unwrap_or_default())
-    }
-
-    fn used(&self, approval: Digest, action: &str) -> Result<Option<Use>, Problem> {
-        let found = self.look(|snapshot| {
-            let sql = format!("{} WHERE approval_sha256 = $1 AND action = $2", rows::USES);
-            rows::all(&snapshot.query(&sql, &[&approval.to_string(), &action])?, rows::one_use)
-        })?;
-        Ok(found.unwrap_or_default().pop())
-    }
-
-    fn consume(&self, uses: &[Use]) -> Result<Consumption, Problem> {
-        let uses = ordered(uses)?;
-        if uses.is_empty() {
-            return Ok(Consumption::Consumed);
+    fn read(&self, wanted: Wanted<'_>) -> Result<Journal, Problem> {
+        let mut session = self.open()?;
+        let Some(identity) = self.identity(&mut session)? else { return Ok(Journal::default()) };
+        let looking = |error: crate::db::DatabaseError| LedgerError::from(error).problem("the ledger cannot be read");
+        let mut snapshot = session.begin().map_err(looking)?;
+        let (mut lines, rows) = match wanted {
+            Wanted::All => (Lines::default(), snapshot.query("SELECT cutter_ledger.lines()", &[])),
+            Wanted::Of { run, approvals } => {
+                let approvals: Vec<String> = approvals.iter().map(ToString::to_string).collect();
+                (Lines::partial(), snapshot.query(LINES_OF, &[&"", &run, &approvals]))
+            }
+            Wanted::Nothing => (Lines::partial(), snapshot.query(LINES_OF, &[&"", &"", &Vec::<String>::new()])),
+            Wanted::Attestations => {
+                (Lines::partial(), snapshot.query(LINES_OF, &[&"attestation", &"", &Vec::<String>::new()]))
+            }
+        };
+        for row in rows.map_err(looking)? {
+            let line: String = row.try_get(0).map_err(|_| spoilt())?;
+            lines.take((line.replace('\n', " ") + "\n").as_bytes());
         }
-        self.write(|transaction| {
-            for one in uses {
-                if !rows::insert_use(transaction, one)? {
-                    let sql = format!("{} WHERE approval_sha256 = $1 AND action = $2", rows::USES);
-                    let found = transaction.query(&sql, &[&one.approval.to_string(), &one.action])?;
-                    let before = rows::all(&found, rows::one_use)?.pop().ok_or(LedgerError::Spoilt("a use"))?;
-                    return Ok(Written::Nothing(Consumption::AlreadyConsumed(Box::new(before))));
-                }
-            }
-            Ok(Written::Kept(Consumption::Consumed))
-        })
+        let mut journal = lines.journal(wanted);
+        let is_behind = journal.head.is_none_or(|head| head.length < identity.head.length);
+        let is_other =
+            journal.head.is_some_and(|head| head.length == identity.head.length && head.sha256 != identity.head.sha256);
+        if is_behind || is_other || journal.id.as_ref() != Some(&identity.id) {
+            let damage = format!("{} records were written, and the last of them is not there", identity.head.length);
+            journal.damages.push(Damage { line: lines.count() + 1, damage });
+        }
+        journal.clock = Some(identity.clock);
+        Ok(journal)
     }
 
-    fn start_run(&self, start: &RunStart) -> Result<RunStarted, Problem> {
-        self.write(|transaction| {
-            if rows::insert_run(transaction, start)? {
-                return Ok(Written::Kept(RunStarted::Started));
-            }
-            let found = transaction.query(rows::RUN, &[&start.run])?;
-            let before = rows::all(&found, rows::one_run)?.pop().ok_or(LedgerError::Spoilt("the start of a run"))?;
-            Ok(Written::Nothing(RunStarted::AlreadyStarted(Box::new(before))))
-        })
+    fn digest_at(&self, number: u64) -> Result<Option<Digest>, Problem> {
+        let Ok(number) = i64::try_from(number) else { return Ok(None) };
+        let mut session = self.open()?;
+        if self.identity(&mut session)?.is_none() {
+            return Ok(None);
+        }
+        let looking = |error: crate::db::DatabaseError| LedgerError::from(error).problem("the ledger cannot be read");
+        let mut snapshot = session.begin().map_err(looking)?;
+        let rows = snapshot.query("SELECT cutter_ledger.line($1)", &[&number]).map_err(looking)?;
+        let line = rows.first().and_then(|row| row.try_get::<_, Option<String>>(0).ok()).flatten();
+        let mut lines = Lines::partial();
+        lines.take((line.unwrap_or_default() + "\n").as_bytes());
+        Ok(lines.head().map(|head| head.sha256))
     }
 
-    fn run(&self, run: &str) -> Result<Option<RunStart>, Problem> {
-        let found = self.look(|snapshot| rows::all(&snapshot.query(rows::RUN, &[&run])?, rows::one_run))?;
-        Ok(found.unwrap_or_default().pop())
+    fn note(&self, record: &Record) -> Result<u64, Problem> {
+        number(&self.write("SELECT cutter_ledger.note($1::text::jsonb)", &[&json(record)?])?)
     }
 
-    fn append(&self, entry: &JournalEntry) -> Result<u64, Problem> {
-        self.write(|transaction| {
-            // Writers wait for one another here; that no number is taken twice is left to the key.
-            transaction.query(rows::QUEUE, &[])?;
-            let last = transaction.query(rows::LAST, &[])?;
-            let last: i64 =
-                last.first().and_then(|row| row.try_get(0).ok()).ok_or(LedgerError::Spoilt("the journal"))?;
-            let next = last.checked_add(1).ok_or(LedgerError::Spoilt("the journal"))?;
-            let sequence = u64::try_from(next).map_err(|_| LedgerError::Spoilt("the journal"))?;
-            rows::insert_record(transaction, next, &JournalRecord { sequence, entry: entry.clone() })?;
-            Ok(Written::Kept(sequence))
-        })
+    fn attest(&self, attestation: &Attestation) -> Result<Attested, Problem> {
+        let number = i64::try_from(attestation.number).map_err(|_| spoilt())?;
+        let rows = self.write("SELECT cutter_ledger.attest($1, $2)", &[&number, &attestation.statement])?;
+        match rows.first().and_then(|row| row.try_get(0).ok()) {
+            Some(true) => Ok(Attested::Appended),
+            Some(false) => Ok(Attested::Taken),
+            None => Err(spoilt()),
+        }
     }
 
-    fn journal(&self, run: Option<&str>) -> Result<Journal, Problem> {
-        let found = self.look(|snapshot| {
-            let mut journal = Journal::default();
-            for row in snapshot.query(rows::JOURNAL, &[])? {
-                let (line, text) = rows::record(&row)?;
-                match serde_json::from_str::<JournalRecord>(&text) {
-                    Ok(record) if record.sequence == line => journal.push(line, record, run),
-                    Ok(_) => journal.damages.push(Damage { line, damage: "its record has another number".to_owned() }),
-                    Err(error) => {
-                        journal.damages.push(Damage { line, damage: format!("no record: {}", cause(&error)) })
-                    }
-                }
-            }
-            Ok(journal)
-        })?;
-        Ok(found.unwrap_or_default())
-    }
-
-    fn last_time(&self) -> Result<Option<Timestamp>, Problem> {
-        let found = self.look(|snapshot| {
-            let latest = snapshot.text(rows::LATEST)?;
-            latest.map(|text| Timestamp::parse(&text).ok_or(LedgerError::Spoilt("the journal"))).transpose()
-        })?;
-        Ok(found.flatten())
-    }
-
-    fn attestation_head(&self) -> Result<Option<Head>, Problem> {
-        let found = self.look(|snapshot| {
-            let last = rows::all(&snapshot.query(rows::LAST_ATTESTATION, &[])?, rows::attestation)?.pop();
-            Ok(last.map(|(length, text)| Head { sha256: Digest::of(text.as_bytes()), length }))
-        })?;
-        Ok(found.flatten())
-    }
-
-    fn append_attestation(&self, number: u64, statement: &str) -> Result<Attested, Problem> {
-        let key = i64::try_from(number).map_err(|_| LedgerError::Spoilt("the chain").problem("it cannot grow"))?;
-        self.write(|transaction| match rows::insert_attestation(transaction, key, statement)? {
-            true => Ok(Written::Kept(Attested::Appended)),
-            false => Ok(Written::Nothing(Attested::Taken)),
-        })
-    }
-
-    fn attestations(&self) -> Result<Vec<(u64, String)>, Problem> {
-        let found = self.look(|snapshot| rows::all(&snapshot.query(rows::ATTESTATIONS, &[])?, rows::attestation))?;
-        Ok(found.unwrap_or_default())
+    fn hold(&self, run: &str) -> Result<Option<Box<dyn Held + '_>>, Problem> {
+        self.id()?.ok_or_else(|| missing(&self.name()))?;
+        let mut session = self.access.open_writing().map_err(in_own_words)?;
+        // The session waits as long as the work takes.
+        let prepared = session.run("SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10s'; BEGIN");
+        prepared.map_err(|error| self.failed(error.into()))?;
+        match session.query("SELECT cutter_ledger.hold($1)", &[&run]) {
+            Ok(_) => Ok(Some(Box::new(Place { ledger: self, session, token: String::new() }))),
+            Err(error) if error.sqlstate.as_deref() == Some("55P03") => Ok(None),
+            Err(error) => Err(self.failed(error.into())),
+        }
     }
 }
 
-/// What a transaction gives: to be committed, or because there was nothing to write.
-enum Written<T> {
-    Kept(T),
-    Nothing(T),
+/// The one place of a run: a row that an open transaction has locked. What ends the session ends the place, and is noticed.
+struct Place<'a> {
+    ledger: &'a PostgresLedger,
+    session: WritingSession,
+    token: String,
 }
 
-/// The id, where there is a ledger of a form that is known.
-fn identity(
-    query: &mut dyn FnMut(&str) -> Result<Vec<::postgres::Row>, DatabaseError>,
-) -> Result<Option<LedgerId>, Problem> {
-    let found = match query("SELECT version, id FROM cutter_ledger.ledger") {
-        Err(error) if is_absence(&error) => return Ok(None),
-        found => found.map_err(looking)?,
-    };
-    let row = found.first().map(|row| (row.try_get::<_, i32>(0).ok(), row.try_get::<_, String>(1).ok()));
-    match row {
-        Some((Some(version), Some(id))) if i64::from(version) == i64::from(VERSION) => LedgerId::parse(&id)
-            .map(Some)
-            .ok_or_else(|| LedgerError::Spoilt("its id").problem("the ledger cannot be read")),
-        Some((Some(version), _)) => Err(Problem::failure(format!("the ledger has the form of version {version}"))
-            .help(format!("this cutter knows version {VERSION}"))),
-        _ => Err(LedgerError::Spoilt("its id").problem("the ledger cannot be read")),
+impl Place<'_> {
+    fn check_alive(&mut self) -> Result<(), Problem> {
+        let alive = self.session.query("SELECT 1", &[]);
+        alive.map(drop).map_err(|error| self.ledger.failed(error.into()))
     }
 }
 
-/// A role that could undo its own uses is no role for runs.
-fn refuse_powerful(transaction: &mut WritingTransaction<'_>, role: &str) -> Result<(), LedgerError> {
+impl Held for Place<'_> {
+    fn begin(&mut self, started: &Started) -> Result<Begun, Problem> {
+        self.check_alive()?;
+        let rows = self.ledger.write("SELECT * FROM cutter_ledger.begin($1::text::jsonb)", &[&json(started)?])?;
+        let row = rows.first().ok_or_else(spoilt)?;
+        let (number, token) = (row.try_get::<_, Option<i64>>(0), row.try_get::<_, Option<String>>(1));
+        if let (Ok(Some(number)), Ok(Some(token))) = (number, token) {
+            self.token = token;
+            self.check_alive()?;
+            return u64::try_from(number).map(Begun::Begun).map_err(|_| spoilt());
+        }
+        let approvals: Vec<Digest> = started.approvals.iter().map(|used| used.sha256).collect();
+        let journal = self.ledger.read(Wanted::Of { run: &started.run, approvals: &approvals })?;
+        match journal.conflict(started) {
+            Some(conflict) => Ok(Begun::Not(Box::new(conflict))),
+            None => Err(spoilt()),
+        }
+    }
+
+    fn finish(&mut self, finished: &Finished) -> Result<u64, Problem> {
+        let sql = "SELECT cutter_ledger.finish($1::text::jsonb, $2)";
+        let rows = self.session.query(sql, &[&json(finished)?, &self.token]);
+        let rows = rows.map_err(|error| match error.sqlstate.as_deref() {
+            Some("CL002") => super::never_began(finished),
+            _ => self.ledger.failed(error.into()),
+        })?;
+        self.session.run("COMMIT").map_err(|error| self.ledger.failed(error.into()))?;
+        number(&rows)
+    }
+}
+
+/// A role that could write the chain anew is no role for runs.
+fn refuse_powerful(session: &mut WritingSession, role: &str) -> Result<(), Problem> {
     let sql = "SELECT rolsuper OR pg_has_role(oid, current_user, 'MEMBER') FROM pg_roles WHERE rolname = $1";
     let help = "name the login role of runs, which owns nothing of the ledger";
-    match transaction.query(sql, &[&role])?.first().map(|row| row.try_get::<_, bool>(0).ok()) {
+    let rows = session.query(sql, &[&role]);
+    let rows = rows.map_err(|error| LedgerError::from(error).problem("the ledger cannot be made"))?;
+    match rows.first().map(|row| row.try_get::<_, bool>(0).ok()) {
         Some(Some(false)) => Ok(()),
-        Some(_) => Err(LedgerError::Refused(
-            Problem::failure(format!("role `{role}` could remove what the ledger records")).help(help),
-        )),
-        None => Err(LedgerError::Refused(Problem::failure(format!("there is no role `{role}`")).help(help))),
+        Some(_) => Err(Problem::failure(format!("role `{role}` could remove what the ledger records")).help(help)),
+        None => Err(Problem::failure(format!("there is no role `{role}`")).help(help)),
     }
 }
+
+fn json(record: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(record).map_err(|error| Problem::failure(format!("a record has no JSON form: {error}")))
+}
+
+fn number(rows: &[Row]) -> Result<u64, Problem> {
+    let number = rows.first().and_then(|row| row.try_get::<_, i64>(0).ok());
+    number.and_then(|number| u64::try_from(number).ok()).ok_or_else(spoilt)
+}
+
+fn spoilt() -> Problem {
+    LedgerError::Spoilt.problem("the ledger cannot be read")
+}
+
+const LINES_OF: &str = "SELECT cutter_ledger.lines_of($1, $2, $3)";
 
 const SCHEMA: &str = include_str!("database/init.sql");
 

@@ -1,113 +1,169 @@
-//! The embedded ledger, a folder (`.cutter`). Whoever owns the folder can remove what is in it; runs whose author must not be
-//! able to do so share a ledger in PostgreSQL.
+//! The embedded ledger, a folder (`.cutter`). Whoever owns the folder can write its chain anew; what keeps that from being of use
+//! is an owner whom no run can be, or a head that was published elsewhere.
 //!
 //! ```text
-//! .cutter/                 0700; no part of it is ever reached through a link
-//!   ledger.json            the id; written last, so that a ledger is there whole or not at all
-//!   uses/<approval>-<action>.json   one file a use: the approval's sha256, the sha256 of the action's name
-//!   runs/<run>.json        one file a run that began: the sha256 of its id
-//!   attestations/<n>.json   the exact statements of the chain, numbered from 1 in eight digits
-//!   journal.ndjson         one record a line, appended under its lock; a line that was cut short stays, and is reported
+//! .cutter/           0700; no part of it is ever reached through a link
+//!   records.ndjson   0600; the chain, only ever appended to; its first line names the machine and the file itself
+//!   head             how long the chain was when it was last written, so that a cut end is seen
+//!   run-*.lock       held while an action of the run works
 //! ```
-//!
-//! A file comes into being by a hard link to a synced one, which succeeds once; then its folder is synced.
 
 mod disk;
 
 use super::chain::Head;
-use super::journal::{Journal, latest_time};
-use super::record::{JournalEntry, JournalRecord, LedgerId, RunStart, Use};
-use super::{Attested, Consumption, Ledger, RunStarted, already_made, missing, ordered};
+use super::journal::{Conflict, Damage, Journal, Wanted};
+use super::lines::{Lines, compose};
+use super::record::{Attestation, Finished, LedgerId, Made, Record, Started, VERSION};
+use super::{Attested, Begun, Held, Ledger, already_made, displaced, missing, outdated};
 use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::time::Timestamp;
-use disk::Creation;
-use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
+use disk::Mark;
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A ledger in a folder.
 #[derive(Clone, Debug)]
 pub struct DirectoryLedger {
     path: PathBuf,
+    clock: fn() -> Option<Timestamp>,
+    /// What was read and checked already: the file only grows.
+    taken: RefCell<Lines>,
 }
 
 impl DirectoryLedger {
-    /// The ledger at `path`, whether or not there is one; nothing is touched.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+    /// The ledger at `path`, whether or not there is one; nothing is touched. Its records bear the times of `clock`.
+    pub fn new(path: impl Into<PathBuf>, clock: fn() -> Option<Timestamp>) -> Self {
+        Self { path: path.into(), clock, taken: RefCell::default() }
     }
 
-    fn uses_folder(&self) -> PathBuf {
-        self.path.join("uses")
+    /// The number of the user whose folder this is.
+    pub fn owner(&self) -> Result<u32, Problem> {
+        disk::owner(&self.path)
     }
 
-    fn runs_folder(&self) -> PathBuf {
-        self.path.join("runs")
+    fn records(&self) -> PathBuf {
+        self.path.join("records.ndjson")
     }
 
-    fn journal_path(&self) -> PathBuf {
-        self.path.join("journal.ndjson")
+    fn mark(&self) -> PathBuf {
+        self.path.join("head")
     }
 
-    fn attestations_folder(&self) -> PathBuf {
-        self.path.join("attestations")
-    }
-
-    /// The numbers that are taken, in order; a name that is no number is a fault of the ledger.
-    fn attestation_numbers(&self) -> Result<Vec<u64>, Problem> {
-        let folder = self.attestations_folder();
-        if self.id()?.is_none() || !disk::folder_exists(&folder)? {
-            return Ok(Vec::new());
+    /// The records under their lock; none where there is no ledger.
+    fn open(&self, is_shared: bool) -> Result<Option<File>, Problem> {
+        if !disk::folder_exists(&self.path)? {
+            return Ok(None);
         }
-        let number = |name: String| {
-            let number = name.strip_suffix(".json").and_then(|digits| digits.parse().ok());
-            let number = number.filter(|number| attestation_name(*number) == name);
-            number.ok_or_else(|| disk::spoilt(&folder.join(&name), "its name is no number"))
+        if disk::exists(&self.path.join("ledger.json")) {
+            return Err(outdated(&self.name()));
+        }
+        let path = self.records();
+        let mut options = OpenOptions::new();
+        options.read(true).append(!is_shared);
+        let Some(file) = disk::open(&path, &options)? else {
+            return if disk::exists(&self.mark()) { Err(disk::lost(&path)) } else { Ok(None) };
         };
-        let mut numbers = record_names(&folder)?.into_iter().map(number).collect::<Result<Vec<u64>, _>>()?;
-        numbers.sort_unstable();
-        Ok(numbers)
+        disk::lock(&file, &path, is_shared)?;
+        Ok(Some(file))
     }
 
-    fn read_attestation(&self, number: u64) -> Result<String, Problem> {
-        let path = self.attestations_folder().join(attestation_name(number));
-        disk::read_text(&path)?.ok_or_else(|| lost(&path))
-    }
-
-    fn write_target(&self) -> Result<(), Problem> {
-        self.id()?.map(|_| ()).ok_or_else(|| missing(&self.name()))
-    }
-
-    /// Opens the journal under its lock.
-    fn open_journal(&self, options: &OpenOptions, shared: bool) -> Result<File, Problem> {
-        let path = self.journal_path();
-        let file = disk::open(&path, options)?.ok_or_else(|| lost(&path))?;
-        disk::lock(&file, &path, shared)?;
-        Ok(file)
-    }
-
-    /// The bytes of the journal; none where there is no ledger.
-    fn read_journal(&self) -> Result<Vec<u8>, Problem> {
-        let mut bytes = Vec::new();
-        if self.id()?.is_some() {
-            let read = self.open_journal(OpenOptions::new().read(true), true)?.read_to_end(&mut bytes);
-            read.map_err(|error| disk::failed(&self.journal_path(), "cannot be read", &error))?;
-        }
-        Ok(bytes)
-    }
-
-    /// One use, which must say of itself what its name says.
-    fn read_use(&self, name: &str) -> Result<Option<Use>, Problem> {
-        let path = self.uses_folder().join(name);
-        match disk::read_record::<Use>(&path)? {
-            Some(one) if use_name(one.approval, &one.action) != name => {
-                Err(disk::spoilt(&path, "it is of another approval or action"))
+    /// The records under their lock, all of them taken, and the mark of the last writer; none where there is no ledger.
+    fn opened(&self, is_shared: bool) -> Result<Option<(File, Mark)>, Problem> {
+        let Some(mut file) = self.open(is_shared)? else { return Ok(None) };
+        self.catch_up(&mut file)?;
+        match Mark::read(&self.mark())? {
+            // An interrupted `init` leaves one line at most, and no mark.
+            None if self.taken.borrow().count() <= 1 => Ok(None),
+            None => Err(disk::lost(&self.mark())),
+            Some(mark) => {
+                self.check_place(&file)?;
+                Ok(Some((file, mark)))
             }
-            found => Ok(found),
         }
+    }
+
+    /// Takes what was added.
+    fn catch_up(&self, file: &mut File) -> Result<(), Problem> {
+        let path = self.records();
+        let failed = |error: std::io::Error| disk::failed(&path, "cannot be read", &error);
+        let mut taken = self.taken.borrow_mut();
+        if file.metadata().map_err(failed)?.len() < taken.length() as u64 {
+            *taken = Lines::default();
+        }
+        file.seek(SeekFrom::Start(taken.length() as u64)).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        taken.take(&bytes);
+        Ok(())
+    }
+
+    /// The journal of what was taken, and whether the end that the last writer left is in it.
+    fn journal(&self, wanted: Wanted<'_>, mark: Mark) -> Journal {
+        let taken = self.taken.borrow();
+        let mut journal = taken.journal(wanted);
+        if taken.digest_at(mark.head.length) != Some(mark.head.sha256) {
+            let damage = format!("{} records were written, and the last of them is not there", mark.head.length);
+            journal.damages.push(Damage { line: taken.count() + 1, damage });
+        }
+        journal
+    }
+
+    /// Whether the first record names this very file, on this machine.
+    fn check_place(&self, file: &File) -> Result<LedgerId, Problem> {
+        let made = self.taken.borrow().made().ok_or_else(|| disk::lost(&self.records()))?;
+        let here = disk::place(file, &self.records())?;
+        match made {
+            Made { version: VERSION, place, ledger } if place == here => Ok(ledger),
+            Made { version: VERSION, place, .. } => Err(displaced(&self.name(), &place, &here)),
+            Made { version, .. } => Err(Problem::failure(format!("the ledger has the form of version {version}"))
+                .help(format!("this cutter knows version {VERSION}"))),
+        }
+    }
+
+    /// Under the lock of writers: reads all, has `decide` say what is to be added, and has that on disk before it returns.
+    fn transact<T>(
+        &self,
+        wanted: Wanted<'_>,
+        decide: impl FnOnce(&Journal) -> Result<(Vec<Record>, T), Problem>,
+    ) -> Result<(Head, T), Problem> {
+        let (mut file, mark) = self.opened(false)?.ok_or_else(|| missing(&self.name()))?;
+        let journal = self.journal(wanted, mark).whole(&self.name())?;
+        let (records, value) = decide(&journal)?;
+        let mut head = journal.head;
+        let mut text = String::new();
+        for record in &records {
+            let (line, next) = compose(head, self.now()?, &disk::user(), record)?;
+            text.push_str(&line);
+            head = Some(next);
+        }
+        let head = head.ok_or_else(|| missing(&self.name()))?;
+        if !records.is_empty() {
+            self.add(&mut file, &text, head)?;
+        }
+        Ok((head, value))
+    }
+
+    /// Appends lines after the last whole one. What an interrupted writer left after it was never told to anybody.
+    fn add(&self, file: &mut File, text: &str, head: Head) -> Result<(), Problem> {
+        let path = self.records();
+        let end = self.taken.borrow().length() as u64;
+        let written = file
+            .metadata()
+            .and_then(|found| if found.len() > end { file.set_len(end) } else { Ok(()) })
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| file.sync_all());
+        written.map_err(|error| disk::failed(&path, "cannot be written", &error))?;
+        self.taken.borrow_mut().take(text.as_bytes());
+        Mark { head }.write(&self.mark())
+    }
+
+    fn now(&self) -> Result<Timestamp, Problem> {
+        (self.clock)().ok_or_else(|| Problem::failure("the system's clock shows no time between the years 1 and 9999"))
     }
 }
 
@@ -117,221 +173,107 @@ impl Ledger for DirectoryLedger {
     }
 
     fn id(&self) -> Result<Option<LedgerId>, Problem> {
-        if !disk::folder_exists(&self.path)? {
-            return Ok(None);
-        }
-        let identity: Option<Identity> = disk::read_record(&self.path.join(IDENTITY))?;
-        let folders = [self.uses_folder(), self.runs_folder()];
-        if let Some(identity) = identity {
-            let complete = |folder: &PathBuf| disk::folder_exists(folder)?.then_some(()).ok_or_else(|| lost(folder));
-            return folders.iter().try_for_each(complete).map(|()| Some(identity.id));
-        }
-        // An interrupted `init` leaves empty folders; with records in them it is the id that was lost.
-        for folder in folders {
-            if disk::folder_exists(&folder)? && !record_names(&folder)?.is_empty() {
-                return Err(lost(&self.path.join(IDENTITY)));
-            }
-        }
-        Ok(None)
+        let opened = self.opened(true)?;
+        Ok(opened.and_then(|_| self.taken.borrow().made()).map(|made| made.ledger))
     }
 
     fn init(&self, id: LedgerId) -> Result<(), Problem> {
         if let Some(id) = self.id()? {
             return Err(already_made(&self.name(), &id));
         }
-        for folder in [&self.path, &self.uses_folder(), &self.runs_folder()] {
-            disk::make_folder(folder)?;
+        disk::make_folder(&self.path)?;
+        let path = self.records();
+        let made = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path);
+        let file = made.map_err(|error| disk::failed(&path, "cannot be made", &error))?;
+        drop(file);
+        let mut file = self.open(false)?.ok_or_else(|| disk::lost(&path))?;
+        // Of two that make it at once the second finds the first's.
+        if Mark::read(&self.mark())?.is_some() {
+            drop(file);
+            return self.id()?.map_or(Ok(()), |id| Err(already_made(&self.name(), &id)));
         }
-        let path = self.journal_path();
-        let journal = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-        let journal = journal.and_then(|journal| journal.sync_all());
-        journal.map_err(|error| disk::failed(&path, "cannot be made", &error))?;
-        let creation = disk::create_record(&self.path, IDENTITY, &Identity { id })?;
+        *self.taken.borrow_mut() = Lines::default();
+        let made = Record::Made(Made { version: VERSION, ledger: id, place: disk::place(&file, &path)? });
+        let (line, head) = compose(None, self.now()?, &disk::user(), &made)?;
+        self.add(&mut file, &line, head)?;
+        disk::sync_folder(&self.path)?;
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        disk::sync_folder(parent.unwrap_or(Path::new(".")))?;
-        match (creation, self.id()?) {
-            (Creation::Present, Some(id)) => Err(already_made(&self.name(), &id)),
-            _ => Ok(()),
-        }
+        disk::sync_folder(parent.unwrap_or(Path::new(".")))
     }
 
-    fn uses(&self, approval: Digest) -> Result<Vec<Use>, Problem> {
-        if self.id()?.is_none() {
-            return Ok(Vec::new());
-        }
-        let names = record_names(&self.uses_folder())?;
-        let prefix = format!("{approval}-");
-        let of_it = names.iter().filter(|name| name.starts_with(&prefix));
-        let mut uses = of_it.filter_map(|name| self.read_use(name).transpose()).collect::<Result<Vec<_>, _>>()?;
-        uses.sort_by(|a, b| a.action.cmp(&b.action));
-        Ok(uses)
+    fn read(&self, wanted: Wanted<'_>) -> Result<Journal, Problem> {
+        let Some((_file, mark)) = self.opened(true)? else { return Ok(Journal::default()) };
+        Ok(self.journal(wanted, mark))
     }
 
-    fn used(&self, approval: Digest, action: &str) -> Result<Option<Use>, Problem> {
-        if self.id()?.is_none() {
-            return Ok(None);
-        }
-        self.read_use(&use_name(approval, action))
+    fn digest_at(&self, number: u64) -> Result<Option<Digest>, Problem> {
+        self.id()?;
+        Ok(self.taken.borrow().digest_at(number))
     }
 
-    fn consume(&self, uses: &[Use]) -> Result<Consumption, Problem> {
-        let uses = ordered(uses)?;
-        if uses.is_empty() {
-            return Ok(Consumption::Consumed);
-        }
-        self.write_target()?;
-        // Looking first keeps a set whole in all but a race; what decides is that each name can be taken once.
-        for one in &uses {
-            if let Some(before) = self.used(one.approval, &one.action)? {
-                return Ok(Consumption::AlreadyConsumed(Box::new(before)));
+    fn note(&self, record: &Record) -> Result<u64, Problem> {
+        self.transact(Wanted::Nothing, |_| Ok((vec![record.clone()], ()))).map(|(head, ())| head.length)
+    }
+
+    fn attest(&self, attestation: &Attestation) -> Result<Attested, Problem> {
+        let done = self.transact(Wanted::Attestations, |journal| {
+            let (id, chain) = journal.chain(&self.name())?;
+            if attestation.number != chain.digests.len() as u64 + 1 {
+                return Ok((Vec::new(), Attested::Taken));
             }
-        }
-        for one in &uses {
-            let name = use_name(one.approval, &one.action);
-            if disk::create_record(&self.uses_folder(), &name, one)? == Creation::Present {
-                let before = self.read_use(&name)?.ok_or_else(|| lost(&self.uses_folder().join(name)))?;
-                return Ok(Consumption::AlreadyConsumed(Box::new(before)));
+            chain.check_next(&id, attestation)?;
+            Ok((vec![Record::Attestation(attestation.clone())], Attested::Appended))
+        })?;
+        Ok(done.1)
+    }
+
+    fn hold(&self, run: &str) -> Result<Option<Box<dyn Held + '_>>, Problem> {
+        self.id()?.ok_or_else(|| missing(&self.name()))?;
+        let name = Digest::of(run.as_bytes()).short();
+        let path = self.path.join(format!("run-{name}.lock"));
+        let file = disk::lock_file(&path)?;
+        let is_held = disk::wait_for(&file, &path, false, LONGEST_WAIT_FOR_A_RUN)?;
+        Ok(is_held.then(|| Box::new(Place { ledger: self, _lock: file }) as Box<dyn Held>))
+    }
+}
+
+/// The one place of a run, as long as its file is locked.
+struct Place<'a> {
+    ledger: &'a DirectoryLedger,
+    _lock: File,
+}
+
+impl Held for Place<'_> {
+    fn begin(&mut self, started: &Started) -> Result<Begun, Problem> {
+        let approvals: Vec<Digest> = started.approvals.iter().map(|used| used.sha256).collect();
+        let wanted = Wanted::Of { run: &started.run, approvals: &approvals };
+        let (head, conflict) = self.ledger.transact(wanted, |journal| {
+            if let Some(conflict) = journal.conflict(started) {
+                return Ok((Vec::new(), Some(conflict)));
             }
-        }
-        Ok(Consumption::Consumed)
+            let is_newer = journal.newest_bundle() != Some(started.bundle);
+            let newer = is_newer.then_some(Record::NewerBundle(started.bundle));
+            Ok((newer.into_iter().chain([Record::Started(Box::new(started.clone()))]).collect(), None::<Conflict>))
+        })?;
+        Ok(match conflict {
+            None => Begun::Begun(head.length),
+            Some(conflict) => Begun::Not(Box::new(conflict)),
+        })
     }
 
-    fn start_run(&self, start: &RunStart) -> Result<RunStarted, Problem> {
-        self.write_target()?;
-        let name = run_name(&start.run);
-        if disk::create_record(&self.runs_folder(), &name, start)? == Creation::Created {
-            return Ok(RunStarted::Started);
-        }
-        let path = self.runs_folder().join(name);
-        let before: RunStart = disk::read_record(&path)?.ok_or_else(|| lost(&path))?;
-        if before.run != start.run {
-            return Err(disk::spoilt(&path, "it is of another run"));
-        }
-        Ok(RunStarted::AlreadyStarted(Box::new(before)))
-    }
-
-    fn run(&self, run: &str) -> Result<Option<RunStart>, Problem> {
-        if self.id()?.is_none() {
-            return Ok(None);
-        }
-        disk::read_record(&self.runs_folder().join(run_name(run)))
-    }
-
-    fn append(&self, entry: &JournalEntry) -> Result<u64, Problem> {
-        self.write_target()?;
-        let path = self.journal_path();
-        let mut file = self.open_journal(OpenOptions::new().read(true).append(true), false)?;
-        let end = End::find(&mut file).map_err(|error| disk::failed(&path, "cannot be read", &error))?;
-        let record = JournalRecord { sequence: end.sequence.saturating_add(1), entry: entry.clone() };
-        let line = serde_json::to_string(&record)
-            .map_err(|error| Problem::failure(format!("a record has no JSON form: {error}")))?;
-        // What was cut short is ended, not removed: it stays to be reported.
-        let text = if end.cut_short { format!("\n{line}\n") } else { format!("{line}\n") };
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        written.map_err(|error| disk::failed(&path, "cannot be written", &error))?;
-        Ok(record.sequence)
-    }
-
-    fn journal(&self, run: Option<&str>) -> Result<Journal, Problem> {
-        Ok(self.journal_and_last_time(run)?.0)
-    }
-
-    fn last_time(&self) -> Result<Option<Timestamp>, Problem> {
-        Ok(latest_time(&self.read_journal()?))
-    }
-
-    fn journal_and_last_time(&self, run: Option<&str>) -> Result<(Journal, Option<Timestamp>), Problem> {
-        let journal = Journal::parse(&self.read_journal()?, run);
-        let last = journal.latest;
-        Ok((journal, last))
-    }
-
-    fn attestation_head(&self) -> Result<Option<Head>, Problem> {
-        let Some(number) = self.attestation_numbers()?.last().copied() else { return Ok(None) };
-        let text = self.read_attestation(number)?;
-        Ok(Some(Head { sha256: Digest::of(text.as_bytes()), length: number }))
-    }
-
-    fn append_attestation(&self, number: u64, statement: &str) -> Result<Attested, Problem> {
-        self.write_target()?;
-        disk::make_folder(&self.attestations_folder())?;
-        let name = attestation_name(number);
-        match disk::create_text(&self.attestations_folder(), &name, statement)? {
-            Creation::Created => Ok(Attested::Appended),
-            Creation::Present => Ok(Attested::Taken),
-        }
-    }
-
-    fn attestations(&self) -> Result<Vec<(u64, String)>, Problem> {
-        let numbers = self.attestation_numbers()?;
-        numbers.into_iter().map(|number| Ok((number, self.read_attestation(number)?))).collect()
+    fn finish(&mut self, finished: &Finished) -> Result<u64, Problem> {
+        let wanted = Wanted::Of { run: &finished.run, approvals: &[] };
+        let (head, ()) = self.ledger.transact(wanted, |journal| {
+            let is_open = journal.starts().any(|(entry, started)| {
+                entry.sequence == finished.started && started.run == finished.run && started.action == finished.action
+            }) && journal.end_of(finished.started).is_none();
+            match is_open {
+                true => Ok((vec![Record::Finished(finished.clone())], ())),
+                false => Err(super::never_began(finished)),
+            }
+        })?;
+        Ok(head.length)
     }
 }
 
-/// The end of a journal that is about to grow.
-struct End {
-    sequence: u64,
-    cut_short: bool,
-}
-
-impl End {
-    /// The last number, from the last line where that is a record, else from all of them.
-    fn find(file: &mut File) -> std::io::Result<Self> {
-        let length = file.metadata()?.len();
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-        file.read_to_end(&mut bytes)?;
-        let cut_short = bytes.last().is_some_and(|byte| *byte != b'\n');
-        let last = bytes.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
-        if let Some(Ok(record)) = last.map(serde_json::from_slice::<JournalRecord>) {
-            return Ok(Self { sequence: record.sequence, cut_short });
-        }
-        file.rewind()?;
-        bytes.clear();
-        file.read_to_end(&mut bytes)?;
-        Ok(Self { sequence: Journal::parse(&bytes, None).last_sequence, cut_short })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct Identity {
-    id: LedgerId,
-}
-
-/// The files of a folder, sorted, without what an interrupted writer left beside.
-fn record_names(folder: &Path) -> Result<Vec<String>, Problem> {
-    let unreadable = |error: std::io::Error| disk::failed(folder, "cannot be read", &error);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        if !(name.starts_with('.') && name.ends_with(".tmp")) {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn run_name(run: &str) -> String {
-    format!("{}.json", Digest::of(run.as_bytes()))
-}
-
-fn attestation_name(number: u64) -> String {
-    format!("{number:08}.json")
-}
-
-fn use_name(approval: Digest, action: &str) -> String {
-    format!("{approval}-{}.json", Digest::of(action.as_bytes()))
-}
-
-/// A part that `init` made is not there.
-fn lost(path: &Path) -> Problem {
-    Problem::failure(format!("the ledger has lost `{}`", path.display()))
-        .help("restore it from a copy; what was used before cannot be known without it")
-}
-
-const IDENTITY: &str = "ledger.json";
-
-/// How much of the journal's end is read to find its last record, in bytes.
-const TAIL: u64 = 256 * 1024;
+const LONGEST_WAIT_FOR_A_RUN: Duration = Duration::from_secs(10);

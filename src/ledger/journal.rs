@@ -1,161 +1,219 @@
-//! The journal as text, one JSON object a line: writing, reading, and saying what of it cannot be read.
+//! What was read of a ledger, and what follows from it: what was used, what ran, what stands against a new start.
 
-use super::record::{Event, JournalRecord};
+use super::chain::{Chain, Head};
+use super::record::{ApprovalUsed, Entry, Finished, LedgerId, Record, SeenBundle, Started, Vote};
 use crate::digest::Digest;
+use crate::problem::{Code, Coded as _, Problem};
 use crate::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// What a journal holds.
-#[derive(Clone, PartialEq, Default, Debug)]
-pub struct Journal {
-    /// The records that were asked for, in order.
-    pub records: Vec<JournalRecord>,
-    /// What cannot be read, of all runs, in order.
-    pub damages: Vec<Damage>,
-    /// The latest time of a record, of all runs.
-    pub(super) latest: Option<Timestamp>,
-    /// The highest number, of all runs; 0 where there is no record.
-    pub(super) last_sequence: u64,
+/// Which records are wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// All, each read to the last field.
+    All,
+    /// Those of one run, every use and vote of these approvals, and what bundles were seen.
+    Of {
+        /// The run.
+        run: &'a str,
+        /// Digests of approvals.
+        approvals: &'a [Digest],
+    },
+    /// The attestations.
+    Attestations,
+    /// None: only whether the chain holds.
+    Nothing,
 }
 
-/// A place of the journal that cannot be read or does not follow from the one before.
+impl Wanted<'_> {
+    /// Texts of which each wanted line holds one, and the first; nothing where all lines are wanted.
+    pub(super) fn needles(&self) -> Option<Vec<String>> {
+        let of_kind = |kind: &str| format!("\"{kind}\"");
+        let mut needles = vec![of_kind("made")];
+        match self {
+            Self::All => return None,
+            Self::Of { run, approvals } => {
+                needles.extend([of_kind("newer_bundle"), serde_json::to_string(run).unwrap_or_default()]);
+                needles.extend(approvals.iter().map(ToString::to_string));
+            }
+            Self::Attestations => needles.push(of_kind("attestation")),
+            Self::Nothing => {}
+        }
+        Some(needles)
+    }
+
+    /// Whether this record is.
+    pub(super) fn holds(&self, record: &Record) -> bool {
+        let uses = |approvals: &[Digest]| match record {
+            Record::Started(started) => started.approvals.iter().any(|used| approvals.contains(&used.sha256)),
+            Record::Vote(vote) => approvals.contains(&vote.approval),
+            Record::NewerBundle(_) => true,
+            _ => false,
+        };
+        match self {
+            Self::All => true,
+            Self::Of { run, approvals } => uses(approvals) || record.subject().as_deref() == Some(run),
+            Self::Attestations => matches!(record, Record::Attestation(_)),
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// What was read of a ledger.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Journal {
+    /// The ledger's id; none where there is no ledger.
+    pub id: Option<LedgerId>,
+    /// The records that were wanted, in order.
+    pub entries: Vec<Entry>,
+    /// Everything that was edited, cut, put in or taken out, as far as it was read.
+    pub damages: Vec<Damage>,
+    /// The end of the whole chain.
+    pub head: Option<Head>,
+    /// The latest time of a record.
+    pub last_time: Option<Timestamp>,
+    /// What the ledger's own clock shows, where that is not the clock of this host.
+    pub clock: Option<Timestamp>,
+}
+
+/// A place of the chain that does not hold.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Damage {
-    /// The line of the file, or the number in the table, from 1.
+    /// The line, from 1; the one after the last where the end is missing.
     pub line: u64,
     /// One phrase, lower case.
     pub damage: String,
 }
 
+/// What stands against a start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Conflict {
+    /// An approval was used for the action before.
+    ApprovalUsed {
+        /// Which.
+        approval: ApprovalUsed,
+        /// For what.
+        action: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The run began under another plan.
+    AnotherPlan {
+        /// Which.
+        plan: Digest,
+        /// When.
+        at: Timestamp,
+    },
+    /// The action began in this run before, and may do so once.
+    RanBefore {
+        /// When.
+        at: Timestamp,
+    },
+    /// A newer bundle was seen, or another one of the same version.
+    OlderBundle {
+        /// What was seen.
+        seen: SeenBundle,
+        /// What is to decide now.
+        ours: SeenBundle,
+    },
+}
+
 impl Journal {
-    /// Reads all lines and keeps the records of one run, or all.
-    pub(super) fn parse(bytes: &[u8], run: Option<&str>) -> Self {
-        let mut journal = Self::default();
-        for (line, bytes) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
-            match bytes.strip_suffix(b"\n") {
-                None => journal.damages.push(Damage { line, damage: "the line was never finished".to_owned() }),
-                Some(bytes) => match serde_json::from_slice(bytes) {
-                    Ok(record) => journal.push(line, record, run),
-                    Err(error) => {
-                        journal.damages.push(Damage { line, damage: format!("no record: {}", cause(&error)) })
-                    }
-                },
-            }
-        }
-        journal
+    /// The same, if nothing of it is damaged: what cannot be relied on says nothing.
+    pub fn whole(self, name: &str) -> Result<Self, Problem> {
+        let Some(Damage { line, damage }) = self.damages.first() else { return Ok(self) };
+        let message =
+            format!("the ledger at `{name}` is damaged in {} places: line {line}: {damage}", self.damages.len());
+        Err(Problem::untrusted(message)
+            .help("`cutter log` shows all; what ran and was used cannot be known, and a person must look at it")
+            .coded(Code::LedgerDamaged))
     }
 
-    /// Whether an action of this plan ended well when it last ended.
-    pub fn ended_well(&self, plan: Digest, action: &str) -> bool {
-        let mut ends = self
-            .records
-            .iter()
-            .map(|record| &record.entry)
-            .filter(|entry| entry.action == action && entry.event == Event::Finished && entry.plan == plan);
-        ends.next_back().is_some_and(|entry| entry.exit_status == Some(0))
+    /// Every start, with its record.
+    pub fn starts(&self) -> impl DoubleEndedIterator<Item = (&Entry, &Started)> {
+        self.entries.iter().filter_map(|entry| match &entry.record {
+            Record::Started(started) => Some((entry, &**started)),
+            _ => None,
+        })
     }
 
-    /// Takes the record of a line, and the damage if its number is not the next; keeps it if it is of the run.
-    pub(super) fn push(&mut self, line: u64, record: JournalRecord, run: Option<&str>) {
-        let expected = self.last_sequence.saturating_add(1);
-        if record.sequence != expected {
-            let damage = format!("record {} stands where {expected} belongs", record.sequence);
-            self.damages.push(Damage { line, damage });
-        }
-        self.last_sequence = self.last_sequence.max(record.sequence);
-        self.latest = self.latest.max(Some(record.entry.time));
-        if run.is_none_or(|run| record.entry.run == run) {
-            self.records.push(record);
-        }
-    }
-}
-
-/// The latest time that a record of these lines bears.
-///
-/// From the end, where the latest stand: a line is read whole only if its time is later than what was found.
-pub(super) fn latest_time(bytes: &[u8]) -> Option<Timestamp> {
-    let mut latest = None;
-    // What follows the last line break was never finished.
-    for line in bytes.rsplit(|byte| *byte == b'\n').skip(1) {
-        match serde_json::from_slice::<Dated>(line) {
-            Ok(dated) if Timestamp::parse(&dated.time) <= latest => {}
-            _ => latest = latest.max(serde_json::from_slice(line).ok().map(|record: JournalRecord| record.entry.time)),
-        }
-    }
-    latest
-}
-
-/// The time of a line; whether all else of it is a record is not looked at.
-#[derive(Deserialize)]
-struct Dated {
-    time: String,
-}
-
-/// What is wrong with a text, without its place in it.
-pub(super) fn cause(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let end = text.rfind(" at line ").unwrap_or(text.len());
-    text.get(..end).unwrap_or(&text).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger::{Event, JournalEntry};
-    use crate::record::Clock;
-    use proptest::prelude::*;
-
-    fn record(sequence: u64, milliseconds: i64, run: &str) -> JournalRecord {
-        let entry = JournalEntry {
-            time: Timestamp::from_milliseconds(milliseconds).unwrap(),
-            clock: Clock::System,
-            run: run.to_owned(),
-            plan: crate::digest::Digest::of(b"plan"),
-            action: "cut".to_owned(),
-            event: Event::Finished,
-            exit_status: Some(0),
-            argv: Vec::new(),
-            approvals: Vec::new(),
-            principal: String::new(),
-            decision: None,
-        };
-        JournalRecord { sequence, entry }
+    /// The end of the start of this number.
+    pub fn end_of(&self, started: u64) -> Option<(&Entry, &Finished)> {
+        self.entries.iter().find_map(|entry| match &entry.record {
+            Record::Finished(finished) if finished.started == started => Some((entry, finished)),
+            _ => None,
+        })
     }
 
-    proptest! {
-        #[test]
-        fn each_number_is_held_against_the_highest_of_all_before(
-            lines in proptest::collection::vec(proptest::option::weighted(0.9, (0..9u64, 0..9i64, "[ab]")), 0..12),
-            cut in any::<bool>(),
-        ) {
-            let (mut text, mut damages, mut read) = (String::new(), Vec::new(), Vec::<JournalRecord>::new());
-            let late = record(1, 10, "a");
-            for (line, found) in (1..).zip(&lines) {
-                let Some((sequence, time, run)) = found else {
-                    // A line that is no record, for one word too many.
-                    text.push_str(&serde_json::to_string(&late).unwrap().replacen('{', "{\"more\":1,", 1));
-                    text.push('\n');
-                    damages.push(line);
-                    continue;
-                };
-                let found = record(*sequence, *time, run);
-                text.push_str(&(serde_json::to_string(&found).unwrap() + "\n"));
-                if *sequence != read.iter().map(|record| record.sequence).max().unwrap_or(0) + 1 {
-                    damages.push(line);
-                }
-                read.push(found);
-            }
-            if cut {
-                text.push_str(&serde_json::to_string(&late).unwrap());
-                damages.push(lines.len() as u64 + 1);
-            }
-            let journal = Journal::parse(text.as_bytes(), Some("a"));
-            prop_assert_eq!(journal.damages.iter().map(|damage| damage.line).collect::<Vec<_>>(), damages);
-            prop_assert_eq!(journal.last_sequence, read.iter().map(|record| record.sequence).max().unwrap_or(0));
-            let latest = read.iter().map(|record| record.entry.time).max();
-            prop_assert_eq!((journal.latest, latest_time(text.as_bytes())), (latest, latest));
-            read.retain(|record| record.entry.run == "a");
-            prop_assert_eq!(journal.records, read);
+    /// The start that used an approval for an action.
+    pub fn used(&self, approval: Digest, action: &str) -> Option<(&Entry, &Started)> {
+        let uses = |started: &Started| started.approvals.iter().any(|used| used.sha256 == approval);
+        self.starts().find(|(_, started)| started.action == action && uses(started))
+    }
+
+    /// Every vote on an approval, with the number of its record.
+    pub fn votes(&self, approval: Digest) -> impl Iterator<Item = (u64, &Vote)> {
+        self.entries.iter().filter_map(move |entry| match &entry.record {
+            Record::Vote(vote) if vote.approval == approval => Some((entry.sequence, vote)),
+            _ => None,
+        })
+    }
+
+    /// Whether an action of this plan ended well when it last ended in this run.
+    pub fn ended_well(&self, run: &str, plan: Digest, action: &str) -> bool {
+        let mut ends = self.starts().filter(|(_, started)| {
+            (started.run.as_str(), started.plan, started.action.as_str()) == (run, plan, action)
+        });
+        ends.next_back()
+            .and_then(|(entry, _)| self.end_of(entry.sequence))
+            .is_some_and(|(_, end)| end.exit_status == Some(0))
+    }
+
+    /// The newest bundle that was seen.
+    pub fn newest_bundle(&self) -> Option<SeenBundle> {
+        self.entries.iter().rev().find_map(|entry| match &entry.record {
+            Record::NewerBundle(bundle) => Some(*bundle),
+            _ => None,
+        })
+    }
+
+    /// The statements of the chain of attestations, with their numbers.
+    pub fn attestations(&self) -> Vec<(u64, &str)> {
+        let all = self.entries.iter().filter_map(|entry| match &entry.record {
+            Record::Attestation(attestation) => Some((attestation.number, attestation.statement.as_str())),
+            _ => None,
+        });
+        all.collect()
+    }
+
+    /// The chain of attestations, and the id of its ledger; no ledger is an error.
+    pub fn chain(&self, name: &str) -> Result<(LedgerId, Chain), Problem> {
+        let id = self.id.clone().ok_or_else(|| super::missing(name))?;
+        let chain = Chain::read(&id, &self.attestations());
+        Ok((id, chain))
+    }
+
+    /// Whether this bundle may decide: it is newer than all that was seen, or the newest itself.
+    pub fn older_bundle(&self, ours: SeenBundle) -> Option<Conflict> {
+        let seen = self.newest_bundle()?;
+        let is_fine = ours == seen || ours.version > seen.version;
+        (!is_fine).then_some(Conflict::OlderBundle { seen, ours })
+    }
+
+    /// What stands against this start.
+    pub fn conflict(&self, ours: &Started) -> Option<Conflict> {
+        let of_run = || self.starts().filter(|(_, started)| started.run == ours.run);
+        if let Some((entry, other)) = of_run().find(|(_, started)| started.plan != ours.plan) {
+            return Some(Conflict::AnotherPlan { plan: other.plan, at: entry.time });
         }
+        let used = |approval: &ApprovalUsed| Some((self.used(approval.sha256, &ours.action)?, approval.clone()));
+        if let Some(((entry, other), approval)) = ours.approvals.iter().find_map(used) {
+            return Some(Conflict::ApprovalUsed { approval, action: other.action.clone(), at: entry.time });
+        }
+        let before = of_run().find(|(_, started)| started.action == ours.action && !ours.repeatable);
+        if let Some((entry, _)) = before {
+            return Some(Conflict::RanBefore { at: entry.time });
+        }
+        self.older_bundle(ours.bundle)
     }
 }

@@ -1,79 +1,73 @@
-//! The ledger: where approvals are used up, runs begin once, and what was done is written down. One trait, two stores.
-//! Looking never writes. A use is on disk before `consume` returns, so that no crash gives it back.
+//! The ledger: where approvals are used up, rows begin once, votes are kept, and what was done is written down.
+//!
+//! It is one chain of records, each naming the digest of the one before it. One trait, two stores. Looking never writes; what
+//! is written is on disk before the call returns. An approval is used up by the record of the start itself, so that no crash
+//! leaves the one without the other.
 
 mod chain;
 mod database;
 mod directory;
 mod journal;
+mod lines;
 mod record;
 
-pub use chain::{Chain, Head, previous};
+pub use chain::{Chain, Head, Published, previous};
 pub use database::PostgresLedger;
 pub use directory::DirectoryLedger;
-pub use journal::{Damage, Journal};
-pub use record::{ApprovalUsed, Event, JournalEntry, JournalRecord, LedgerId, RunStart, Use};
+pub use journal::{Conflict, Damage, Journal, Wanted};
+pub use record::{
+    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Made, Moved, Record, Refused, SeenBundle, Started, Vote,
+};
 
 use crate::digest::Digest;
 use crate::problem::{Code, Coded as _, Problem};
-use crate::time::Timestamp;
 
-/// A store of uses, runs and the journal.
+/// A store of the chain.
 pub trait Ledger {
     /// Its name in messages: a path, or `postgres`.
     fn name(&self) -> String;
 
-    /// Its random id; `None` where there is no ledger.
+    /// Its random id; `None` where there is no ledger. One that is not where it was made is an error.
     fn id(&self) -> Result<Option<LedgerId>, Problem>;
 
     /// Makes the ledger under this id, once; one that is there keeps its own.
     fn init(&self, id: LedgerId) -> Result<(), Problem>;
 
-    /// Every use of an approval, by the action's name; none where there is no ledger.
-    fn uses(&self, approval: Digest) -> Result<Vec<Use>, Problem>;
+    /// Reads what is wanted; nothing where there is no ledger. What does not hold is told as damage, not as an error.
+    fn read(&self, wanted: Wanted<'_>) -> Result<Journal, Problem>;
 
-    /// The use of an approval for one action, if there was one. A record that cannot be read is an error, never `None`.
-    fn used(&self, approval: Digest, action: &str) -> Result<Option<Use>, Problem>;
+    /// The digest of the record of this number; every record before it is looked at where the store holds them in one file.
+    fn digest_at(&self, number: u64) -> Result<Option<Digest>, Problem>;
 
-    /// Whether an approval was used for one action.
-    fn is_consumed(&self, approval: Digest, action: &str) -> Result<bool, Problem> {
-        Ok(self.used(approval, action)?.is_some())
-    }
+    /// Keeps an attempt that came to nothing, or a vote.
+    fn note(&self, record: &Record) -> Result<u64, Problem>;
 
-    /// Uses approvals up, each for one action, and has that on disk before it returns.
+    /// Keeps an attestation under its number, which is taken once, after the one whose digest it names.
+    fn attest(&self, attestation: &Attestation) -> Result<Attested, Problem>;
+
+    /// Takes the one place of a run: nobody else begins an action of it before this is dropped. It waits a while for whoever has it.
+    fn hold(&self, run: &str) -> Result<Option<Box<dyn Held + '_>>, Problem>;
+}
+
+/// The one place of a run, and the session that has it.
+pub trait Held {
+    /// Begins an action and uses its approvals up, in one record, unless something stands against it.
     ///
-    /// Only after [`Consumption::Consumed`] may the work begin: after anything else, an error included, some of the
-    /// approvals may be used up, and stay so.
-    fn consume(&self, uses: &[Use]) -> Result<Consumption, Problem>;
+    /// Only after [`Begun::Begun`] may the work begin.
+    fn begin(&mut self, started: &Started) -> Result<Begun, Problem>;
 
-    /// Begins a run; an id begins once, whatever became of it.
-    fn start_run(&self, start: &RunStart) -> Result<RunStarted, Problem>;
+    /// Writes down the end of an action that this began.
+    fn finish(&mut self, finished: &Finished) -> Result<u64, Problem>;
+}
 
-    /// How a run began, if it did.
-    fn run(&self, run: &str) -> Result<Option<RunStart>, Problem>;
-
-    /// Writes a record at the end of the journal and has it on disk before it returns; gives its number, from 1.
-    fn append(&self, entry: &JournalEntry) -> Result<u64, Problem>;
-
-    /// The records of one run or of all, in order, and what of the whole journal cannot be read.
-    fn journal(&self, run: Option<&str>) -> Result<Journal, Problem>;
-
-    /// The latest time that a record of the journal bears.
-    fn last_time(&self) -> Result<Option<Timestamp>, Problem>;
-
-    /// [`Self::journal`] and [`Self::last_time`] at once, for a store that reads the whole journal for either.
-    fn journal_and_last_time(&self, run: Option<&str>) -> Result<(Journal, Option<Timestamp>), Problem> {
-        let last = self.last_time()?;
-        Ok((self.journal(run)?, last))
-    }
-
-    /// The last attestation of the chain; `None` where there is none.
-    fn attestation_head(&self) -> Result<Option<Head>, Problem>;
-
-    /// Keeps an attestation under this number, which is taken once, and has it on disk before it returns.
-    fn append_attestation(&self, number: u64, statement: &str) -> Result<Attested, Problem>;
-
-    /// Every attestation with its number, in order; what cannot be read is an error.
-    fn attestations(&self) -> Result<Vec<(u64, String)>, Problem>;
+/// Whether an action began.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Begun {
+    /// By this call and by no other, with the record of this number.
+    Begun(u64),
+    /// Nothing was used up.
+    Not(Box<Conflict>),
 }
 
 /// Whether an attestation was kept.
@@ -84,46 +78,6 @@ pub enum Attested {
     Appended,
     /// Another has that number.
     Taken,
-}
-
-/// Whether approvals were used up.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use]
-pub enum Consumption {
-    /// All of them, by this call and by no other.
-    Consumed,
-    /// Not all: the first one found, as it was used before.
-    AlreadyConsumed(Box<Use>),
-}
-
-/// Whether a run began.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use]
-pub enum RunStarted {
-    /// By this call and by no other.
-    Started,
-    /// It began before.
-    AlreadyStarted(Box<RunStart>),
-}
-
-/// Uses in the one order in which every store takes them, so that two that meet do not each hold what the other needs.
-fn ordered(uses: &[Use]) -> Result<Vec<&Use>, Problem> {
-    let mut uses: Vec<&Use> = uses.iter().collect();
-    uses.sort_by(|a, b| key(a).cmp(&key(b)));
-    match uses.windows(2).find_map(|pair| match pair {
-        [a, b] if key(a) == key(b) => Some(*a),
-        _ => None,
-    }) {
-        None => Ok(uses),
-        Some(twice) => Err(Problem::failure(format!(
-            "approval `{}` would be used twice for action `{}` at once",
-            twice.approval_id, twice.action
-        ))),
-    }
-}
-
-fn key(one: &Use) -> (Digest, &str) {
-    (one.approval, &one.action)
 }
 
 /// What somebody who needs a ledger finds where there is none.
@@ -138,4 +92,25 @@ fn already_made(name: &str, id: &LedgerId) -> Problem {
     Problem::failure(format!("there is a ledger at `{name}` already, with id `{id}`"))
         .help("it keeps its id; approvals name it, and a new one would make them void")
         .coded(Code::LedgerExists)
+}
+
+/// What is read of a ledger of the form before this one.
+fn outdated(name: &str) -> Problem {
+    Problem::failure(format!("the ledger at `{name}` has the form of version 1, which could be forged"))
+        .help("move it away and make a new one with `cutter ledger init`; approvals name the new one's id")
+        .coded(Code::LedgerUnusable)
+}
+
+/// What is said of a ledger that lies elsewhere than where it was made.
+fn displaced(name: &str, made: &str, found: &str) -> Problem {
+    Problem::untrusted(format!("the ledger at `{name}` is a copy: it was made at {made} and lies at {found}"))
+        .help("use the original, in which what was used is used")
+        .coded(Code::LedgerUnusable)
+}
+
+/// What is said of an end without a beginning.
+fn never_began(finished: &Finished) -> Problem {
+    Problem::failure(format!("record {} is no open beginning of `{}`", finished.started, finished.action))
+        .help("an action is ended once, by whoever began it")
+        .coded(Code::LedgerUnusable)
 }

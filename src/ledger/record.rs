@@ -1,9 +1,9 @@
-//! What a ledger keeps: its id, uses, starts of runs, and journal records; read strictly, written as JSON of version 1.
+//! What a ledger keeps: records of one chain, each with its number and the ledger's own time; read strictly.
 
 use crate::digest::Digest;
-use crate::record::{Clock, UseDecision};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt;
 
 /// A ledger's random id, 32 lower-case hexadecimal digits; every approval names it.
@@ -43,92 +43,167 @@ impl From<LedgerId> for String {
     }
 }
 
-/// One use of an approval, for one action.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// One record of the chain: what it says, and what the ledger itself says of it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
-pub struct Use {
-    /// Sha-256 over the exact bytes of the approval.
-    #[serde(rename = "approval_sha256")]
-    pub approval: Digest,
-    /// The approval's own id.
-    pub approval_id: String,
-    /// The gate it opened.
-    pub gate: String,
-    /// The action's name in the plan.
-    pub action: String,
-    /// The run.
-    pub run: String,
-    /// When.
+pub struct Entry {
+    /// Its number; they run from 1 without a gap.
+    pub sequence: u64,
+    /// When, by the ledger's own clock.
     pub time: Timestamp,
-    /// By whom.
-    pub principal: String,
+    /// By whom: a login role, or the number of a user.
+    pub by: String,
+    /// What it says.
+    pub record: Record,
 }
 
-/// The start of a run.
+/// What a record says.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Record {
+    /// The ledger was made; the first of all.
+    Made(Made),
+    /// A person accepted that the ledger goes on in another place.
+    Moved(Moved),
+    /// An action is about to begin; with this record its approvals are used up.
+    Started(Box<Started>),
+    /// An action ended.
+    Finished(Finished),
+    /// An action was to begin, and did not.
+    Refused(Refused),
+    /// A yes or a no to an approval.
+    Vote(Vote),
+    /// A bundle newer than all before it.
+    NewerBundle(SeenBundle),
+    /// A statement of the chain of attestations.
+    Attestation(Attestation),
+}
+
+impl Record {
+    /// What the record is found by beside its number: the run, or the digest of the approval.
+    pub fn subject(&self) -> Option<String> {
+        match self {
+            Self::Started(started) => Some(started.run.clone()),
+            Self::Finished(finished) => Some(finished.run.clone()),
+            Self::Refused(refused) => Some(refused.run.clone()),
+            Self::Vote(vote) => Some(vote.approval.to_string()),
+            Self::Made(_) | Self::Moved(_) | Self::NewerBundle(_) | Self::Attestation(_) => None,
+        }
+    }
+}
+
+/// The making of a ledger.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
-pub struct RunStart {
-    /// The run's id.
+pub struct Made {
+    /// The version of the form.
+    pub version: u32,
+    /// The ledger's id.
+    pub ledger: LedgerId,
+    /// Where it lies: a copy lies somewhere else.
+    pub place: String,
+}
+
+/// A new place of the same ledger.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Moved {
+    /// Where it lies from here on.
+    pub place: String,
+}
+
+/// An action that is about to begin.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Started {
+    /// The run.
     pub run: String,
     /// Sha-256 over the exact bytes of the plan.
     #[serde(rename = "plan_sha256")]
     pub plan: Digest,
-    /// When.
-    pub time: Timestamp,
+    /// The action's name in the plan.
+    pub action: String,
+    /// By whom.
+    pub principal: String,
+    /// The exact command.
+    pub argv: Vec<String>,
+    /// The approvals that it uses up.
+    pub approvals: Vec<ApprovalUsed>,
+    /// When it was decided, by the clock of whoever decided.
+    #[serde(with = "milliseconds")]
+    pub decided_at: Timestamp,
+    /// The bundle that decided.
+    pub bundle: SeenBundle,
+    /// Whether it may begin again in the same run.
+    pub repeatable: bool,
+    /// The decision, a document of its own.
+    pub decision: Value,
 }
 
-/// What the journal says of one action, before it has a number.
-#[derive(Clone, PartialEq, Debug)]
-pub struct JournalEntry {
-    /// When.
-    pub time: Timestamp,
-    /// Where the time comes from.
-    pub clock: Clock,
+/// The end of an action.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Finished {
+    /// The run.
+    pub run: String,
+    /// The action's name in the plan.
+    pub action: String,
+    /// The number of the record with which it began.
+    pub started: u64,
+    /// What the work ended with, 0 where it went well; `None` where a signal ended it, or `note` says why that is not known.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub exit_status: Option<i32>,
+    /// What else is to be said of the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// An attempt that came to nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Refused {
     /// The run.
     pub run: String,
     /// Sha-256 over the exact bytes of the plan.
+    #[serde(rename = "plan_sha256")]
     pub plan: Digest,
     /// The action's name in the plan.
     pub action: String,
-    /// What happened.
-    pub event: Event,
-    /// What the command ended with; `None` before it ended, or where a signal ended it.
-    pub exit_status: Option<i32>,
-    /// The exact command.
-    pub argv: Vec<String>,
-    /// The approvals used up for it.
-    pub approvals: Vec<ApprovalUsed>,
     /// By whom.
     pub principal: String,
-    /// The decision by which it began; only where it begins.
-    pub decision: Option<Box<UseDecision>>,
+    /// Why, in one line.
+    pub reason: String,
 }
 
-impl JournalEntry {
-    /// What it ran, in one line; only where it begins.
-    pub fn work(&self) -> Option<String> {
-        Some(self.decision.as_ref()?.row.work.as_ref()?.line())
-    }
+/// A yes or a no to an approval; who said it follows from the signature alone.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Vote {
+    /// Sha-256 over the exact bytes of the approval.
+    #[serde(rename = "approval_sha256")]
+    pub approval: Digest,
+    /// The signature, armored.
+    pub signature: String,
 }
 
-/// What happened to an action.
+/// A bundle that was used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// It is about to begin.
-    Started,
-    /// It ended.
-    Finished,
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct SeenBundle {
+    /// Its version, as `cutter.toml` has it.
+    pub version: u64,
+    /// Its digest.
+    pub sha256: Digest,
 }
 
-impl Event {
-    /// The event as records write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Finished => "finished",
-        }
-    }
+/// A statement of the chain of attestations.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Attestation {
+    /// Its number among the attestations, from 1.
+    pub number: u64,
+    /// Its exact text.
+    pub statement: String,
 }
 
 /// An approval that an action used up.
@@ -143,74 +218,26 @@ pub struct ApprovalUsed {
     pub sha256: Digest,
 }
 
-/// One record of the journal. Numbers run from 1 without a gap.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Line", into = "Line")]
-pub struct JournalRecord {
-    /// Its number.
-    pub sequence: u64,
-    /// What it says.
-    pub entry: JournalEntry,
-}
+/// Times with all three digits of their milliseconds, as a server writes them, too.
+mod milliseconds {
+    use super::{Deserialize as _, Timestamp};
+    use serde::{Deserializer, Serializer, de::Error as _};
 
-/// A record as it is written, one object.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct Line {
-    version: u32,
-    sequence: u64,
-    time: Timestamp,
-    clock: Clock,
-    run: String,
-    plan_sha256: Digest,
-    action: String,
-    event: Event,
-    // Written even where there is none, and therefore also asked for.
-    #[serde(deserialize_with = "Option::deserialize")]
-    exit_status: Option<i32>,
-    argv: Vec<String>,
-    approvals: Vec<ApprovalUsed>,
-    principal: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    decision: Option<Box<UseDecision>>,
-}
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&time.to_cedar())
+    }
 
-impl TryFrom<Line> for JournalRecord {
-    type Error = String;
-    fn try_from(line: Line) -> Result<Self, String> {
-        let Line { version, sequence, time, clock, run, plan_sha256: plan, action, event, .. } = line;
-        let Line { exit_status, argv, approvals, principal, decision, .. } = line;
-        if version != VERSION {
-            return Err(format!("version {version} is not known"));
-        }
-        let entry =
-            JournalEntry { time, clock, run, plan, action, event, exit_status, argv, approvals, principal, decision };
-        Ok(Self { sequence, entry })
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::exact_time(&text)
+            .ok_or_else(|| D::Error::custom("a time has three digits of milliseconds and ends in `Z`"))
     }
 }
 
-impl From<JournalRecord> for Line {
-    fn from(JournalRecord { sequence, entry }: JournalRecord) -> Self {
-        let JournalEntry { time, clock, run, plan, action, event, exit_status, .. } = entry;
-        let JournalEntry { argv, approvals, principal, decision, .. } = entry;
-        let (version, plan_sha256) = (VERSION, plan);
-        Self {
-            version,
-            sequence,
-            time,
-            clock,
-            run,
-            plan_sha256,
-            action,
-            event,
-            exit_status,
-            argv,
-            approvals,
-            principal,
-            decision,
-        }
-    }
+/// Reads the one form in which records write times.
+pub(super) fn exact_time(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).filter(|time| time.to_cedar() == text)
 }
 
-/// The form of records that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+/// The form of ledgers that is written, and the only one that is read.
+pub const VERSION: u32 = 2;

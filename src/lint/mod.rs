@@ -5,6 +5,7 @@ mod action_without_policy;
 mod allowance;
 mod approval_ban_tests_more;
 mod contradiction;
+mod evidence_cannot_refute;
 mod gate_ban_outside_judging;
 mod gate_nobody_opens;
 mod in_on_strings;
@@ -20,6 +21,7 @@ mod secret_in_policy;
 mod stale_allowance;
 mod truth;
 mod unknown_evidence;
+mod unnamed_observation;
 mod unscoped_permit;
 mod unused_entity_type;
 
@@ -120,7 +122,7 @@ fn name(action: &EntityUid) -> String {
 }
 
 /// Every rule with its check, by number.
-pub static RULES: [(Rule, Check); 20] = [
+pub static RULES: [(Rule, Check); 22] = [
     (unscoped_permit::RULE, unscoped_permit::check),
     (mutating_permit_without_ban::RULE, mutating_permit_without_ban::check),
     (incomplete_annotations::RULE, incomplete_annotations::check),
@@ -141,6 +143,8 @@ pub static RULES: [(Rule, Check); 20] = [
     (unknown_evidence::RULE, unknown_evidence::check),
     (action_outside_scope::RULE, action_outside_scope::check),
     (in_on_strings::RULE, in_on_strings::check),
+    (unnamed_observation::RULE, unnamed_observation::check),
+    (evidence_cannot_refute::RULE, evidence_cannot_refute::check),
 ];
 
 /// What says nothing about policies that were not written for cutter: it is about tiers, gates, groups and `context.run`.

@@ -55,7 +55,8 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
 fn secrets(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
     let inside = text.get(part.clone()).unwrap_or_default();
     if let Some(at) = inside.find("PRIVATE KEY-----") {
-        return vec![part.start + at..part.start + at + "PRIVATE KEY-----".len()];
+        let key = part.start + at..part.start + at + "PRIVATE KEY-----".len();
+        return [key].into();
     }
     let mut found = Vec::new();
     let mut start = part.start;

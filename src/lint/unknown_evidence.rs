@@ -3,7 +3,7 @@
 //! ## What it finds
 //!
 //! An `@evidence` whose relation, function, flag, tree, service, part of the host or named rows `[evidence]` of `cutter.toml`
-//! does not know.
+//! does not know, and that is not derived from a run's conduct either (`journal:order`, `approvals:used` and the like).
 //!
 //! ## Why it matters
 //!
@@ -20,6 +20,7 @@ use super::found;
 use crate::findings::Finding;
 use crate::findings::rule::{Rule, rule};
 use crate::problem::nearest;
+use crate::settings::observation::CONDUCT;
 use crate::subject::Subject;
 
 /// The rule.
@@ -32,7 +33,7 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
         for evidence in policy.annotations.evidence.iter().filter(|id| *id != "none") {
             let id = evidence.split('#').next().unwrap_or(evidence);
             let kind = id.split(':').next().unwrap_or_default();
-            if ALWAYS.contains(&kind) || observed.contains(id) {
+            if ALWAYS.contains(&kind) || CONDUCT.contains(&id) || observed.contains(id) {
                 continue;
             }
             let help = match nearest(id, observed.iter().map(String::as_str)) {

@@ -62,7 +62,11 @@ pub fn named_work<'a>(reader: &mut ObjectReader<'a, '_>, config: Option<&'a Conf
 }
 
 /// A row without work: it is judged by its own words, and an allow of it comes to nothing.
-pub fn by_itself(reader: &mut ObjectReader<'_, '_>, principal: At<'_>, vocabulary: &mut Vocabulary<'_>) -> Option<Asked> {
+pub fn by_itself(
+    reader: &mut ObjectReader<'_, '_>,
+    principal: At<'_>,
+    vocabulary: &mut Vocabulary<'_>,
+) -> Option<Asked> {
     let start = reader.span().start;
     let action = reader.string("action").and_then(|text| action(reader, text, vocabulary));
     let named = reader.string("resource");
@@ -159,7 +163,7 @@ pub fn by_argv(
         timeout_seconds: DEFAULT_TIMEOUT,
     });
     let (does, expects, produces) = ("runs a command of the plan's own".to_owned(), BTreeMap::new(), BTreeMap::new());
-    let work = Some(Work { effect: None, does, task, expects, produces });
+    let work = Some(Work { effect: None, does, task, expects, produces, repeatable: false });
     Some(Asked { action, resource, parameters, work })
 }
 
@@ -221,9 +225,12 @@ fn parameters(
             let own = context.map_or_else(|| serde_json::Value::Object(Own::new()), json::to_serde);
             // What an effect adds stands nowhere in the plan.
             let merged = Source::new("", json.to_string());
-            let merged = (own != json).then(|| json::parse(&merged).map(|all| vocabulary.schema.misfits(action, Some(&all), 0, &what)));
+            let merged = (own != json)
+                .then(|| json::parse(&merged).map(|all| vocabulary.schema.misfits(action, Some(&all), 0, &what)));
             let misfits = match merged {
-                Some(found) => found.unwrap_or_default().into_iter().map(|misfit| Misfit { at: at.clone(), ..misfit }).collect(),
+                Some(found) => {
+                    found.unwrap_or_default().into_iter().map(|misfit| Misfit { at: at.clone(), ..misfit }).collect()
+                }
                 None => vocabulary.schema.misfits(action, context, span.start, &what),
             };
             if misfits.is_empty() {

@@ -4,7 +4,7 @@ use super::row::Vocabulary;
 use super::work::{FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 use crate::json;
 use crate::settings::Config;
-use crate::settings::effects::{Effect, Pin};
+use crate::settings::effects::{Effect, OnOff, Pin};
 use crate::settings::function::{Argument, SqlSettings};
 use cedar_policy::{EntityTypeName, EntityUid};
 use serde_json::{Map, Value};
@@ -36,7 +36,10 @@ impl<'a> Offer<'a> {
         let action = EntityUid::from_str(&self.effect.action).ok().filter(|action| vocabulary.has_action(action));
         let Some(action) = action else {
             let help = format!("correct `action` at {}", self.place());
-            return Err((format!("its effect `{}` is no action of the schema: `{}`", self.name, self.effect.action), help));
+            return Err((
+                format!("its effect `{}` is no action of the schema: `{}`", self.name, self.effect.action),
+                help,
+            ));
         };
         match own.filter(|own| EntityUid::from_str(own).ok().as_ref() != Some(&action)) {
             None => Ok(action),
@@ -57,7 +60,10 @@ impl<'a> Offer<'a> {
         }
         let Ok(kind) = EntityTypeName::from_str(resource) else {
             let help = format!("correct `resource` at {}", self.place());
-            return Err((format!("its effect `{}` touches neither an entity nor a type: `{resource}`", self.name), help));
+            return Err((
+                format!("its effect `{}` touches neither an entity nor a type: `{resource}`", self.name),
+                help,
+            ));
         };
         match of_row {
             Some(Ok(own)) if *own.type_name() == kind => Ok(own),
@@ -106,7 +112,8 @@ impl<'a> Offer<'a> {
         } else {
             Task::Program(self.program(resource, parameters)?)
         };
-        let moves = |moves: &BTreeMap<String, _>| moves.iter().map(|(name, by)| (name.clone(), format!("{by}"))).collect();
+        let moves =
+            |moves: &BTreeMap<String, _>| moves.iter().map(|(name, by)| (name.clone(), format!("{by}"))).collect();
         let produced = |(name, origin): (&String, &crate::settings::effects::Origin)| {
             let from = origin.answer.as_ref().map(|member| format!(" from `{member}`")).unwrap_or_default();
             (name.clone(), format!("{}{from}", origin.kind.name()))
@@ -117,6 +124,7 @@ impl<'a> Offer<'a> {
             task,
             expects: effect.expects.iter().map(|(id, by)| (id.clone(), moves(by))).collect(),
             produces: effect.produces.iter().map(produced).collect(),
+            repeatable: effect.repeatable || effect.flag.as_ref().is_some_and(|change| change.to == OnOff::Off),
         })
     }
 

@@ -5,8 +5,8 @@ mod effect;
 mod order;
 mod places;
 mod reading;
-mod row;
 mod record;
+mod row;
 mod work;
 
 use crate::digest::Digest;
@@ -16,12 +16,12 @@ use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jsonc_parser::ast::Value;
 pub use places::Places;
 pub use record::{WorkKind, WorkRecord};
-pub use work::{FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
+pub use work::{FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 
 /// What one run intends to do.
 #[derive(Clone, Debug)]

@@ -92,6 +92,9 @@ pub struct WorkRecord {
     /// The facts that it brings about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub produces: BTreeMap<String, String>,
+    /// Whether it may be done more than once in a run; absent where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeatable: bool,
 }
 
 /// The kinds of work, as documents name them.
@@ -111,11 +114,12 @@ pub enum WorkKind {
 impl Work {
     /// It as documents show it, with its digest.
     pub fn record(&self) -> WorkRecord {
-        let Self { effect, does, task, expects, produces } = self;
+        let Self { effect, does, task, expects, produces, repeatable } = self;
         let mut record = WorkRecord {
             effect: effect.clone(),
             expects: expects.clone(),
             produces: produces.clone(),
+            repeatable: *repeatable,
             ..WorkRecord::empty(does)
         };
         match task {
@@ -187,6 +191,7 @@ impl WorkRecord {
             folder: None,
             expects: BTreeMap::new(),
             produces: BTreeMap::new(),
+            repeatable: false,
         }
     }
 

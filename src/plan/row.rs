@@ -110,18 +110,20 @@ impl PlanRow {
         };
         reader.finish();
         let built = match (&id, principal, asked) {
-            (Some((id, _)), Some(principal), Some(Asked { action, resource, parameters, work })) => Some(IntendedAction {
-                id: id.clone(),
-                principal,
-                action,
-                resource,
-                parameters,
-                after: Vec::new(),
-                finally,
-                work,
-                labels,
-                span,
-            }),
+            (Some((id, _)), Some(principal), Some(Asked { action, resource, parameters, work })) => {
+                Some(IntendedAction {
+                    id: id.clone(),
+                    principal,
+                    action,
+                    resource,
+                    parameters,
+                    after: Vec::new(),
+                    finally,
+                    work,
+                    labels,
+                    span,
+                })
+            }
             _ => None,
         };
         Self { id, after, action: built }

@@ -19,6 +19,8 @@ pub struct Work {
     pub expects: BTreeMap<String, BTreeMap<String, String>>,
     /// The facts that it brings about, with their types and the member of the answer they are read from.
     pub produces: BTreeMap<String, String>,
+    /// Whether it may be done more than once in a run.
+    pub repeatable: bool,
 }
 
 /// The kinds of work.
@@ -113,7 +115,7 @@ impl Work {
     /// Work that does nothing, for questions about rows that are not about their work.
     pub fn stand_in() -> Self {
         let (does, task) = ("nothing".to_owned(), Task::Builtin(Builtin::End, None));
-        Self { effect: None, does, task, expects: BTreeMap::new(), produces: BTreeMap::new() }
+        Self { effect: None, does, task, expects: BTreeMap::new(), produces: BTreeMap::new(), repeatable: false }
     }
 
     /// The command, where it is one.

@@ -60,7 +60,7 @@ fn report<'a>(
         .chain(result.validation_warnings().map(|warning| (warning.policy_id(), warning as &dyn miette::Diagnostic)));
     let mut found: Vec<(usize, Problem)> = findings
         .filter_map(|(id, finding)| {
-            let (index, source, span) = place(&id.to_string())?;
+            let (index, source, span) = place(id.as_ref())?;
             let mut problem = diagnostics::problem(finding, "", source);
             // Cedar begins its message with the policy's id; ours does, too.
             let cause = problem.message.trim_start_matches(": ");

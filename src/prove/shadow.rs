@@ -83,8 +83,10 @@ fn others(subject: &Subject, policy: usize) -> impl Iterator<Item = usize> {
         .filter(move |(at, other)| {
             *at != policy
                 && own.is_some_and(|own| {
-                    let same =
-                        own.policy.effect() == other.policy.effect() && own.annotations.tier == other.annotations.tier;
+                    // What is built in may be said once more as a row of the bundle's own.
+                    let same = !(other.is_prelude() || other.is_action)
+                        && own.policy.effect() == other.policy.effect()
+                        && own.annotations.tier == other.annotations.tier;
                     let bars = own.policy.effect() == Effect::Permit && other.policy.effect() == Effect::Forbid;
                     same || (bars && matches!(other.annotations.tier, None | Some(Tier::Absolute)))
                 })

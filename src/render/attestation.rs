@@ -86,7 +86,10 @@ pub fn full_markdown(statement: &Statement<Report>) -> String {
     }
     let _ = writeln!(text, "- run: `{}` ({})", escape(&plan.run), plan.mode);
     let _ = writeln!(text, "- result: {}", super::page::result(report));
-    let _ = writeln!(text, "\n## 1. Decision\n\n| Row | Action | Work | Decision | Basis | Because |\n|---|---|---|---|---|---|");
+    let _ = writeln!(
+        text,
+        "\n## 1. Decision\n\n| Row | Action | Work | Decision | Basis | Because |\n|---|---|---|---|---|---|"
+    );
     for row in &decisions.decisions {
         let work = row.work.as_ref().map_or_else(|| "none".to_owned(), WorkRecord::line);
         let cells =

@@ -72,7 +72,7 @@ fn calls(row: &ObservedRow) -> String {
     }
 }
 
-/// The rows of a relation with their change: `74 unit_version (+37)`.
+/// The rows of a relation with their change: `74 invoice (+37)`.
 fn count(row: &ObservedRow) -> String {
     let rows = |text: &str| text.split_once(" rows").and_then(|(number, _)| number.parse::<i64>().ok());
     match (rows(&row.baseline), rows(&row.last)) {

@@ -27,7 +27,9 @@ impl ReadyFlag {
         let parts = before.get(..at.start).zip(before.get(at.end..));
         let Some((start, end)) = parts else { return Err(refused("its value is nowhere").into()) };
         let after = format!("{start}{}{end}", task.to);
-        if stands(task, &after) { Ok(Self { task: task.clone(), before: before.to_owned(), after }) } else {
+        if stands(task, &after) {
+            Ok(Self { task: task.clone(), before: before.to_owned(), after })
+        } else {
             Err(refused("with its new value the pattern would not match").into())
         }
     }

@@ -1,4 +1,5 @@
-//! Running one allowed action: uses its approvals up, journals, runs exactly the declared command, journals again.
+//! Running one allowed action: one record begins it and uses its approvals up, then exactly the declared command runs, then its end
+//! is written down.
 
 mod flag;
 mod permission;
@@ -11,53 +12,63 @@ pub use permission::{Permission, Refusal};
 pub use work::{Outcome, Ready, Surroundings};
 
 use crate::decision::Basis;
-use crate::ledger::{ApprovalUsed, Consumption, Event, JournalEntry, Ledger, RunStart, RunStarted, Use};
+use crate::ledger::{ApprovalUsed, Begun, Conflict, Finished, Held, SeenBundle, Started};
 use crate::plan::RunPlan;
 use crate::problem::{Problem, Problems};
-use crate::record::{Clock, FactText, FactsSummary, JudgedBy, RecordedRow, UseDecision};
+use crate::record::{FactText, FactsSummary, JudgedBy, RecordedRow, UseDecision};
 use crate::time::Timestamp;
+use serde::Deserialize as _;
+use std::time::{Duration, Instant};
 
 /// What became of an allowed action.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Execution {
     /// The work began, and went like this.
     Ended(Outcome),
-    /// Somebody else used the approval first; nothing ran.
-    AlreadyConsumed(Box<Use>),
-    /// The run's id began under another plan; nothing ran.
-    RunOfAnotherPlan(Box<RunStart>),
+    /// The ledger let it not begin; nothing ran, and nothing was used up.
+    NotBegun(Box<Conflict>),
+    /// So much time passed between the decision and the start that it no longer holds; nothing ran.
+    TooLate(Duration),
 }
 
 impl Permission<'_> {
-    /// Looks at the work from all sides, uses the approvals up, then does exactly that work.
+    /// Looks at the work from all sides, begins in the ledger, where the approvals are used up, then does exactly that work.
     ///
-    /// What was used up stays so, whatever becomes of the work; a problem with the work that can be found before is.
+    /// What was used up stays so, whatever becomes of the work. A problem that the work itself has is found before. The run's place
+    /// is `held` until the end is written down.
     pub fn run(
         &self,
-        ledger: &dyn Ledger,
+        held: &mut dyn Held,
+        since: Instant,
         clock: &dyn Fn() -> Result<Timestamp, Problem>,
         surroundings: &Surroundings<'_>,
     ) -> Result<Execution, Problems> {
         let context = RecordedRow::new(self.action, &self.row)?.context;
         let database = Some(self.plan().target.field("database")).filter(|name| !name.is_empty());
         let ready = Ready::prepare(self.work, &work::Use { context: &context, database }, surroundings)?;
-        let start = RunStart { run: self.plan().run.clone(), plan: self.plan().digest, time: self.now() };
-        if let RunStarted::AlreadyStarted(earlier) = ledger.start_run(&start)?
-            && earlier.plan != start.plan
-        {
-            return Ok(Execution::RunOfAnotherPlan(earlier));
+        let started = match held.begin(&self.started()?)? {
+            Begun::Begun(number) => number,
+            Begun::Not(conflict) => return Ok(Execution::NotBegun(conflict)),
+        };
+        let end = |exit_status, note| Finished {
+            run: self.plan().run.clone(),
+            action: self.action.id.clone(),
+            started,
+            exit_status,
+            note,
+        };
+        // Writing may have blocked, and the process may have been stopped: what was decided holds for a moment only.
+        let by_clock = clock()?.milliseconds().saturating_sub(self.now().milliseconds());
+        let took = since.elapsed().max(Duration::from_millis(by_clock.try_into().unwrap_or(0)));
+        if took > self.authorization.inputs().config.ledger.start_within() {
+            held.finish(&end(
+                None,
+                Some(format!("never ran: {} ms had passed since it was decided", took.as_millis())),
+            ))?;
+            return Ok(Execution::TooLate(took));
         }
-        let uses = self.uses();
-        if let Consumption::AlreadyConsumed(earlier) = ledger.consume(&uses)? {
-            return Ok(Execution::AlreadyConsumed(earlier));
-        }
-        let decision = self.decision(ledger)?;
-        ledger.append(&JournalEntry {
-            decision: Some(Box::new(decision)),
-            ..self.entry(Event::Started, None, &uses, self.now())
-        })?;
         let outcome = ready.run().unwrap_or_else(|problem| Outcome::InDoubt(problem.message));
-        ledger.append(&self.entry(Event::Finished, outcome.status(), &uses, clock()?))?;
+        held.finish(&end(outcome.status(), outcome.note()))?;
         Ok(Execution::Ended(outcome))
     }
 
@@ -69,55 +80,36 @@ impl Permission<'_> {
         self.authorization.moment().now
     }
 
-    /// One use of each approval that opened a gate for this row.
-    fn uses(&self) -> Vec<Use> {
-        if self.row.basis != Basis::Approved {
-            return Vec::new();
-        }
-        let approvals = self.row.needs.iter().filter_map(|gate| self.authorization.approvals().for_gate(gate));
-        approvals
-            .filter_map(|judged| {
-                Some(Use {
-                    approval: judged.digest?,
-                    approval_id: judged.id.clone(),
-                    gate: judged.gate.clone(),
-                    action: self.action.id.clone(),
-                    run: self.plan().run.clone(),
-                    time: self.now(),
-                    principal: self.action.principal.to_string(),
-                })
-            })
-            .collect()
-    }
-
-    fn entry(&self, event: Event, exit_status: Option<i32>, uses: &[Use], time: Timestamp) -> JournalEntry {
-        JournalEntry {
-            time,
-            clock: Clock::System,
+    /// The record that begins it, with one use of each approval that opened a gate for this row.
+    fn started(&self) -> Result<Started, Problem> {
+        let inputs = self.authorization.inputs();
+        let is_approved = self.row.basis == Basis::Approved;
+        let gates = self.row.needs.iter().filter(|_| is_approved);
+        let approvals = gates.filter_map(|gate| self.authorization.approvals().for_gate(gate)).filter_map(|judged| {
+            Some(ApprovalUsed { id: judged.id.clone(), gate: judged.gate.clone(), sha256: judged.digest? })
+        });
+        let decision = serde_json::to_value(self.decision()?)
+            .map_err(|error| Problem::failure(format!("the decision has no JSON form: {error}")))?;
+        Ok(Started {
             run: self.plan().run.clone(),
             plan: self.plan().digest,
             action: self.action.id.clone(),
-            event,
-            exit_status,
-            argv: self.work.argv().to_vec(),
-            approvals: uses
-                .iter()
-                .map(|used| ApprovalUsed {
-                    id: used.approval_id.clone(),
-                    gate: used.gate.clone(),
-                    sha256: used.approval,
-                })
-                .collect(),
             principal: self.action.principal.to_string(),
-            decision: None,
-        }
+            argv: self.work.argv().to_vec(),
+            approvals: approvals.collect(),
+            decided_at: self.now(),
+            bundle: SeenBundle { version: inputs.config.version, sha256: inputs.bundle.digest() },
+            repeatable: self.work.repeatable,
+            decision,
+        })
     }
 
     /// What the journal keeps of the decision, so that a report need not take the word of whoever ran it.
-    fn decision(&self, ledger: &dyn Ledger) -> Result<UseDecision, Problem> {
+    fn decision(&self) -> Result<UseDecision, Problem> {
         let facts = self.authorization.requests().facts();
-        let journal = ledger.journal(Some(&self.plan().run))?;
-        let mut decisions = journal.records.iter().filter_map(|record| record.entry.decision.as_ref());
+        let run = &self.plan().run;
+        let of_run = self.authorization.journal().starts().filter(|(_, started)| started.run == *run);
+        let mut decisions = of_run.filter_map(|(_, started)| UseDecision::deserialize(&started.decision).ok());
         let is_kept = decisions.any(|earlier| earlier.facts.sha256 == facts.digest() && !earlier.texts.is_empty());
         let texts = if is_kept { &[] } else { facts.texts() };
         let text = |(name, text): &(String, String)| FactText { name: name.clone(), text: text.clone() };

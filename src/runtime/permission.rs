@@ -2,9 +2,8 @@
 
 use crate::authorization::Authorization;
 use crate::decision::DecisionRow;
-use crate::ledger::Ledger;
 use crate::plan::{IntendedAction, Mode, Work};
-use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::problem::Problems;
 use crate::request::Stage;
 use crate::time::Timestamp;
 use crate::trust::Trusted;
@@ -31,12 +30,12 @@ pub enum Refusal {
     Denied,
     /// The row names nothing that would run.
     NoWork,
-    /// The clock shows a time before the last record of the journal.
-    ClockRunsBack {
+    /// The clock differs from the ledger's by more than the configuration allows.
+    ClockDiffers {
         /// What the clock shows.
         now: Timestamp,
-        /// What the last record bears.
-        last: Timestamp,
+        /// What the ledger's shows, or what its latest record bears.
+        ledger: Timestamp,
     },
     /// Rows that it comes after have not ended well in this run.
     Waiting(Vec<String>),
@@ -48,7 +47,6 @@ impl<'a> Permission<'a> {
         trusted: &Trusted,
         authorization: &'a Authorization<'a>,
         action: &'a IntendedAction,
-        ledger: &dyn Ledger,
     ) -> Result<Result<Self, Refusal>, Problems> {
         let inputs = authorization.inputs();
         let (plan, now) = (&inputs.plan, authorization.moment().now);
@@ -66,39 +64,23 @@ impl<'a> Permission<'a> {
             return Ok(Err(Refusal::Denied));
         }
         let Some(work) = &action.work else { return Ok(Err(Refusal::NoWork)) };
-        let (waiting, last) = before(authorization, action, ledger)?;
-        if let Some(last) = last.filter(|last| *last > now) {
-            return Ok(Err(Refusal::ClockRunsBack { now, last }));
+        let (journal, skew) = (authorization.journal(), inputs.config.ledger.clock_skew().as_millis());
+        let apart = |other: Timestamp| now.milliseconds().abs_diff(other.milliseconds());
+        // A ledger with a clock of its own is the measure; else no record may come from the future.
+        let differs = match journal.clock {
+            Some(clock) => Some(clock).filter(|clock| u128::from(apart(*clock)) > skew),
+            None => journal.last_time.filter(|last| *last > now && u128::from(apart(*last)) > skew),
+        };
+        if let Some(ledger) = differs {
+            return Ok(Err(Refusal::ClockDiffers { now, ledger }));
         }
+        let before = action.after.iter().filter(|_| !action.finally).filter_map(|index| plan.actions.get(*index));
+        let waiting =
+            before.map(|before| before.id.clone()).filter(|id| !journal.ended_well(&plan.run, plan.digest, id));
+        let waiting: Vec<String> = waiting.collect();
         if !waiting.is_empty() {
             return Ok(Err(Refusal::Waiting(waiting)));
         }
         Ok(Ok(Self { authorization, action, row, work }))
     }
-}
-
-/// The rows before this one that have not ended well in this run, and the latest time of the journal.
-fn before(
-    authorization: &Authorization<'_>,
-    action: &IntendedAction,
-    ledger: &dyn Ledger,
-) -> Result<(Vec<String>, Option<Timestamp>), Problems> {
-    let plan = &authorization.inputs().plan;
-    if action.finally || action.after.is_empty() {
-        return Ok((Vec::new(), ledger.last_time()?));
-    }
-    let (journal, last) = ledger.journal_and_last_time(Some(&plan.run))?;
-    // A clock that runs backwards is said first: it does not hang on what the journal holds.
-    if last.is_some_and(|last| last > authorization.moment().now) {
-        return Ok((Vec::new(), last));
-    }
-    if !journal.damages.is_empty() {
-        let places = journal.damages.len();
-        return Err(Problem::failure(format!("the journal of {} is damaged in {places} places", ledger.name()))
-            .help("what ran before cannot be known; a person must look at it")
-            .coded(Code::LedgerDamaged)
-            .into());
-    }
-    let before = action.after.iter().filter_map(|index| plan.actions.get(*index));
-    Ok((before.map(|before| before.id.clone()).filter(|id| !journal.ended_well(plan.digest, id)).collect(), last))
 }

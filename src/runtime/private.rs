@@ -2,7 +2,6 @@
 
 use crate::files::cause;
 use crate::problem::Problem;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -46,14 +45,8 @@ impl Drop for PrivateFolder {
 }
 
 /// Closes to children every descriptor but the three standard ones, whoever left it open.
-pub fn close_to_children() -> std::io::Result<()> {
-    for entry in fs::read_dir("/proc/self/fd")? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.parse::<i32>().ok()).filter(|number| *number > 2);
-        // One that is closed by now, as that of this listing, needs nothing.
-        number.map(|number| fcntl(number, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)));
-    }
-    Ok(())
+pub fn close_to_children() {
+    close_fds::set_fds_cloexec_threadsafe(3, &[]);
 }
 
 const PLACE: &str = "/tmp";

@@ -72,7 +72,7 @@ impl ReadyProgram {
         command.arg0(&name).args(before).args(program.argv.iter().skip(1));
         command.env_clear().envs(environment).env("HOME", private.path().join("home"));
         command.current_dir(&program.cwd).stdin(Stdio::null()).process_group(0);
-        private::close_to_children().map_err(|error| unreadable(&path, &error))?;
+        private::close_to_children();
         let signals = heed().map_err(|error| unreadable(&path, &error))?;
         let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
         let started = command.spawn();
@@ -138,7 +138,9 @@ fn open(path: &str, pin: ProgramPin) -> Result<File, Problems> {
         return Err(refused(path, "it is no file that may be run", "`chmod +x` it, or name another").into());
     }
     match pin {
-        ProgramPin::Missing => Err(refused(path, "it was not there when the row was judged", "judge the plan again").into()),
+        ProgramPin::Missing => {
+            Err(refused(path, "it was not there when the row was judged", "judge the plan again").into())
+        }
         ProgramPin::RootOwned => {
             guarded::check(named, "the program").map_err(|problems| problems.coded(Code::ProgramRefused))?;
             Ok(file)
@@ -207,5 +209,7 @@ fn unreadable(path: &str, error: &std::io::Error) -> Problem {
 
 fn refused(path: &str, why: &str, help: &str) -> Problem {
     let shown = PathBuf::from(path);
-    Problem::failure(format!("the program `{}` is not run: {why}", shown.display())).help(help).coded(Code::ProgramRefused)
+    Problem::failure(format!("the program `{}` is not run: {why}", shown.display()))
+        .help(help)
+        .coded(Code::ProgramRefused)
 }

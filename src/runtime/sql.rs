@@ -44,14 +44,14 @@ impl ReadySql {
         let value = |name: &String, argument: &SqlArgument, row: &Value| match argument {
             SqlArgument::Text(text) => Ok(Some(text.clone())),
             SqlArgument::Null => Ok(None),
-            SqlArgument::Fact(path) => Some(fact(of.context, path)).filter(Option::is_some).ok_or_else(|| {
-                refused(task, &format!("the fact `{path}` for its argument `{name}` is not recorded"))
-            }),
+            SqlArgument::Fact(path) => Some(fact(of.context, path))
+                .filter(Option::is_some)
+                .ok_or_else(|| refused(task, &format!("the fact `{path}` for its argument `{name}` is not recorded"))),
             SqlArgument::Field(field) => match row.get(field) {
                 Some(Value::Null) => Ok(None),
-                value => Some(value.and_then(plain)).filter(Option::is_some).ok_or_else(|| {
-                    refused(task, &format!("a row has no `{field}` for its argument `{name}`"))
-                }),
+                value => Some(value.and_then(plain))
+                    .filter(Option::is_some)
+                    .ok_or_else(|| refused(task, &format!("a row has no `{field}` for its argument `{name}`"))),
             },
         };
         let call = |row| task.arguments.iter().map(|(name, argument)| value(name, argument, row)).collect();
@@ -177,7 +177,9 @@ fn session(transaction: &mut WritingTransaction<'_>, task: &SqlTask, database: O
         }
     }
     match database.filter(|database| read(4) != *database) {
-        Some(database) => Err(refused(task, &format!("the cluster is {}, and the plan is aimed at {database}", read(4)))),
+        Some(database) => {
+            Err(refused(task, &format!("the cluster is {}, and the plan is aimed at {database}", read(4))))
+        }
         None => Ok(()),
     }
 }
@@ -258,7 +260,8 @@ fn lost(task: &SqlTask, error: &DatabaseError) -> Problem {
 const SESSION: &str = "SELECT current_user::text, session_user::text, pg_is_in_recovery()::text,
     current_setting('session_replication_role'), (SELECT system_identifier::text FROM pg_control_system())";
 
-const FUNCTION: &str = "SELECT p.oid::text || ' ' || p.xmin::text, format('%I.%I', n.nspname, p.proname), r.rolname::text,
+const FUNCTION: &str =
+    "SELECT p.oid::text || ' ' || p.xmin::text, format('%I.%I', n.nspname, p.proname), r.rolname::text,
     encode(sha256(convert_to(pg_get_functiondef(p.oid), 'UTF8')), 'hex')
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles r ON r.oid = p.proowner
     WHERE p.oid = to_regprocedure($1) AND p.prokind = 'f'";

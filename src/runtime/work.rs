@@ -53,6 +53,15 @@ impl Outcome {
             Self::InDoubt(_) => None,
         }
     }
+
+    /// What there is to say of it besides.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            Self::Done(said) => Some(said.clone()).filter(|said| !said.is_empty()),
+            Self::Ended(_) => None,
+            Self::Failed(why) | Self::InDoubt(why) => Some(why.clone()),
+        }
+    }
 }
 
 /// Work that was looked at from all sides and has not begun.

@@ -26,6 +26,9 @@ pub struct Effect {
     /// What it is to change: counters and by how much, by the observation's id; no counter means in whatever way.
     #[serde(default)]
     pub expects: BTreeMap<String, BTreeMap<String, Amount>>,
+    /// Whether it may be brought about more than once in a run; setting a switch to off always may.
+    #[serde(default)]
+    pub repeatable: bool,
     /// Facts of the run that it brings about, each with where its value comes from.
     #[serde(default)]
     pub produces: BTreeMap<String, Origin>,

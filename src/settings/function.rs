@@ -42,7 +42,10 @@ pub struct Each {
 
 /// Where an argument of a function comes from.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(untagged, expecting = "`{ value = ... }`, `{ parameter = \"name\" }`, `{ fact = \"path\" }` or `{ field = \"name\" }`")]
+#[serde(
+    untagged,
+    expecting = "`{ value = ... }`, `{ parameter = \"name\" }`, `{ fact = \"path\" }` or `{ field = \"name\" }`"
+)]
 pub enum Argument {
     /// This very value.
     Value(ValueArgument),

@@ -42,8 +42,12 @@ pub struct Config {
     /// How the roles of effects reach it, by the name of the role.
     #[serde(default)]
     pub connections: BTreeMap<String, DatabaseSettings>,
-    /// Where the shared ledger lies.
-    pub ledger: Option<LedgerSettings>,
+    /// Which version of itself the bundle is; a ledger lets no older one decide.
+    #[serde(default)]
+    pub version: u64,
+    /// Where the ledger lies.
+    #[serde(default)]
+    pub ledger: LedgerSettings,
     /// Which queries give facts.
     #[serde(default)]
     pub facts: FactsSettings,
@@ -92,8 +96,7 @@ impl Config {
 
     /// The environment variables whose values are secrets, sorted: hosts, ports and names of roles and databases are none.
     pub fn secret_variables(&self) -> Vec<String> {
-        let databases = self.database.iter().chain(self.ledger.iter().map(|ledger| &ledger.database));
-        let databases = databases.chain(self.connections.values());
+        let databases = self.database.iter().chain(&self.ledger.database).chain(self.connections.values());
         let of_database = databases.flat_map(|database| [&database.url_env, &database.password_env]).flatten();
         let all: BTreeSet<&String> = of_database.chain(&self.secrets.variables).collect();
         all.into_iter().cloned().collect()
@@ -207,5 +210,6 @@ fn connection_line(source: &Source, offset: usize) -> Option<usize> {
     let lines: Vec<&str> = source.text().lines().take(line).map(str::trim).collect();
     let own = lines.last().is_some_and(|own| own.contains("database") || own.contains("password"));
     let header = lines.iter().rev().find(|line| line.starts_with('['));
-    (own || header.is_some_and(|header| ["database", "ledger", "connections"].iter().any(|word| header.contains(word)))).then_some(line)
+    (own || header.is_some_and(|header| ["database", "ledger", "connections"].iter().any(|word| header.contains(word))))
+        .then_some(line)
 }

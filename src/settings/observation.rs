@@ -78,6 +78,9 @@ pub const REACH: &[Reach] = &[
     reach(ObservationKind::Rows, "a value that is not as it was", &[], false),
 ];
 
+/// What a report derives of a run's conduct, whatever the configuration observes.
+pub const CONDUCT: [&str; 5] = ["journal:order", "journal:retries", "approvals:used", "report:gaps", "report:packages"];
+
 const fn reach(kind: ObservationKind, refutes: &'static str, parts: &'static [&'static str], of_host: bool) -> Reach {
     Reach { kind, refutes, parts, fresh_seconds: 600, of_host }
 }

@@ -31,7 +31,10 @@ impl Effect {
         match kinds.iter().filter(|kind| **kind).count() {
             1 => {}
             0 => wrong("has no work".to_owned(), "give it one of `sql`, `flag`, `argv` and `builtin`"),
-            _ => wrong("has several kinds of work".to_owned(), "one effect is one of `sql`, `flag`, `argv` and `builtin`"),
+            _ => wrong(
+                "has several kinds of work".to_owned(),
+                "one effect is one of `sql`, `flag`, `argv` and `builtin`",
+            ),
         }
         if let Some(name) = self.open.iter().find(|name| self.context.contains_key(*name)) {
             wrong(format!("both fixes the parameter `{name}` and leaves it open"), "keep one of the two");
@@ -71,8 +74,12 @@ impl Effect {
             wrong(format!("names the program `{program}`, which is no plain absolute path"), help);
         }
         match (self.pin, self.sha256) {
-            (None, _) => wrong("does not pin its program".to_owned(), "add `pin = \"sha256\"` or `pin = \"root-owned\"`"),
-            (Some(Pin::Sha256), None) => wrong("is pinned by no digest".to_owned(), "add `sha256 = \"...\"`, as `sha256sum` prints it"),
+            (None, _) => {
+                wrong("does not pin its program".to_owned(), "add `pin = \"sha256\"` or `pin = \"root-owned\"`")
+            }
+            (Some(Pin::Sha256), None) => {
+                wrong("is pinned by no digest".to_owned(), "add `sha256 = \"...\"`, as `sha256sum` prints it")
+            }
             (Some(Pin::RootOwned), Some(_)) => {
                 wrong("has a digest that nothing checks".to_owned(), "write `pin = \"sha256\"`, or leave `sha256` out");
             }

@@ -33,7 +33,7 @@ pub use key_file::KeyFile;
 pub use plain::{PlainKey, verify_plain};
 pub use rejection::{Rejection, RejectionCode, RejectionReason};
 pub use revocation::Revocations;
-pub use ssh::{Presence, Signer, verify, verify_one_of};
+pub use ssh::{Presence, Signer, key_of, verify, verify_one_of};
 
 /// The namespace of a yes to an approval document.
 pub const APPROVAL: &str = "cutter-approval";

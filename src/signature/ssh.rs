@@ -83,6 +83,11 @@ pub fn verify_one_of(
     }
 }
 
+/// The key that a detached signature brings along, whatever it is worth; none where it is no signature.
+pub fn key_of(signature: &[u8]) -> Option<Fingerprint> {
+    Claim::read(signature).ok().map(|claim| claim.key.fingerprint())
+}
+
 /// What a signature says of itself, read from the one encoding OpenSSH writes.
 pub(super) struct Claim {
     pub(super) key: PublicKey,

@@ -131,7 +131,7 @@ impl<'a> Evaluator<'a> {
             .entities
             .iter()
             .flatten()
-            .filter_map(|entity| entity.get("uid").map(|uid| uid.get("__entity").unwrap_or(uid)))
+            .filter_map(world::uid)
             .filter(|uid| uid.get("type").and_then(Value::as_str).is_some_and(|name| name.ends_with("::Run")))
             .filter_map(|uid| uid.get("id"))
             .collect();
@@ -285,7 +285,7 @@ fn change(case: &Case, plan: &mut Value) -> Result<(String, String), String> {
 
 /// Puts an entity in the place of the one of its type and id, or beside all others.
 fn replace(entities: &mut Vec<Vec<Value>>, entity: Value) {
-    let uid = entity.get("uid").map(|uid| uid.get("__entity").unwrap_or(uid)).cloned().unwrap_or_default();
+    let uid = world::uid(&entity).cloned().unwrap_or_default();
     let member = |name: &str| uid.get(name).and_then(Value::as_str).unwrap_or_default();
     match world::find(entities, member("type"), member("id")) {
         Ok(place) => *place = entity,

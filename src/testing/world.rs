@@ -87,17 +87,22 @@ pub(super) fn uid_of(text: &str) -> Option<Value> {
     Some(serde_json::json!({ "type": name, "id": rest.strip_suffix('"')? }))
 }
 
+/// The uid of an entity, whichever of Cedar's two forms it has.
+pub(super) fn uid(entity: &Value) -> Option<&Value> {
+    entity.get("uid").map(|uid| uid.get("__entity").unwrap_or(uid))
+}
+
 /// The entity of this type and id among arrays of entities.
 pub(super) fn find<'a>(entities: &'a mut [Vec<Value>], name: &str, id: &str) -> Result<&'a mut Value, String> {
     let is = |entity: &Value| {
-        let uid = entity.get("uid").map(|uid| uid.get("__entity").unwrap_or(uid));
+        let uid = uid(entity);
         let member = |key| uid.and_then(|uid| uid.get(key)).and_then(Value::as_str);
         member("type") == Some(name) && member("id") == Some(id)
     };
     let ids: Vec<String> = entities
         .iter()
         .flatten()
-        .filter_map(|entity| entity.get("uid").map(|uid| uid.get("__entity").unwrap_or(uid)))
+        .filter_map(uid)
         .filter(|uid| uid.get("type").and_then(Value::as_str) == Some(name))
         .filter_map(|uid| uid.get("id").and_then(Value::as_str).map(str::to_owned))
         .collect();

@@ -16,7 +16,12 @@ impl RunningUser {
     ///
     /// The name comes from `/etc/passwd` alone: a user whom only a directory service knows has none.
     pub fn of_this_process() -> Result<Self, Problems> {
-        let id = rustix::process::geteuid().as_raw();
+        refuse_own_namespace()?;
+        Self::of_id(rustix::process::geteuid().as_raw())
+    }
+
+    /// The user of this id on this machine.
+    pub fn of_id(id: u32) -> Result<Self, Problems> {
         let bytes = guarded::read_bytes(Path::new(PASSWD), "the list of users").map_err(Problems::as_untrusted)?;
         Ok(Self::named(id, &bytes)?)
     }
@@ -49,6 +54,16 @@ impl RunningUser {
     pub fn id(&self) -> u32 {
         self.id
     }
+}
+
+/// In a user namespace of its own anybody is root, and anybody's file belongs to root.
+fn refuse_own_namespace() -> Result<(), Problem> {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    if map.split_whitespace().eq(["0", "0", "4294967295"]) {
+        return Ok(());
+    }
+    Err(Problem::untrusted("this process has a user namespace of its own, in which it may claim to be any user")
+        .help("run it outside of `unshare -U` and of containers that map users"))
 }
 
 const PASSWD: &str = "/etc/passwd";

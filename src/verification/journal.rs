@@ -6,6 +6,8 @@ use crate::attestation::gather;
 use crate::attestation::report::Report;
 use crate::decision::Basis;
 use crate::digest::Digest;
+use crate::record::UseDecision;
+use serde::Deserialize as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -16,8 +18,8 @@ pub(super) fn recorded(report: &Report, differences: &mut Vec<String>) {
         Ok(journal) => journal,
         Err(difference) => return differences.push(difference),
     };
-    for (index, record) in journal.records.iter().enumerate() {
-        if record.entry.run != plan.run {
+    for (index, record) in journal.entries.iter().enumerate() {
+        if record.record.subject().as_ref() != Some(&plan.run) {
             differences.push(format!("predicate.grounds.journal.records[{index}]: it is of another run"));
         }
         let as_written = serde_json::to_value(record).ok();
@@ -34,9 +36,9 @@ pub(super) fn recorded(report: &Report, differences: &mut Vec<String>) {
         differences.push(format!("predicate.grounds.journal.faults: they do not say that {fault}"));
     }
     for (index, row) in report.decisions.decisions.iter().enumerate() {
-        let began = journal.records.iter().rev().map(|record| &record.entry);
-        let began = began.filter(|entry| entry.action == row.id && entry.plan == plan.sha256);
-        let decision = began.filter_map(|entry| entry.decision.as_ref()).next();
+        let mut began =
+            journal.starts().rev().filter(|(_, started)| started.action == row.id && started.plan == plan.sha256);
+        let decision = began.find_map(|(_, started)| UseDecision::deserialize(&started.decision).ok());
         if let Some(decision) = decision.filter(|_| row.basis != Basis::BlockedBy) {
             compare(&format!("predicate.decisions.decisions[{index}]"), row, &decision.row, differences);
         }
@@ -51,14 +53,10 @@ pub(super) fn beside(report: &Report, ledger: &LedgerView) -> Vec<String> {
         faults.push(format!("predicate.grounds.journal.ledger: the ledger given is `{}`", ledger.id));
     }
     // What came after the report is none of its business.
-    let of_the_run = ledger
-        .journal
-        .records
-        .iter()
-        .filter(|record| record.entry.run == report.decisions.plan.run && record.entry.time <= report.time);
     let mut journal = ledger.journal.clone();
-    journal.records = of_the_run.cloned().collect();
-    let records: Result<Vec<Value>, _> = gather::carried(&journal).map(|(records, _)| records);
+    journal.entries.retain(|entry| entry.time <= report.time);
+    let records: Result<Vec<Value>, _> =
+        gather::carried(&report.decisions.plan.run, &journal).map(|(records, _)| records);
     if records.is_ok_and(|records| records != stated.records) {
         faults.push("predicate.grounds.journal.records: they are not those of the ledger".to_owned());
     }

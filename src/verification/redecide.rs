@@ -10,15 +10,16 @@ use crate::attestation::report::{Ban, Report, UsedApproval};
 use crate::decision::{Basis, Closed, DecisionRow, decide_one, decide_rest};
 use crate::digest::Digest;
 use crate::facts::{Facts, Origin, RawFacts};
-use crate::ledger::Event;
+use crate::ledger::Record;
 use crate::plan::{RUN_PROGRAM, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::prelude::Prelude;
 use crate::problem::{Problems, Source};
-use crate::record::{ApprovalRow, Decisions, FactText, JudgedBy, RecordedRow};
+use crate::record::{ApprovalRow, Decisions, FactText, JudgedBy, RecordedRow, UseDecision};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
+use serde::Deserialize as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a report begins the disclosure of what did not come out again when it was made.
@@ -118,7 +119,8 @@ fn origin(texts: &[FactText]) -> Origin {
 
 /// The digest that a program had when the row that runs it was decided.
 fn program(recorded: &Decisions, path: &str) -> Option<Digest> {
-    let runs = |row: &&RecordedRow| row.work.as_ref().is_some_and(|work| work.argv.first().is_some_and(|it| it == path));
+    let runs =
+        |row: &&RecordedRow| row.work.as_ref().is_some_and(|work| work.argv.first().is_some_and(|it| it == path));
     let row = recorded.decisions.iter().filter(|row| row.action == RUN_PROGRAM).find(runs)?;
     Digest::parse(row.context.get("sha256")?.as_str()?)
 }
@@ -174,23 +176,22 @@ impl Bench<'_> {
         let mut ran = again.decided;
         let mut used: BTreeSet<(Digest, String)> = BTreeSet::new();
         let mut tables: BTreeMap<Digest, Closed<'_>> = BTreeMap::new();
-        for (number, record) in journal.records.iter().enumerate() {
-            let entry = &record.entry;
+        for (number, entry) in journal.entries.iter().enumerate() {
             let place = format!("predicate.grounds.journal.records[{number}]");
-            let (Some(decision), Some((index, action))) = (&entry.decision, plan.action(&entry.action)) else {
-                continue;
-            };
-            if entry.event != Event::Started || entry.run != plan.run || entry.plan != plan.digest {
+            let Record::Started(started) = &entry.record else { continue };
+            let decision = UseDecision::deserialize(&started.decision).ok();
+            let (Some(decision), Some((index, action))) = (decision, plan.action(&started.action)) else { continue };
+            if started.run != plan.run || started.plan != plan.digest {
                 continue;
             }
             let argv = action.command().to_vec();
-            compare(&format!("{place}.argv"), &entry.argv, &argv, &mut found.differences);
+            compare(&format!("{place}.argv"), &started.argv, &argv, &mut found.differences);
             let world = worlds.get(&decision.facts.sha256).filter(|_| decision.policies.sha256 == bundle.digest());
             let Some(requests) = world else {
                 found.not_run.push(action.id.clone());
                 continue;
             };
-            let mut moment = Moment::closed(entry.time, Stage::Use);
+            let mut moment = Moment::closed(started.decided_at, Stage::Use);
             let closed = tables.entry(decision.facts.sha256).or_insert_with(|| Closed::new(requests));
             let approvals = self.approvals((requests, closed), &moment, &used)?;
             moment.gates.clone_from(&approvals.gates);
@@ -215,7 +216,7 @@ impl Bench<'_> {
                     Some(UsedApproval { id: judged.id.clone(), gate: judged.gate.clone(), sha256: judged.digest? })
                 })
                 .collect();
-            let done = report.done.iter().find(|done| done.records.first() == Some(&record.sequence));
+            let done = report.done.iter().find(|done| done.records.first() == Some(&entry.sequence));
             if let Some(done) = done {
                 compare(
                     &format!("predicate.done `{}` approvals", done.id),
@@ -275,6 +276,7 @@ impl Bench<'_> {
             revocations: self.revocations,
             ledger: grounds.journal.ledger.as_deref(),
             baseline: grounds.baseline.as_ref().map(|record| record.sha256),
+            party_keys: &BTreeMap::new(),
             is_used: &|approval, row| Ok(used.contains(&(approval, row.to_owned()))),
         };
         let table = closed.table(&Moment::closed(moment.now, Stage::Plan))?;

@@ -2,7 +2,8 @@
 
 use crate::support::postgres::Server;
 use crate::support::ran::Ran;
-use crate::support::world::World;
+use crate::support::tree::copy;
+use crate::support::world::{World, root};
 use serde_json::json;
 
 const PLAN: &str = "plans/close-2026-10.json";
@@ -49,11 +50,14 @@ fn code(world: &World, gate: &str) -> Option<String> {
 }
 
 #[test]
-fn each_example_is_reviewed_clean() {
-    for example in ["billing", "rollout"] {
-        let ran = World::example(example).cutter("review --no-cache");
-        assert_eq!(ran.exit, 0, "{example}: {}{}", ran.stdout, ran.stderr);
-        assert!(ran.stdout.starts_with("review  clean"), "{example}: {}", ran.stdout);
+fn the_shipped_bundle_and_each_example_are_reviewed_clean() {
+    let shipped = World::shipped();
+    copy(&root().join("review"), &shipped.path("review"));
+    let worlds = [("shipped", shipped), ("billing", World::example("billing")), ("rollout", World::example("rollout"))];
+    for (name, world) in worlds {
+        let ran = world.cutter("review --no-cache");
+        assert_eq!(ran.exit, 0, "{name}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.starts_with("review  clean"), "{name}: {}", ran.stdout);
     }
 }
 

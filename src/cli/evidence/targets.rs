@@ -1,5 +1,6 @@
 //! `cutter evidence targets`: which candidates could be the target of a run, and what each lacks.
 
+use crate::authorization::Inputs;
 use crate::cli::shared::clock::ClockArguments;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
@@ -8,7 +9,6 @@ use crate::cli::shared::format::TableJsonOrMarkdown;
 use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::files::{self, Output};
-use crate::authorization::Inputs;
 use crate::problem::{Code, Coded as _, Problems};
 use crate::render;
 use crate::request::{Moment, Requests, Stage};

@@ -12,6 +12,7 @@ use crate::progress::{Observer, Phase};
 use crate::review::matrix::{self, Matrix};
 use crate::review::validate;
 use crate::settings::Config;
+use crate::settings::observation::CONDUCT;
 use crate::settings::review::ReviewSettings;
 use crate::subject::Subject;
 use crate::{files, json, project};
@@ -103,9 +104,11 @@ impl Scope {
         }
         // A bundle without a configuration observes nothing.
         let config = config.unwrap_or_default();
-        let of_config = sources.config.is_none() || !config.evidence.names().is_empty();
+        let names = config.evidence.names();
+        let of_config = sources.config.is_none() || !names.is_empty();
         Ok(subject.map(|mut subject| {
-            subject.observed = of_config.then(|| config.evidence.names());
+            let conduct = CONDUCT.into_iter().map(str::to_owned);
+            subject.observed = of_config.then(|| names.into_iter().chain(conduct).collect());
             (subject, config.review)
         }))
     }

@@ -5,6 +5,7 @@ use crate::approval::ApprovalFile;
 use crate::authorization::{Authorization, Documents, Inputs};
 use crate::decision::DecisionRow;
 use crate::digest::Digest;
+use crate::ledger::{Journal, Wanted};
 use crate::problem::{Code, Coded as _, Problems};
 use crate::request::{Requests, Stage};
 use crate::{files, project};
@@ -29,15 +30,15 @@ pub struct AuthorityArguments {
 impl AuthorityArguments {
     /// Judges a plan by the approvals and the ledger that the command line names.
     pub fn authorize<'a>(&self, inputs: &'a Inputs, stage: Stage) -> Result<Authorization<'a>, Problems> {
-        self.authorize_rest(inputs, stage, None)
+        self.authorize_rest(inputs, stage, |_| BTreeMap::new())
     }
 
-    /// The same after a run, with the rows that ran as they were decided then.
+    /// The same in the middle of a run or after it: rows that `ran` picks from the journal stay as they were decided then.
     pub fn authorize_rest<'a>(
         &self,
         inputs: &'a Inputs,
         stage: Stage,
-        ran: Option<&'a BTreeMap<usize, DecisionRow>>,
+        ran: impl FnOnce(&Journal) -> BTreeMap<usize, DecisionRow>,
     ) -> Result<Authorization<'a>, Problems> {
         let mut problems = Problems::new();
         let approvals = problems.absorb(self.files());
@@ -54,7 +55,11 @@ impl AuthorityArguments {
             return Err(problems);
         };
         let ledger = self.ledger.find(&inputs.config)?;
-        Authorization::new(inputs, requests, Documents { approvals, baseline }, ledger.store(), stage, ran)
+        let digests: Vec<Digest> = approvals.iter().map(|file| Digest::of(file.source.text().as_bytes())).collect();
+        let wanted = Wanted::Of { run: &inputs.plan.run, approvals: &digests };
+        let journal = ledger.store().read(wanted)?.whole(&ledger.store().name())?;
+        let ran = ran(&journal);
+        Authorization::new(inputs, requests, Documents { approvals, baseline }, journal, stage, ran)
     }
 
     /// The flags that were not left to their defaults.

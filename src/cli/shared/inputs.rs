@@ -10,9 +10,12 @@ use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::record::Clock;
 use crate::settings::Config;
+use crate::signature::{self, Fingerprint};
 use crate::time::Timestamp;
+use crate::trust::SignatureFile;
 use crate::{files, observe, project};
 use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::clock::system_time;
@@ -86,7 +89,10 @@ impl InputArguments {
         let (mut facts, mut plan) = (None, None);
         if let Some((bundle, config)) = &bundle {
             plan = source.and_then(|source| {
-                problems.absorb(RunPlan::parse(&source, bundle.schema(), config.as_ref(), &project::program).coded(Code::PlanInvalid))
+                problems.absorb(
+                    RunPlan::parse(&source, bundle.schema(), config.as_ref(), &project::program)
+                        .coded(Code::PlanInvalid),
+                )
             });
             let raw = match (self.facts, entities, &plan) {
                 (FactsSource::Entities, raw, _) => raw,
@@ -110,10 +116,27 @@ impl InputArguments {
                 let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
                 output.warn(&distrust);
                 let config = config.unwrap_or_default();
-                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations })
+                let party_keys = self.party_keys(&plan);
+                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations, party_keys })
             }
             _ => Err(problems),
         }
+    }
+}
+
+impl InputArguments {
+    /// The key that signed the plan, and those of its author by the trust root, as far as they are at hand.
+    fn party_keys(&self, plan: &RunPlan) -> BTreeMap<Fingerprint, String> {
+        let mut keys = BTreeMap::new();
+        if let Some(root) = Some(&self.trust).filter(|trust| trust.is_there()).and_then(|trust| trust.load().ok()) {
+            let of_author = |name: &str| root.entity_of_signer(name) == Some(&plan.author);
+            let own = root.signers().iter().filter(|signer| of_author(signer.principal()));
+            keys.extend(own.map(|signer| (signer.fingerprint(), format!("the plan's author `{}`", plan.author))));
+        }
+        let signature = (!files::is_stream(&self.plan)).then(|| SignatureFile::beside(&self.plan).ok()).flatten();
+        let key = signature.and_then(|signature| signature::key_of(signature.bytes()?));
+        keys.extend(key.map(|key| (key, "whoever signed the plan".to_owned())));
+        keys
     }
 }
 

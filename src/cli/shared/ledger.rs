@@ -1,16 +1,22 @@
 //! Where the ledger lies: a folder, or PostgreSQL.
 
+use super::clock::system_time;
+use crate::db::Access;
 use crate::files;
-use crate::ledger::{DirectoryLedger, Ledger, PostgresLedger};
+use crate::ledger::{DirectoryLedger, Ledger, PostgresLedger, Published};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::settings::Config;
+use crate::settings::ledger::LedgerSettings;
+use crate::trust::{self, RunningUser};
 use clap::Args;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where the ledger lies.
 #[derive(Args, Debug)]
 pub struct LedgerArguments {
-    /// The ledger: a folder, or `postgres` for the one that `[ledger]` of the configuration names [default: .cutter]
+    /// The ledger: a folder, or `postgres` for the one that `[ledger]` of the configuration names [default: the one that the configuration names, else
+    /// .cutter]
     #[arg(long, value_name = "DIR|postgres")]
     ledger: Option<PathBuf>,
 }
@@ -50,37 +56,125 @@ impl LedgerArguments {
         Ok(named)
     }
 
-    fn is_shared(&self) -> bool {
-        self.ledger.as_ref().is_some_and(|ledger| ledger.as_os_str() == "postgres")
-    }
-
-    /// Finds where the ledger would be; nothing is opened or made.
+    /// Finds where the ledger would be: where the command line says, else where the configuration does; nothing is opened or made.
     pub fn locate(&self, config: &Config) -> Result<NamedLedger, Problems> {
-        if !self.is_shared() {
-            let folder = self.ledger.as_deref().unwrap_or(Path::new(DEFAULT_LEDGER));
-            return Ok(NamedLedger::Directory(DirectoryLedger::new(folder)));
+        let settings = &config.ledger;
+        let is_shared = match &self.ledger {
+            Some(named) => named.as_os_str() == SHARED,
+            None => settings.path.is_none() && settings.database.is_some(),
+        };
+        if !is_shared {
+            let named = self.ledger.as_deref().or(settings.path.as_deref());
+            return Ok(NamedLedger::Directory(directory(named.unwrap_or(Path::new(DEFAULT_LEDGER)))));
         }
-        let settings = config.ledger.as_ref().ok_or_else(|| {
-            Problem::invalid("the configuration does not say where the shared ledger lies")
+        if settings.database.is_none() {
+            return Err(Problem::invalid("the configuration does not say where the shared ledger lies")
                 .help(
                     "add `[ledger.database]` with `url_env = \"NAME\"`, the variable that holds its connection string",
                 )
                 .coded(Code::ConfigInvalid)
-        })?;
+                .into());
+        }
         let ledger = PostgresLedger::resolve(settings, &|name| std::env::var_os(name))?;
         Ok(NamedLedger::Postgres(Box::new(ledger)))
     }
+
+    /// Finds the ledger of a live run: the one that the signed configuration names, which the run itself cannot write anew.
+    pub fn for_run(&self, config: &Config, head: Option<&Path>) -> Result<NamedLedger, Problems> {
+        let settings = &config.ledger;
+        let is_other = self.ledger.as_deref().is_some_and(|named| match &settings.path {
+            Some(path) => named != path,
+            None if settings.database.is_some() => named.as_os_str() != SHARED,
+            None => named != Path::new(DEFAULT_LEDGER),
+        });
+        if is_other {
+            return Err(Problem::untrusted(
+                "a live run uses the ledger that the signed configuration names, and no other",
+            )
+            .help("leave `--ledger` out; `path` or `[ledger.database]` in `[ledger]` of cutter.toml names it")
+            .coded(Code::LedgerUnusable)
+            .into());
+        }
+        let named = self.locate(config)?;
+        if named.store().id()?.is_none() {
+            return Err(crate::ledger::missing(&named.store().name()).into());
+        }
+        if let NamedLedger::Postgres(ledger) = &named {
+            check_server(ledger.access(), settings)?;
+        }
+        match (head, &named) {
+            (Some(head), _) => {
+                let published = Published::parse(&trust::guarded::read(head, "the published head")?)?;
+                if let Some(fault) = published.missing(named.store())? {
+                    return Err(Problem::untrusted(format!(
+                        "the ledger at `{}` was cut or exchanged: {fault}",
+                        named.store().name()
+                    ))
+                    .help("a person must look at it before anything runs")
+                    .coded(Code::LedgerDamaged)
+                    .into());
+                }
+            }
+            (None, NamedLedger::Directory(directory)) if directory.owner()? != ROOT => {
+                return Err(Problem::untrusted(format!(
+                    "the ledger at `{}` belongs to user {}, who can write it anew",
+                    directory.name(),
+                    directory.owner()?
+                ))
+                .help("let root own it, share one in PostgreSQL, or name with `--head` a head that root published")
+                .coded(Code::LedgerUnusable)
+                .into());
+            }
+            _ => {}
+        }
+        Ok(named)
+    }
+}
+
+/// Whether the signed configuration says which server it is, and the server shows that it is that one.
+fn check_server(access: &Access, settings: &LedgerSettings) -> Result<(), Problems> {
+    let untrusted = |message: String, help: &str| Problem::untrusted(message).help(help).coded(Code::LedgerUnusable);
+    let (name, database) = (access.server_name(), settings.database.as_ref());
+    if database.and_then(|database| database.host.as_ref()) != Some(&name) {
+        let message = format!("the ledger's server is `{name}`, and the signed configuration does not say so");
+        return Err(
+            untrusted(message, "name it with `host` in `[ledger.database]`, beside `url_env` or in its place").into()
+        );
+    }
+    if let Some(socket) = access.socket() {
+        let user = settings.server_user.as_deref().unwrap_or("postgres");
+        let owner = std::fs::metadata(&socket).map(|found| found.uid());
+        let owner = owner.ok().and_then(|owner| RunningUser::of_id(owner).ok());
+        if owner.is_none_or(|owner| owner.name() != user) {
+            let message =
+                format!("the socket `{}` of the ledger's server is not of the user `{user}`", socket.display());
+            return Err(
+                untrusted(message, "find out who listens there; `server_user` in `[ledger]` names another").into()
+            );
+        }
+    } else if let Some(file) = database.and_then(|database| database.ca_file.as_ref()) {
+        trust::guarded::read(file, "the certificates of the ledger's server")?;
+    }
+    Ok(())
 }
 
 impl LoneLedgerArguments {
-    /// Finds where the ledger would be; the configuration is read only for a shared one.
+    /// Finds where the ledger would be; the configuration is read where there is one.
     pub fn locate(&self) -> Result<NamedLedger, Problems> {
-        if !self.ledger.is_shared() {
-            return self.ledger.locate(&Config::default());
-        }
-        let path = self.config.clone().unwrap_or_else(|| PathBuf::from("cutter.toml"));
-        self.ledger.locate(&Config::parse(&files::read(&path)?).coded(Code::ConfigInvalid)?)
+        let default = PathBuf::from("cutter.toml");
+        let shared = self.ledger.ledger.as_deref().is_some_and(|named| named.as_os_str() == SHARED);
+        let path = self.config.clone().or_else(|| (shared || default.exists()).then_some(default));
+        let config = match path.filter(|_| self.ledger.ledger.is_none() || shared) {
+            Some(path) => Config::parse(&files::read(&path)?).coded(Code::ConfigInvalid)?,
+            None => Config::default(),
+        };
+        self.ledger.locate(&config)
     }
+}
+
+/// The ledger in this folder, with the system's clock.
+pub fn directory(path: &Path) -> DirectoryLedger {
+    DirectoryLedger::new(path, || system_time().ok())
 }
 
 impl NamedLedger {
@@ -94,3 +188,8 @@ impl NamedLedger {
 }
 
 const DEFAULT_LEDGER: &str = ".cutter";
+
+/// In place of a folder.
+const SHARED: &str = "postgres";
+
+const ROOT: u32 = 0;

@@ -6,11 +6,9 @@ use crate::authorization::Authorization;
 use crate::decision::{Basis, Verdict};
 use crate::explain::blocker;
 use crate::layout::printable;
-use crate::ledger::Journal;
 use crate::plan::Mode;
 use crate::policy::annotations::RejectCode;
 use crate::record::{ApprovalRow, Decisions, RecordedRow};
-use crate::settings::Config;
 
 /// What of a command line is the same in the next one.
 pub struct Typed<'a> {
@@ -20,7 +18,7 @@ pub struct Typed<'a> {
 
 impl Typed<'_> {
     /// What a person does after these decisions.
-    pub fn after(&self, decisions: &Decisions, authorization: &Authorization<'_>, config: &Config) -> Vec<String> {
+    pub fn after(&self, decisions: &Decisions, authorization: &Authorization<'_>) -> Vec<String> {
         let first = |wanted: &[Basis]| decisions.decisions.iter().find(|row| wanted.contains(&row.basis));
         let explain = |wanted: &[Basis]| first(wanted).map(|row| self.command("explain", Some(&row.id)));
         match decisions.verdict {
@@ -28,20 +26,14 @@ impl Typed<'_> {
             Verdict::Denied => explain(&[Basis::Forbidden, Basis::NotPermitted, Basis::NoWork]).into_iter().collect(),
             Verdict::Blocked => explain(&[Basis::Precondition]).into_iter().collect(),
             Verdict::ReadyForSovereignApproval => self.approvals(&decisions.approvals, authorization),
-            Verdict::Authorized => vec![self.effect(authorization, config)],
+            Verdict::Authorized => vec![self.effect(authorization)],
         }
     }
 
     /// What a person does about one row.
-    pub fn about(
-        &self,
-        row: &RecordedRow,
-        decisions: &Decisions,
-        authorization: &Authorization<'_>,
-    ) -> Vec<String> {
+    pub fn about(&self, row: &RecordedRow, decisions: &Decisions, authorization: &Authorization<'_>) -> Vec<String> {
         let plan = authorization.requests().plan();
-        let is_runnable =
-            || plan.mode == Mode::Live && plan.named(&row.id).is_ok_and(|row| row.work.is_some());
+        let is_runnable = || plan.mode == Mode::Live && plan.named(&row.id).is_ok_and(|row| row.work.is_some());
         match row.basis {
             Basis::ApprovalRequired => self.approvals(&decisions.approvals, authorization),
             Basis::BlockedBy => vec![self.command("explain", Some(&blocker(decisions, row).id))],
@@ -78,24 +70,17 @@ impl Typed<'_> {
     }
 
     /// The first row that can run, and did not end well before.
-    fn effect(&self, authorization: &Authorization<'_>, config: &Config) -> String {
+    fn effect(&self, authorization: &Authorization<'_>) -> String {
         let plan = authorization.requests().plan();
         if plan.mode == Mode::DryRun {
             return "nothing to run: the plan is a dry run".to_owned();
         }
-        let journal = match authorization.has_ledger() {
-            true => self.authority.ledger.locate(config).and_then(|at| Ok(at.store().journal(Some(&plan.run))?)),
-            false => Ok(Journal::default()),
-        };
-        // Where it cannot be known what ran, nothing is to be run again.
-        let Some(journal) = journal.ok().filter(|journal| journal.damages.is_empty()) else {
-            return format!("cutter log{}", joined(&self.authority.ledger.flags()));
-        };
+        let journal = authorization.journal();
         let mut runnable = plan.actions.iter().filter(|action| action.work.is_some()).peekable();
         if runnable.peek().is_none() {
             return "nothing to run: no row names its work".to_owned();
         }
-        match runnable.find(|action| !journal.ended_well(plan.digest, &action.id)) {
+        match runnable.find(|action| !journal.ended_well(&plan.run, plan.digest, &action.id)) {
             Some(action) => self.command("exec", Some(&action.id)),
             None => "nothing left to run: every row with work has ended well".to_owned(),
         }

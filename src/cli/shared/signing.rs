@@ -1,12 +1,16 @@
 //! Signatures that commands make: key and room are looked at first, `ssh-keygen` makes them, they go into new files, and a signer
 //! whom nobody listed is said.
 
+use super::clock::system_time;
+use super::ledger::NamedLedger;
 use super::output::OutputArguments;
 use super::trust::TrustArguments;
+use crate::digest::Digest;
 use crate::files;
-use crate::problem::{Code, Coded as _, Problem};
+use crate::ledger::{Record, Vote};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::signature::sign::{Prompts, SSH_KEYGEN, Signed, Signing, sign};
-use crate::signature::{AllowedSigners, Fingerprint, KeyFile};
+use crate::signature::{APPROVAL, AllowedSigners, Fingerprint, KeyFile, REJECT, Revocations, verify_one_of};
 use std::path::{Path, PathBuf};
 
 /// Signs exactly these bytes; nothing is stored.
@@ -28,6 +32,28 @@ pub fn make_file(path: &Path, key: &Path, namespace: &str, bytes: &[u8]) -> Resu
     let signed = make(key, namespace, bytes)?;
     files::create(path, &signed.text)?;
     Ok(signed.key)
+}
+
+/// Keeps a vote in the ledger that its document names, where nobody who runs the plan can take it away; gives its record's number.
+pub fn lodge(
+    named: &NamedLedger,
+    id: &str,
+    document: &Source,
+    signature: &Path,
+    policies: &Path,
+) -> Result<u64, Problems> {
+    let ledger = named.store();
+    if ledger.id()?.is_none_or(|ours| ours.to_string() != id) {
+        let message = format!("`{}` is not the ledger `{id}`, which the document names", ledger.name());
+        return Err(Problem::failure(message).coded(Code::LedgerMissing).into());
+    }
+    let (text, bytes) = (files::read(signature)?, document.text().as_bytes());
+    let signers = AllowedSigners::parse(&files::read(&policies.join("allowed_signers"))?)?;
+    let (namespaces, now) = ([APPROVAL, REJECT], system_time()?);
+    verify_one_of(&namespaces, bytes, text.text().as_bytes(), &signers, &Revocations::none(), now)
+        .map_err(|rejection| Problem::untrusted(format!("the vote would not count: {rejection}")))?;
+    let vote = Vote { approval: Digest::of(bytes), signature: text.text().to_owned() };
+    Ok(ledger.note(&Record::Vote(vote))?)
 }
 
 /// Whether the key can sign here, as far as its file and the surroundings show; said before any work.

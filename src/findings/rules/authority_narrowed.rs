@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: the key of `sovereign` is gone
+//! finding: the key of `ann` is gone
 //! none:    nothing about people, keys and invariants changed
 //! ```
 

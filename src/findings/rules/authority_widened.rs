@@ -12,7 +12,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `Cutter::Agent::"sandbox-agent"` is now in `Cutter::Group::"executor"`
+//! finding: `Cutter::Agent::"ann"` is now in `Cutter::Group::"editors"`
 //! none:    somebody left a group
 //! ```
 

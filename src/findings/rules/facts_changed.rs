@@ -11,7 +11,7 @@
 //! ## Examples
 //!
 //! ```text
-//! finding: `Cutter::Run::"o9"` has another `backup`
+//! finding: `App::Page::"home"` has another `size`
 //! none:    the order of the entities is another
 //! ```
 

@@ -6,8 +6,7 @@ use crate::problem::{Code, Coded as _, Problem};
 /// Why a ledger in a database cannot be used.
 pub enum LedgerError {
     Database(DatabaseError),
-    Spoilt(&'static str),
-    Refused(Problem),
+    Spoilt,
 }
 
 impl LedgerError {
@@ -19,19 +18,23 @@ impl LedgerError {
     /// The failure of `what`.
     pub fn problem(self, what: &str) -> Problem {
         match self {
-            Self::Database(error) => {
-                let help = match error.sqlstate.as_deref() {
-                    Some("42501") => {
-                        "the ledger's owner grants what runs need: `cutter ledger init --print --role ROLE` shows it"
-                    }
-                    _ => "nothing that needs the ledger runs before this is mended",
-                };
-                error.problem(what).help(help)
-            }
-            Self::Spoilt(part) => Problem::failure(format!("{what}: {part} is not as cutter writes it"))
+            Self::Database(error) => match error.sqlstate.as_deref() {
+                Some("42501") => error.problem(what).help(
+                    "the ledger's owner grants what runs need: `cutter ledger init --print --role ROLE` shows it",
+                ),
+                Some("CL001") => Problem::untrusted(format!("{what}: its server was restored or promoted"))
+                    .help("look at what was lost; then its owner runs `cutter ledger accept-place`")
+                    .coded(Code::LedgerUnusable),
+                Some("CL003") => {
+                    Problem::failure(format!("{what}: the attestation does not follow from the one before it"))
+                        .help("attest with `cutter attest --attest FILE`")
+                        .coded(Code::LedgerUnusable)
+                }
+                _ => error.problem(what).help("nothing that needs the ledger runs before this is mended"),
+            },
+            Self::Spoilt => Problem::untrusted(format!("{what}: a part of it is not as cutter writes it"))
                 .help("what it recorded counts as used; restore the table from a copy")
                 .coded(Code::LedgerDamaged),
-            Self::Refused(problem) => problem,
         }
     }
 }
@@ -42,14 +45,9 @@ impl From<DatabaseError> for LedgerError {
     }
 }
 
-/// There is no such table or schema.
+/// There is no such function or schema.
 pub fn is_absence(error: &DatabaseError) -> bool {
-    matches!(error.sqlstate.as_deref(), Some("42P01" | "3F000"))
-}
-
-/// Looking failed.
-pub fn looking(error: DatabaseError) -> Problem {
-    LedgerError::from(error).problem("the ledger cannot be read")
+    matches!(error.sqlstate.as_deref(), Some("42883" | "42P01" | "3F000"))
 }
 
 /// The connection is the ledger's own, and so is its section of `cutter.toml`.

@@ -110,7 +110,7 @@ impl Table {
                         string_agg(name || ' ' || definition, E'\\n' {ordered}), 'UTF8')), 'hex'),
                     concat_ws(' ', encode(sha256(convert_to(string_agg(split_part(mark, ' ', 1), ' ' {ordered}), 'UTF8')), 'hex'),
                         'beside=' || encode(sha256(convert_to(string_agg(split_part(mark, 'beside=', 2), ' ' {ordered}), 'UTF8')), 'hex'))
-             FROM rows, bulk WHERE bulk.so AND own HAVING count(*) > 0",
+             FROM rows, bulk WHERE bulk.so AND own AND {listed} HAVING count(*) > 0",
             name = self.identity(),
             definition = object(&own),
             source = self.source,
@@ -145,7 +145,7 @@ impl Table {
     }
 
     /// Whether initdb made a row: its number is below all that users get.
-    fn is_own(&self) -> String {
+    fn is_initial(&self) -> String {
         let key = self.key();
         let number = ["oid", "objid", "objoid"].into_iter().find(|name| self.has(name));
         let number = number.or_else(|| key.iter().find(|column| column.is_number()).map(|column| column.name.as_str()));
@@ -153,6 +153,20 @@ impl Table {
             Some(_) if key.is_empty() => "true".to_owned(),
             Some(name) => format!("r.{name}::oid < 16384"),
             None => "false".to_owned(),
+        }
+    }
+
+    /// Whether the server made a row, at the beginning or for something that is listed itself.
+    fn is_own(&self) -> String {
+        let initial = self.is_initial();
+        match self.name.as_str() {
+            "pg_attribute" => format!(
+                "({initial} OR r.attnum < 0 OR r.attrelid IN (SELECT oid FROM pg_class WHERE relkind IN ('i', 'I', 't')))"
+            ),
+            "pg_type" => format!(
+                "({initial} OR r.typcategory = 'A' OR r.typrelid IN (SELECT oid FROM pg_class WHERE relkind <> 'c'))"
+            ),
+            _ => initial,
         }
     }
 
@@ -179,15 +193,15 @@ impl Table {
         // What the tables of the schemas keep beside themselves belongs to them.
         let named = "(SELECT oid FROM pg_namespace WHERE nspname = ANY ($1) OR nspname = 'pg_toast')";
         if self.name == "pg_namespace" {
-            return format!("({} OR r.nspname = ANY ($1))", self.is_own());
+            return format!("({} OR r.nspname = ANY ($1))", self.is_initial());
         }
         if let Some(column) = self.columns.iter().find(schema) {
-            return format!("({} OR r.{} IN {named})", self.is_own(), column.name);
+            return format!("({} OR r.{} IN {named})", self.is_initial(), column.name);
         }
         match self.columns.iter().find(relation) {
             Some(column) => format!(
                 "({} OR r.{} IN (SELECT oid FROM pg_class WHERE relnamespace IN {named}))",
-                self.is_own(),
+                self.is_initial(),
                 column.name
             ),
             None => "true".to_owned(),

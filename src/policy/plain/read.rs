@@ -112,7 +112,7 @@ impl Read {
         let mut policies: Vec<&Policy> = set.policies().collect();
         policies.sort_by_key(|policy| policy.id().to_string());
         for policy in policies {
-            let at = quoted(source, &policy.id().to_string());
+            let at = quoted(source, policy.id().as_ref());
             match written_out(policy) {
                 Some(policy) => self.push_named(policy, source.clone(), at),
                 None => problems.push(Problem::invalid("a linked template cannot be written out").at(source, at)),
@@ -120,7 +120,7 @@ impl Read {
         }
         let linked: Vec<String> = set.policies().filter_map(|policy| Some(policy.template_id()?.to_string())).collect();
         for template in set.templates().filter(|template| !linked.contains(&template.id().to_string())) {
-            let at = quoted(source, &template.id().to_string());
+            let at = quoted(source, template.id().as_ref());
             self.templates.push((template.clone(), source.clone(), at));
         }
     }

@@ -224,7 +224,7 @@ const OF_THE_TEAM: [&str; 2] = ["wrong_gate", "wrong_decision"];
 fn a_bundle_that_lets_anybody_judge_and_asks_for_nothing_rejects_every_such_approval_all_the_same() {
     let office = Office::new();
     let permits = [("vote", "anybody-votes"), ("open_gate", "anybody-opens")].map(|(action, id)| {
-        format!("@id(\"{id}\")\npermit (principal, action == Iu::Action::\"{action}\", resource);\n")
+        format!("@id(\"{id}\")\npermit (principal, action == Cutter::Action::\"{action}\", resource);\n")
     });
     office.world.write("policies/gates.cedar", permits.concat());
     office.world.remove("policies/invariants");

@@ -2,6 +2,7 @@
 
 mod as_root {
     mod exec;
+    mod moment;
     mod work;
 }
 mod codes;

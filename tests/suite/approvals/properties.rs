@@ -39,7 +39,8 @@ fn bench() -> &'static Bench {
         let bundle = PolicyBundle::parse(&sources).unwrap();
         let facts = Facts::admit(&project::read_entities(&path("entities")).unwrap(), &bundle).unwrap();
         let config = cutter::settings::Config::parse(&files::read(&path("cutter.toml")).unwrap()).unwrap();
-        let plan = RunPlan::parse(&files::read(&path(PLAN)).unwrap(), bundle.schema(), Some(&config), &|_| None).unwrap();
+        let plan =
+            RunPlan::parse(&files::read(&path(PLAN)).unwrap(), bundle.schema(), Some(&config), &|_| None).unwrap();
         let files = project::read_approvals(&path("approvals")).unwrap();
         let document: serde_json::Value = files[0].source.text().parse().unwrap();
         Bench { bundle, facts, plan, files, ledger: document["ledger"].as_str().unwrap().to_owned() }
@@ -57,6 +58,7 @@ fn opened(files: &[ApprovalFile], now: Timestamp) -> Vec<String> {
         revocations: &Revocations::none(),
         ledger: Some(&bench.ledger),
         baseline: None,
+        party_keys: &std::collections::BTreeMap::new(),
         is_used: &|_, _| Ok(false),
     };
     judge(files, &requests, &barred, &authority, &moment).unwrap().gates.into_iter().collect()

@@ -90,7 +90,9 @@ impl Scene {
             .replace("/opt/incomex/dot/iu-cutter", &format!("{here}/v0.4"))
             .replace("/var/lib/cutter/evidence/directus.inspect.json", &format!("{here}/directus.json"))
             .replace("path = \"/var/lib/cutter\"", &format!("path = \"{here}/runtime\""));
-        let install = |from: &str, to: &str| format!("argv = [\"/usr/bin/install\", \"{here}/{from}\", \"{here}/runtime/{to}\"]\npin = \"root-owned\"\n");
+        let install = |from: &str, to: &str| {
+            format!("argv = [\"/usr/bin/install\", \"{here}/{from}\", \"{here}/runtime/{to}\"]\npin = \"root-owned\"\n")
+        };
         let (before, rest) = config.split_once("argv = [\"/usr/bin/install\"").unwrap();
         let (_, after) = rest.split_once("pin = \"root-owned\"\n").unwrap();
         config = format!("{before}{}{after}", install("staged/backup_runner.py", "backup_runner.py"));

@@ -1,5 +1,6 @@
 //! `--format`: each command has its own forms, and refuses any other word before it does anything.
 
+use crate::support::golden::golden;
 use crate::support::ran::Ran;
 use crate::support::world::{PLAN, World};
 
@@ -29,6 +30,7 @@ const COMMANDS: &[(&str, &str, &[&str])] = &[
     ("ledger init", "--ledger made", TABLE_OR_JSON),
     ("ledger verify", "", TABLE_OR_JSON),
     ("ledger head", "", TABLE_OR_JSON),
+    ("ledger accept-place", "", NONE),
     ("log", "", &["table", "json", "ndjson"]),
     ("bundle sign", "--key key", TABLE_OR_JSON),
     ("bundle verify", "", TABLE_OR_JSON),
@@ -47,6 +49,8 @@ const COMMANDS: &[(&str, &str, &[&str])] = &[
     ("schema plan", "", NONE),
     ("schema attestation", "", NONE),
     ("schema run", "", NONE),
+    ("schema prelude", "", NONE),
+    ("schema merged", "", NONE),
     ("test", "nowhere", &["table", "json", "junit", "github"]),
 ];
 
@@ -98,6 +102,21 @@ fn a_form_that_a_command_has_is_never_a_usage_error() {
 fn sql_to_print_has_no_form() {
     let ran = World::shipped().cutter("ledger init --ledger postgres --print --format json");
     assert_eq!((ran.exit, ran.stdout.as_str()), (64, ""), "{}", ran.stderr);
+}
+
+/// What everybody reads first of a command; a changed word is reviewed like code.
+#[test]
+fn the_help_of_each_command_is_a_golden_file() {
+    let world = World::shipped();
+    let mut commands = Vec::new();
+    leaves(&world, "", &mut commands);
+    commands.extend(["".to_owned(), "review".to_owned()]);
+    for command in commands {
+        let help = world.cutter(&format!("{command} --help"));
+        assert_eq!((help.exit, help.stderr.as_str()), (0, ""), "{command}");
+        let name = if command.is_empty() { "cutter".to_owned() } else { command.replace(' ', "-") };
+        golden(&format!("help/{name}.txt"), &help.stdout);
+    }
 }
 
 fn run(world: &World, command: &str, rest: &str, word: &str) -> Ran {

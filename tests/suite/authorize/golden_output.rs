@@ -1,10 +1,10 @@
 //! What `authorize` and `explain` show, kept as files: at 80 and 140 columns, plain and coloured.
 
-use crate::ledger::scene::entry;
+use crate::ledger::scene::{self, run, started};
 use crate::support::golden::golden;
 use crate::support::world::{World, scripted};
 use cutter::digest::Digest;
-use cutter::ledger::{DirectoryLedger, Event, JournalEntry, Ledger as _};
+use cutter::ledger::Started;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -85,16 +85,14 @@ fn a_plan_that_is_allowed_names_the_first_row_that_runs_something() {
     // What ended well is not suggested again; what failed is.
     assert_eq!(world.cutter("ledger init").exit, 0);
     let plan: serde_json::Value = serde_json::from_str(&world.read("plans/generic-dryrun.json")).unwrap();
-    let ledger = DirectoryLedger::new(world.path(".cutter"));
+    let ledger = scene::folder(world.path(".cutter"));
     for (status, next) in [(1, next), (0, "next    nothing left to run: ")] {
-        let ended = JournalEntry {
+        let start = Started {
             plan: Digest::of(world.read("plans/generic-dryrun.json").as_bytes()),
-            action: "re hearse".to_owned(),
-            event: Event::Finished,
-            exit_status: Some(status),
-            ..entry(plan["run"].as_str().unwrap(), "2026-05-21T08:15:00Z")
+            repeatable: true,
+            ..started(plan["run"].as_str().unwrap(), "re hearse", &[])
         };
-        ledger.append(&ended).unwrap();
+        run(&ledger, &start, Some(status));
         let ran = world.cutter("authorize plans/generic-dryrun.json");
         assert!(ran.exit == 0 && ran.stdout.contains(next), "{}{}", ran.stdout, ran.stderr);
     }

@@ -151,5 +151,10 @@ fn run(world: &World, folder: &str, arguments: &str, environment: &BTreeMap<Stri
     while let Some(at) = stderr.find("SHA256:") {
         stderr.replace_range(at..at + 50, "[fingerprint]");
     }
+    // A ledger's id is random.
+    let id = stderr.split('`').find(|text| text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    if let Some(id) = id.map(str::to_owned) {
+        stderr = stderr.replace(&id, "[ledger]");
+    }
     (output.status.code().expect("cutter ended by a signal"), String::from_utf8(output.stdout).unwrap(), stderr)
 }

@@ -1,27 +1,32 @@
 //! What `log` shows, kept as files: at 80 and 140 columns, plain and coloured.
 
-use crate::ledger::scene::{self, entry};
+use crate::ledger::scene::{begin, refused, run, started};
 use crate::support::golden::golden;
-use cutter::ledger::{Event, JournalEntry};
+use crate::support::world::World;
+use cutter::ledger::{DirectoryLedger, Ledger as _, LedgerId, Record, Vote};
+use cutter::time::Timestamp;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A clock that goes on by a second and a half each time it is looked at.
+fn clock() -> Option<Timestamp> {
+    static NEXT: AtomicI64 = AtomicI64::new(1_779_351_300_000);
+    Timestamp::from_milliseconds(NEXT.fetch_add(1_500, Ordering::Relaxed))
+}
 
 #[test]
 fn log_of_two_runs_and_a_damage_looks_as_kept() {
-    let (world, place) = scene::directory();
-    let ledger = place.open();
-    let started = |run: &str, at: &str, action: &str| JournalEntry {
-        event: Event::Started,
-        exit_status: None,
-        action: action.to_owned(),
-        ..entry(run, at)
-    };
-    let run = "ictr-20260521T081500Z-1a2b3c4d";
-    ledger.append(&started(run, "2026-05-21T08:15:00Z", "cut")).unwrap();
-    ledger.append(&entry(run, "2026-05-21T08:15:02.5Z")).unwrap();
-    ledger.append(&started("second", "2026-05-21T09:00:00.25Z", "a-name-that-is-longer-than-most-others")).unwrap();
-    ledger.append(&JournalEntry { exit_status: Some(0), ..entry("second", "2026-05-21T09:00:01Z") }).unwrap();
-    let path = world.path(".cutter/journal.ndjson");
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, format!("{text}{{\"version\"")).unwrap();
+    let world = World::empty();
+    let ledger = DirectoryLedger::new(world.path(".cutter"), clock);
+    ledger.init(LedgerId::from_random(7)).unwrap();
+    let first = "ictr-20260521T081500Z-1a2b3c4d";
+    ledger.note(&refused(first, "approval required: needs SG_1")).unwrap();
+    let vote = Vote { approval: cutter::digest::Digest::of(b"ap-1"), signature: String::new() };
+    ledger.note(&Record::Vote(vote)).unwrap();
+    run(&ledger, &started(first, "cut", &["ap-1"]), Some(3));
+    run(&ledger, &started("second", "cut", &["ap-2"]), Some(0));
+    let _ = begin(&ledger, &started("second", "a-name-that-is-longer-than-most-others", &["ap-3"]));
+    let text = world.read(".cutter/records.ndjson");
+    std::fs::write(world.path(".cutter/records.ndjson"), format!("{text}{{\"version\"\n")).unwrap();
     for columns in ["80", "140"] {
         for (color, suffix) in [("never", ""), ("always", "-colour")] {
             let shown = world.cutter_with(&format!("log --color {color}"), &[("COLUMNS", columns)]).stdout;

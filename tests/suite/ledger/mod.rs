@@ -1,9 +1,10 @@
 //! The ledger: one use and no more, in a folder and in PostgreSQL, whoever races, dies or meddles.
 
+mod contract;
+mod damage;
 mod directory;
 mod faces;
 mod golden_output;
-mod journal;
 mod postgres;
 mod race;
 pub mod scene;

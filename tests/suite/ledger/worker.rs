@@ -1,7 +1,7 @@
 //! A process of its own that uses a ledger: this test binary, told by its environment to be one, and by a socket what to do.
 
-use crate::ledger::scene::{Place, entry, one_use};
-use cutter::ledger::Consumption;
+use crate::ledger::scene::{Place, finished, refused, started};
+use cutter::ledger::{Begun, Conflict, Held};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -76,10 +76,11 @@ fn obeys() {
     let mut answers = stream.try_clone().unwrap();
     let mut answer = |text: &str| writeln!(answers, "{text}").unwrap();
     let name = format!("run-{}", std::process::id());
-    let consume = |approval: &str| match ledger.consume(&[one_use(approval, "cut", &name)]) {
-        Ok(Consumption::Consumed) => "won".to_owned(),
-        Ok(Consumption::AlreadyConsumed(_)) => "lost".to_owned(),
-        Err(problem) => format!("error {}", problem.message),
+    let begin = |held: &mut dyn Held, approval: &str| match held.begin(&started(&name, approval, &[approval])) {
+        Ok(Begun::Begun(number)) => (Some(number), "won".to_owned()),
+        Ok(Begun::Not(conflict)) if matches!(*conflict, Conflict::ApprovalUsed { .. }) => (None, "lost".to_owned()),
+        Ok(Begun::Not(conflict)) => (None, format!("{conflict:?}")),
+        Err(problem) => (None, format!("error {}", problem.message)),
     };
     for order in BufReader::new(stream).lines().map_while(Result::ok) {
         match order.split(' ').collect::<Vec<_>>().as_slice() {
@@ -87,19 +88,21 @@ fn obeys() {
                 let gate = File::open(gate).unwrap();
                 answer("ready");
                 gate.lock_shared().unwrap();
-                answer(&consume(approval));
+                answer(&begin(&mut *ledger.hold(&name).unwrap().unwrap(), approval).1);
             }
             ["work", approval, file] => {
-                let outcome = consume(approval);
-                if outcome == "won" {
+                let mut held = ledger.hold(&name).unwrap().unwrap();
+                let (number, outcome) = begin(&mut *held, approval);
+                if let Some(number) = number {
                     work(Path::new(file));
+                    held.finish(&finished(&started(&name, approval, &[]), number, Some(0))).unwrap();
                 }
                 answer(&outcome);
             }
-            ["consume", approval] => answer(&consume(approval)),
+            ["consume", approval] => answer(&begin(&mut *ledger.hold(&name).unwrap().unwrap(), approval).1),
             ["append", count] => {
                 for _ in 0..count.parse().unwrap() {
-                    ledger.append(&entry(&name, "2026-05-21T08:15:00Z")).unwrap();
+                    ledger.note(&refused(&name, "denied")).unwrap();
                 }
                 answer("done");
             }

@@ -53,12 +53,13 @@ fn the_prelude_never_errs_and_keeps_its_ceilings() {
 }
 
 #[test]
-fn each_ban_of_the_prelude_is_missed_when_it_is_dropped() {
+fn each_ban_of_the_prelude_but_one_that_is_held_twice_is_missed_when_it_is_dropped() {
     let cache = tempfile::tempdir().unwrap();
     let part = coverage::coverage(&subject(Prelude::current().policies), &options(cache.path()), &Silent).unwrap();
     let bans = part.checks.iter().filter(|check| check.name.starts_with("cutter-"));
     let missed: Vec<&str> = bans.filter(|c| c.outcome != Outcome::Held).map(|c| c.name.as_str()).collect();
-    assert!(missed.is_empty(), "{missed:?}");
+    // Each action of `never` is a ban of its own as well, so that nothing passes where this one alone is gone.
+    assert_eq!(missed, ["cutter-never"]);
 }
 
 #[derive(Deserialize)]
@@ -98,5 +99,5 @@ fn a_place_in_the_prelude_is_shown_as_a_line_of_the_prelude() {
     let policy = bundle.policy("cutter-never").unwrap();
     assert_eq!(policy.source.name(), "prelude");
     assert!(policy.is_prelude() && policy.source.position(policy.span.start).0 > 100);
-    assert!(bundle.own().iter().all(|policy| policy.id() == "anything"));
+    assert!(bundle.own().iter().all(|policy| policy.id() == "anything" || policy.is_action));
 }

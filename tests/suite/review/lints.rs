@@ -100,6 +100,12 @@ fn try_case(rule: &str, case: &Case) -> Result<(), String> {
     subject.observed = case.observed.clone();
     let mut findings: Vec<Finding> = lint::lint(&subject).findings;
     findings.retain(|finding| finding.rule.number == rule);
+    // The actions of the shipped schema name evidence of their own, which a case about its own policies does not observe.
+    if case.observed.is_some() && rule != "L22" {
+        let is_own =
+            |finding: &Finding| finding.place().is_some_and(|place| place.source.name().ends_with("case.cedar"));
+        findings.retain(is_own);
+    }
     let found: Vec<&str> = findings.iter().map(|finding| finding.about.as_str()).collect();
     if found != case.finds {
         return Err(format!("it finds {found:?}"));

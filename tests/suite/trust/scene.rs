@@ -1,8 +1,9 @@
 //! A scratch copy of the shipped project, signed by whom it should be, under a trust root that only root can change.
 
 use crate::support::ran::Ran;
-use crate::support::world::{PLAN, World, mode};
+use crate::support::world::{CUTTER, PLAN, World, mode};
 use std::ops::Deref;
+use std::path::Path;
 use std::process::{Command, Output};
 
 pub struct Scene(World);
@@ -62,7 +63,10 @@ impl Scene {
 
     /// Runs a command line of the README as a person would.
     pub fn shell(&self, line: &str) -> Output {
-        Command::new("bash").args(["-o", "pipefail", "-c", line]).current_dir(self.folder()).output().unwrap()
+        let programs = Path::new(CUTTER).parent().unwrap().display();
+        let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
+        let mut bash = Command::new("bash");
+        bash.args(["-o", "pipefail", "-c", line]).env("PATH", path).current_dir(self.folder()).output().unwrap()
     }
 
     /// Runs `cutter` as root; what it says is in one line.

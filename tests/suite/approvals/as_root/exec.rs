@@ -1,24 +1,29 @@
 //! `cutter exec`: decided again at use, consumed once, run exactly as declared, journalled.
 
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
+use crate::ledger::scene::write_anew;
 use crate::support::world::{AUTHOR, COMPENSATION, scripted};
+use cutter::time::Timestamp;
 use serde_json::json;
+use std::time::SystemTime;
 
 /// A row that anybody of the lane may do, and that writes a line into a file.
-fn free_row(id: &str, more: &str) -> String {
+pub fn free_row(id: &str, more: &str) -> String {
     format!(r#"{{"id":"{id}","effect":"{id}"{more}}}"#)
 }
 
 /// The row of SG_3, which writes a line into a file.
-fn ruled_row() -> String {
+pub fn ruled_row() -> String {
     free_row("rule", "")
 }
 
 /// An office whose approvals are for now, since `exec` takes no other time.
-fn office(rows: &str) -> Office {
+pub fn office(rows: &str) -> Office {
     let office = Office::new();
     let ran = office.world.path("ran").display().to_string();
-    for (id, is) in [("write", AUTHOR), ("first", AUTHOR), ("second", AUTHOR), ("other", AUTHOR), ("rule", COMPENSATION)] {
+    for (id, is) in
+        [("write", AUTHOR), ("first", AUTHOR), ("second", AUTHOR), ("other", AUTHOR), ("rule", COMPENSATION)]
+    {
         office.world.declare(id, is, &scripted(&format!("echo {id} >> {ran}")));
     }
     office.world.declare("fail", COMPENSATION, &scripted("exit 3"));
@@ -27,19 +32,24 @@ fn office(rows: &str) -> Office {
     office
 }
 
-fn approve(office: &Office) {
+pub fn approve(office: &Office) {
+    approve_by(office, &[("president", "president"), ("council-1", "council-1"), ("council-2", "council-2")]);
+}
+
+/// The same by the key of somebody else.
+pub fn approve_by(office: &Office, voices: &[(&str, &str)]) {
     let ran = office.world.cutter("approval request plan.json");
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     office.edit("SG_3", |document| {
         document["allowance"] = json!("explicit");
         document["reason"] = json!("compensation ruled by the quorum");
     });
-    for who in ["president", "council-1", "council-2"] {
-        office.vote("SG_3", who, "cutter-approval");
+    for (name, key) in voices {
+        office.sign_as("SG_3", key, "cutter-approval", &format!("{name}.sig"));
     }
 }
 
-fn ran(office: &Office) -> String {
+pub fn ran(office: &Office) -> String {
     std::fs::read_to_string(office.world.path("ran")).unwrap_or_default()
 }
 
@@ -57,11 +67,12 @@ fn an_approved_action_runs_once_and_its_approval_is_spent() {
 
 #[test]
 fn an_approval_that_was_used_for_one_of_its_rows_is_said_to_be_used_for_that_row() {
-    let office = office(&format!("{},{}", ruled_row(), ruled_row().replace(r#""id":"rule""#, r#""id":"again""#)));
+    let again = ruled_row().replace(r#""id":"rule""#, r#""id":"again""#);
+    let office = office(&format!("{},{again}", free_row("fail", "")));
     approve(&office);
-    assert_eq!(office.exec("rule").exit, 0);
+    assert_eq!(office.exec("fail").exit, 10);
     let shown = office.world.cutter("authorize plan.json").stdout;
-    assert!(shown.contains("needs   SG_3  rule   USED"), "{shown}");
+    assert!(shown.contains("needs   SG_3  fail   USED"), "{shown}");
     assert!(shown.contains("opened  SG_3  again  accepted"), "{shown}");
 }
 
@@ -75,11 +86,15 @@ fn a_failed_use_stays_used() {
 }
 
 #[test]
-fn a_denied_action_runs_nothing_and_writes_nothing() {
+fn a_denied_action_runs_nothing_and_is_journalled() {
     let office = office(&ruled_row());
-    let before = office.world.listing();
+    let before = office.world.listing().len();
     assert_eq!(office.exec("rule").exit, 5);
-    assert_eq!((office.world.listing(), ran(&office).as_str()), (before, ""));
+    // Only that it was tried.
+    let log = office.world.cutter("log --format json").json();
+    let last = log["records"].as_array().unwrap().last().unwrap()["record"].clone();
+    assert_eq!((&last["kind"], &last["action"]), (&"refused".into(), &"rule".into()));
+    assert_eq!((office.world.listing().len(), ran(&office).as_str()), (before + 1, ""));
 }
 
 #[test]
@@ -160,12 +175,28 @@ fn a_principal_other_than_the_one_of_the_running_user_runs_nothing() {
 #[test]
 fn a_clock_before_the_last_record_runs_nothing() {
     let office = office(&free_row("write", ""));
-    assert_eq!(office.exec("write").exit, 0);
-    let journal = office.world.read(".cutter/journal.ndjson");
-    let year = &journal[journal.find("\"time\":\"").unwrap() + 8..][..4];
-    office.world.write(".cutter/journal.ndjson", journal.replace(&format!("\"{year}-"), "\"2999-"));
+    later(&office, 60_000);
     let back = office.exec("write");
-    assert_eq!((back.exit, ran(&office).as_str()), (8, "write\n"), "{}{}", back.stdout, back.stderr);
+    assert_eq!((back.exit, ran(&office).as_str()), (8, ""), "{}{}", back.stdout, back.stderr);
+    assert!(back.stdout.contains("the clock shows"), "{}", back.stdout);
+}
+
+#[test]
+fn a_ledger_that_a_host_three_seconds_ahead_wrote_to_refuses_nobody() {
+    let office = office(&free_row("write", ""));
+    later(&office, 3_000);
+    let ran = office.exec("write");
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+/// Somebody writes to the ledger whose clock is so many milliseconds ahead.
+fn later(office: &Office, ahead: i64) {
+    let now = Timestamp::from_system(SystemTime::now()).unwrap().milliseconds() + ahead;
+    let time = Timestamp::from_milliseconds(now).unwrap().to_cedar();
+    write_anew(&office.world.path(".cutter"), |text| {
+        let at = text.rfind("\"time\":\"").unwrap() + 8;
+        format!("{}{time}{}", &text[..at], &text[at + time.len()..])
+    });
 }
 
 #[test]

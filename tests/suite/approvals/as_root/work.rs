@@ -55,7 +55,8 @@ fn every_row_that_says_another_thing_than_its_effect_is_refused_with_both_places
 #[test]
 fn a_row_that_repeats_its_effect_is_decided_as_one_that_does_not() {
     let world = World::shipped();
-    let decisions = |world: &World| world.cutter(&format!("authorize {PLAN} --format json")).json()["decisions"].clone();
+    let decisions =
+        |world: &World| world.cutter(&format!("authorize {PLAN} --format json")).json()["decisions"].clone();
     let short = decisions(&world);
     let effects = shipped().effects;
     world.edit(PLAN, |plan| {
@@ -66,7 +67,8 @@ fn a_row_that_repeats_its_effect_is_decided_as_one_that_does_not() {
     });
     let long = decisions(&world);
     for (short, long) in short.as_array().unwrap().iter().zip(long.as_array().unwrap()) {
-        let bare = |row: &Value| [row["action"].clone(), row["resource"].clone(), row["basis"].clone(), row["work"].clone()];
+        let bare =
+            |row: &Value| [row["action"].clone(), row["resource"].clone(), row["basis"].clone(), row["work"].clone()];
         assert_eq!(bare(short), bare(long));
     }
 }
@@ -126,7 +128,13 @@ const WAYS: &[Way] = &[
     ("a path from here", |_| roots("./it"), |_| {}, 3, "no plain absolute path"),
     ("a path through ..", |_| roots("/usr/bin/../bin/true"), |_| {}, 3, "no plain absolute path"),
     ("no pin", |_| "argv = [\"/usr/bin/true\"]".to_owned(), |_| {}, 3, "does not pin its program"),
-    ("a pin without a digest", |_| "argv = [\"/usr/bin/true\"]\npin = \"sha256\"".to_owned(), |_| {}, 3, "by no digest"),
+    (
+        "a pin without a digest",
+        |_| "argv = [\"/usr/bin/true\"]\npin = \"sha256\"".to_owned(),
+        |_| {},
+        3,
+        "by no digest",
+    ),
     ("a library before others", |_| roots("/usr/bin/true") + "\nenv = [\"LD_PRELOAD\"]", |_| {}, 3, "`LD_PRELOAD`"),
     ("a file for every shell", |_| roots("/usr/bin/true") + "\nenv = [\"BASH_ENV\"]", |_| {}, 3, "`BASH_ENV`"),
     (
@@ -269,7 +277,14 @@ fn a_pinned_script_and_a_pinned_binary_run_with_nothing_of_the_callers() {
     let ran = bench.office.world.cutter_with(&command, &hostile);
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
     let seen = bench.office.world.read("seen");
-    for wanted in ["argument /var/lib/cutter/backup_runner.py\n", "input \n", "0077\n/usr\n", "0 1 2 3", "WANTED=yes", "HOME=/tmp/cutter-"] {
+    for wanted in [
+        "argument /var/lib/cutter/backup_runner.py\n",
+        "input \n",
+        "0077\n/usr\n",
+        "0 1 2 3",
+        "WANTED=yes",
+        "HOME=/tmp/cutter-",
+    ] {
         assert!(seen.contains(wanted), "no `{wanted}` in:\n{seen}");
     }
     for (name, _) in &hostile[..4] {
@@ -301,7 +316,10 @@ fn a_command_of_a_plans_own_is_running_a_program_whatever_else_its_row_says() {
         json!({"action": "Iu::Action::\"flip_flag\"", "resource": "Iu::Flag::\"execution_enabled\"", "context": {"to": false}}),
         json!({}),
     ] {
-        for argv in [json!([shell(), "-c", format!("echo ran > {marker}")]), json!(["psql", "-c", "DELETE FROM public.information_unit"])] {
+        for argv in [
+            json!([shell(), "-c", format!("echo ran > {marker}")]),
+            json!(["psql", "-c", "DELETE FROM public.information_unit"]),
+        ] {
             let mut row = says.clone();
             row["id"] = json!("it");
             row["argv"] = argv;

@@ -1,6 +1,7 @@
 //! An approved action: what it declares to change must have changed, exactly so, and nothing else.
 
 use crate::attest::scene::{Scene, row};
+use crate::ledger::scene::write_anew;
 use crate::support::world::COMPENSATION;
 use serde_json::{Value, json};
 
@@ -121,9 +122,10 @@ fn an_effect_that_is_absent_differs_or_goes_further_contradicts() {
 }
 
 #[test]
-fn a_failed_action_that_changed_nothing_is_disclosed() {
+fn a_failed_action_that_changed_nothing_is_disclosed_and_leaves_calls_unknown() {
     let (_scene, exit, report) = run("SELECT 1 / 0", ONE);
-    assert_eq!((exit, kinds(&report)), (0, Vec::new()));
+    // It was rolled back, and a call that ends in an error is counted nowhere.
+    assert_eq!((exit, kinds(&report)), (7, Vec::new()));
     let told = report["predicate"]["disclosures"].to_string();
     assert!(told.contains("`compensate` ended with 1"), "{told}");
 }
@@ -132,7 +134,7 @@ fn a_failed_action_that_changed_nothing_is_disclosed() {
 fn an_action_whose_approval_is_no_longer_there_or_whose_recorded_decision_was_edited_leaves_nothing_certain() {
     let (scene, exit, _) = run(UPDATE, ONE);
     assert_eq!(exit, 0);
-    let journal = scene.read(".cutter/journal.ndjson");
+    let journal = scene.read(".cutter/records.ndjson");
     let uncertain = |why: &str| {
         let (exit, report) = scene.report();
         assert_eq!((exit, &report["predicate"]["verdict"]), (7, &"INDETERMINATE".into()), "{why}");
@@ -144,10 +146,10 @@ fn an_action_whose_approval_is_no_longer_there_or_whose_recorded_decision_was_ed
         (r#""id":"SG_3""#, r#""id":"BREAK_GLASS""#, "deciding again does not give it"),
     ] {
         assert!(journal.contains(from), "{from}");
-        scene.write(".cutter/journal.ndjson", journal.replace(from, to));
+        write_anew(&scene.path(".cutter"), |_| journal.replace(from, to));
         uncertain(why);
     }
-    scene.write(".cutter/journal.ndjson", &journal);
+    write_anew(&scene.path(".cutter"), |_| journal.clone());
     for who in ["president", "council-1"] {
         std::fs::remove_file(scene.path(&format!("approvals/SG_3.json.{who}.sig"))).unwrap();
     }

@@ -1,7 +1,7 @@
 //! The ledger's chain of attestations: each names the one before it, and a published head shows a cut tail.
 
 use crate::attest::scene::Scene;
-use std::fs;
+use crate::ledger::scene::write_anew;
 
 /// A ledger with three attestations.
 fn chained() -> Scene {
@@ -23,23 +23,21 @@ fn each_attestation_names_the_one_before_it_and_the_ledger_prints_what_to_publis
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
     let ran = scene.cutter(&format!("verify --chain --trust {trust} r1.json r3.json"));
     assert_eq!(ran.exit, 8);
-    let head = scene.cutter("ledger head");
-    let lines: Vec<&str> = head.stdout.lines().collect();
-    assert_eq!((head.exit, lines.len(), lines[1]), (0, 2, "length   3"));
-    let sha = lines[0].split_whitespace().last().unwrap();
-    assert_eq!(scene.cutter(&format!("ledger verify --head {sha} --length 3")).exit, 0);
-    assert_eq!(
-        fs::read(scene.path("r3.json")).unwrap(),
-        fs::read(scene.path(".cutter/attestations/00000003.json")).unwrap()
-    );
-    // The tail is cut off: the chain alone does not show it.
-    fs::remove_file(scene.path(".cutter/attestations/00000003.json")).unwrap();
+    assert_eq!(scene.cutter("ledger head --to head.json").exit, 0);
+    let ran = scene.cutter(&format!("verify --ledger .cutter --head head.json --trust {trust} r3.json"));
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    // The owner of the folder takes the last one out, and chains the rest anew: only what was published shows it.
+    write_anew(&scene.path(".cutter"), |text| text.lines().take(3).map(|line| format!("{line}\n")).collect());
     assert_eq!(scene.cutter("ledger verify").exit, 0);
-    let ran = scene.cutter(&format!("ledger verify --head {sha} --length 3"));
+    let ran = scene.cutter("ledger verify --head head.json");
     assert_eq!(ran.exit, 8, "{}", ran.stdout);
-    assert!(ran.stdout.contains("3 were published"), "{}", ran.stdout);
-    // One in the middle is gone.
-    fs::remove_file(scene.path(".cutter/attestations/00000001.json")).unwrap();
+    assert!(ran.stdout.contains("4 records were published"), "{}", ran.stdout);
+    let ran = scene.cutter(&format!("verify --ledger .cutter --head head.json --trust {trust} r2.json"));
+    assert_eq!(ran.exit, 8, "{}{}", ran.stdout, ran.stderr);
+    // One in the middle is gone: the attestations themselves show it.
+    write_anew(&scene.path(".cutter"), |text| {
+        text.lines().filter(|line| !line.contains("\"number\":1,")).map(|line| format!("{line}\n")).collect()
+    });
     assert_eq!((scene.cutter("ledger verify").exit, scene.cutter("ledger head").exit), (8, 8));
 }
 
@@ -55,7 +53,7 @@ fn attestations_made_at_once_form_one_chain() {
         }
     });
     let ran = scene.cutter("ledger verify --format json");
-    assert_eq!((ran.exit, &ran.json()["length"]), (0, &6.into()), "{}", ran.stdout);
+    assert_eq!((ran.exit, &ran.json()["attestations"]), (0, &6.into()), "{}", ran.stdout);
 }
 
 #[test]
@@ -65,7 +63,7 @@ fn an_attestation_that_cannot_be_written_or_signed_is_not_chained() {
     scene.capture("b.json");
     for arguments in ["--attest cutter.toml/r.json", "--attest r.json --key keys/none"] {
         let ran = scene.attest(arguments);
-        assert_eq!((ran.exit, scene.path(".cutter/attestations").exists()), (1, false), "{}", ran.stderr);
+        assert_eq!((ran.exit, attestations(&scene)), (1, 0), "{}", ran.stderr);
         assert!(!scene.path("r.json").exists());
     }
 }
@@ -93,5 +91,9 @@ fn an_attestation_is_never_written_over_another() {
     scene.capture("b.json");
     scene.write("r.json", "precious");
     assert_eq!(scene.attest("--attest r.json").exit, 1);
-    assert_eq!((scene.read("r.json").as_str(), scene.path(".cutter/attestations").exists()), ("precious", false));
+    assert_eq!((scene.read("r.json").as_str(), attestations(&scene)), ("precious", 0));
+}
+
+fn attestations(scene: &Scene) -> u64 {
+    scene.cutter("ledger verify --format json").json()["attestations"].as_u64().unwrap()
 }

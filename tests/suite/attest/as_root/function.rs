@@ -22,9 +22,8 @@ actor = { value = "cutter_exec" }
 fn approved() -> Scene {
     let scene = Scene::new();
     let quorum = ["president", "council-1", "council-2"];
-    let signer = |who: &&str| {
-        format!("{who} namespaces=\"cutter-approval,cutter-reject\" {}", scene.make_key(who, "ed25519"))
-    };
+    let signer =
+        |who: &&str| format!("{who} namespaces=\"cutter-approval,cutter-reject\" {}", scene.make_key(who, "ed25519"));
     scene.write("policies/allowed_signers", quorum.iter().map(signer).collect::<String>());
     scene.configure(|config| {
         let pins = |name: &str| {
@@ -133,7 +132,10 @@ fn what_changed_between_approval_and_use_is_not_called_and_what_did_not_is() {
 #[test]
 fn an_answer_that_is_not_the_declared_one_or_a_refusal_of_the_server_lasts_no_longer_than_the_call() {
     for (before, words) in [
-        ("SELECT public.fn_iu_create('TEST-1/ARTICLE-1', 'x', 'y', 'somebody')", "answered `status`: \"exists_complete\""),
+        (
+            "SELECT public.fn_iu_create('TEST-1/ARTICLE-1', 'x', 'y', 'somebody')",
+            "answered `status`: \"exists_complete\"",
+        ),
         ("REVOKE EXECUTE ON FUNCTION public.fn_iu_create FROM cutter_exec", "permission denied"),
     ] {
         let scene = approved();

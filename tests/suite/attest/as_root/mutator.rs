@@ -202,6 +202,8 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
     let (mut all, words) = (Vec::new(), words());
     leaves("", &report, &[], &mut all);
     let every = std::env::var_os("CUTTER_ALL").is_some();
+    // In an order that has nothing to do with where they stand, so that a part of them is a sample.
+    all.sort_by_cached_key(|leaf| Digest::of(leaf.0.join(" ").as_bytes()));
     let digit = |part: &str| if part.parse::<u32>().is_ok() { "0".to_owned() } else { part.to_owned() };
     let (mut counts, mut accepted): (BTreeMap<&str, usize>, BTreeMap<String, usize>) = Default::default();
     let mut by_place: BTreeMap<String, usize> = BTreeMap::new();
@@ -222,8 +224,11 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
         } else {
             1
         };
-        if !every && (*seen > 1 || by_place.len() % one_in != 0) {
+        if !every && (*seen > 1 || !by_place.len().is_multiple_of(one_in)) {
             continue;
+        }
+        if !every && tried > 0 && begun.elapsed() > SHORT {
+            break;
         }
         tried += 1;
         if tried % 50 == 0 {
@@ -251,5 +256,8 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
     let flattering: Vec<&String> =
         accepted.keys().filter(|place| !stated.iter().any(|stated| place.starts_with(stated.as_str()))).collect();
     assert_eq!(flattering, Vec::<&String>::new(), "{stated:?}");
-    assert!(counts["8"] > 100, "{counts:?}");
+    assert!(counts["8"] > if every { 1_000 } else { 10 }, "{counts:?}");
 }
+
+/// The short form ends after this long, with what it has tried by then.
+const SHORT: std::time::Duration = std::time::Duration::from_secs(60);

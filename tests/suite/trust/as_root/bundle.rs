@@ -1,9 +1,16 @@
 //! Attacks on the policy bundle: every way to have other policies judge a run than those that were signed.
 
-use crate::support::world::{PLAN, mode};
+use crate::support::world::{PLAN, mode, root};
 use crate::trust::scene::Scene;
 
-const PIPELINE: &str = "{ find policies -type f -exec sha256sum {} + ; sha256sum cutter.toml; } | LC_ALL=C sort";
+/// The commands of docs/trust.md that print what is signed.
+fn pipeline() -> String {
+    let page = std::fs::read_to_string(root().join("docs/trust.md")).unwrap();
+    let lines: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+    let last = lines.iter().position(|line| line.ends_with(" > listing")).unwrap();
+    assert!(lines[last - 1].starts_with("prelude="), "{lines:?}");
+    format!("{}; {}", lines[last - 1], lines[last].strip_suffix(" > listing").unwrap())
+}
 
 #[test]
 fn a_bundle_signed_under_the_trust_root_is_accepted_and_says_by_whom() {
@@ -95,7 +102,7 @@ fn the_signature_of_another_bundle_is_untrusted() {
 fn a_signature_made_for_another_purpose_is_untrusted() {
     let scene = Scene::unsigned();
     scene.trust(&scene.usual().replace("cutter-bundle", "cutter-bundle,cutter-approval"));
-    let listing = scene.shell(PIPELINE).stdout;
+    let listing = scene.shell(&pipeline()).stdout;
     scene.sign_bytes("sovereign", "cutter-approval", &listing, "policies.sig");
     scene.verify_bundle().is_untrusted("is for `cutter-approval`, not for `cutter-bundle`");
 }
@@ -110,7 +117,7 @@ fn a_key_that_may_sign_plans_may_not_sign_bundles() {
 #[test]
 fn a_signature_over_the_digest_instead_of_the_listing_is_untrusted() {
     let scene = Scene::unsigned();
-    let digest = scene.shell(&format!("{PIPELINE} | sha256sum")).stdout;
+    let digest = scene.shell(&format!("{} | sha256sum", pipeline())).stdout;
     scene.sign_bytes("sovereign", "cutter-bundle", &digest, "policies.sig");
     scene.verify_bundle().is_untrusted("is not over these bytes");
 }
@@ -187,7 +194,8 @@ fn a_file_beside_the_signature_that_is_none_is_untrusted() {
 fn ssh_keygen_alone_accepts_what_cutter_signs() {
     let scene = Scene::signed();
     let verify = format!(
-        "{PIPELINE} | ssh-keygen -Y verify -n cutter-bundle -I sovereign -f {} -s policies.sig",
+        "{} | ssh-keygen -Y verify -n cutter-bundle -I sovereign -f {} -s policies.sig",
+        pipeline(),
         scene.trust_path().display()
     );
     assert!(scene.shell(&verify).status.success());
@@ -198,7 +206,7 @@ fn ssh_keygen_alone_accepts_what_cutter_signs() {
 #[test]
 fn cutter_accepts_what_ssh_keygen_alone_signs() {
     let scene = Scene::unsigned();
-    let listing = scene.shell(PIPELINE).stdout;
+    let listing = scene.shell(&pipeline()).stdout;
     scene.sign_bytes("sovereign", "cutter-bundle", &listing, "policies.sig");
     scene.verify_bundle().is_trusted();
 }

@@ -1,0 +1,275 @@
+//! The moment of use: what was true before it is not enough, and nothing that a run can reach makes it true again.
+
+use super::exec::{approve, approve_by, free_row, office, ran, ruled_row};
+use crate::approvals::office::Office;
+use crate::ledger::scene::{folder, write_anew};
+use crate::support::postgres::Server;
+use cutter::digest::Digest;
+use cutter::ledger::{Ledger as _, Record, Vote};
+use std::time::{Duration, Instant};
+
+/// The veto was cast with the program, and its file is gone.
+#[test]
+fn a_veto_whose_file_is_taken_away_still_vetoes() {
+    let office = office(&ruled_row());
+    approve(&office);
+    let ran_by = office.world.cutter("approval sign approvals/SG_3.json --key keys/council-3 --reject --as council-3");
+    assert!(ran_by.exit == 0 && ran_by.stdout.contains("of the ledger"), "{}{}", ran_by.stdout, ran_by.stderr);
+    office.world.remove("approvals/SG_3.json.council-3.sig");
+    let vetoed = office.exec("rule");
+    assert_eq!((vetoed.exit, ran(&office).as_str()), (5, ""), "{}{}", vetoed.stdout, vetoed.stderr);
+    let listed = office.world.cutter("approval list plan.json --format json").json();
+    assert_eq!(listed["approvals"][0]["code"], "vetoed");
+}
+
+#[test]
+fn a_vote_that_is_nobodys_spoils_nothing_and_a_voice_in_the_ledger_alone_counts() {
+    let office = office(&ruled_row());
+    approve(&office);
+    office.world.remove("approvals/SG_3.json.council-2.sig");
+    assert_eq!(office.exec("rule").exit, 5);
+    // A stranger's key is refused by the program, and a record of it by whoever reads.
+    let stranger = office.world.cutter("approval sign approvals/SG_3.json --key keys/stranger --as stranger");
+    assert!(stranger.stderr.contains("the ledger does not have this vote"), "{}", stranger.stderr);
+    office.world.remove("approvals/SG_3.json.stranger.sig");
+    let forged = Vote {
+        approval: Digest::of(office.world.read("approvals/SG_3.json").as_bytes()),
+        signature: office.world.read("approvals/SG_3.json.president.sig").replacen('A', "B", 3),
+    };
+    folder(office.world.path(".cutter")).note(&Record::Vote(forged)).unwrap();
+    let voted = office.world.cutter("approval sign approvals/SG_3.json --key keys/council-2 --as council-2");
+    assert_eq!(voted.exit, 0, "{}", voted.stderr);
+    office.world.remove("approvals/SG_3.json.council-2.sig");
+    let ran = office.exec("rule");
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+/// The plan's author listed among those who may approve, under a name of its own.
+#[test]
+fn the_key_of_the_plans_author_approves_nothing_under_any_name() {
+    let office = office(&ruled_row());
+    approve(&office);
+    let signers = office.world.read("policies/allowed_signers");
+    let president = office.world.public_key("president");
+    office
+        .world
+        .write("policies/allowed_signers", signers.replace(president.trim(), office.world.public_key("author").trim()));
+    office.trust();
+    office.world.remove("approvals/SG_3.json");
+    for who in ["president", "council-1", "council-2"] {
+        office.world.remove(&format!("approvals/SG_3.json.{who}.sig"));
+    }
+    approve_by(&office, &[("president", "author"), ("council-1", "council-1"), ("council-2", "council-2")]);
+    let own = office.exec("rule");
+    assert_eq!((own.exit, ran(&office).as_str()), (5, ""), "{}{}", own.stdout, own.stderr);
+    let listed = office.world.cutter("approval list plan.json --format json").json();
+    assert_eq!(listed["approvals"][0]["code"], "self_approval", "{listed}");
+}
+
+/// A copy of the ledger, put in its place after the approval was used.
+#[test]
+fn a_ledger_that_was_put_back_lets_nothing_run_again() {
+    let office = office(&ruled_row());
+    approve(&office);
+    let copy = |from: &str, to: &str| {
+        let (from, to) = (office.world.path(from), office.world.path(to));
+        assert!(std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    };
+    copy(".cutter", "before");
+    assert_eq!(office.exec("rule").exit, 0);
+    office.world.remove(".cutter");
+    copy("before", ".cutter");
+    let again = office.exec("rule");
+    assert_eq!((again.exit, ran(&office).as_str()), (8, "rule\n"), "{}{}", again.stdout, again.stderr);
+    // Nor does one that the command line names.
+    let trust = office.world.trust_path().display().to_string();
+    let other = office.world.cutter(&format!("exec --trust {trust} plan.json rule --ledger before"));
+    assert_eq!((other.exit, ran(&office).as_str()), (8, "rule\n"), "{}{}", other.stdout, other.stderr);
+}
+
+/// A ledger that belongs to somebody who is not root, with and without a head that root published.
+#[test]
+fn a_ledger_of_another_user_needs_a_published_head() {
+    let office = office(&[free_row("one", ""), free_row("two", ""), free_row("three", "")].join(","));
+    let head = office.world.safe("head.json");
+    let published = office.world.cutter(&format!("ledger head --to {}", head.display()));
+    assert_eq!(published.exit, 0, "{}", published.stderr);
+    std::os::unix::fs::chown(office.world.path(".cutter"), Some(65534), Some(65534)).unwrap();
+    let alone = office.exec("one");
+    assert_eq!((alone.exit, ran(&office).as_str()), (8, ""), "{}{}", alone.stdout, alone.stderr);
+    let trust = office.world.trust_path().display().to_string();
+    let with =
+        |row: &str| office.world.cutter(&format!("exec --trust {trust} plan.json {row} --head {}", head.display()));
+    let one = with("one");
+    assert_eq!((one.exit, ran(&office).as_str()), (0, "one\n"), "{}{}", one.stdout, one.stderr);
+    assert_eq!(office.world.cutter(&format!("ledger head --to {}", head.display())).exit, 0);
+    assert_eq!(with("two").exit, 0);
+    // Written anew without its last records, by whoever owns it.
+    write_anew(&office.world.path(".cutter"), |text| text.lines().take(2).map(|line| format!("{line}\n")).collect());
+    let cut = with("three");
+    assert_eq!((cut.exit, ran(&office).as_str()), (8, "one\ntwo\n"), "{}{}", cut.stdout, cut.stderr);
+}
+
+/// The older bundle, with the signature it had.
+#[test]
+fn an_older_bundle_with_its_own_valid_signature_runs_nothing_once_a_newer_one_ran() {
+    let office = office(&[free_row("one", ""), free_row("two", ""), free_row("three", "")].join(","));
+    assert_eq!(office.exec("one").exit, 0);
+    let (config, signature) = (office.world.read("cutter.toml"), office.world.read("policies.sig"));
+    // Changed, signed, and of the same version: nobody could tell which is the newer one.
+    office.world.write("cutter.toml", format!("# changed\n{config}"));
+    office.trust();
+    let same = office.exec("two");
+    assert_eq!((same.exit, ran(&office).as_str()), (8, "one\n"), "{}{}", same.stdout, same.stderr);
+    assert!(same.stdout.contains("raise `version`"), "{}", same.stdout);
+    office.world.write("cutter.toml", format!("version = 1\n{config}"));
+    office.trust();
+    assert_eq!(office.exec("two").exit, 0);
+    office.world.write("cutter.toml", &config);
+    office.world.write("policies.sig", &signature);
+    let older = office.exec("three");
+    assert_eq!((older.exit, ran(&office).as_str()), (8, "one\ntwo\n"), "{}{}", older.stdout, older.stderr);
+}
+
+/// Stopped between the decision and the effect, and continued when the decision no longer holds.
+#[test]
+fn what_was_stopped_between_decision_and_effect_does_not_run_and_its_approval_stays_used() {
+    let office = office(&ruled_row());
+    approve(&office);
+    office.world.replace("cutter.toml", "[effects", "[ledger]\nstart_within_seconds = 1\n\n[effects");
+    office.trust();
+    std::fs::remove_dir_all(office.world.path("approvals")).unwrap();
+    approve(&office);
+    // The end of the chain is locked by somebody else, so that the start has to wait.
+    let records = std::fs::File::open(office.world.path(".cutter/records.ndjson")).unwrap();
+    let trust = office.world.trust_path().display().to_string();
+    records.lock_shared().unwrap();
+    let mut child = office.world.command(&["exec", "--trust", &trust, "plan.json", "rule"]).spawn().unwrap();
+    let has_its_place =
+        || office.world.listing().iter().any(|(path, _)| path.display().to_string().contains(".cutter/run-"));
+    while !has_its_place() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(3_000));
+    records.unlock().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(8));
+    assert_eq!(ran(&office), "");
+    let log = office.world.cutter("log").stdout;
+    assert!(log.contains("no result") && log.contains("never ran"), "{log}");
+    assert_eq!(office.exec("rule").exit, 5);
+}
+
+#[test]
+fn a_row_that_is_done_is_shown_as_done_in_the_middle_of_a_run() {
+    let office = office(&format!("{},{}", ruled_row(), free_row("write", r#","after":["rule"]"#)));
+    approve(&office);
+    assert_eq!(office.exec("rule").exit, 0);
+    let shown = office.world.cutter("authorize plan.json --format json");
+    assert_eq!(shown.exit, 0, "{}", shown.stdout);
+    assert_eq!(shown.json()["verdict"], "AUTHORIZED");
+}
+
+#[test]
+fn a_user_namespace_of_its_own_runs_nothing() {
+    let office = office(&free_row("write", ""));
+    let trust = office.world.trust_path().display().to_string();
+    let mut inside = office.world.command(&["exec", "--trust", &trust, "plan.json", "write"]);
+    let program = inside.get_program().to_owned();
+    let arguments: Vec<_> = inside.get_args().map(ToOwned::to_owned).collect();
+    inside = std::process::Command::new("unshare");
+    inside.args(["-U", "-r"]).arg(program).args(arguments).current_dir(office.world.folder());
+    let ran_inside = crate::support::ran::Ran::of(&mut inside);
+    assert_eq!((ran_inside.exit, ran(&office).as_str()), (8, ""), "{}{}", ran_inside.stdout, ran_inside.stderr);
+    assert!(ran_inside.stderr.contains("user namespace"), "{}", ran_inside.stderr);
+}
+
+/// An office whose ledger lies in PostgreSQL, as its signed configuration says.
+fn shared(rows: &str) -> (Server, Office) {
+    let server = Server::start();
+    server.execute("CREATE ROLE owner LOGIN; CREATE ROLE runs LOGIN; GRANT CREATE ON DATABASE postgres TO owner");
+    let office = office(rows);
+    let socket = std::fs::metadata(server.socket_directory().join(".s.PGSQL.5432")).unwrap();
+    let user = std::os::unix::fs::MetadataExt::uid(&socket);
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let of = |line: &&str| line.split(':').nth(2) == Some(&user.to_string());
+    let user = passwd.lines().find(of).unwrap().split(':').next().unwrap();
+    let ledger = format!(
+        "[ledger]\nrole = \"runs\"\nserver_user = \"{user}\"\n[ledger.database]\nhost = \"{}\"\nuser_env = \"LEDGER_USER\"\n\
+         dbname = \"postgres\"\n\n[effects",
+        server.socket_directory().display()
+    );
+    office.world.replace("cutter.toml", "[effects", &ledger);
+    office.trust();
+    let made = office.world.cutter_with("ledger init", &[("LEDGER_USER", "owner")]);
+    assert_eq!(made.exit, 0, "{}{}", made.stdout, made.stderr);
+    (server, office)
+}
+
+#[test]
+fn a_run_uses_the_shared_ledger_that_its_signed_configuration_names_and_no_other() {
+    let (server, office) = shared(&[free_row("one", ""), free_row("two", "")].join(","));
+    let trust = office.world.trust_path().display().to_string();
+    let exec = |more: &str| {
+        office.world.cutter_with(&format!("exec --trust {trust} plan.json {more}"), &[("LEDGER_USER", "runs")])
+    };
+    let one = exec("one");
+    assert_eq!((one.exit, ran(&office).as_str()), (0, "one\n"), "{}{}", one.stdout, one.stderr);
+    let again = exec("one");
+    assert_eq!((again.exit, ran(&office).as_str()), (2, "one\n"), "{}{}", again.stdout, again.stderr);
+    // The embedded one is there, and was made for the taking.
+    let other = exec("two --ledger .cutter");
+    assert_eq!((other.exit, ran(&office).as_str()), (8, "one\n"), "{}{}", other.stdout, other.stderr);
+    // Somebody else listens at the socket.
+    std::os::unix::fs::chown(server.socket_directory().join(".s.PGSQL.5432"), Some(65534), None).unwrap();
+    let stranger = exec("two");
+    assert_eq!((stranger.exit, ran(&office).as_str()), (8, "one\n"), "{}{}", stranger.stdout, stranger.stderr);
+}
+
+/// Printed for people: what `exec` costs beyond its command, in both stores and after many records.
+#[test]
+fn exec_with_a_long_journal_costs_little_more_than_with_a_short_one() {
+    let many = if std::env::var_os("CUTTER_TEST_ALL").is_some() { 100_000 } else { 2_000 };
+    let rows: Vec<String> = (0..8).map(|number| free_row(&format!("row-{number}"), "")).collect();
+    let median = |times: &mut Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2]
+    };
+    let timed = |office: &Office, from: usize| {
+        let trust = office.world.trust_path().display().to_string();
+        let mut times: Vec<Duration> = (from..from + 4)
+            .map(|number| {
+                let began = Instant::now();
+                let line = format!("exec --trust {trust} plan.json row-{number}");
+                let ran = office.world.cutter_with(&line, &[("LEDGER_USER", "runs")]);
+                assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+                began.elapsed()
+            })
+            .collect();
+        median(&mut times)
+    };
+    let (server, in_postgres) = shared(&rows.join(","));
+    let in_folder = office(&rows.join(","));
+    let short = (timed(&in_folder, 0), timed(&in_postgres, 0));
+    // Chained as the ledger itself does it.
+    write_anew(&in_folder.world.path(".cutter"), |text| {
+        let last = text.lines().last().unwrap();
+        let at = last.find(",\"sequence\":").unwrap();
+        let end = at + last[at..].find(",\"time\"").unwrap();
+        let first: u64 = last[at + 12..end].parse().unwrap();
+        let more = (1..=many).map(|number| {
+            let line = last.replace("\"run\":\"ictr", "\"run\":\"other");
+            format!("{}{}{}\n", &line[..at + 12], first + number, &line[end..])
+        });
+        text.to_owned() + &more.collect::<String>()
+    });
+    let note = format!(
+        r#"SELECT count(cutter_ledger.write(jsonb_build_object('kind', 'refused', 'run', 'other', 'plan_sha256', repeat('0', 64),
+        'action', 'cut', 'principal', 'p', 'reason', repeat('x', 300)))) FROM generate_series(1, {many})"#
+    );
+    server.execute(&note);
+    let long = (timed(&in_folder, 4), timed(&in_postgres, 4));
+    println!("exec of `sh -c echo`, median of 4: folder {:?}, after {many} records {:?}", short.0, long.0);
+    println!("exec of `sh -c echo`, median of 4: postgres {:?}, after {many} records {:?}", short.1, long.1);
+    let most = Duration::from_millis(1_000) + Duration::from_micros(40) * u32::try_from(many).unwrap();
+    assert!(long.0 < short.0 * 3 + most && long.1 < short.1 * 3 + most, "{short:?} {long:?}");
+}
