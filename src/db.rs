@@ -10,7 +10,7 @@ pub use fault::DatabaseError;
 pub use postgres::Row;
 pub use postgres::types::ToSql;
 pub use settings::DatabaseSettings;
-pub use writing::WritingSession;
+pub use writing::{WritingSession, WritingTransaction};
 
 use crate::problem::Problem;
 use postgres::config::Host;

@@ -214,6 +214,7 @@ fn changes(decisions: &Decisions, row: &RecordedRow, policies: &[&BundlePolicy])
             "no permit covers this principal, action and resource: name another principal, or have a permit reviewed"
                 .to_owned(),
         ],
+        Basis::NoWork => vec!["name its work in the plan: `effect`, one of cutter.toml".to_owned()],
         Basis::BlockedBy => row
             .blocked_by
             .iter()

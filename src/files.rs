@@ -17,6 +17,9 @@ pub use write::{Output, check, check_folder, check_free, create, remove, stream,
 /// No single input may be larger, in bytes; a plan that nobody could read is no plan.
 pub const LARGEST_FILE: u64 = 32 * 1024 * 1024;
 
+/// No program may be larger, in bytes: more of it is not read, and its digest is then another.
+const LARGEST_PROGRAM: u64 = 1024 * 1024 * 1024;
+
 /// The name of standard input, where a plan is read, and of standard output, where a result is written.
 pub const STDIN: &str = "-";
 
@@ -61,6 +64,22 @@ pub fn text(path: &Path, bytes: Vec<u8>) -> Result<Source, Problem> {
 
 /// Reads the bytes of one regular file of bounded size.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
+    bounded(&mut open_regular(path)?, path)
+}
+
+/// Reads a program, which may be much larger than what people review.
+pub fn read_program(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_PROGRAM).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a regular file, or says why not.
+fn open_regular(path: &Path) -> Result<File, Problem> {
     let name = path.display();
     let file = open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Problem::failure(format!("`{name}` does not exist"))
@@ -84,7 +103,7 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
             .help("name a file")
             .coded(Code::FileUnreadable));
     }
-    bounded(&mut { file }, path)
+    Ok(file)
 }
 
 /// Opens what is there without waiting: a FIFO that nobody writes to would never open.

@@ -49,6 +49,19 @@ pub fn kind(value: &Value<'_>) -> &'static str {
     }
 }
 
+/// A value in the one form that digests are made over: no blanks, the keys of each object sorted, as `jq -cS` prints it.
+pub fn canonical(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(members) => {
+            let sorted: std::collections::BTreeMap<_, _> = members.iter().collect();
+            let text = |(key, value)| format!("{}:{}", serde_json::Value::from(String::clone(key)), canonical(value));
+            format!("{{{}}}", sorted.into_iter().map(text).collect::<Vec<_>>().join(","))
+        }
+        serde_json::Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        plain => plain.to_string(),
+    }
+}
+
 /// The same value without positions.
 pub fn to_serde(value: &Value<'_>) -> serde_json::Value {
     match value {

@@ -252,9 +252,10 @@ impl RunSchema {
         self.enumerations.get(&name.to_string()).map(Vec::as_slice)
     }
 
-    /// Whether all ids of a type are listed in the schema, so that its entities need no facts.
+    /// Whether the entities of a type need no facts: all its ids are listed in the schema, or it is that of programs.
     pub fn is_enumerated(&self, name: &EntityTypeName) -> bool {
-        self.enumerations.contains_key(&name.to_string())
+        let name = name.to_string();
+        name == PROGRAM || self.enumerations.contains_key(&name)
     }
 
     /// Where the bundle's schema first names something, outside comments.
@@ -326,6 +327,9 @@ fn place(source: &Source, word: &str) -> Range<usize> {
     }
     0..0
 }
+
+/// The type of the programs that rows run; it has neither attributes nor parents.
+pub const PROGRAM: &str = "Cutter::Program";
 
 /// Why a schema cannot be read: what is not closed in it, else what Cedar says.
 fn unreadable(error: &dyn miette::Diagnostic, source: &Source) -> Problems {

@@ -24,6 +24,17 @@ pub fn printable(text: &str) -> String {
     }
 }
 
+/// Where the first group of the only match of a pattern stands; what is there twice, or not at all, is not known.
+pub fn only_match(pattern: &str, text: &str) -> Result<std::ops::Range<usize>, &'static str> {
+    let regex = Regex::new(pattern).map_err(|_| "the pattern is no regular expression")?;
+    let mut matches = regex.captures_iter(text);
+    match (matches.next(), matches.next()) {
+        (Some(found), None) => Ok(found.get(1).or_else(|| found.get(0)).map(|group| group.range()).unwrap_or_default()),
+        (None, _) => Err("the pattern matches nowhere"),
+        (Some(_), Some(_)) => Err("the pattern matches more than once"),
+    }
+}
+
 /// The same for text of several lines, whose line ends stay.
 pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")

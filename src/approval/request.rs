@@ -76,7 +76,7 @@ fn remaining(requests: &Requests<'_>, closed: &DecisionTable) -> Vec<String> {
     let (mut lines, mut gaps) = (Vec::new(), BTreeMap::<&str, Vec<&str>>::new());
     for (action, row) in requests.plan().actions.iter().zip(&closed.rows) {
         match row.basis {
-            Basis::Forbidden | Basis::NotPermitted => lines.push(format!(
+            Basis::Forbidden | Basis::NotPermitted | Basis::NoWork => lines.push(format!(
                 "`{}` is {}: no approval can ever lift it ({})",
                 action.id,
                 row.basis.words(),

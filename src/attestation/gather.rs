@@ -6,13 +6,14 @@ use crate::approval::ApprovalFile;
 use crate::decision::{Basis, DecisionRow};
 use crate::digest::Digest;
 use crate::ledger::{Entry, Journal, Record, Started};
-use crate::plan::{IntendedAction, RunPlan, Work};
+use crate::plan::{IntendedAction, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
 use crate::record::{self, Decisions, FactRecord, FactText, RecordedRow, UseDecision};
 use crate::schema::RunSchema;
-use crate::settings::{Amount, Config};
+use crate::settings::Config;
+use crate::settings::effects::Amount;
 use cedar_policy::Context;
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -198,8 +199,8 @@ pub fn expects(
     config: &Config,
     faults: &mut Vec<String>,
 ) -> BTreeMap<String, BTreeMap<String, i64>> {
-    let Some(Work::Effect(name)) = &action.work else { return BTreeMap::new() };
-    let Some(effect) = config.effects.get(name) else { return BTreeMap::new() };
+    let effect = action.work.as_ref().and_then(|work| config.effects.get(work.effect.as_ref()?));
+    let Some(effect) = effect else { return BTreeMap::new() };
     let number = |path: &str| context?.pointer(&format!("/{}", path.replace('.', "/")))?.as_i64();
     let mut expects = BTreeMap::new();
     for (id, moves) in &effect.expects {

@@ -66,7 +66,7 @@ impl Arguments {
         let typed = Typed { inputs: &self.inputs, authority: &self.authority };
         let guide = || Guide {
             closes: explain::closing(&inputs.bundle, decisions),
-            next: typed.after(decisions, &authorization, &inputs.config),
+            next: typed.after(decisions, &authorization),
             measure: typed.measure("authorize", None, &decisions.lacking()),
         };
         let text = match self.format {

@@ -2,29 +2,29 @@
 
 use super::authorize::exit;
 use crate::authorization::Inputs;
+use crate::cli::evidence::{grants, targets};
 use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::clock::system_time;
+use crate::cli::shared::connection::role_access;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::next::Typed;
 use crate::cli::shared::output::OutputArguments;
 use crate::decision::{Basis, DecisionRow, Verdict};
-use crate::files;
 use crate::json::in_backticks;
 use crate::layout::lines::Tone;
 use crate::ledger::{Conflict, Record, Refused};
-use crate::plan::{IntendedAction, Mode, Work};
-use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::plan::{IntendedAction, Mode};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::record::FactRecord;
 use crate::render;
 use crate::request::Stage;
-use crate::runtime::{Execution, Permission, Refusal};
-use crate::settings::Config;
+use crate::runtime::{Execution, Outcome, Permission, Refusal, Surroundings};
+use crate::settings::effects::Builtin;
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::Args;
-use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 #[derive(Args, Debug)]
@@ -48,7 +48,7 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let mut since = Instant::now();
         let mut inputs = self.inputs.load(None, output)?;
-        self.check_command(inputs.plan.named(&self.action)?, &inputs.config)?;
+        self.check_command(inputs.plan.named(&self.action)?)?;
         if inputs.plan.mode == Mode::DryRun {
             return self.dry_run(&inputs, output);
         }
@@ -60,7 +60,7 @@ impl Arguments {
         if self.inputs.measures() || since.elapsed() > LONG {
             since = Instant::now();
             inputs = self.inputs.load(None, output)?;
-            self.check_command(inputs.plan.named(&self.action)?, &inputs.config)?;
+            self.check_command(inputs.plan.named(&self.action)?)?;
         }
         let action = inputs.plan.named(&self.action)?;
         let trusted = self.trusted(&inputs, action)?;
@@ -74,7 +74,16 @@ impl Arguments {
                 ((Tone::Open, what), Exit::Blocked)
             }
             (Some(mut held), true) => match Permission::new(&trusted, &authorization, action)? {
-                Ok(permission) => ended(&permission.run(&mut *held, since, &system_time)?),
+                Ok(permission) => ended(permission.run(
+                    &mut *held,
+                    since,
+                    &system_time,
+                    &Surroundings {
+                        variable: &|name| std::env::var_os(name),
+                        connection: &|role| role_access(&inputs.config, role),
+                        builtin: &|builtin, folder| do_builtin(&inputs, builtin, folder),
+                    },
+                )?),
                 Err(refusal) => refused(&refusal),
             },
         };
@@ -127,45 +136,29 @@ impl Arguments {
         judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
     }
 
-    /// The row names an effect that says nothing to run.
-    fn workless(&self, name: &str) -> Problem {
-        let problem = Problem::invalid(format!("effect `{name}` in cutter.toml has no work"))
-            .help("add `argv = [\"program\", \"argument\"]` to it, or give the row its own `argv`");
-        match place_of(name, self.inputs.bundle.config_path()) {
-            Some((source, at)) => problem.at(&source, at),
-            None => problem,
+    /// What was typed after `--` must be the command of the row's work.
+    fn check_command(&self, action: &IntendedAction) -> Result<(), Problem> {
+        if self.command.is_empty() || self.command == action.command() {
+            return Ok(());
         }
-    }
-
-    /// A command must be declared, and what was typed after `--` must be the same.
-    fn check_command(&self, action: &IntendedAction, config: &Config) -> Result<(), Problem> {
-        let declared = action.command(config);
-        if let (Some(Work::Effect(name)), true) = (&action.work, declared.is_empty()) {
-            return Err(self.workless(name));
-        }
-        if declared.is_empty() {
-            return Err(Problem::invalid(format!("plan action `{}` declares nothing to run", action.id))
-                .help("give the row `argv`, or `effect` with the name of one in cutter.toml"));
-        }
-        if !self.command.is_empty() && self.command != declared {
-            return Err(Problem::invalid(format!(
-                "the command differs from what plan action `{}` declares",
-                action.id
-            ))
-            .help("leave the command out, or write it exactly as the plan has it"));
-        }
-        Ok(())
+        Err(Problem::invalid(format!("the command differs from what plan action `{}` declares", action.id))
+            .help("leave the command out, or write it exactly as `cutter explain` shows it"))
     }
 }
 
 /// What became of a permitted action, in words.
-fn ended(execution: &Execution) -> ((Tone, String), Exit) {
+fn ended(execution: Execution) -> ((Tone, String), Exit) {
     match execution {
-        Execution::Ended(Some(0)) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
-        Execution::Ended(status) => {
+        Execution::Ended(Outcome::Done(said)) if said.is_empty() => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        Execution::Ended(Outcome::Done(said)) => ((Tone::Good, format!("done: {said}")), Exit::Authorized),
+        Execution::Ended(Outcome::Ended(Some(0))) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        Execution::Ended(Outcome::Ended(status)) => {
             let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
             let what = format!("the command ended {status}; its approvals stay used");
             ((Tone::Bad, what), Exit::Effect)
+        }
+        Execution::Ended(Outcome::Failed(why) | Outcome::InDoubt(why)) => {
+            ((Tone::Bad, format!("{why}; its approvals stay used")), Exit::Effect)
         }
         Execution::TooLate(took) => {
             let what = format!(
@@ -175,7 +168,7 @@ fn ended(execution: &Execution) -> ((Tone, String), Exit) {
             ((Tone::Bad, what), Exit::Untrusted)
         }
         Execution::NotBegun(conflict) => {
-            let (what, exit) = stands_against(conflict);
+            let (what, exit) = stands_against(&conflict);
             ((Tone::Bad, format!("refused: {what}")), exit)
         }
     }
@@ -225,11 +218,13 @@ fn refused(refusal: &Refusal) -> ((Tone, String), Exit) {
     }
 }
 
-/// Where an effect stands in the configuration.
-fn place_of(name: &str, path: Option<PathBuf>) -> Option<(Source, Range<usize>)> {
-    let source = files::read(&path?).ok()?;
-    let at = Config::place_of_effect(&source, name)?;
-    Some((source, at))
+/// What cutter itself does, besides what the journal says of it.
+fn do_builtin(inputs: &Inputs, builtin: Builtin, folder: Option<&str>) -> Result<(), Problems> {
+    match (builtin, folder.map(Path::new)) {
+        (Builtin::Grants, Some(folder)) => grants::package(&inputs.config, folder).map(drop),
+        (Builtin::Targets, Some(folder)) => targets::package(inputs, folder).map(drop),
+        _ => Ok(()),
+    }
 }
 
 fn denied(row: &DecisionRow) -> String {

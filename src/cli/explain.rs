@@ -39,7 +39,7 @@ impl Arguments {
         let text = match self.format {
             TableOrJson::Table => {
                 let typed = Typed { inputs: &self.inputs, authority: &self.authority };
-                let next = typed.about(&explanation.row, &decisions, &authorization, &inputs.config);
+                let next = typed.about(&explanation.row, &decisions, &authorization);
                 render::explanation::explanation(&explanation, &next, output.style())
             }
             TableOrJson::Json => render::json::document(&explanation).map_err(no_json)?,

@@ -16,6 +16,7 @@ use crate::layout::printable;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problems};
+use crate::project;
 use crate::render;
 use crate::signature::PLAN;
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
@@ -99,7 +100,7 @@ impl Arguments {
 impl PlanArguments {
     fn load(&self) -> Result<(PolicyBundle, RunPlan), Problems> {
         let (bundle, config) = self.bundle.load()?;
-        let plan = RunPlan::parse(&files::read_plan(&self.plan)?, bundle.schema(), config.as_ref())
+        let plan = RunPlan::parse(&files::read_plan(&self.plan)?, bundle.schema(), config.as_ref(), &project::program)
             .coded(Code::PlanInvalid)?;
         Ok((bundle, plan))
     }

@@ -1,8 +1,8 @@
-//! Sessions that may write: the ledger's, and nobody else's. What they commit is on the server's disk when the commit returns.
+//! Sessions that may write: the ledger's, and those of effects. What they commit is on the server's disk when the commit returns.
 
 use super::{Access, DatabaseError, Limits};
 use crate::problem::Problem;
-use postgres::{Client, Row, types::ToSql};
+use postgres::{Client, Row, Transaction, types::ToSql};
 use std::time::Duration;
 
 impl Access {
@@ -24,9 +24,42 @@ impl WritingSession {
         self.client.query(sql, parameters).map_err(|error| DatabaseError::new(&error, self.secret.as_deref()))
     }
 
+    /// Begins a transaction; every statement sees what was committed before it.
+    pub fn begin(&mut self) -> Result<WritingTransaction<'_>, DatabaseError> {
+        let secret = self.secret.clone();
+        let transaction = self.client.transaction().map_err(|error| DatabaseError::new(&error, secret.as_deref()))?;
+        Ok(WritingTransaction { transaction, secret })
+    }
+
     /// Several statements without parameters.
     pub fn run(&mut self, sql: &str) -> Result<(), DatabaseError> {
         self.client.batch_execute(sql).map_err(|error| DatabaseError::new(&error, self.secret.as_deref()))
+    }
+}
+
+/// One transaction that may write; dropped without a commit, it leaves nothing behind.
+pub struct WritingTransaction<'a> {
+    transaction: Transaction<'a>,
+    secret: Option<String>,
+}
+
+impl WritingTransaction<'_> {
+    /// The rows of one statement.
+    pub fn query(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DatabaseError> {
+        let secret = self.secret.as_deref();
+        self.transaction.query(sql, parameters).map_err(|error| DatabaseError::new(&error, secret))
+    }
+
+    /// The rows of one statement whose parameters are all texts.
+    pub fn query_with_texts(&mut self, sql: &str, texts: &[Option<&str>]) -> Result<Vec<Row>, DatabaseError> {
+        let parameters: Vec<&(dyn ToSql + Sync)> = texts.iter().map(|text| text as &(dyn ToSql + Sync)).collect();
+        self.query(sql, &parameters)
+    }
+
+    /// Makes all of it last.
+    pub fn commit(self) -> Result<(), DatabaseError> {
+        let Self { transaction, secret } = self;
+        transaction.commit().map_err(|error| DatabaseError::new(&error, secret.as_deref()))
     }
 }
 

@@ -228,7 +228,7 @@ fn deciding<'a>(bundle: &'a PolicyBundle, row: &DecisionRow) -> Option<&'a Bundl
                 Basis::ApprovalRequired => matches!(tier, Some(Tier::Approval(_))),
                 Basis::Precondition => matches!(tier, Some(Tier::Precondition(_))),
                 Basis::Permitted | Basis::Approved | Basis::BlockedBy => tier.is_none(),
-                Basis::NotPermitted | Basis::Indeterminate => false,
+                Basis::NotPermitted | Basis::NoWork | Basis::Indeterminate => false,
             }
     })
 }

@@ -34,6 +34,8 @@ pub enum Basis {
     Precondition,
     /// Cedar allows it, but a row it comes after is denied.
     BlockedBy,
+    /// Cedar allows it, but it names nothing that would run.
+    NoWork,
     /// Something erred, or two ways of asking disagree.
     Indeterminate,
 }
@@ -49,6 +51,7 @@ impl Basis {
             Self::ApprovalRequired => "approval required",
             Self::Precondition => "precondition",
             Self::BlockedBy => "blocked by",
+            Self::NoWork => "no work",
             Self::Indeterminate => "indeterminate",
         }
     }
@@ -94,7 +97,7 @@ impl Verdict {
             Basis::Permitted | Basis::Approved | Basis::BlockedBy => Self::Authorized,
             Basis::Precondition => Self::Blocked,
             Basis::ApprovalRequired => Self::ReadyForSovereignApproval,
-            Basis::Forbidden | Basis::NotPermitted => Self::Denied,
+            Basis::Forbidden | Basis::NotPermitted | Basis::NoWork => Self::Denied,
             Basis::Indeterminate => Self::Indeterminate,
         }
     }

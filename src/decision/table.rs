@@ -2,7 +2,7 @@
 
 use super::judge::{Judge, Judged};
 use super::{Basis, DecisionRow, DecisionTable, Verdict};
-use crate::plan::IntendedAction;
+use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Problem, Problems};
 use crate::request::{Moment, Requests};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ pub fn decide_each(requests: &Requests<'_>, moments: &[Moment]) -> Result<Decisi
 ///
 /// The problem is a fault of the inputs: the row makes no request of the schema.
 pub fn decide_one(requests: &Requests<'_>, action: &IntendedAction, moment: &Moment) -> Result<DecisionRow, Problem> {
-    Ok(Judge::new(requests).row(action, moment)?.0)
+    Ok(worked(requests, action, Judge::new(requests).row(action, moment)?.0))
 }
 
 /// The table of all rows, and what follows for those that come after a denied one.
@@ -54,7 +54,7 @@ pub(super) fn tabulate(
     for (index, action) in requests.plan().actions.iter().enumerate() {
         match row(index, action) {
             Ok((row, gaps)) => {
-                rows.push(row);
+                rows.push(worked(requests, action, row));
                 deferred.extend(gaps);
             }
             Err(problem) => problems.push(problem),
@@ -68,6 +68,15 @@ pub(super) fn tabulate(
     let open: BTreeSet<String> = rows.iter().flat_map(|row| row.gaps.iter().cloned()).collect();
     let deferred_gaps = deferred.difference(&open).cloned().collect();
     Ok(DecisionTable { rows, verdict, open_gaps: open.into_iter().collect(), deferred_gaps })
+}
+
+/// An allow of a live row needs work: what would run is what was judged, and nothing else is.
+fn worked(requests: &Requests<'_>, action: &IntendedAction, row: DecisionRow) -> DecisionRow {
+    if action.work.is_some() || !row.basis.allows() || requests.plan().mode != Mode::Live {
+        return row;
+    }
+    let reason = "it would be allowed, and names nothing that would run".to_owned();
+    DecisionRow { basis: Basis::NoWork, reason, needs: Vec::new(), lifted: Vec::new(), ..row }
 }
 
 /// Denies each row that comes after a denied one, however far; `finally` rows excepted.

@@ -150,10 +150,10 @@ pub struct Finished {
     pub action: String,
     /// The number of the record with which it began.
     pub started: u64,
-    /// What the command ended with; `None` where a signal ended it, or it never ran.
+    /// What the work ended with, 0 where it went well; `None` where a signal ended it, or `note` says why that is not known.
     #[serde(deserialize_with = "Option::deserialize")]
     pub exit_status: Option<i32>,
-    /// What else is to be said of the end: that it never ran, and why.
+    /// What else is to be said of the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

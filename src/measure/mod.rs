@@ -209,7 +209,7 @@ impl Asking<'_> {
         let observation = match kind {
             "flag" => {
                 let own =
-                    FlagSettings { file: fact.file.clone(), pattern: fact.pattern.clone(), query: None, rest: None };
+                    FlagSettings { file: fact.file.clone(), pattern: fact.pattern.clone(), ..FlagSettings::default() };
                 let known = self.evidence.flags.get(name).or(fact.file.as_ref().map(|_| &own));
                 flag::observe(name, known.ok_or_else(|| unknown("flags"))?, snapshot).map_err(|error| unread(&error))?
             }

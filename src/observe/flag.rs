@@ -5,7 +5,7 @@ use crate::db::{DatabaseError, Snapshot};
 use crate::evidence::{Observation, ObservationKind};
 use crate::files;
 use crate::settings::evidence::FlagSettings;
-use regex::Regex;
+use crate::text::only_match;
 
 /// Observes one switch; a query is asked in the snapshot, which a file does not need.
 pub fn observe(
@@ -41,17 +41,8 @@ pub fn observe(
     Ok(observation)
 }
 
-/// The first group of the only match; a switch that is set twice is not known.
-fn find(pattern: &str, text: &str) -> Result<String, &'static str> {
-    let regex = Regex::new(pattern).map_err(|_| "the pattern is no regular expression")?;
-    let mut matches = regex.captures_iter(text);
-    match (matches.next(), matches.next()) {
-        (Some(found), None) => {
-            Ok(found.get(1).or_else(|| found.get(0)).map(|group| group.as_str().to_owned()).unwrap_or_default())
-        }
-        (None, _) => Err("the pattern matches nowhere"),
-        (Some(_), Some(_)) => Err("the pattern matches more than once"),
-    }
+fn find<'a>(pattern: &str, text: &'a str) -> Result<&'a str, &'static str> {
+    only_match(pattern, text).map(|at| text.get(at).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -61,7 +52,7 @@ mod tests {
     #[test]
     fn a_switch_that_is_set_twice_or_not_at_all_is_not_known() {
         let pattern = r"(?m)^__enabled__\s*=\s*(True|False)\s*$";
-        assert_eq!(find(pattern, "x = 1\n__enabled__ = False\n"), Ok("False".to_owned()));
+        assert_eq!(find(pattern, "x = 1\n__enabled__ = False\n"), Ok("False"));
         assert!(find(pattern, "").is_err());
         assert!(find(pattern, "__enabled__ = False\n__enabled__ = True\n").is_err());
     }

@@ -1,22 +1,27 @@
 //! The plan: what one run intends to do, row by row; parsed once against the schema, and then known to be well-formed.
 
+mod asked;
+mod effect;
 mod order;
 mod places;
 mod reading;
+mod record;
 mod row;
+mod work;
 
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
-use crate::settings::Config;
 use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jsonc_parser::ast::Value;
 pub use places::Places;
+pub use record::{WorkKind, WorkRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
+pub use work::{FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 
 /// What one run intends to do.
 #[derive(Clone, Debug)]
@@ -135,21 +140,12 @@ pub struct IntendedAction {
     pub after: Vec<usize>,
     /// Whether it runs on every way out, blocked by nothing.
     pub finally: bool,
-    /// What it would run.
+    /// Exactly what it would run; a row without work is allowed nothing.
     pub work: Option<Work>,
     /// Free text that reports echo and no policy reads.
     pub labels: BTreeMap<String, String>,
     /// The bytes of the plan it stands in.
     pub span: Range<usize>,
-}
-
-/// What an action would run.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Work {
-    /// Exactly this command.
-    Argv(Vec<String>),
-    /// The effect of this name in `cutter.toml`.
-    Effect(String),
 }
 
 impl RunPlan {
@@ -193,13 +189,9 @@ impl RunPlan {
 }
 
 impl IntendedAction {
-    /// The exact command that the row declares, by itself or by its effect; empty where it declares none.
-    pub fn command(&self, config: &Config) -> Vec<String> {
-        match &self.work {
-            Some(Work::Argv(argv)) => argv.clone(),
-            Some(Work::Effect(name)) => config.effects.get(name).map(|effect| effect.argv.clone()).unwrap_or_default(),
-            None => Vec::new(),
-        }
+    /// The exact command of the row's work; empty where that is no command.
+    pub fn command(&self) -> &[String] {
+        self.work.as_ref().map_or(&[], Work::argv)
     }
 
     /// The row's own parameters in a form that can be compared.
@@ -214,3 +206,8 @@ impl IntendedAction {
 
 /// So many rows are named where none is like the one asked for.
 const MOST_NAMES: usize = 20;
+
+/// What a row with a command of its own is judged as.
+pub const RUN_PROGRAM: &str = "Cutter::Action::\"run_program\"";
+/// The type of what such a row touches; its entities need no facts, as they have neither attributes nor parents.
+pub const PROGRAM: &str = crate::schema::PROGRAM;

@@ -14,12 +14,18 @@ use std::collections::BTreeMap;
 impl RunPlan {
     /// Reads a plan against the schema; all that is wrong with it is reported together.
     ///
-    /// With a configuration, an effect that it does not know is wrong, too.
-    pub fn parse(source: &Source, schema: &RunSchema, config: Option<&Config>) -> Result<Self, Problems> {
+    /// Rows are built from the effects of the configuration; `programs` gives the digest of the program of a path, for rows
+    /// with a command of their own.
+    pub fn parse(
+        source: &Source,
+        schema: &RunSchema,
+        config: Option<&Config>,
+        programs: &dyn Fn(&str) -> Option<Digest>,
+    ) -> Result<Self, Problems> {
         let value = json::parse(source)?;
         refuse_other_documents(source, &value)?;
         let mut problems = Problems::new();
-        let mut vocabulary = Vocabulary::new(schema, config);
+        let mut vocabulary = Vocabulary::new(schema, config, programs);
         let Some(mut reader) = ObjectReader::new(source, &value, "the plan", &mut problems) else {
             return Err(problems);
         };
@@ -34,6 +40,7 @@ impl RunPlan {
             .and_then(|(text, at)| Some((principal(&mut reader, "principal", (text, at.clone()), &vocabulary)?, at)));
         let target = reader.optional("target");
         let inputs = inputs(&mut reader);
+        vocabulary.inputs.clone_from(&inputs);
         let labels = labels(&mut reader);
         let rows = reader.required("actions");
         reader.finish();

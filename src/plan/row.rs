@@ -1,12 +1,13 @@
 //! Reading one row of a plan against the schema: who, what, to what, with which parameters, and what it would run.
 
-use super::{IntendedAction, Work};
-use crate::cedar::diagnostics;
+use super::IntendedAction;
+use super::asked::{Asked, Named, by_argv, by_effect, by_itself, named_work};
+use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::problem::{Problems, Source, nearest};
 use crate::schema::RunSchema;
 use crate::settings::Config;
-use cedar_policy::{Context, EntityTypeName, EntityUid, RestrictedExpression};
+use cedar_policy::{EntityTypeName, EntityUid, RestrictedExpression};
 use jsonc_parser::ast::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -14,20 +15,28 @@ use std::str::FromStr as _;
 
 /// What rows are read against, looked up once.
 pub struct Vocabulary<'a> {
-    schema: &'a RunSchema,
-    config: Option<&'a Config>,
+    pub schema: &'a RunSchema,
+    pub config: Option<&'a Config>,
+    /// The digest of the program of this path; `None` where there is none.
+    pub programs: &'a dyn Fn(&str) -> Option<Digest>,
+    /// The digests of the files that the plan was made from, by name.
+    pub inputs: BTreeMap<String, Digest>,
     principals: BTreeSet<EntityTypeName>,
     /// The types each action applies to: principals, then resources.
     applies: HashMap<EntityUid, (BTreeSet<EntityTypeName>, BTreeSet<EntityTypeName>)>,
     action_ids: BTreeSet<String>,
     /// Parameters read before, by action and text: plans repeat themselves.
-    read: HashMap<(EntityUid, String), Parameters>,
+    pub read: HashMap<(EntityUid, String), Parameters>,
 }
 
-type Parameters = BTreeMap<String, RestrictedExpression>;
+pub type Parameters = BTreeMap<String, RestrictedExpression>;
 
 impl<'a> Vocabulary<'a> {
-    pub fn new(schema: &'a RunSchema, config: Option<&'a Config>) -> Self {
+    pub fn new(
+        schema: &'a RunSchema,
+        config: Option<&'a Config>,
+        programs: &'a dyn Fn(&str) -> Option<Digest>,
+    ) -> Self {
         let mut applies: HashMap<EntityUid, (BTreeSet<_>, BTreeSet<_>)> = HashMap::new();
         for environment in schema.schema().request_envs() {
             let types = applies.entry(environment.action().clone()).or_default();
@@ -36,7 +45,13 @@ impl<'a> Vocabulary<'a> {
         }
         let principals = schema.schema().principals().cloned().collect();
         let action_ids = applies.keys().map(|uid| uid.id().unescaped().to_owned()).collect();
-        Self { schema, config, principals, applies, action_ids, read: HashMap::new() }
+        let (inputs, read) = (BTreeMap::new(), HashMap::new());
+        Self { schema, config, programs, inputs, principals, applies, action_ids, read }
+    }
+
+    /// Whether the schema has this action, and it applies to something.
+    pub fn has_action(&self, action: &EntityUid) -> bool {
+        self.applies.contains_key(action)
     }
 }
 
@@ -78,35 +93,37 @@ impl PlanRow {
             Some(text) => principal(&mut reader, "principal", text, vocabulary),
             None => default.map(|(uid, _)| uid.clone()),
         };
-        let action = reader.string("action").and_then(|text| action(&mut reader, text, vocabulary));
-        let named = reader.string("resource");
-        let at_resource = named.as_ref().map_or(start..start + 1, |(_, at)| at.clone());
-        let resource = named.and_then(|text| uid(&mut reader, "resource", text));
         let after = reader.strings("after").into_iter().map(|(text, at)| (text.to_owned(), at)).collect();
         let finally = reader.flag("finally");
         let labels = labels(&mut reader);
-        let work = work(&mut reader, vocabulary.config);
-        let context = reader.optional("context");
         let span = reader.span();
-        if let Some((action, resource)) = action.as_ref().zip(resource.as_ref()) {
-            let principal = principal.as_ref().map(|principal| (principal, at_principal));
-            check_types(&mut reader, principal, action, (resource, at_resource), vocabulary);
+        // Whatever becomes of the work, these are fields of a row.
+        for field in ["action", "resource", "context"] {
+            reader.optional(field);
         }
-        let parameters = action.as_ref().and_then(|action| parameters(&mut reader, context, action, vocabulary));
+        let principal_at = principal.as_ref().map(|principal| (principal, at_principal));
+        let asked = match named_work(&mut reader, vocabulary.config) {
+            Named::Nothing => by_itself(&mut reader, principal_at, vocabulary),
+            Named::Unknown => None,
+            Named::Argv(argv) => by_argv(&mut reader, argv, principal_at, vocabulary),
+            Named::Effect(offer) => by_effect(&mut reader, &offer, principal_at, vocabulary),
+        };
         reader.finish();
-        let built = match (&id, principal, action, resource, parameters) {
-            (Some((id, _)), Some(principal), Some(action), Some(resource), Some(parameters)) => Some(IntendedAction {
-                id: id.clone(),
-                principal,
-                action,
-                resource,
-                parameters,
-                after: Vec::new(),
-                finally,
-                work,
-                labels,
-                span,
-            }),
+        let built = match (&id, principal, asked) {
+            (Some((id, _)), Some(principal), Some(Asked { action, resource, parameters, work })) => {
+                Some(IntendedAction {
+                    id: id.clone(),
+                    principal,
+                    action,
+                    resource,
+                    parameters,
+                    after: Vec::new(),
+                    finally,
+                    work,
+                    labels,
+                    span,
+                })
+            }
             _ => None,
         };
         Self { id, after, action: built }
@@ -117,7 +134,7 @@ pub fn labels(reader: &mut ObjectReader<'_, '_>) -> BTreeMap<String, String> {
     reader.string_map("labels").into_iter().map(|(name, (text, _))| (name.to_owned(), text.to_owned())).collect()
 }
 
-fn uid(reader: &mut ObjectReader<'_, '_>, field: &str, (text, at): (&str, Range<usize>)) -> Option<EntityUid> {
+pub fn uid(reader: &mut ObjectReader<'_, '_>, field: &str, (text, at): (&str, Range<usize>)) -> Option<EntityUid> {
     match EntityUid::from_str(text) {
         Ok(uid) => Some(uid),
         Err(_) => {
@@ -147,7 +164,7 @@ pub fn principal(
     Some(uid)
 }
 
-fn action(
+pub fn action(
     reader: &mut ObjectReader<'_, '_>,
     (text, at): (&str, Range<usize>),
     vocabulary: &Vocabulary<'_>,
@@ -172,7 +189,7 @@ fn action(
     None
 }
 
-fn check_types(
+pub fn check_types(
     reader: &mut ObjectReader<'_, '_>,
     principal: Option<(&EntityUid, Range<usize>)>,
     action: &EntityUid,
@@ -197,83 +214,4 @@ fn check_types(
         check("the principal", principal, principals);
     }
     check("the resource", resource, resources);
-}
-
-fn work(reader: &mut ObjectReader<'_, '_>, config: Option<&Config>) -> Option<Work> {
-    let argv = reader.strings("argv");
-    let effect = reader.optional_string("effect");
-    match (argv.first(), effect) {
-        (Some((_, at)), Some(_)) => {
-            let message = format!("{} has both `argv` and `effect`", reader.what());
-            reader.problem(message, at.clone(), Some("name one of them, so that it is plain what would run"));
-            None
-        }
-        (Some(_), None) => Some(Work::Argv(argv.into_iter().map(|(text, _)| text.to_owned()).collect())),
-        (None, Some((name, at))) => {
-            if let Some(config) = config.filter(|config| !config.effects.contains_key(name)) {
-                let help = match nearest(name, config.effects.keys().map(String::as_str)) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => "declare it under [effects] in cutter.toml".to_owned(),
-                };
-                let message = format!("{} has the unknown effect `{name}`", reader.what());
-                reader.problem(message, at, Some(&help));
-            }
-            Some(Work::Effect(name.to_owned()))
-        }
-        (None, None) => None,
-    }
-}
-
-/// The row's own parameters, checked against the schema; the runtime's key is refused.
-fn parameters(
-    reader: &mut ObjectReader<'_, '_>,
-    context: Option<&Value<'_>>,
-    action: &EntityUid,
-    vocabulary: &mut Vocabulary<'_>,
-) -> Option<Parameters> {
-    let span = reader.span();
-    let at = context.map_or(span.start..span.start + 1, json::span);
-    let what = reader.what().to_owned();
-    let json = match context {
-        None => serde_json::Value::Object(serde_json::Map::new()),
-        Some(object @ Value::Object(_)) => json::to_serde(object),
-        Some(other) => {
-            reader.problem(format!("`context` of {what} is {}, not an object", json::kind(other)), at, None);
-            return None;
-        }
-    };
-    if json.get("run").is_some() {
-        let help = "the runtime fills it from the clock, the ledger, the approvals and the facts; remove it";
-        reader.problem(format!("{what} names `run` in its context, which belongs to the runtime"), at, Some(help));
-        return None;
-    }
-    let key = (action.clone(), json.to_string());
-    if let Some(parameters) = vocabulary.read.get(&key) {
-        return Some(parameters.clone());
-    }
-    let schema = vocabulary.schema.parameters();
-    let parsed = Context::from_json_value(json, Some((schema, action)));
-    let checked = parsed.map_err(miette::Report::new).and_then(|context| {
-        context.validate(schema, action).map_err(miette::Report::new)?;
-        Ok(context)
-    });
-    match checked {
-        Ok(context) => {
-            let parameters: Parameters = context.into_iter().collect();
-            vocabulary.read.insert(key, parameters.clone());
-            Some(parameters)
-        }
-        Err(error) => {
-            let misfits = vocabulary.schema.misfits(action, context, span.start, &what);
-            if misfits.is_empty() {
-                let what = format!("the context of {what} is not valid");
-                let problem = diagnostics::problem(&*error, &what, &Source::new("", ""));
-                reader.problem(problem.message, at, problem.help.as_deref());
-            }
-            for misfit in misfits {
-                reader.problem(misfit.message, misfit.at, misfit.help.as_deref());
-            }
-            None
-        }
-    }
 }

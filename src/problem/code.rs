@@ -63,6 +63,8 @@ codes! {
     TrustRootInvalid = "trust-root-invalid": "the trust root or a list of revoked keys is malformed",
     BundleUntrusted = "bundle-untrusted": "the signature of the bundle is missing or does not verify",
     RunUntrusted = "run-untrusted": "bundle, plan, author or running user are not vouched for",
+    ProgramRefused = "program-refused": "a program is not the one that was pinned, or cannot be run",
+    FunctionRefused = "function-refused": "a function of the database, its session or its triggers are not as pinned",
     SigningFailed = "signing-failed": "no signature could be made with the key",
     SecretFound = "secret-found": "a secret stands where it would be kept",
     ResultWritten = "result-written": "a result other than 0 stands in a file; a warning, beside the exit code",

@@ -9,8 +9,11 @@ pub use revision::{Revision, read_revision};
 pub use sorted::Nested;
 
 use crate::approval::ApprovalFile;
+use crate::digest::Digest;
 use crate::facts::RawFacts;
-use crate::files::{MOST_FILES, below, cause, is_signature_of, read, read_bytes, read_files, read_signatures, walk};
+use crate::files::{
+    MOST_FILES, below, cause, is_signature_of, read, read_bytes, read_files, read_program, read_signatures, walk,
+};
 use crate::policy::BundleSources;
 use crate::problem::{Blame, Code, Coded as _, Problem, Problems, Source};
 use crate::verification::StatementFile;
@@ -108,6 +111,13 @@ pub fn read_approvals(folder: &Path) -> Result<Vec<ApprovalFile>, Problems> {
         ApprovalFile { source, signatures, unreadable }
     };
     Ok(documents.map(read_one).collect())
+}
+
+/// The digest of the program of this path; `None` where there is none that could run.
+pub fn program(path: &str) -> Option<Digest> {
+    let path = Path::new(path);
+    let is_itself = path.is_absolute() && path.canonicalize().is_ok_and(|found| found == path);
+    is_itself.then(|| read_program(path).ok()).flatten().map(|bytes| Digest::of(&bytes))
 }
 
 /// Reads a statement or an envelope, with the signatures beside it.

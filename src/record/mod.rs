@@ -8,7 +8,7 @@ use crate::approval::{Approvals, JudgedApproval};
 use crate::decision::{Basis, DecisionRow, DecisionTable, Verdict};
 use crate::digest::Digest;
 use crate::facts::Origin;
-use crate::plan::{IntendedAction, Mode};
+use crate::plan::{IntendedAction, Mode, Work, WorkRecord};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::RejectCode;
 use crate::problem::Problem;
@@ -251,6 +251,9 @@ pub struct RecordedRow {
     /// The same in full, where it was decided at the moment of use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts_at_use: Vec<FactRecord>,
+    /// Exactly what would run; absent where the row names nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkRecord>,
     /// Free text that no policy reads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -435,6 +438,7 @@ impl RecordedRow {
             errors: row.errors.clone(),
             facts: if row.at_use { Vec::new() } else { row.facts.iter().map(|fact| fact.fact.clone()).collect() },
             facts_at_use: if row.at_use { row.facts.iter().map(FactRecord::from).collect() } else { Vec::new() },
+            work: action.work.as_ref().map(Work::record),
             labels: action.labels.clone(),
         })
     }

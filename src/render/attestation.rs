@@ -10,6 +10,7 @@ use crate::layout::escape;
 
 use crate::layout::lines::{self, Tone};
 use crate::layout::{Style, colored, grid, printable, short};
+use crate::plan::WorkRecord;
 use comfy_table::Cell as TableCell;
 use std::fmt::Write as _;
 
@@ -85,9 +86,14 @@ pub fn full_markdown(statement: &Statement<Report>) -> String {
     }
     let _ = writeln!(text, "- run: `{}` ({})", escape(&plan.run), plan.mode);
     let _ = writeln!(text, "- result: {}", super::page::result(report));
-    let _ = writeln!(text, "\n## 1. Decision\n\n| Row | Action | Decision | Basis | Because |\n|---|---|---|---|---|");
+    let _ = writeln!(
+        text,
+        "\n## 1. Decision\n\n| Row | Action | Work | Decision | Basis | Because |\n|---|---|---|---|---|---|"
+    );
     for row in &decisions.decisions {
-        let cells = [&row.id, short(&row.action), row.decision.words(), row.basis.words(), &row.because()].map(escape);
+        let work = row.work.as_ref().map_or_else(|| "none".to_owned(), WorkRecord::line);
+        let cells =
+            [&row.id, short(&row.action), &work, row.decision.words(), row.basis.words(), &row.because()].map(escape);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     let summary = super::table::summary(decisions);
@@ -124,6 +130,10 @@ pub fn full_markdown(statement: &Statement<Report>) -> String {
             escape(short(&row.principal)),
             escape(&used)
         );
+        let decided = decisions.decisions.iter().find(|decided| decided.id == row.id);
+        if let Some(work) = decided.and_then(|decided| decided.work.as_ref()) {
+            let _ = writeln!(text, "  {}", escape(&work.line()));
+        }
     }
     text.push_str("\nDisclosed:\n\n");
     for disclosure in &report.disclosures {

@@ -18,6 +18,9 @@ pub fn said(action: &IntendedAction, basis: Basis, (tone, what): (Tone, &str), s
         Cell::named(action.action.id().unescaped(), action.resource.id().unescaped(), Tone::Plain),
     ];
     let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+    if let Some(work) = &action.work {
+        lines.row([label("", Tone::Plain), Cell::toned(work.record().line(), Tone::Dim)]);
+    }
     lines.row([label("", Tone::Plain), Cell::toned(what, tone)]);
     flow(&heading, 8, style) + &lines.text(style)
 }

@@ -24,6 +24,7 @@ pub fn explanation(explanation: &Explanation, next: &[String], style: Style) -> 
     let mut lines = Lines::new([Fit::Whole, Fit::Words]);
     let errors = row.errors.iter().map(|error| Cell::toned(error, Tone::Bad));
     section(&mut lines, "ERR", errors);
+    section(&mut lines, "work", super::work::details(row.work.as_ref()).into_iter().map(Cell::new));
     section(&mut lines, "change", explanation.changes.iter().map(Cell::new));
     text.push_str(&lines.text(style));
     text.push_str(&commands(next).text(style));

@@ -3,7 +3,8 @@
 use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
 use crate::layout::{Style, short};
 use crate::ledger::{Damage, Entry, Journal, LedgerId, Record};
-use serde::Serialize;
+use crate::record::UseDecision;
+use serde::{Deserialize as _, Serialize};
 
 /// For terminals: each run as a heading, each record on a line of its own, damages last.
 pub fn table(journal: &Journal, style: Style) -> String {
@@ -38,6 +39,12 @@ pub fn table(journal: &Journal, style: Style) -> String {
         count => Cell::toned(format!("DAMAGED in {count}"), Tone::Bad),
     };
     let mut text = flow(&[Cell::new("log"), Cell::new(records), damages], 0, style);
+    let mut works = Lines::new([Fit::Whole, Fit::End]);
+    for entry in &journal.entries {
+        works.row([Cell::new("    "), Cell::toned(work(&entry.record).unwrap_or_default(), Tone::Dim)]);
+    }
+    let works = works.text(style);
+    let mut works = journal.entries.iter().zip(works.lines());
     let mut headings = headings.into_iter().peekable();
     for (index, line) in lines.text(style).lines().enumerate() {
         if let Some((_, run)) = headings.next_if(|(at, _)| *at == index) {
@@ -45,6 +52,9 @@ pub fn table(journal: &Journal, style: Style) -> String {
         }
         text.push_str(line);
         text.push('\n');
+        if let Some((_, work)) = works.next().filter(|(entry, _)| work(&entry.record).is_some()) {
+            text.push_str(&format!("{work}\n"));
+        }
     }
     let mut damaged = Lines::new([Fit::Whole, Fit::Words]);
     for Damage { line, damage } in &journal.damages {
@@ -64,10 +74,10 @@ fn told(record: &Record) -> (String, Tone, String, String) {
         }
         Record::Finished(finished) => {
             let (event, tone) = match (&finished.note, finished.exit_status) {
-                (Some(_), _) => ("not run".to_owned(), Tone::Bad),
-                (None, Some(0)) => ("exit 0".to_owned(), Tone::Good),
-                (None, Some(status)) => (format!("exit {status}"), Tone::Bad),
+                (_, Some(0)) => ("exit 0".to_owned(), Tone::Good),
+                (_, Some(status)) => (format!("exit {status}"), Tone::Bad),
                 (None, None) => ("signal".to_owned(), Tone::Bad),
+                (Some(_), None) => ("no result".to_owned(), Tone::Bad),
             };
             (event, tone, finished.action.clone(), finished.note.clone().unwrap_or_default())
         }
@@ -83,6 +93,12 @@ fn told(record: &Record) -> (String, Tone, String, String) {
             ("attested".to_owned(), Tone::Plain, String::new(), format!("attestation {}", attestation.number))
         }
     }
+}
+
+/// What it ran, in one line; only where it begins.
+fn work(record: &Record) -> Option<String> {
+    let Record::Started(started) = record else { return None };
+    Some(UseDecision::deserialize(&started.decision).ok()?.row.work?.line())
 }
 
 /// The principal, where the record names one.

@@ -3,6 +3,7 @@
 use super::table::{Guide, counts, items};
 use crate::layout::escape;
 use crate::layout::short;
+use crate::plan::WorkRecord;
 use crate::record::{Clock, Decisions};
 use std::fmt::Write as _;
 
@@ -31,13 +32,14 @@ pub fn decisions(decisions: &Decisions, guide: &Guide) -> String {
     if !decisions.deferred_gaps.is_empty() {
         let _ = writeln!(text, "- at use {}", escape(&decisions.deferred_gaps.join(", ")));
     }
-    let _ = writeln!(text, "\n| Row | Action | Resource | Decision | Basis | Because | Policies |");
-    let _ = writeln!(text, "|---|---|---|---|---|---|---|");
+    let _ = writeln!(text, "\n| Row | Action | Resource | Work | Decision | Basis | Because | Policies |");
+    let _ = writeln!(text, "|---|---|---|---|---|---|---|---|");
     for row in &decisions.decisions {
         let cells = [
             escape(&row.id),
             escape(short(&row.action)),
             escape(short(&row.resource)),
+            escape(&row.work.as_ref().map(WorkRecord::line).unwrap_or_else(|| "none".to_owned())),
             row.decision.words().to_owned(),
             row.basis.words().to_owned(),
             escape(&row.because()),

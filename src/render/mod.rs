@@ -18,5 +18,6 @@ pub mod table;
 pub mod targets;
 pub mod testing;
 pub mod witness;
+mod work;
 
 pub use crate::layout::{Style, printable};

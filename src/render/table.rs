@@ -5,6 +5,7 @@ use crate::digest::Digest;
 use crate::facts::Origin;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
 use crate::layout::{Style, short};
+use crate::plan::WorkRecord;
 use crate::record::{ApprovalRow, ApprovalStatus, Clock, Decisions, RecordedRow};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -41,7 +42,13 @@ pub fn decisions(decisions: &Decisions, guide: &Guide, style: Style) -> String {
     text.push_str(&measuring(guide).text(style));
     text.push_str(&needs(decisions, guide, style));
     text.push('\n');
-    text.push_str(&rows(decisions).text(style));
+    let (rows, works) = (rows(decisions).text(style), works(decisions).text(style));
+    for ((row, work), decided) in rows.lines().zip(works.lines()).zip(&decisions.decisions) {
+        text.push_str(&format!("{row}\n"));
+        if decided.work.is_some() {
+            text.push_str(&format!("{work}\n"));
+        }
+    }
     text.push('\n');
     text.push_str(&commands(&guide.next).text(style));
     text.push_str(&identity(decisions, style));
@@ -61,7 +68,7 @@ pub fn mark(basis: Basis) -> (&'static str, Tone) {
     match basis {
         Basis::Permitted | Basis::Approved => ("ok", Tone::Good),
         Basis::ApprovalRequired | Basis::Precondition => ("DENY", Tone::Open),
-        Basis::Forbidden | Basis::NotPermitted => ("DENY", Tone::Bad),
+        Basis::Forbidden | Basis::NotPermitted | Basis::NoWork => ("DENY", Tone::Bad),
         Basis::BlockedBy => ("wait", Tone::Dim),
         Basis::Indeterminate => ("ERR", Tone::Bad),
     }
@@ -82,7 +89,7 @@ pub(super) fn counts(decisions: &Decisions) -> String {
     let count = |wanted: &[Basis]| decisions.decisions.iter().filter(|row| wanted.contains(&row.basis)).count();
     let all = [
         (count(&[Basis::Indeterminate]), "not judged"),
-        (count(&[Basis::Forbidden, Basis::NotPermitted]), "denied for good"),
+        (count(&[Basis::Forbidden, Basis::NotPermitted, Basis::NoWork]), "denied for good"),
         (count(&[Basis::Permitted, Basis::Approved]), "allow"),
         (count(&[Basis::ApprovalRequired]), "need approval"),
         (count(&[Basis::Precondition]), "need a gap closed"),
@@ -245,6 +252,16 @@ fn rows(decisions: &Decisions) -> Lines {
     lines
 }
 
+/// What each row would run, as much of it as a line holds; whole it is in `explain` and in JSON.
+fn works(decisions: &Decisions) -> Lines {
+    let mut lines = Lines::new([Fit::Whole, Fit::End]);
+    for row in &decisions.decisions {
+        let line = row.work.as_ref().map(WorkRecord::line).unwrap_or_default();
+        lines.row([Cell::new(" ".repeat(LABEL + 2)), Cell::toned(line, Tone::Dim)]);
+    }
+    lines
+}
+
 /// Why a row is what it is, as short as it can be said.
 pub(super) fn because(row: &RecordedRow) -> String {
     let gates = row.needs.iter().map(|need| need.gate.as_str()).collect::<Vec<_>>().join(" ");
@@ -254,7 +271,7 @@ pub(super) fn because(row: &RecordedRow) -> String {
         Basis::ApprovalRequired if row.gaps.is_empty() => gates,
         Basis::ApprovalRequired => format!("{gates}  {}", row.gaps.join(" ")),
         Basis::Precondition => row.gaps.join(" "),
-        Basis::Forbidden | Basis::NotPermitted => row.reason.clone(),
+        Basis::Forbidden | Basis::NotPermitted | Basis::NoWork => row.reason.clone(),
         Basis::BlockedBy => match row.blocked_by.as_slice() {
             [first, more @ ..] if !more.is_empty() => format!("after {first} and {} more", more.len()),
             rows => format!("after {}", rows.join(", ")),

@@ -1,25 +1,30 @@
 //! Running one allowed action: one record begins it and uses its approvals up, then exactly the declared command runs, then its end
 //! is written down.
 
+mod flag;
 mod permission;
+mod private;
+mod program;
+mod sql;
+mod work;
 
 pub use permission::{Permission, Refusal};
+pub use work::{Outcome, Ready, Surroundings};
 
 use crate::decision::Basis;
 use crate::ledger::{ApprovalUsed, Begun, Conflict, Finished, Held, SeenBundle, Started};
-use crate::plan::{RunPlan, Work};
-use crate::problem::Problem;
+use crate::plan::RunPlan;
+use crate::problem::{Problem, Problems};
 use crate::record::{FactText, FactsSummary, JudgedBy, RecordedRow, UseDecision};
 use crate::time::Timestamp;
 use serde::Deserialize as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What became of an allowed action.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Execution {
-    /// The command ran; its exit status, or `None` where a signal ended it.
-    Ended(Option<i32>),
+    /// The work began, and went like this.
+    Ended(Outcome),
     /// The ledger let it not begin; nothing ran, and nothing was used up.
     NotBegun(Box<Conflict>),
     /// So much time passed between the decision and the start that it no longer holds; nothing ran.
@@ -27,18 +32,20 @@ pub enum Execution {
 }
 
 impl Permission<'_> {
-    /// Begins in the ledger, where the approvals are used up, then runs exactly the declared command.
+    /// Looks at the work from all sides, begins in the ledger, where the approvals are used up, then does exactly that work.
     ///
-    /// What was used up stays so, whatever becomes of the command. The run's place is `held` until the end is written down.
+    /// What was used up stays so, whatever becomes of the work. A problem that the work itself has is found before. The run's place
+    /// is `held` until the end is written down.
     pub fn run(
         &self,
         held: &mut dyn Held,
         since: Instant,
         clock: &dyn Fn() -> Result<Timestamp, Problem>,
-    ) -> Result<Execution, Problem> {
-        let Some((program, arguments)) = self.argv.split_first() else {
-            return Err(Problem::invalid(format!("plan action `{}` names nothing to run", self.action.id)));
-        };
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Execution, Problems> {
+        let context = RecordedRow::new(self.action, &self.row)?.context;
+        let database = Some(self.plan().target.field("database")).filter(|name| !name.is_empty());
+        let ready = Ready::prepare(self.work, &work::Use { context: &context, database }, surroundings)?;
         let started = match held.begin(&self.started()?)? {
             Begun::Begun(number) => number,
             Begun::Not(conflict) => return Ok(Execution::NotBegun(conflict)),
@@ -60,15 +67,9 @@ impl Permission<'_> {
             ))?;
             return Ok(Execution::TooLate(took));
         }
-        let status = Command::new(program).args(arguments).status();
-        // 127 is what shells say of a command that cannot be started.
-        let exit = status.as_ref().map_or(Some(127), |status| status.code());
-        held.finish(&end(exit, None))?;
-        match status {
-            Ok(_) => Ok(Execution::Ended(exit)),
-            Err(error) => Err(Problem::failure(format!("`{program}` cannot be started: {error}"))
-                .help("its approvals stay used; mend the plan and request new ones")),
-        }
+        let outcome = ready.run().unwrap_or_else(|problem| Outcome::InDoubt(problem.message));
+        held.finish(&end(outcome.status(), outcome.note()))?;
+        Ok(Execution::Ended(outcome))
     }
 
     fn plan(&self) -> &RunPlan {
@@ -87,10 +88,6 @@ impl Permission<'_> {
         let approvals = gates.filter_map(|gate| self.authorization.approvals().for_gate(gate)).filter_map(|judged| {
             Some(ApprovalUsed { id: judged.id.clone(), gate: judged.gate.clone(), sha256: judged.digest? })
         });
-        let repeatable = match &self.action.work {
-            Some(Work::Effect(name)) => inputs.config.effects.get(name).is_some_and(|effect| effect.repeatable),
-            _ => false,
-        };
         let decision = serde_json::to_value(self.decision()?)
             .map_err(|error| Problem::failure(format!("the decision has no JSON form: {error}")))?;
         Ok(Started {
@@ -98,11 +95,11 @@ impl Permission<'_> {
             plan: self.plan().digest,
             action: self.action.id.clone(),
             principal: self.action.principal.to_string(),
-            argv: self.argv.clone(),
+            argv: self.work.argv().to_vec(),
             approvals: approvals.collect(),
             decided_at: self.now(),
             bundle: SeenBundle { version: inputs.config.version, sha256: inputs.bundle.digest() },
-            repeatable,
+            repeatable: self.work.repeatable,
             decision,
         })
     }

@@ -2,13 +2,13 @@
 
 use crate::authorization::Authorization;
 use crate::decision::DecisionRow;
-use crate::plan::{IntendedAction, Mode};
+use crate::plan::{IntendedAction, Mode, Work};
 use crate::problem::Problems;
 use crate::request::Stage;
 use crate::time::Timestamp;
 use crate::trust::Trusted;
 
-/// An action that may run now, with exactly the command that it declares.
+/// An action that may run now, with exactly the work that was judged.
 ///
 /// INVARIANT: [`Permission::new`] is the only way to make one, and everything that runs takes one.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Permission<'a> {
     pub(super) authorization: &'a Authorization<'a>,
     pub(super) action: &'a IntendedAction,
     pub(super) row: DecisionRow,
-    pub(super) argv: Vec<String>,
+    pub(super) work: &'a Work,
 }
 
 /// Why an action may not run now.
@@ -28,7 +28,7 @@ pub enum Refusal {
     DryRun,
     /// The row is denied.
     Denied,
-    /// The row declares no command.
+    /// The row names nothing that would run.
     NoWork,
     /// The clock differs from the ledger's by more than the configuration allows.
     ClockDiffers {
@@ -63,10 +63,7 @@ impl<'a> Permission<'a> {
         if !row.basis.allows() {
             return Ok(Err(Refusal::Denied));
         }
-        let argv = action.command(&inputs.config);
-        if argv.is_empty() {
-            return Ok(Err(Refusal::NoWork));
-        }
+        let Some(work) = &action.work else { return Ok(Err(Refusal::NoWork)) };
         let (journal, skew) = (authorization.journal(), inputs.config.ledger.clock_skew().as_millis());
         let apart = |other: Timestamp| now.milliseconds().abs_diff(other.milliseconds());
         // A ledger with a clock of its own is the measure; else no record may come from the future.
@@ -84,6 +81,6 @@ impl<'a> Permission<'a> {
         if !waiting.is_empty() {
             return Ok(Err(Refusal::Waiting(waiting)));
         }
-        Ok(Ok(Self { authorization, action, row, argv }))
+        Ok(Ok(Self { authorization, action, row, work }))
     }
 }

@@ -1,5 +1,6 @@
 //! `[evidence]` of `cutter.toml`: what to observe, as data. Nothing here knows a domain.
 
+use super::effects::OnOff;
 pub use super::names::{is_wildcard, join_name, matches, split_name};
 use super::observation::{ObservationId, ObservationKind};
 
@@ -130,7 +131,7 @@ pub struct RelationSettings {
 }
 
 /// Where a switch stands.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlagSettings {
     /// The file.
@@ -141,6 +142,20 @@ pub struct FlagSettings {
     pub query: Option<String>,
     /// The value at which it must stand at the end of a run, whatever else holds.
     pub rest: Option<String>,
+    /// The value that is on.
+    pub on: Option<String>,
+    /// The value that is off.
+    pub off: Option<String>,
+}
+
+impl FlagSettings {
+    /// Its declared value for on or off.
+    pub fn value(&self, to: OnOff) -> Option<&str> {
+        match to {
+            OnOff::On => self.on.as_deref(),
+            OnOff::Off => self.off.as_deref(),
+        }
+    }
 }
 
 /// A tree of files.

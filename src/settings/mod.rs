@@ -1,14 +1,18 @@
 //! `cutter.toml`: what a domain tells the runtime that is neither policy nor fact.
 
+pub mod effects;
 pub mod evidence;
 pub mod facts;
+pub mod function;
 pub mod grants;
 pub mod ledger;
 mod names;
 pub mod observation;
+mod possible;
 pub mod review;
 pub mod targets;
 
+use self::effects::Effect;
 use self::evidence::EvidenceSettings;
 use self::facts::FactsSettings;
 use self::grants::GrantsSettings;
@@ -35,6 +39,9 @@ pub struct Config {
     pub gates: BTreeMap<String, Gate>,
     /// Where the parts of the connection to PostgreSQL stand.
     pub database: Option<DatabaseSettings>,
+    /// How the roles of effects reach it, by the name of the role.
+    #[serde(default)]
+    pub connections: BTreeMap<String, DatabaseSettings>,
     /// Which version of itself the bundle is; a ledger lets no older one decide.
     #[serde(default)]
     pub version: u64,
@@ -59,6 +66,9 @@ pub struct Config {
     /// How the review is read.
     #[serde(default)]
     pub review: ReviewSettings,
+    /// Where each effect is declared, by its name.
+    #[serde(skip)]
+    places: BTreeMap<String, (Source, Range<usize>)>,
 }
 
 /// What is particular about one gate.
@@ -67,33 +77,6 @@ pub struct Config {
 pub struct Gate {
     /// What every output says loudly while an approval of this gate is in force.
     pub mark: Option<String>,
-}
-
-/// One thing that a row can bring about.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Effect {
-    /// What happens, in one sentence for people.
-    pub does: String,
-    /// Exactly the command that brings it about: program and arguments, run without a shell.
-    #[serde(default)]
-    pub argv: Vec<String>,
-    /// What it is to change: counters and by how much, by the observation's id; no counter means in whatever way.
-    #[serde(default)]
-    pub expects: BTreeMap<String, BTreeMap<String, Amount>>,
-    /// Whether it may be brought about more than once in a run.
-    #[serde(default)]
-    pub repeatable: bool,
-}
-
-/// By how much a counter moves.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(untagged, expecting = "a whole number, or where in the row's context it stands")]
-pub enum Amount {
-    /// By this number.
-    Number(i64),
-    /// By what stood here in the context of the row's request at the moment of use: `run.facts.draft.pages`.
-    Context(String),
 }
 
 /// What must not be written anywhere.
@@ -113,28 +96,28 @@ impl Config {
 
     /// The environment variables whose values are secrets, sorted: hosts, ports and names of roles and databases are none.
     pub fn secret_variables(&self) -> Vec<String> {
-        let databases = self.database.iter().chain(&self.ledger.database);
+        let databases = self.database.iter().chain(&self.ledger.database).chain(self.connections.values());
         let of_database = databases.flat_map(|database| [&database.url_env, &database.password_env]).flatten();
         let all: BTreeSet<&String> = of_database.chain(&self.secrets.variables).collect();
         all.into_iter().cloned().collect()
     }
 
-    /// Where an effect is declared in a configuration that was read before.
-    pub fn place_of_effect(source: &Source, name: &str) -> Option<Range<usize>> {
-        #[derive(Deserialize)]
-        struct Names {
-            effects: BTreeMap<toml::Spanned<String>, toml::Value>,
+    /// Where an effect is declared, as messages say it: `cutter.toml:12`.
+    pub fn place_of_effect(&self, name: &str) -> String {
+        match self.places.get(name) {
+            Some((source, at)) => format!("{}:{}", source.name(), source.position(at.start).0),
+            None => "cutter.toml".to_owned(),
         }
-        let names: Names = toml::from_str(source.text()).ok()?;
-        names.effects.into_keys().find(|key| key.get_ref() == name).map(|key| key.span())
     }
 
     /// Reads `cutter.toml` and everything that its sections say of themselves; an unknown key is an error.
     pub fn parse(source: &Source) -> Result<Self, Problems> {
-        let config = Self::read(source)?;
+        let mut config = Self::read(source)?;
+        config.places = places_of_effects(source);
         let mut problems = Problems::new();
         problems.absorb(config.evidence.check());
         problems.absorb(config.review.check());
+        problems.absorb(config.check_effects());
         if config.grants != GrantsSettings::default() {
             problems.absorb(config.grants.check());
         }
@@ -166,6 +149,18 @@ pub fn read_toml<T: DeserializeOwned>(source: &Source) -> Result<T, Problems> {
             None => problem.of(source),
         })
     })
+}
+
+/// Where each effect is declared, in a configuration that was read before.
+fn places_of_effects(source: &Source) -> BTreeMap<String, (Source, Range<usize>)> {
+    #[derive(Deserialize)]
+    struct Names {
+        #[serde(default)]
+        effects: BTreeMap<toml::Spanned<String>, toml::Value>,
+    }
+    let names: Option<Names> = toml::from_str(source.text()).ok();
+    let names = names.into_iter().flat_map(|names| names.effects.into_keys());
+    names.map(|key| (key.get_ref().clone(), (source.clone(), key.span()))).collect()
 }
 
 /// What the reader of TOML says, in our words, and what to do.
@@ -215,5 +210,6 @@ fn connection_line(source: &Source, offset: usize) -> Option<usize> {
     let lines: Vec<&str> = source.text().lines().take(line).map(str::trim).collect();
     let own = lines.last().is_some_and(|own| own.contains("database") || own.contains("password"));
     let header = lines.iter().rev().find(|line| line.starts_with('['));
-    (own || header.is_some_and(|header| header.contains("database") || header.contains("ledger"))).then_some(line)
+    (own || header.is_some_and(|header| ["database", "ledger", "connections"].iter().any(|word| header.contains(word))))
+        .then_some(line)
 }

@@ -4,7 +4,7 @@ use super::{Asked, Case, CaseResult, Decider, Expected, world};
 use crate::decision::{DecisionRow, decide, decide_one};
 use crate::explain::looked_at;
 use crate::facts::{Facts, RawFacts};
-use crate::plan::{IntendedAction, RunPlan};
+use crate::plan::{IntendedAction, RunPlan, Work};
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems, Source, nearest};
 use crate::request::{Moment, Requests};
@@ -49,13 +49,17 @@ impl<'a> Evaluator<'a> {
         let wrong = |message: String| Problems::from(Problem::invalid(message).at(&case.source, case.at.clone()));
         self.check_names(case).map_err(wrong)?;
         let mut plan = self.plan_of(case).map_err(|problems| problems.of(&case.source))?;
+        spell_out(&mut plan, self.inputs.config);
         let (row, run) = change(case, &mut plan).map_err(wrong)?;
-        let plan = RunPlan::parse(
+        let mut plan = RunPlan::parse(
             &Source::new(case.source.name(), plan.to_string()),
             self.inputs.bundle.schema(),
             self.inputs.config,
+            &|_| None,
         )
         .map_err(|problems| placed(&problems, case))?;
+        // A case asks what policies say of a row, not what it would run.
+        plan.actions.iter_mut().for_each(|action| action.work = Some(Work::stand_in()));
         let action = plan.action(&row).map(|(_, action)| action);
         let raw = self.patched(case, action, &run).map_err(wrong)?;
         let facts = Facts::admit(&raw, self.inputs.bundle).map_err(|problems| placed(&problems, case))?;
@@ -222,6 +226,22 @@ impl<'a> Evaluator<'a> {
             found.extend(row.errors.iter().map(|error| format!("error: {error}")));
         }
         found
+    }
+}
+
+/// Writes what effects fix into their rows, so that a case can change it.
+fn spell_out(plan: &mut Value, config: Option<&Config>) {
+    let rows = plan.get_mut("actions").and_then(Value::as_array_mut).into_iter().flatten();
+    for row in rows.filter_map(Value::as_object_mut) {
+        let name = row.get("effect").and_then(Value::as_str);
+        let Some(effect) = name.and_then(|name| config?.effects.get(name)) else { continue };
+        row.entry("action").or_insert_with(|| json!(effect.action));
+        row.entry("resource").or_insert_with(|| json!(effect.resource));
+        let context = row.entry("context").or_insert_with(|| json!({}));
+        for (parameter, value) in &effect.context {
+            context.as_object_mut().map(|context| context.entry(parameter).or_insert_with(|| value.clone()));
+        }
+        row.remove("effect");
     }
 }
 

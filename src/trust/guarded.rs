@@ -21,9 +21,11 @@ pub fn read_bytes(path: &Path, what: &str) -> Result<Vec<u8>, Problems> {
     Ok(files::read_bytes(path)?)
 }
 
+/// Whether nobody but root can change a file, or any folder above it.
+///
 /// INVARIANT: from `/` on, each name is looked up in a folder where only root can change what it names; so what is
 /// opened afterwards is what was looked at.
-fn check(path: &Path, what: &str) -> Result<(), Problems> {
+pub fn check(path: &Path, what: &str) -> Result<(), Problems> {
     let unreadable = |path: &Path, error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Problem::untrusted(format!("{what} `{}` does not exist", path.display())),
         _ => Problem::untrusted(format!("{what} cannot be reached: `{}`: {}", path.display(), files::cause(error))),

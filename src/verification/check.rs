@@ -6,6 +6,7 @@ use crate::attestation::report::{Ban, DoneOutcome, Report};
 use crate::attestation::{Statement, decision_subjects, report_subjects};
 use crate::decision::{Basis, Verdict};
 use crate::digest::Digest;
+use crate::plan::RUN_PROGRAM;
 use crate::problem::Problems;
 use crate::record::{ApprovalStatus, BundleState, Clock, Decisions, RecordedRow, RowDecision};
 use crate::time::Timestamp;
@@ -182,6 +183,9 @@ fn decisions(decisions: &Decisions, used: &BTreeSet<&str>) -> Vec<String> {
         if matches!(row.basis, Basis::Approved | Basis::ApprovalRequired) && row.needs.is_empty() {
             say("needs", "no gate is named");
         }
+        if row.work.as_ref().is_some_and(|work| work.sha256 != Some(work.digest())) {
+            say("work", "its digest is another");
+        }
         if row.basis == Basis::Approved && row.needs.iter().any(|need| !open.contains(need.gate.as_str())) {
             say("needs", "no approval that is recorded opens the gate");
         }
@@ -223,15 +227,19 @@ fn intended(decisions: &Decisions, plan: &Value) -> Vec<String> {
     }
     let principal = text(plan, "principal");
     let actions = plan.get("actions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let intended = actions.iter().map(|action| {
+    // A row whose work says what it is may repeat that or not; a command of its own is one whatever the row says.
+    let intended = |action: &Value, row: &RecordedRow| {
         let own = text(action, "principal").or_else(|| principal.clone());
-        (text(action, "id"), own, text(action, "action"), text(action, "resource"))
-    });
-    let decided = decisions.decisions.iter().map(|row| {
-        let RecordedRow { id, principal, action, resource, .. } = row;
-        (Some(id.clone()), Some(principal.clone()), Some(action.clone()), Some(resource.clone()))
-    });
-    if !intended.eq(decided) {
+        let is = |key: &str, decided: &str| text(action, key).is_none_or(|own| own == decided);
+        let is_program = action.get("argv").is_some() && row.action == RUN_PROGRAM;
+        text(action, "id").as_deref() == Some(&row.id)
+            && own.as_deref() == Some(&row.principal)
+            && (is_program || is("action", &row.action) && is("resource", &row.resource))
+            && text(action, "effect") == row.work.as_ref().and_then(|work| work.effect.clone())
+    };
+    let rows = actions.iter().zip(&decisions.decisions);
+    let all = actions.len() == decisions.decisions.len() && rows.into_iter().all(|(action, row)| intended(action, row));
+    if !all {
         differences.push("predicate.decisions.decisions: the rows are not those of the plan's text".to_owned());
     }
     differences

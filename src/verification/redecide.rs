@@ -11,11 +11,11 @@ use crate::decision::{Basis, Closed, DecisionRow, decide_one, decide_rest};
 use crate::digest::Digest;
 use crate::facts::{Facts, RawFacts};
 use crate::ledger::Record;
-use crate::plan::RunPlan;
+use crate::plan::{RUN_PROGRAM, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::prelude::Prelude;
 use crate::problem::{Problems, Source};
-use crate::record::{ApprovalRow, JudgedBy, RecordedRow, UseDecision};
+use crate::record::{ApprovalRow, Decisions, JudgedBy, RecordedRow, UseDecision};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
@@ -71,7 +71,7 @@ pub fn redecide(
     compare("predicate.decisions.policies", &recorded.policies, &JudgedBy::of(bundle), &mut found.differences);
     standing(report, bundle, config, &mut found.differences);
     let source = Source::new("the recorded plan", report.grounds.plan.clone());
-    let plan = RunPlan::parse(&source, bundle.schema(), Some(config))?;
+    let plan = RunPlan::parse(&source, bundle.schema(), Some(config), &|path| program(recorded, path))?;
     let facts = admitted(report, bundle)?;
     let mut worlds = BTreeMap::new();
     for (sha256, facts) in &facts {
@@ -108,6 +108,14 @@ fn admitted(report: &Report, bundle: &PolicyBundle) -> Result<BTreeMap<Digest, F
         }
     }
     Ok(admitted)
+}
+
+/// The digest that a program had when the row that runs it was decided.
+fn program(recorded: &Decisions, path: &str) -> Option<Digest> {
+    let runs =
+        |row: &&RecordedRow| row.work.as_ref().is_some_and(|work| work.argv.first().is_some_and(|it| it == path));
+    let row = recorded.decisions.iter().filter(|row| row.action == RUN_PROGRAM).find(runs)?;
+    Digest::parse(row.context.get("sha256")?.as_str()?)
 }
 
 /// Whether bans and rules are those of the bundle and its configuration.
@@ -169,7 +177,7 @@ impl Bench<'_> {
             if started.run != plan.run || started.plan != plan.digest {
                 continue;
             }
-            let argv = action.command(config);
+            let argv = action.command().to_vec();
             compare(&format!("{place}.argv"), &started.argv, &argv, &mut found.differences);
             let world = worlds.get(&decision.facts.sha256).filter(|_| decision.policies.sha256 == bundle.digest());
             let Some(requests) = world else {

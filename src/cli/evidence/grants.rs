@@ -7,11 +7,12 @@ use crate::cli::shared::exit::no_json;
 use crate::cli::shared::format::TableJsonOrMarkdown;
 use crate::cli::shared::output::OutputArguments;
 use crate::files::{self, Output};
-use crate::grants::{GrantStatus, audit};
+use crate::grants::{GrantAudit, GrantStatus, audit};
+use crate::problem::Problems;
 use crate::render;
 use crate::settings::Config;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Exit codes: 0 all is as expected, 4 a difference or a conflict, 7 the rights cannot be read")]
@@ -31,15 +32,10 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.package.as_deref().map_or(Ok(()), files::check_folder)?;
         let config = Config::parse(&files::read(&self.config)?)?;
-        config.grants.expect_something()?;
-        let audit = audit(&config.grants, &access(&config)?)?;
-        // What could not be read needs no package that says "nothing to do".
-        if let Some(folder) = self.package.as_ref().filter(|_| audit.status != GrantStatus::Unknown) {
-            files::write_together(&[
-                Output::replacing(folder.join("grants.sql"), render::grants::script(&audit.package)),
-                Output::replacing(folder.join("grants-inverse.sql"), render::grants::script(&audit.inverse)),
-            ])?;
-        }
+        let audit = match &self.package {
+            Some(folder) => package(&config, folder)?,
+            None => look(&config)?,
+        };
         let text = match self.format {
             TableJsonOrMarkdown::Table => render::grants::audit(&audit, output.style()),
             TableJsonOrMarkdown::Json => render::json::document(&audit).map_err(no_json)?,
@@ -52,4 +48,22 @@ impl Arguments {
         };
         Ok((text, exit))
     }
+}
+
+fn look(config: &Config) -> Result<GrantAudit, Problems> {
+    config.grants.expect_something()?;
+    Ok(audit(&config.grants, &access(config)?)?)
+}
+
+/// Audits the rights, and writes the package that would make them as expected into a folder.
+pub fn package(config: &Config, folder: &Path) -> Result<GrantAudit, Problems> {
+    let audit = look(config)?;
+    // What could not be read needs no package that says "nothing to do".
+    if audit.status != GrantStatus::Unknown {
+        files::write_together(&[
+            Output::replacing(folder.join("grants.sql"), render::grants::script(&audit.package)),
+            Output::replacing(folder.join("grants-inverse.sql"), render::grants::script(&audit.inverse)),
+        ])?;
+    }
+    Ok(audit)
 }

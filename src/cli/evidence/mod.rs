@@ -2,9 +2,9 @@
 
 mod capture;
 mod compare;
-mod grants;
+pub mod grants;
 mod signed;
-mod targets;
+pub mod targets;
 mod witness;
 
 use crate::cli::shared::exit::CommandResult;

@@ -1,5 +1,6 @@
 //! `cutter evidence targets`: which candidates could be the target of a run, and what each lacks.
 
+use crate::authorization::Inputs;
 use crate::cli::shared::clock::ClockArguments;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
@@ -8,12 +9,12 @@ use crate::cli::shared::format::TableJsonOrMarkdown;
 use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::files::{self, Output};
-use crate::problem::{Code, Coded as _};
+use crate::problem::{Code, Coded as _, Problems};
 use crate::render;
 use crate::request::{Moment, Requests, Stage};
-use crate::targets::{TargetStatus, audit};
+use crate::targets::{TargetAudit, TargetStatus, audit};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
 #[command(
@@ -38,18 +39,13 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.package.as_deref().map_or(Ok(()), files::check_folder)?;
         let inputs = self.inputs.load(self.clock.now, output)?;
-        let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts).coded(Code::PlanUnfit)?;
-        let audit = audit(&inputs.config.targets, &requests, &Moment::closed(inputs.now, Stage::Plan))?;
-        let json = render::json::document(&audit).map_err(no_json)?;
-        if let Some(folder) = &self.package {
-            files::write_together(&[
-                Output::replacing(folder.join("intake.json"), json.as_str()),
-                Output::replacing(folder.join("intake.md"), render::targets::intake(&audit)),
-            ])?;
-        }
+        let audit = match &self.package {
+            Some(folder) => package(&inputs, folder)?,
+            None => look(&inputs)?,
+        };
         let text = match self.format {
             TableJsonOrMarkdown::Table => render::targets::audit(&audit, output.style()),
-            TableJsonOrMarkdown::Json => json,
+            TableJsonOrMarkdown::Json => render::json::document(&audit).map_err(no_json)?,
             TableJsonOrMarkdown::Markdown => render::targets::intake(&audit),
         };
         let exit = match audit.status {
@@ -59,4 +55,19 @@ impl Arguments {
         };
         Ok((text, exit))
     }
+}
+
+fn look(inputs: &Inputs) -> Result<TargetAudit, Problems> {
+    let requests = Requests::new(&inputs.plan, &inputs.bundle, &inputs.facts).coded(Code::PlanUnfit)?;
+    audit(&inputs.config.targets, &requests, &Moment::closed(inputs.now, Stage::Plan))
+}
+
+/// Audits the candidates, and writes the intake package into a folder.
+pub fn package(inputs: &Inputs, folder: &Path) -> Result<TargetAudit, Problems> {
+    let audit = look(inputs)?;
+    files::write_together(&[
+        Output::replacing(folder.join("intake.json"), render::json::document(&audit).map_err(no_json)?),
+        Output::replacing(folder.join("intake.md"), render::targets::intake(&audit)),
+    ])?;
+    Ok(audit)
 }

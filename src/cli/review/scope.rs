@@ -189,7 +189,8 @@ impl Scope {
         for source in problems.absorb(files::read_files(plans, "json")).unwrap_or_default() {
             match bundle {
                 Some(bundle) => {
-                    problems.absorb(RunPlan::parse(&source, bundle.schema(), config).map(drop));
+                    let plan = RunPlan::parse(&source, bundle.schema(), config, &project::program);
+                    problems.absorb(plan.map(drop));
                 }
                 None => drop(problems.absorb(json::parse(&source).map(drop))),
             }

@@ -13,3 +13,13 @@ pub fn access(config: &Config) -> Result<Access, Problem> {
     })?;
     Access::resolve(settings, &|name| std::env::var_os(name)).coded(Code::DatabaseSettings)
 }
+
+/// How a role of `[connections]` reaches the database.
+pub fn role_access(config: &Config, role: &str) -> Result<Access, Problem> {
+    let settings = config.connections.get(role).ok_or_else(|| {
+        Problem::invalid(format!("`cutter.toml` has no `[connections.{role}]`"))
+            .help("add it: how that role reaches the database")
+            .coded(Code::ConfigInvalid)
+    })?;
+    Access::resolve(settings, &|name| std::env::var_os(name)).coded(Code::DatabaseSettings)
+}

@@ -84,7 +84,9 @@ impl InputArguments {
         if let Some((bundle, config)) = &bundle {
             let config = config.as_ref();
             plan = source.and_then(|source| {
-                problems.absorb(RunPlan::parse(&source, bundle.schema(), config).coded(Code::PlanInvalid))
+                problems.absorb(
+                    RunPlan::parse(&source, bundle.schema(), config, &project::program).coded(Code::PlanInvalid),
+                )
             });
             if let (Some(stated), Some(plan), Ok((now, _)), Ok(revocations)) = (&stated, &plan, &time, &revocations) {
                 let wanted = Wanted { bundle, config, plan, trust: &self.trust, revocations, now: *now };

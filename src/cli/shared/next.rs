@@ -10,7 +10,6 @@ use crate::plan::Mode;
 use crate::policy::annotations::RejectCode;
 use crate::record::{ApprovalRow, Decisions, FactRecord, RecordedRow};
 use crate::schema::FactSource;
-use crate::settings::Config;
 
 /// What of a command line is the same in the next one.
 pub struct Typed<'a> {
@@ -20,29 +19,22 @@ pub struct Typed<'a> {
 
 impl Typed<'_> {
     /// What a person does after these decisions.
-    pub fn after(&self, decisions: &Decisions, authorization: &Authorization<'_>, config: &Config) -> Vec<String> {
+    pub fn after(&self, decisions: &Decisions, authorization: &Authorization<'_>) -> Vec<String> {
         let first = |wanted: &[Basis]| decisions.decisions.iter().find(|row| wanted.contains(&row.basis));
         let explain = |wanted: &[Basis]| first(wanted).map(|row| self.command("explain", Some(&row.id)));
         match decisions.verdict {
             Verdict::Indeterminate => explain(&[Basis::Indeterminate]).into_iter().collect(),
-            Verdict::Denied => explain(&[Basis::Forbidden, Basis::NotPermitted]).into_iter().collect(),
+            Verdict::Denied => explain(&[Basis::Forbidden, Basis::NotPermitted, Basis::NoWork]).into_iter().collect(),
             Verdict::Blocked => explain(&[Basis::Precondition]).into_iter().collect(),
             Verdict::ReadyForSovereignApproval => self.approvals(&decisions.approvals, authorization),
-            Verdict::Authorized => vec![self.effect(authorization, config)],
+            Verdict::Authorized => vec![self.effect(authorization)],
         }
     }
 
     /// What a person does about one row.
-    pub fn about(
-        &self,
-        row: &RecordedRow,
-        decisions: &Decisions,
-        authorization: &Authorization<'_>,
-        config: &Config,
-    ) -> Vec<String> {
+    pub fn about(&self, row: &RecordedRow, decisions: &Decisions, authorization: &Authorization<'_>) -> Vec<String> {
         let plan = authorization.requests().plan();
-        let is_runnable =
-            || plan.mode == Mode::Live && plan.named(&row.id).is_ok_and(|row| !row.command(config).is_empty());
+        let is_runnable = || plan.mode == Mode::Live && plan.named(&row.id).is_ok_and(|row| row.work.is_some());
         match row.basis {
             Basis::ApprovalRequired => self.approvals(&decisions.approvals, authorization),
             Basis::BlockedBy => vec![self.command("explain", Some(&blocker(decisions, row).id))],
@@ -79,19 +71,19 @@ impl Typed<'_> {
     }
 
     /// The first row that can run, and did not end well before.
-    fn effect(&self, authorization: &Authorization<'_>, config: &Config) -> String {
+    fn effect(&self, authorization: &Authorization<'_>) -> String {
         let plan = authorization.requests().plan();
         if plan.mode == Mode::DryRun {
             return "nothing to run: the plan is a dry run".to_owned();
         }
         let journal = authorization.journal();
-        let mut runnable = plan.actions.iter().filter(|action| !action.command(config).is_empty()).peekable();
+        let mut runnable = plan.actions.iter().filter(|action| action.work.is_some()).peekable();
         if runnable.peek().is_none() {
-            return "nothing to run: no row declares a command".to_owned();
+            return "nothing to run: no row names its work".to_owned();
         }
         match runnable.find(|action| !journal.ended_well(&plan.run, plan.digest, &action.id)) {
             Some(action) => self.command("exec", Some(&action.id)),
-            None => "nothing left to run: every row with a command has ended well".to_owned(),
+            None => "nothing left to run: every row with work has ended well".to_owned(),
         }
     }
 

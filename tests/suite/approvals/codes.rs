@@ -1,6 +1,7 @@
 //! Every reject code of the contract, each produced by the fault it is named after.
 
 use crate::approvals::office::{AGENT, COMPENSATE, NOW, Office, PLAN, PLANNER, plan};
+use crate::support::world::scripted;
 use serde_json::json;
 
 /// What is done to a good approval, and the code that must then be shown for its gate.
@@ -405,7 +406,9 @@ fn removing_the_ban_of_a_code_changes_the_outcome() {
 #[test]
 fn break_glass_is_marked_loudly_in_every_output() {
     let office = Office::new();
-    let row = r#"{"id":"restore","action":"Iu::Action::\"restore_backup\"","resource":"Iu::Relation::\"public.information_unit\""}"#;
+    let is = "action = 'Iu::Action::\"restore_backup\"'\nresource = 'Iu::Relation::\"public.information_unit\"'";
+    office.world.declare("restore", is, &scripted("true"));
+    let row = r#"{"id":"restore","effect":"restore"}"#;
     office.world.write("plan.json", plan(PLANNER, r#"Cutter::Person::\"operator\""#, row));
     office.request("plan.json");
     office.sign("BREAK_GLASS", "sovereign");

@@ -3,6 +3,7 @@
 mod as_root {
     mod exec;
     mod moment;
+    mod work;
 }
 mod codes;
 mod golden_output;

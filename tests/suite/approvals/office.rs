@@ -1,7 +1,7 @@
 //! A shipped project whose preconditions are closed, people with keys, and a ledger.
 
 use crate::support::ran::Ran;
-use crate::support::world::World;
+use crate::support::world::{COMPENSATION, World, scripted};
 use serde_json::{Value, json};
 
 pub const NOW: &str = "2026-05-21T08:15:00Z";
@@ -17,6 +17,7 @@ impl Office {
     pub fn new() -> Self {
         let world = World::shipped();
         close_preconditions(&world);
+        world.declare("compensate", COMPENSATION, &scripted("true"));
         let office = Self { world };
         let lines: Vec<String> = PEOPLE.iter().map(|name| office.signer(name, "")).collect();
         office.world.make_key("stranger", "ed25519");
@@ -152,4 +153,4 @@ pub fn plan(author: &str, principal: &str, rows: &str) -> String {
 
 pub const AGENT: &str = r#"Cutter::Agent::\"run-agent\""#;
 pub const PLANNER: &str = r#"Cutter::Agent::\"planner\""#;
-pub const COMPENSATE: &str = r#"{"id":"compensate","action":"Iu::Action::\"compensate\"","resource":"Iu::Relation::\"public.information_unit\"","argv":["true"]}"#;
+pub const COMPENSATE: &str = r#"{"id":"compensate","effect":"compensate"}"#;

@@ -33,15 +33,17 @@ fn infested() -> Office {
     let action = |name: &str| format!("Iu::Action::\"{name}\"");
     let relation = "Iu::Relation::\"public.information_unit\"";
     let flag = "Iu::Flag::\"execution_enabled\"";
+    let free = format!("argv = {}\npin = \"root-owned\"", json!(["/usr/bin/true", HIDDEN]));
+    world.declare("free", "action = 'Iu::Action::\"package\"'\nresource = 'Iu::Report'", &free);
     let plan = json!({
         "version": 1, "plan": format!("p{HIDDEN}"), "macro": format!("m{HOSTILE}"),
         "run": format!("r{HIDDEN}"), "mode": "live",
         "author": PLANNER.replace('\\', ""), "principal": AGENT.replace('\\', ""), "labels": {"who": HOSTILE},
         "target": {"database": "7611578671664259111"},
         "actions": [
-            {"id": format!("free{HIDDEN}"), "action": action("package"), "resource": report, "argv": ["true", HOSTILE]},
+            {"id": format!("free{HIDDEN}"), "resource": report, "effect": "free"},
             {"id": format!("gone{HIDDEN}"), "action": action("hard_delete"), "resource": relation},
-            {"id": format!("gated{HIDDEN}"), "action": action("compensate"), "resource": relation, "argv": ["true"]},
+            {"id": format!("gated{HIDDEN}"), "effect": "compensate"},
             {"id": format!("after{HIDDEN}"), "action": action("package"), "resource": report,
                 "after": [format!("gated{HIDDEN}")], "labels": {"x": HOSTILE}},
             {"id": format!("on{HIDDEN}"), "action": action("flip_flag"), "resource": flag, "context": {"to": true}},

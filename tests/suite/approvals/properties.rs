@@ -39,7 +39,9 @@ fn bench() -> &'static Bench {
         let bundle = PolicyBundle::parse(&sources).unwrap();
         let facts =
             Facts::admit(&project::read_entities(&path("entities")).unwrap(), &bundle).unwrap().as_if_measured();
-        let plan = RunPlan::parse(&files::read(&path(PLAN)).unwrap(), bundle.schema(), None).unwrap();
+        let config = cutter::settings::Config::parse(&files::read(&path("cutter.toml")).unwrap()).unwrap();
+        let plan =
+            RunPlan::parse(&files::read(&path(PLAN)).unwrap(), bundle.schema(), Some(&config), &|_| None).unwrap();
         let files = project::read_approvals(&path("approvals")).unwrap();
         let document: serde_json::Value = files[0].source.text().parse().unwrap();
         Bench { bundle, facts, plan, files, ledger: document["ledger"].as_str().unwrap().to_owned() }

@@ -4,6 +4,7 @@ mod as_root {
     mod approved;
     mod chain;
     mod faces;
+    mod function;
     mod mutations;
     mod mutator;
     mod report;

@@ -4,7 +4,7 @@ use crate::support::judging::words;
 use crate::support::postgres::{Options, Server};
 use crate::support::ran::Ran;
 use crate::support::scrubbed::scrubbed;
-use crate::support::world::{CUTTER, PLAN, World, root, split};
+use crate::support::world::{PLAN, World, root, split};
 use serde_json::Value;
 use std::fs;
 use std::ops::Deref;
@@ -83,10 +83,10 @@ impl Scene {
         let here = self.folder().display().to_string();
         let shipped = fs::read_to_string(root().join("cutter.toml")).unwrap();
         let (before, rest) = shipped.split_once("[database]").unwrap();
-        let (_, after) = rest.split_once("# What `--facts postgres`").unwrap();
+        let (_, after) = rest.split_once("# How the roles").unwrap();
         let socket = self.server.socket_directory().display();
         let mut config = format!(
-            "{before}[database]\nhost = \"{socket}\"\nuser = \"cutter_observe\"\ndbname = \"directus\"\n# What `--facts postgres`{after}"
+            "{before}[database]\nhost = \"{socket}\"\nuser = \"cutter_observe\"\ndbname = \"directus\"\n# How the roles{after}"
         );
         config = config
             .replace(
@@ -99,21 +99,20 @@ impl Scene {
             .replace("/var/lib/cutter-operator/", &format!("{here}/operator/"))
             .replace("/var/lib/cutter/evidence/directus.inspect.json", &format!("{here}/directus.json"))
             .replace("path = \"/var/lib/cutter\"", &format!("path = \"{here}/runtime\""));
-        // An audit that finds a difference, or targets that lack something, ends with a code of its own.
-        let audit = |command: &str, code: i32| format!(r#"["sh", "-c", "{CUTTER} {command}; test $? = {code}"]"#);
-        let trust = self.trust_path().display().to_string();
-        let targets =
-            format!("evidence targets --trust {trust} {PLAN} --facts postgres --package runtime > targets.txt");
-        for (effect, argv) in [
-            ("author-backup-runner", r#"["cp", "staged/backup_runner.py", "runtime/backup_runner.py"]"#.to_owned()),
-            ("audit-grants", audit("evidence grants --package runtime > grants.txt", 4)),
-            ("read-registries", audit(&targets, 9)),
-            ("package-first-run", format!(r#"["cp", "{PLAN}", "runtime/first-run.json"]"#)),
-        ] {
-            let header = format!("[effects.{effect}]\n");
-            assert!(config.contains(&header), "{effect}");
-            config = config.replace(&header, &format!("{header}argv = {argv}\n"));
-        }
+        let install = |from: &str, to: &str| {
+            format!("argv = [\"/usr/bin/install\", \"{here}/{from}\", \"{here}/runtime/{to}\"]\npin = \"root-owned\"\n")
+        };
+        let (before, rest) = config.split_once("argv = [\"/usr/bin/install\"").unwrap();
+        let (_, after) = rest.split_once("pin = \"root-owned\"\n").unwrap();
+        config = format!("{before}{}{after}", install("staged/backup_runner.py", "backup_runner.py"));
+        let package = "builtin = \"package\"\nfolder = \"/var/lib/cutter\"\n";
+        assert!(config.contains(package));
+        config = config.replace(package, &install(PLAN, "first-run.json"));
+        config = config.replace("folder = \"/var/lib/cutter\"", &format!("folder = \"{here}/runtime\""));
+        config = config.replace(
+            "[connections.cutter_exec]\nhost_env = \"DOT_CUTTER_DB_HOST\"\nport_env = \"DOT_CUTTER_DB_PORT\"\ndbname_env = \"DOT_CUTTER_DB_NAME\"\nuser = \"cutter_exec\"\npassword_env = \"DOT_CUTTER_EXEC_DB_PASSWORD\"\n",
+            &format!("[connections.cutter_exec]\nhost = \"{socket}\"\ndbname = \"directus\"\nuser = \"cutter_exec\"\n"),
+        );
         self.write("cutter.toml", change(config));
     }
 

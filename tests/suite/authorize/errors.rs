@@ -245,7 +245,7 @@ const CASES: &[Case] = &[
 fn every_spoilt_input_gets_its_exit_code_and_a_message_that_says_where_and_what_to_do() {
     let mut failures = Vec::new();
     for case in CASES {
-        let world = World::shipped();
+        let world = World::wordy();
         (case.spoil)(&world);
         let ran = world.cutter(&format!("authorize {PLAN}"));
         let coded = world.cutter(&format!("authorize {PLAN} --error-format json"));
@@ -267,7 +267,7 @@ fn every_spoilt_input_gets_its_exit_code_and_a_message_that_says_where_and_what_
 
 #[test]
 fn problems_of_plan_facts_and_policies_are_reported_together() {
-    let world = World::shipped();
+    let world = World::wordy();
     world.replace(PLAN, "\"mode\": \"live\"", "\"mode\": \"Live\"");
     world.replace(PLAN, "\"effect\": \"mark\"", "\"effect\": \"markk\"");
     world.replace("entities/documents.json", "\"units\": 60", "\"units\": \"sixty\"");

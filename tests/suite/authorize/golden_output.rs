@@ -2,9 +2,10 @@
 
 use crate::ledger::scene::{self, run, started};
 use crate::support::golden::golden;
-use crate::support::world::World;
+use crate::support::world::{World, scripted};
 use cutter::digest::Digest;
 use cutter::ledger::Started;
+use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
 const READY: &str = "plans/o9-first-production-run.json";
@@ -72,13 +73,12 @@ fn the_next_command_names_the_plan_and_the_flags_as_they_were_typed() {
 #[test]
 fn a_plan_that_is_allowed_names_the_first_row_that_runs_something() {
     let world = World::shipped();
-    world.replace("plans/generic-dryrun.json", "\"dry_run\",", "\"live\",");
-    world.replace(
-        "plans/generic-dryrun.json",
-        "{\"id\": \"rehearse\",",
-        "{\"id\": \"re hearse\", \"argv\": [\"true\"],",
-    );
-    world.replace("plans/generic-dryrun.json", "[\"rehearse\"]", "[\"re hearse\"]");
+    world.declare("rehearse", "action = 'Iu::Action::\"dry_run\"'\nresource = 'Iu::Document'", &scripted("true"));
+    world.edit("plans/generic-dryrun.json", |plan| {
+        plan["mode"] = "live".into();
+        let document = "Iu::Document::\"generic-three-units\"";
+        plan["actions"] = json!([{"id": "re hearse", "effect": "rehearse", "resource": document}]);
+    });
     let ran = world.cutter("authorize plans/generic-dryrun.json");
     let next = "next    cutter exec plans/generic-dryrun.json 're hearse'\n";
     assert!(ran.exit == 0 && ran.stdout.contains(next), "{}{}", ran.stdout, ran.stderr);

@@ -82,7 +82,7 @@ fn every_mistake_gets_its_exit_code_and_exactly_its_message() {
 fn check(path: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(path).unwrap();
     let case: Case = toml::from_str(&text).map_err(|error| error.to_string())?;
-    let world = World::shipped();
+    let world = World::wordy();
     for step in &case.step {
         take(&world, step)?;
     }

@@ -7,7 +7,7 @@ use cutter::facts::Facts;
 use cutter::plan::{IntendedAction, RunPlan};
 use cutter::policy::annotations::Tier;
 use cutter::policy::{BundlePolicy, PolicyBundle};
-use cutter::problem::{Problem, Problems, Source};
+use cutter::problem::{Problem, Problems};
 use cutter::request::{Moment, Requests, Stage};
 use cutter::time::Timestamp;
 use proptest::prelude::*;
@@ -300,7 +300,9 @@ proptest! {
         spoilt in proptest::option::weighted(0.3, (any::<prop::sample::Index>(), 0..8u8)),
     ) {
         let (bundle, facts) = &bundles()[which];
-        let mut plan = RunPlan::parse(&Source::new("plan", plan.to_string()), bundle.schema(), None).unwrap();
+        let mut texts = Texts::shipped("forbidden-sampler");
+        texts.plan = plan;
+        let mut plan = texts.plan_against(bundle);
         if let Some((index, way)) = spoilt {
             let index = index.index(plan.actions.len());
             spoil(&mut plan.actions[index], way);

@@ -3,11 +3,12 @@
 use crate::support::world::root;
 use cutter::decision::{Basis, DecisionTable, decide};
 use cutter::facts::{Facts, RawFacts};
-use cutter::plan::RunPlan;
+use cutter::plan::{RunPlan, Work};
 use cutter::policy::{BundleSources, PolicyBundle};
 use cutter::problem::Source;
 use cutter::project;
 use cutter::request::{Moment, Requests, Stage};
+use cutter::settings::Config;
 use cutter::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,10 +54,19 @@ impl Texts {
         Some((bundle, facts))
     }
 
+    /// The plan, read; every row of it has work.
+    pub fn plan_against(&self, bundle: &PolicyBundle) -> RunPlan {
+        let config = Config::parse(&cutter::files::read(&root().join("cutter.toml")).unwrap()).unwrap();
+        let source = Source::new("plan", self.plan.to_string());
+        let mut plan = RunPlan::parse(&source, bundle.schema(), Some(&config), &|_| None).unwrap();
+        plan.actions.iter_mut().for_each(|action| action.work = Some(Work::stand_in()));
+        plan
+    }
+
     /// Decides anew from the texts; `None` where Cedar's validator refuses them.
     fn decide(&self, gates: &BTreeSet<String>) -> Option<(RunPlan, DecisionTable)> {
         let (bundle, facts) = self.bundle_and_facts()?;
-        let plan = RunPlan::parse(&Source::new("plan", self.plan.to_string()), bundle.schema(), None).unwrap();
+        let plan = self.plan_against(&bundle);
         let requests = Requests::new(&plan, &bundle, &facts).unwrap();
         let now = Timestamp::parse("2026-05-21T08:15:00Z").unwrap();
         let moment = Moment { gates: gates.clone(), ..Moment::closed(now, Stage::Plan) };

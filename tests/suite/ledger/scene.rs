@@ -1,6 +1,6 @@
 //! Ledgers to test with, and the records that go into them.
 
-use crate::support::postgres::Server;
+use crate::support::postgres::{Options, Server};
 use crate::support::world::World;
 use cutter::db::DatabaseSettings;
 use cutter::digest::Digest;
@@ -47,7 +47,8 @@ pub fn directory() -> (World, Place) {
 
 /// A ledger that a new server holds, reached as the role that only has the grants of runs.
 pub fn server() -> (Server, Place) {
-    let server = Server::start();
+    // 64 workers have a connection each, and one more for the moment of the race.
+    let server = Server::start_with(&Options::empty().setting("max_connections", "200"));
     server.execute("CREATE ROLE owner LOGIN; CREATE ROLE runs LOGIN; GRANT CREATE ON DATABASE postgres TO owner");
     let owner = postgres(&server.conninfo("owner", "postgres"), Some("runs"));
     owner.init(LedgerId::from_random(7)).unwrap();

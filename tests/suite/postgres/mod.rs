@@ -11,6 +11,7 @@ mod generator;
 mod grants;
 mod host;
 mod mutations;
+mod pins;
 mod progress;
 mod relations;
 mod scene;

@@ -123,7 +123,7 @@ const OF_BILLING: &[(&str, &str, &str, &str)] = &[
     ),
     (BILLING, "{ to: Bool, run:", "{ to: Bool, ran:", "does not have the runtime's record as `run`"),
     (BILLING, "{ to: Bool, run:", "{ on: Bool, run:", "is in `switching` and has no `to: Bool`"),
-    (BILLING, "Cutter::Action::\"mutating\"", "Cutter::Action::\"mutation\"", "mutation"),
+    (BILLING, "Cutter::Action::\"mutating\"", "Iu::Action::\"mutation\"", "mutation"),
     (
         BILLING,
         "action preview in [Cutter::Action::\"non_mutating\"]",
@@ -135,7 +135,7 @@ const OF_BILLING: &[(&str, &str, &str, &str)] = &[
     ("policies/bans.cedar", "context.run.finally_counterpart", "context.run.counterpart", "counterpart"),
     ("policies/bans.cedar", "Cutter::Stage::\"use\"", "Cutter::Stage::\"used\"", "used"),
     ("policies/permits.cedar", "context.approval.votes.finance", "context.approval.votes.finances", "finances"),
-    ("policies/permits.cedar", "Cutter::Action::\"judging\"", "Cutter::Action::\"judgement\"", "judgement"),
+    ("policies/permits.cedar", "Cutter::Action::\"judging\"", "Iu::Action::\"judgement\"", "judgement"),
     ("policies/permits.cedar", "@code(\"quorum_not_met\")", "@code(\"no_quorum\")", "no_quorum"),
     (
         "policies/people.json",
@@ -150,7 +150,7 @@ const OF_BILLING: &[(&str, &str, &str, &str)] = &[
 const OF_ROLLOUT: &[(&str, &str, &str, &str)] = &[
     (ROLLOUT, "type Facts =", "type Fact =", "did you mean `type Facts = { tests_passed: Bool };`?"),
     (ROLLOUT, "run: Cutter::RunFacts", "ran: Cutter::RunFacts", "does not have the runtime's record as `run`"),
-    (ROLLOUT, "Cutter::Action::\"mutating\"", "Cutter::Action::\"mutation\"", "mutation"),
+    (ROLLOUT, "Cutter::Action::\"mutating\"", "Iu::Action::\"mutation\"", "mutation"),
     ("policies/rollout.cedar", "Cutter::Agent::\"ci\"", "Cutter::Agent::\"CI\"", "CI"),
     ("entities/facts.json", "\"type\": \"Cutter::Run\"", "\"type\": \"Cutter::Runs\"", "Cutter::Runs"),
 ];

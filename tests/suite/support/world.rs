@@ -54,6 +54,18 @@ impl World {
         world
     }
 
+    /// The same, where rows of the plan repeat what their effects fix, and some name no effect.
+    pub fn wordy() -> Self {
+        let world = Self::shipped();
+        world.write(PLAN, fs::read_to_string(root().join("tests/long-plan.json")).unwrap());
+        world
+    }
+
+    /// Adds an effect to the configuration.
+    pub fn declare(&self, name: &str, is: &str, work: &str) {
+        self.append("cutter.toml", &format!("\n[effects.{name}]\ndoes = \"what a test needs\"\n{is}\n{work}\n"));
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -231,6 +243,23 @@ impl World {
         command
     }
 }
+
+/// The shell by the path of its own file, which no link names.
+pub fn shell() -> String {
+    fs::canonicalize("/bin/sh").unwrap().to_str().unwrap().to_owned()
+}
+
+/// The work of a script for the shell.
+pub fn scripted(script: &str) -> String {
+    let argv = serde_json::json!([shell(), "-c", script]);
+    format!("argv = {argv}\npin = \"root-owned\"")
+}
+
+/// What effects of tests are: something that anybody of the lane may do, and something that a quorum must approve.
+pub const AUTHOR: &str =
+    "action = 'Iu::Action::\"author_file\"'\nresource = 'Iu::File::\"/var/lib/cutter/backup_runner.py\"'";
+pub const COMPENSATION: &str =
+    "action = 'Iu::Action::\"compensate\"'\nresource = 'Iu::Relation::\"public.information_unit\"'";
 
 pub fn split(arguments: &str) -> Vec<&str> {
     arguments.split_whitespace().collect()

@@ -2,27 +2,32 @@
 
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
 use crate::ledger::scene::write_anew;
+use crate::support::world::{AUTHOR, COMPENSATION, scripted};
 use cutter::time::Timestamp;
 use serde_json::json;
 use std::time::SystemTime;
 
-const FILE: &str =
-    r#""action":"Iu::Action::\"author_file\"","resource":"Iu::File::\"/var/lib/cutter/backup_runner.py\"""#;
-
 /// A row that anybody of the lane may do, and that writes a line into a file.
 pub fn free_row(id: &str, more: &str) -> String {
-    format!(r#"{{"id":"{id}",{FILE},"argv":["sh","-c","echo {id} >> ran"]{more}}}"#)
+    format!(r#"{{"id":"{id}","effect":"{id}"{more}}}"#)
 }
 
 /// The row of SG_3, which writes a line into a file.
 pub fn ruled_row() -> String {
-    r#"{"id":"compensate","action":"Iu::Action::\"compensate\"","resource":"Iu::Relation::\"public.information_unit\"","argv":["sh","-c","echo compensate >> ran"]}"#.to_owned()
+    free_row("rule", "")
 }
 
 /// An office whose approvals are for now, since `exec` takes no other time.
 pub fn office(rows: &str) -> Office {
     let office = Office::new();
     office.world.let_facts_be_stated();
+    let ran = office.world.path("ran").display().to_string();
+    for (id, is) in
+        [("write", AUTHOR), ("first", AUTHOR), ("second", AUTHOR), ("other", AUTHOR), ("rule", COMPENSATION)]
+    {
+        office.world.declare(id, is, &scripted(&format!("echo {id} >> {ran}")));
+    }
+    office.world.declare("fail", COMPENSATION, &scripted("exit 3"));
     office.world.write("plan.json", plan(PLANNER, AGENT, rows));
     office.trust();
     office
@@ -53,43 +58,43 @@ pub fn ran(office: &Office) -> String {
 fn an_approved_action_runs_once_and_its_approval_is_spent() {
     let office = office(&ruled_row());
     approve(&office);
-    let first = office.exec("compensate");
-    assert_eq!((first.exit, ran(&office).as_str()), (0, "compensate\n"), "{}{}", first.stdout, first.stderr);
-    let second = office.exec("compensate");
-    assert_eq!((second.exit, ran(&office).as_str()), (5, "compensate\n"), "{}{}", second.stdout, second.stderr);
+    let first = office.exec("rule");
+    assert_eq!((first.exit, ran(&office).as_str()), (0, "rule\n"), "{}{}", first.stdout, first.stderr);
+    let second = office.exec("rule");
+    assert_eq!((second.exit, ran(&office).as_str()), (5, "rule\n"), "{}{}", second.stdout, second.stderr);
     let listed = office.world.cutter("approval list plan.json --format json").json();
     assert_eq!(listed["approvals"][0]["code"], "already_consumed");
 }
 
 #[test]
 fn an_approval_that_was_used_for_one_of_its_rows_is_said_to_be_used_for_that_row() {
-    let failing = ruled_row().replace("echo compensate >> ran", "exit 3");
-    let office = office(&format!("{failing},{}", ruled_row().replace(r#""id":"compensate""#, r#""id":"again""#)));
+    let again = ruled_row().replace(r#""id":"rule""#, r#""id":"again""#);
+    let office = office(&format!("{},{again}", free_row("fail", "")));
     approve(&office);
-    assert_eq!(office.exec("compensate").exit, 10);
+    assert_eq!(office.exec("fail").exit, 10);
     let shown = office.world.cutter("authorize plan.json").stdout;
-    assert!(shown.contains("needs   SG_3  compensate  USED"), "{shown}");
-    assert!(shown.contains("opened  SG_3  again       accepted"), "{shown}");
+    assert!(shown.contains("needs   SG_3  fail   USED"), "{shown}");
+    assert!(shown.contains("opened  SG_3  again  accepted"), "{shown}");
 }
 
 #[test]
 fn a_failed_use_stays_used() {
-    let office = office(&ruled_row().replace("echo compensate >> ran", "exit 3"));
+    let office = office(&ruled_row().replace(r#""effect":"rule""#, r#""effect":"fail""#));
     approve(&office);
-    let first = office.exec("compensate");
+    let first = office.exec("rule");
     assert_eq!(first.exit, 10, "{}{}", first.stdout, first.stderr);
-    assert_eq!(office.exec("compensate").exit, 5);
+    assert_eq!(office.exec("rule").exit, 5);
 }
 
 #[test]
 fn a_denied_action_runs_nothing_and_is_journalled() {
     let office = office(&ruled_row());
     let before = office.world.listing().len();
-    assert_eq!(office.exec("compensate").exit, 5);
+    assert_eq!(office.exec("rule").exit, 5);
     // Only that it was tried.
     let log = office.world.cutter("log --format json").json();
     let last = log["records"].as_array().unwrap().last().unwrap()["record"].clone();
-    assert_eq!((&last["kind"], &last["action"]), (&"refused".into(), &"compensate".into()));
+    assert_eq!((&last["kind"], &last["action"]), (&"refused".into(), &"rule".into()));
     assert_eq!((office.world.listing().len(), ran(&office).as_str()), (before + 1, ""));
 }
 

@@ -16,7 +16,7 @@ fn a_veto_whose_file_is_taken_away_still_vetoes() {
     let ran_by = office.world.cutter("approval sign approvals/SG_3.json --key keys/council-3 --reject --as council-3");
     assert!(ran_by.exit == 0 && ran_by.stdout.contains("of the ledger"), "{}{}", ran_by.stdout, ran_by.stderr);
     office.world.remove("approvals/SG_3.json.council-3.sig");
-    let vetoed = office.exec("compensate");
+    let vetoed = office.exec("rule");
     assert_eq!((vetoed.exit, ran(&office).as_str()), (5, ""), "{}{}", vetoed.stdout, vetoed.stderr);
     let listed = office.world.cutter("approval list plan.json --format json").json();
     assert_eq!(listed["approvals"][0]["code"], "vetoed");
@@ -27,7 +27,7 @@ fn a_vote_that_is_nobodys_spoils_nothing_and_a_voice_in_the_ledger_alone_counts(
     let office = office(&ruled_row());
     approve(&office);
     office.world.remove("approvals/SG_3.json.council-2.sig");
-    assert_eq!(office.exec("compensate").exit, 5);
+    assert_eq!(office.exec("rule").exit, 5);
     // A stranger's key is refused by the program, and a record of it by whoever reads.
     let stranger = office.world.cutter("approval sign approvals/SG_3.json --key keys/stranger --as stranger");
     assert!(stranger.stderr.contains("the ledger does not have this vote"), "{}", stranger.stderr);
@@ -40,7 +40,7 @@ fn a_vote_that_is_nobodys_spoils_nothing_and_a_voice_in_the_ledger_alone_counts(
     let voted = office.world.cutter("approval sign approvals/SG_3.json --key keys/council-2 --as council-2");
     assert_eq!(voted.exit, 0, "{}", voted.stderr);
     office.world.remove("approvals/SG_3.json.council-2.sig");
-    let ran = office.exec("compensate");
+    let ran = office.exec("rule");
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
 }
 
@@ -60,7 +60,7 @@ fn the_key_of_the_plans_author_approves_nothing_under_any_name() {
         office.world.remove(&format!("approvals/SG_3.json.{who}.sig"));
     }
     approve_by(&office, &[("president", "author"), ("council-1", "council-1"), ("council-2", "council-2")]);
-    let own = office.exec("compensate");
+    let own = office.exec("rule");
     assert_eq!((own.exit, ran(&office).as_str()), (5, ""), "{}{}", own.stdout, own.stderr);
     let listed = office.world.cutter("approval list plan.json --format json").json();
     assert_eq!(listed["approvals"][0]["code"], "self_approval", "{listed}");
@@ -76,15 +76,15 @@ fn a_ledger_that_was_put_back_lets_nothing_run_again() {
         assert!(std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
     };
     copy(".cutter", "before");
-    assert_eq!(office.exec("compensate").exit, 0);
+    assert_eq!(office.exec("rule").exit, 0);
     office.world.remove(".cutter");
     copy("before", ".cutter");
-    let again = office.exec("compensate");
-    assert_eq!((again.exit, ran(&office).as_str()), (8, "compensate\n"), "{}{}", again.stdout, again.stderr);
+    let again = office.exec("rule");
+    assert_eq!((again.exit, ran(&office).as_str()), (8, "rule\n"), "{}{}", again.stdout, again.stderr);
     // Nor does one that the command line names.
     let trust = office.world.trust_path().display().to_string();
-    let other = office.world.cutter(&format!("exec --trust {trust} plan.json compensate --ledger before"));
-    assert_eq!((other.exit, ran(&office).as_str()), (8, "compensate\n"), "{}{}", other.stdout, other.stderr);
+    let other = office.world.cutter(&format!("exec --trust {trust} plan.json rule --ledger before"));
+    assert_eq!((other.exit, ran(&office).as_str()), (8, "rule\n"), "{}{}", other.stdout, other.stderr);
 }
 
 /// A ledger that belongs to somebody who is not root, with and without a head that root published.
@@ -144,7 +144,7 @@ fn what_was_stopped_between_decision_and_effect_does_not_run_and_its_approval_st
     let records = std::fs::File::open(office.world.path(".cutter/records.ndjson")).unwrap();
     let trust = office.world.trust_path().display().to_string();
     records.lock_shared().unwrap();
-    let mut child = office.world.command(&["exec", "--trust", &trust, "plan.json", "compensate"]).spawn().unwrap();
+    let mut child = office.world.command(&["exec", "--trust", &trust, "plan.json", "rule"]).spawn().unwrap();
     let has_its_place =
         || office.world.listing().iter().any(|(path, _)| path.display().to_string().contains(".cutter/run-"));
     while !has_its_place() {
@@ -155,15 +155,15 @@ fn what_was_stopped_between_decision_and_effect_does_not_run_and_its_approval_st
     assert_eq!(child.wait().unwrap().code(), Some(8));
     assert_eq!(ran(&office), "");
     let log = office.world.cutter("log").stdout;
-    assert!(log.contains("not run") && log.contains("never ran"), "{log}");
-    assert_eq!(office.exec("compensate").exit, 5);
+    assert!(log.contains("no result") && log.contains("never ran"), "{log}");
+    assert_eq!(office.exec("rule").exit, 5);
 }
 
 #[test]
 fn a_row_that_is_done_is_shown_as_done_in_the_middle_of_a_run() {
-    let office = office(&format!("{},{}", ruled_row(), free_row("write", r#","after":["compensate"]"#)));
+    let office = office(&format!("{},{}", ruled_row(), free_row("write", r#","after":["rule"]"#)));
     approve(&office);
-    assert_eq!(office.exec("compensate").exit, 0);
+    assert_eq!(office.exec("rule").exit, 0);
     let shown = office.world.cutter("authorize plan.json --format json");
     assert_eq!(shown.exit, 0, "{}", shown.stdout);
     assert_eq!(shown.json()["verdict"], "AUTHORIZED");

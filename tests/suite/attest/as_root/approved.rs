@@ -2,6 +2,7 @@
 
 use crate::attest::scene::{Scene, row};
 use crate::ledger::scene::write_anew;
+use crate::support::world::COMPENSATION;
 use serde_json::{Value, json};
 
 pub const UPDATE: &str = "UPDATE public.unit_version SET title = title || '!' WHERE id = (SELECT min(id::text)::uuid FROM public.unit_version)";
@@ -32,7 +33,9 @@ pub fn run_beside(sql: &str, expects: &str, beside: &[Value]) -> (Scene, i32, Va
     scene.configure(|config| {
         config.replace(
             "[gates.BREAK_GLASS]",
-            &format!("[effects.compensate]\ndoes = \"compensates\"\nargv = {argv}\n{expects}\n[gates.BREAK_GLASS]"),
+            &format!(
+                "[effects.compensate]\n{COMPENSATION}\ndoes = \"compensates\"\nargv = {argv}\npin = \"root-owned\"\n{expects}\n[gates.BREAK_GLASS]"
+            ),
         )
     });
     let number: Value = scene.read(crate::support::world::PLAN).parse().unwrap();

@@ -18,10 +18,7 @@ impl Gate {
             format!("sovereign namespaces=\"cutter-approval,cutter-reject\" {}", scene.public_key("sovereign"));
         scene.write("policies/allowed_signers", signer);
         let target = scene.read(PLAN).parse::<Value>().unwrap()["target"].clone();
-        let flip = |id: &str, to: bool| {
-            json!({"id": id, "action": "Iu::Action::\"flip_flag\"", "resource": "Iu::Flag::\"execution_enabled\"",
-                "context": {"to": to}, "effect": if to { "switch-on" } else { "switch-off" }})
-        };
+        let flip = |id: &str, to: bool| json!({"id": id, "effect": if to { "switch-on" } else { "switch-off" }});
         let mut off = flip("flip-off", false);
         off["finally"] = json!(true);
         let plan = json!({"version": 1, "plan": "switch", "run": RUN, "mode": "live", "author": "Cutter::Agent::\"planner\"",
@@ -36,12 +33,8 @@ impl Gate {
 
     /// The shipped configuration with effects, and with the tree as it is pinned.
     fn configure(&self, pinned: &str) {
-        let (on, off) = (sets("False", "True"), sets("True", "False"));
         self.0.configure(|config| {
-            config
-                .replace("[effects.switch-on]\n", &format!("[effects.switch-on]\nargv = {on}\n"))
-                .replace("[effects.switch-off]\n", &format!("[effects.switch-off]\nargv = {off}\n"))
-                .replace("b8087b56d51bc1284d333ead2dcd00c432965721c3b2e48a38f5f5e62dfcfde4", pinned)
+            config.replace("b8087b56d51bc1284d333ead2dcd00c432965721c3b2e48a38f5f5e62dfcfde4", pinned)
         });
         self.0.sign();
     }
@@ -84,10 +77,6 @@ impl Gate {
     fn is_on(&self) -> bool {
         self.0.read("v0.6/orchestrator/__init__.py").contains("True")
     }
-}
-
-fn sets(from: &str, to: &str) -> String {
-    format!(r#"["sed", "-i", "s/= {from}/= {to}/", "v0.6/orchestrator/__init__.py"]"#)
 }
 
 /// What a lying file says: everything is fine.

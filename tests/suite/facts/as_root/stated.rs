@@ -1,7 +1,7 @@
 //! A file that the run can edit changes what is shown, and never what is done.
 
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
-use crate::support::world::split;
+use crate::support::world::{scripted, split};
 use serde_json::{Value, json};
 
 /// An office whose switch must be observed, with a row that turns it on and one that comes after it.
@@ -15,14 +15,15 @@ fn office(source: &str) -> Office {
     let as_meant =
         |text: String, known: &str| text.replace(&format!("@source(\"{known}\")"), &format!("@source(\"{source}\")"));
     office.world.write(schema, ["observation", "ledger", "query"].into_iter().fold(text, as_meant));
-    let flag = |id: &str, to: bool, more: &str| {
-        format!(
-            r#"{{"id":"{id}","action":"Iu::Action::\"flip_flag\"","resource":"Iu::Flag::\"execution_enabled\"",
-            "context":{{"to":{to}}},"argv":["sh","-c","echo {id} >> ran"]{more}}}"#
-        )
-    };
-    let rows = format!("{},{}", flag("flip-on", true, ""), flag("flip-off", false, r#","finally":true"#));
-    office.world.write("plan.json", plan(PLANNER, AGENT, &rows));
+    let ran = office.world.path("ran").display().to_string();
+    for (name, to) in [("flip-on", true), ("flip-off", false)] {
+        let is = format!(
+            "action = 'Iu::Action::\"flip_flag\"'\nresource = 'Iu::Flag::\"execution_enabled\"'\ncontext = {{ to = {to} }}"
+        );
+        office.world.declare(name, &is, &scripted(&format!("echo {name} >> {ran}")));
+    }
+    let rows = r#"{"id":"flip-on","effect":"flip-on"},{"id":"flip-off","effect":"flip-off","finally":true}"#;
+    office.world.write("plan.json", plan(PLANNER, AGENT, rows));
     office.trust();
     edit(&office, true);
     let ran = office.world.cutter("approval request plan.json");

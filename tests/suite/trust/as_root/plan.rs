@@ -14,7 +14,10 @@ use cutter::trust::{Claims, RunningUser, SignatureFile, TrustRoot, Trusted, judg
 fn judged(scene: &Scene, user: u32, row: &str, revoked: &str) -> Result<Trusted, Problems> {
     let sources = cutter::project::read_bundle(&scene.path("policies"), Some(&scene.path("cutter.toml"))).unwrap();
     let bundle = PolicyBundle::parse(&sources).unwrap();
-    let plan = RunPlan::parse(&cutter::files::read(&scene.path(PLAN)).unwrap(), bundle.schema(), None).unwrap();
+    let config = cutter::settings::Config::parse(&cutter::files::read(&scene.path("cutter.toml")).unwrap()).unwrap();
+    let plan =
+        RunPlan::parse(&cutter::files::read(&scene.path(PLAN)).unwrap(), bundle.schema(), Some(&config), &|_| None)
+            .unwrap();
     let claims = Claims {
         bundle: &bundle,
         bundle_signature: &SignatureFile::beside(&scene.path("policies")).unwrap(),

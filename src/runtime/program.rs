@@ -1,0 +1,215 @@
+//! Running a program that is known to be the one that was meant: opened once, checked, and run by that very descriptor, with
+//! nothing borrowed from whoever called cutter.
+
+use super::private::{self, PrivateFolder};
+use super::work::Outcome;
+use crate::digest::Digest;
+use crate::files;
+use crate::plan::{Program, ProgramPin};
+use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::trust::guarded;
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A program that is open, and everything that it gets.
+pub struct ReadyProgram {
+    program: Program,
+    /// What is run: the program itself, or the one that runs the script.
+    opened: File,
+    /// The name of what is run, and what stands before the arguments of a script.
+    name: String,
+    before: Vec<OsString>,
+    environment: Vec<(String, OsString)>,
+    private: PrivateFolder,
+}
+
+impl ReadyProgram {
+    /// Opens and checks the program, and what runs it if it is a script.
+    pub fn prepare(program: &Program, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Problems> {
+        let Some(path) = program.argv.first() else {
+            return Err(Problem::invalid("an empty command cannot be run").into());
+        };
+        if program.argv.iter().any(|word| word.contains('\0')) {
+            return Err(refused(path, "an argument holds a NUL", "correct the plan").into());
+        }
+        if !Path::new(&program.cwd).is_dir() {
+            let why = format!("the folder `{}` in which it runs is not there", program.cwd);
+            return Err(refused(path, &why, "make it, or correct `cwd`").into());
+        }
+        let mut opened = open(path, program.pin)?;
+        let private = PrivateFolder::make()?;
+        let (mut name, mut before) = (path.clone(), Vec::new());
+        if let Some((interpreter, option)) = interpreter(&mut opened, path)? {
+            let copy = private.path().join("script");
+            copy_to(&mut opened, &copy).map_err(|error| unreadable(path, &error))?;
+            let pin = program.interpreter.map_or(ProgramPin::RootOwned, ProgramPin::Sha256);
+            opened = open(&interpreter, pin)?;
+            before.extend(option.map(OsString::from));
+            before.push(copy.into_os_string());
+            name = interpreter;
+        }
+        let environment = program.env.iter().filter_map(|name| Some((name.clone(), variable(name)?))).collect();
+        Ok(Self { program: program.clone(), opened, name, before, environment, private })
+    }
+
+    /// Runs it to its end, or to the end of its time; what it left running in its group ends with it.
+    pub fn run(self) -> Result<Outcome, Problem> {
+        let Self { program, opened, name, before, environment, private } = self;
+        let path = program.argv.first().cloned().unwrap_or_default();
+        let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+        command.arg0(&name).args(before).args(program.argv.iter().skip(1));
+        command.env_clear().envs(environment).env("HOME", private.path().join("home"));
+        command.current_dir(&program.cwd).stdin(Stdio::null()).process_group(0);
+        private::close_to_children();
+        let signals = heed().map_err(|error| unreadable(&path, &error))?;
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
+        let started = command.spawn();
+        rustix::process::umask(mask);
+        let mut child = match started {
+            Ok(child) => child,
+            Err(error) => return Ok(Outcome::Failed(format!("`{path}` cannot be started: {}", files::cause(&error)))),
+        };
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let ended = group.is_some_and(|group| wait(group, Duration::from_secs(program.timeout_seconds), &signals));
+        // The first of the group is not reaped yet, so that its number is nobody else's.
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let status = child.wait().map_err(|error| unreadable(&path, &error))?;
+        Ok(Outcome::Ended(if ended { status.code() } else { None }))
+    }
+}
+
+/// Whether the process ended by itself: before its time was over, and before anybody told cutter to stop.
+fn wait(process: Pid, time: Duration, signals: &AtomicBool) -> bool {
+    let (began, mut pause) = (Instant::now(), Duration::from_millis(1));
+    loop {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(process), look) {
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Ok(Some(_)) | Err(_) => return true,
+        }
+        if began.elapsed() >= time || signals.load(Ordering::Relaxed) {
+            return false;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+/// Set once somebody tells cutter to stop.
+fn heed() -> std::io::Result<Arc<AtomicBool>> {
+    let told = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&told))?;
+    }
+    Ok(told)
+}
+
+/// Opens a program that is what its pin says. What is run later is what was looked at here.
+fn open(path: &str, pin: ProgramPin) -> Result<File, Problems> {
+    let named = Path::new(path);
+    if !named.is_absolute() {
+        let help = "nothing is looked up in PATH: write the whole path of the program";
+        return Err(refused(path, "it is no absolute path", help).into());
+    }
+    let found = named.canonicalize().map_err(|error| missing(path, &error))?;
+    if found != named {
+        let help = format!("write the path of the program itself: `{}`", found.display());
+        return Err(refused(path, "a part of its path is a symbolic link, or means another", &help).into());
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(named, flags, Mode::empty()).map_err(|error| missing(path, &error.into()))?;
+    let mut file = File::from(opened);
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err(refused(path, "it is no file that may be run", "`chmod +x` it, or name another").into());
+    }
+    match pin {
+        ProgramPin::Missing => {
+            Err(refused(path, "it was not there when the row was judged", "judge the plan again").into())
+        }
+        ProgramPin::RootOwned => {
+            guarded::check(named, "the program").map_err(|problems| problems.coded(Code::ProgramRefused))?;
+            Ok(file)
+        }
+        ProgramPin::Sha256(digest) => {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+            let is = Digest::of(&bytes);
+            if is != digest {
+                let why = format!("its sha256 is {is}, and {digest} was pinned");
+                return Err(refused(path, &why, "restore it, or have the pin reviewed and signed").into());
+            }
+            Ok(sealed(&bytes).map_err(|error| unreadable(path, &error))?)
+        }
+    }
+}
+
+/// A copy of bytes that nobody can change any more.
+fn sealed(bytes: &[u8]) -> std::io::Result<File> {
+    let memory = memfd_create("cutter-program", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut file = File::from(memory);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    // A file that is open for writing cannot be run.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+}
+
+/// The program that runs a script and the one option it may be given; `None` where the file is no script.
+fn interpreter(file: &mut File, path: &str) -> Result<Option<(String, Option<String>)>, Problem> {
+    let mut start = Vec::new();
+    let read = (&*file).take(512).read_to_end(&mut start).and_then(|_| file.rewind());
+    read.map_err(|error| unreadable(path, &error))?;
+    let Some(line) = start.strip_prefix(b"#!") else { return Ok(None) };
+    let end = line.iter().position(|byte| *byte == b'\n');
+    let line = end.and_then(|end| std::str::from_utf8(line.get(..end)?).ok()).map(str::trim);
+    let Some(line) = line.filter(|line| !line.is_empty()) else {
+        return Err(refused(path, "its first line names no program that could run it", "correct the script"));
+    };
+    let (name, option) = match line.split_once(char::is_whitespace) {
+        Some((name, option)) => (name, Some(option.trim().to_owned())),
+        None => (line, None),
+    };
+    if Path::new(name).file_name().is_some_and(|name| name == "env") {
+        let help = "write the whole path of the interpreter into its first line";
+        return Err(refused(path, "its first line has `env` look for the program that runs it", help));
+    }
+    Ok(Some((name.to_owned(), option)))
+}
+
+fn copy_to(file: &mut File, path: &Path) -> std::io::Result<()> {
+    let mode = Mode::from_raw_mode(0o500);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let mut copy = File::from(rustix::fs::open(path, flags, mode)?);
+    std::io::copy(file, &mut copy).map(drop)
+}
+
+fn missing(path: &str, error: &std::io::Error) -> Problem {
+    refused(path, &files::cause(error), "install it, or correct the path; nothing was used up")
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> Problem {
+    refused(path, &files::cause(error), "look at it with `ls -l`; nothing was used up")
+}
+
+fn refused(path: &str, why: &str, help: &str) -> Problem {
+    let shown = PathBuf::from(path);
+    Problem::failure(format!("the program `{}` is not run: {why}", shown.display()))
+        .help(help)
+        .coded(Code::ProgramRefused)
+}

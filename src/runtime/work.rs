@@ -1,0 +1,116 @@
+//! Work in two steps: all that can be known before an approval is used up, and then the work itself.
+
+use super::flag::ReadyFlag;
+use super::program::ReadyProgram;
+use super::sql::ReadySql;
+use crate::db::Access;
+use crate::files;
+use crate::plan::{Task, Work};
+use crate::problem::{Problem, Problems};
+use crate::settings::effects::Builtin;
+use serde_json::Value;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// What work needs of the world around it.
+pub struct Surroundings<'a> {
+    /// Reads the environment.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// How a role of `[connections]` reaches the database.
+    pub connection: &'a dyn Fn(&str) -> Result<Access, Problem>,
+    /// Does what cutter itself does, into a folder.
+    pub builtin: &'a dyn Fn(Builtin, Option<&str>) -> Result<(), Problems>,
+}
+
+/// What a row is decided with, as far as its work needs it.
+pub struct Use<'a> {
+    /// The context of the row's request.
+    pub context: &'a Value,
+    /// The cluster that the plan is aimed at, where it names one.
+    pub database: Option<&'a str>,
+}
+
+/// How work went.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// As it was meant to; with what there is to say of it.
+    Done(String),
+    /// A program ended with this status; `None` where a signal, or cutter after its time, ended it.
+    Ended(Option<i32>),
+    /// Nothing of it lasts.
+    Failed(String),
+    /// Whether it lasts is not known.
+    InDoubt(String),
+}
+
+impl Outcome {
+    /// What the journal keeps of it: 0 is well, `None` is not known.
+    pub fn status(&self) -> Option<i32> {
+        match self {
+            Self::Done(_) => Some(0),
+            Self::Ended(status) => *status,
+            Self::Failed(_) => Some(1),
+            Self::InDoubt(_) => None,
+        }
+    }
+
+    /// What there is to say of it besides.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            Self::Done(said) => Some(said.clone()).filter(|said| !said.is_empty()),
+            Self::Ended(_) => None,
+            Self::Failed(why) | Self::InDoubt(why) => Some(why.clone()),
+        }
+    }
+}
+
+/// Work that was looked at from all sides and has not begun.
+pub enum Ready<'a> {
+    /// A program, open and checked.
+    Program(ReadyProgram),
+    /// A switch and the text that its file is to have.
+    Flag(ReadyFlag),
+    /// A session in which the function is as it was pinned.
+    Sql(Box<ReadySql>),
+    /// Something that cutter itself does.
+    Builtin(Builtin, Option<String>, &'a Surroundings<'a>),
+}
+
+impl<'a> Ready<'a> {
+    /// Everything that can be found wrong before anything is used up.
+    pub fn prepare(work: &Work, of: &Use<'_>, surroundings: &'a Surroundings<'a>) -> Result<Self, Problems> {
+        Ok(match &work.task {
+            Task::Program(program) => Self::Program(ReadyProgram::prepare(program, surroundings.variable)?),
+            Task::Flag(task) => Self::Flag(ReadyFlag::prepare(task)?),
+            Task::Sql(task) => Self::Sql(Box::new(ReadySql::prepare(task, of, surroundings.connection)?)),
+            Task::Builtin(builtin @ (Builtin::Package | Builtin::Backup), _) => {
+                let problem = Problem::failure(format!("cutter cannot do `{}` yet", builtin.name()));
+                return Err(problem.help("give the effect another kind of work").into());
+            }
+            Task::Builtin(builtin, folder) => {
+                folder.as_ref().map_or(Ok(()), |folder| files::check_folder(Path::new(folder)))?;
+                Self::Builtin(*builtin, folder.clone(), surroundings)
+            }
+        })
+    }
+
+    /// Does it.
+    pub fn run(self) -> Result<Outcome, Problem> {
+        match self {
+            Self::Program(program) => program.run(),
+            Self::Flag(flag) => Ok(flag.run()),
+            Self::Sql(sql) => Ok(sql.run()),
+            Self::Builtin(builtin, folder, surroundings) => {
+                Ok(match (surroundings.builtin)(builtin, folder.as_deref()) {
+                    Ok(()) => Outcome::Done(String::new()),
+                    Err(problems) => Outcome::Failed(said(&problems)),
+                })
+            }
+        }
+    }
+}
+
+/// Problems in one line.
+pub fn said(problems: &Problems) -> String {
+    problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
+}

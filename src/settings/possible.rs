@@ -1,0 +1,170 @@
+//! Whether effects can be done as they are written, apart from the schema and the database.
+
+use super::Config;
+use super::effects::{Builtin, Effect, FlagChange, OnOff, Pin};
+use super::function::{Argument, SqlSettings};
+use crate::problem::{Problem, Problems, nearest};
+use std::path::{Component, Path, PathBuf};
+
+impl Config {
+    /// Says of every effect what cannot be done as it is written.
+    pub(super) fn check_effects(&self) -> Result<(), Problems> {
+        let mut problems = Problems::new();
+        for (name, effect) in &self.effects {
+            for (text, help) in effect.faults(self) {
+                let problem = Problem::invalid(format!("effect `{name}` in cutter.toml {text}")).help(help);
+                problems.push(match self.places.get(name) {
+                    Some((source, at)) => problem.at(source, at.clone()),
+                    None => problem,
+                });
+            }
+        }
+        problems.or(())
+    }
+}
+
+impl Effect {
+    fn faults(&self, config: &Config) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let mut wrong = |text: String, help: &str| faults.push((text, help.to_owned()));
+        let kinds = [self.sql.is_some(), self.flag.is_some(), !self.argv.is_empty(), self.builtin.is_some()];
+        match kinds.iter().filter(|kind| **kind).count() {
+            1 => {}
+            0 => wrong("has no work".to_owned(), "give it one of `sql`, `flag`, `argv` and `builtin`"),
+            _ => wrong(
+                "has several kinds of work".to_owned(),
+                "one effect is one of `sql`, `flag`, `argv` and `builtin`",
+            ),
+        }
+        if let Some(name) = self.open.iter().find(|name| self.context.contains_key(*name)) {
+            wrong(format!("both fixes the parameter `{name}` and leaves it open"), "keep one of the two");
+        }
+        if self.context.contains_key("run") || self.open.contains("run") {
+            wrong("names `run` among its parameters, which belongs to the runtime".to_owned(), "remove it");
+        }
+        if !self.produces.is_empty() && self.sql.is_none() {
+            wrong("produces facts".to_owned(), "only what a function of the database answers is a fact; use `sql`");
+        }
+        self.program_faults(&mut wrong);
+        if let Some(flag) = &self.flag {
+            flag.faults(config, &mut wrong);
+        }
+        if let Some(sql) = &self.sql {
+            sql.faults(config, &mut wrong);
+        }
+        if self.builtin.is_some_and(Builtin::writes) != self.folder.is_some() {
+            let help = "`grants`, `targets`, `package` and `backup` write into `folder`; nothing else has one";
+            wrong("does not say in one way where it writes".to_owned(), help);
+        }
+        if self.folder.as_ref().is_some_and(|folder| !is_plain_path(folder)) {
+            wrong("names a `folder` that is no plain absolute path".to_owned(), "write the whole path, without `..`");
+        }
+        faults
+    }
+
+    fn program_faults(&self, wrong: &mut dyn FnMut(String, &str)) {
+        let Some(program) = self.argv.first() else {
+            if self.pin.is_some() || !self.env.is_empty() || self.cwd.is_some() || self.timeout.is_some() {
+                wrong("has no program to which `pin`, `env`, `cwd` or `timeout` could apply".to_owned(), "remove them");
+            }
+            return;
+        };
+        if !is_plain_path(program) {
+            let help = "write the whole path of the program itself: nothing is looked up in PATH";
+            wrong(format!("names the program `{program}`, which is no plain absolute path"), help);
+        }
+        match (self.pin, self.sha256) {
+            (None, _) => {
+                wrong("does not pin its program".to_owned(), "add `pin = \"sha256\"` or `pin = \"root-owned\"`")
+            }
+            (Some(Pin::Sha256), None) => {
+                wrong("is pinned by no digest".to_owned(), "add `sha256 = \"...\"`, as `sha256sum` prints it")
+            }
+            (Some(Pin::RootOwned), Some(_)) => {
+                wrong("has a digest that nothing checks".to_owned(), "write `pin = \"sha256\"`, or leave `sha256` out");
+            }
+            _ => {}
+        }
+        if self.argv.iter().any(|argument| argument.contains('\0')) {
+            wrong("has an argument with a NUL".to_owned(), "no program can be given one");
+        }
+        if self.cwd.as_ref().is_some_and(|cwd| !is_plain_path(cwd)) {
+            wrong("names a `cwd` that is no plain absolute path".to_owned(), "write the whole path, without `..`");
+        }
+        if self.timeout == Some(0) {
+            wrong("has no time to run".to_owned(), "`timeout` is in seconds");
+        }
+        if let Some(name) = self.env.iter().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+            wrong(format!("names the environment variable `{name}`, which is none"), "write names only");
+        }
+        if let Some(name) = self.env.iter().find(|name| is_loader_variable(name)) {
+            let help = "it makes another program of what is pinned; leave it out";
+            wrong(format!("passes the environment variable `{name}` on"), help);
+        }
+    }
+}
+
+impl FlagChange {
+    fn faults(&self, config: &Config, wrong: &mut dyn FnMut(String, &str)) {
+        let flags = &config.evidence.flags;
+        let Some(flag) = flags.get(&self.name) else {
+            let help = match nearest(&self.name, flags.keys().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "declare it under [evidence.flags]".to_owned(),
+            };
+            return wrong(format!("sets the flag `{}`, which is not declared", self.name), &help);
+        };
+        if flag.file.is_none() {
+            wrong(format!("sets the flag `{}`, which is not in a file", self.name), "a row of a table is set by `sql`");
+        }
+        if flag.value(self.to).is_none() {
+            let which = if self.to == OnOff::On { "on" } else { "off" };
+            let help = format!("add `{which} = \"...\"` to [evidence.flags.{}]", self.name);
+            wrong(format!("sets the flag `{}` {which}, and no value is declared for that", self.name), &help);
+        }
+    }
+}
+
+impl SqlSettings {
+    fn faults(&self, config: &Config, wrong: &mut dyn FnMut(String, &str)) {
+        if self.name_and_types().is_none() {
+            let help = "write `schema.name(type, type)`, as `\\df` prints the types";
+            wrong(format!("calls `{}`, which is no function with its schema and types", self.function), help);
+        }
+        if !config.connections.contains_key(&self.role) {
+            let help = format!("declare [connections.{}]: how that role reaches the database", self.role);
+            wrong(format!("calls its function as `{}`, for which there is no connection", self.role), &help);
+        }
+        if self.each.is_none() && self.arguments.values().any(|it| matches!(it, Argument::Field(_))) {
+            wrong("has an argument from a row, and no `each`".to_owned(), "name the file of the rows in `each`");
+        }
+        if self.each.as_ref().is_some_and(|each| !is_plain_path(&each.file)) {
+            wrong("names a file of rows by no plain absolute path".to_owned(), "write the whole path, without `..`");
+        }
+        if let Some(name) = self.triggers.keys().find(|name| !name.contains('.')) {
+            wrong(format!("names the relation `{name}` without its schema"), "write `schema.name`");
+        }
+    }
+
+    /// Schema, name and argument types.
+    pub fn name_and_types(&self) -> Option<(&str, &str, &str)> {
+        let (name, types) = self.function.strip_suffix(')')?.split_once('(')?;
+        let (schema, name) = name.split_once('.')?;
+        (!schema.is_empty() && !name.is_empty()).then_some((schema, name, types))
+    }
+}
+
+/// An absolute path in which no part means another.
+fn is_plain_path(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    let whole: PathBuf = Path::new(path).components().collect();
+    parts.next() == Some(Component::RootDir)
+        && parts.all(|part| matches!(part, Component::Normal(_)))
+        && whole.as_os_str() == path
+        && !path.contains(char::is_control)
+}
+
+/// Whether the loader of programs, or a shell, runs what this variable names.
+fn is_loader_variable(name: &str) -> bool {
+    name.starts_with("LD_") || ["BASH_ENV", "ENV", "GCONV_PATH", "PATH", "IFS", "SHELLOPTS"].contains(&name)
+}
