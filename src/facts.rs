@@ -4,7 +4,7 @@ mod layers;
 mod provenance;
 mod read;
 
-pub use layers::{Key, Layer, Owned, STATED, key};
+pub use layers::{Key, Layer, OF_LEDGER, Owned, STATED, key};
 pub use provenance::Provenance;
 pub use read::{FactRead, Reader, gathered};
 

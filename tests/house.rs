@@ -106,6 +106,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "policy",
             "settings",
             "plan",
+            "facts",
             "decision",
             "approval",
             "record",

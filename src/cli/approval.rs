@@ -120,7 +120,7 @@ impl RequestArguments {
             return Err(problem.help("name their folder with --output").coded(Code::OutputRefused).into());
         }
         files::check_folder(&folder)?;
-        let inputs = self.inputs.load(self.clock.now, output)?;
+        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
         let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
         let ledger = self.authority.ledger.locate(&inputs.config)?;
         let Some(id) = ledger.store().id()? else {
@@ -284,7 +284,7 @@ fn signature_name(name: &str) -> Result<String, String> {
 
 impl JudgeArguments {
     fn run(&self, output: &OutputArguments, verify: bool) -> CommandResult {
-        let inputs = self.inputs.load(self.clock.now, output)?;
+        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
         let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
         let rows: Vec<ApprovalRow> = authorization.approvals().judged.iter().map(ApprovalRow::new).collect();
         let needed = crate::approval::judge::barred(authorization.requests(), authorization.closed());

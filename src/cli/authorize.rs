@@ -51,7 +51,7 @@ enum Format {
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.attest.as_deref().map_or(Ok(()), files::check_free)?;
-        let inputs = self.inputs.load(self.clock.now, output)?;
+        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "authorize", 0);
         let authorization = self.authority.authorize_rest(&inputs, Stage::Plan, |journal| {

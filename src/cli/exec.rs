@@ -47,7 +47,7 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let mut since = Instant::now();
-        let mut inputs = self.inputs.load(None, output)?;
+        let mut inputs = self.inputs.load(None, Some(&self.authority.ledger), output)?;
         self.check_command(inputs.plan.named(&self.action)?)?;
         if inputs.plan.mode == Mode::DryRun {
             return self.dry_run(&inputs, output);
@@ -57,9 +57,9 @@ impl Arguments {
         let run = inputs.plan.run.clone();
         let held = ledger.hold(&run)?;
         // The last look: whatever had to be waited for, all that decides is read after it.
-        if self.inputs.measures() || since.elapsed() > LONG {
+        if self.inputs.measures() || inputs.plan.produces() || since.elapsed() > LONG {
             since = Instant::now();
-            inputs = self.inputs.load(None, output)?;
+            inputs = self.inputs.load(None, Some(&self.authority.ledger), output)?;
             self.check_command(inputs.plan.named(&self.action)?)?;
         }
         let action = inputs.plan.named(&self.action)?;
@@ -150,7 +150,9 @@ impl Arguments {
 fn ended(execution: Execution) -> ((Tone, String), Exit) {
     match execution {
         Execution::Ended(Outcome::Done(said)) if said.is_empty() => ((Tone::Good, "done".to_owned()), Exit::Authorized),
-        Execution::Ended(Outcome::Done(said)) => ((Tone::Good, format!("done: {said}")), Exit::Authorized),
+        Execution::Ended(Outcome::Done(said) | Outcome::Answered(said, _)) => {
+            ((Tone::Good, format!("done: {said}")), Exit::Authorized)
+        }
         Execution::Ended(Outcome::Ended(Some(0))) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
         Execution::Ended(Outcome::Ended(status)) => {
             let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));

@@ -112,6 +112,9 @@ pub(super) fn is_stated(name: &str) -> bool {
     name.starts_with(STATED)
 }
 
+/// How names of layers begin that the ledger says.
+pub const OF_LEDGER: &str = "ledger/";
+
 /// How names of stated files begin.
 pub const STATED: &str = "entities/";
 

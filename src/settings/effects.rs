@@ -64,7 +64,7 @@ pub struct Effect {
 pub enum Amount {
     /// By this number.
     Number(i64),
-    /// By what stood here in the context of the row's request at the moment of use: `run.facts.cutplan.units`.
+    /// By what stood here in the context of the row's request at the moment of use: `run.facts.plan.units`.
     Context(String),
 }
 
@@ -86,6 +86,13 @@ pub struct Origin {
     pub kind: FactKind,
     /// The member of what the function answered; the whole answer where nothing is said.
     pub answer: Option<String>,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind.name())?;
+        self.answer.as_ref().map_or(Ok(()), |member| write!(f, " from `{member}`"))
+    }
 }
 
 /// The types of produced facts.

@@ -1,9 +1,12 @@
 //! `--entities` and `--facts`: where facts lie, and what is asked, observed and taken from signed captures over them.
 
 use super::connection::access;
+use super::ledger::LedgerArguments;
 use super::trust::TrustArguments;
+use crate::attestation::produced::produced;
 use crate::evidence::Capture;
-use crate::facts::{Facts, RawFacts};
+use crate::facts::{Facts, Layer, RawFacts};
+use crate::ledger::Wanted as Journaled;
 use crate::measure::{Asking, fetch};
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
@@ -59,6 +62,21 @@ pub struct Wanted<'a> {
     pub trust: &'a TrustArguments,
     pub revocations: &'a Revocations,
     pub now: Timestamp,
+    /// Where effects of the run write down what they brought about; none where nothing runs.
+    pub ledger: Option<&'a LedgerArguments>,
+}
+
+impl Wanted<'_> {
+    /// What effects of the run brought about, by the ledger; it is read where some effect of the plan brings facts about.
+    fn brought_about(&self) -> Result<Vec<Layer>, Problems> {
+        let (Some(ledger), Some(config), true) = (self.ledger, self.config, self.plan.produces()) else {
+            return Ok(Vec::new());
+        };
+        let ledger = ledger.find(config)?;
+        let journal = ledger.store().read(Journaled::Of { run: &self.plan.run, approvals: &[] })?;
+        let journal = journal.whole(&ledger.store().name())?;
+        Ok(produced(self.plan, self.bundle.schema(), &journal.entries))
+    }
 }
 
 impl FactsArguments {
@@ -92,11 +110,12 @@ impl FactsArguments {
 
     /// Everything, admitted.
     pub fn load(&self, stated: RawFacts, wanted: &Wanted<'_>) -> Result<Facts, Problems> {
-        let raw = if self.facts.iter().all(|from| *from == FactsFrom::Entities) {
+        let mut raw = if self.facts.iter().all(|from| *from == FactsFrom::Entities) {
             stated
         } else {
             self.measured(stated, wanted)?
         };
+        wanted.brought_about()?.iter().for_each(|layer| raw.push(layer));
         Facts::admit(&raw, wanted.bundle).coded(Code::FactsInvalid)
     }
 

@@ -2,6 +2,7 @@
 
 use super::facts::{FactsArguments, Wanted};
 use super::folder;
+use super::ledger::LedgerArguments;
 use super::trust::TrustArguments;
 use crate::authorization::Inputs;
 use crate::facts::Facts;
@@ -69,7 +70,12 @@ impl InputArguments {
     /// Reads everything and reports all that is wrong together; a signature that is not accepted is only said.
     ///
     /// Without a given time it is the system's.
-    pub fn load(&self, given: Option<Timestamp>, output: &OutputArguments) -> Result<Inputs, Problems> {
+    pub fn load(
+        &self,
+        given: Option<Timestamp>,
+        ledger: Option<&LedgerArguments>,
+        output: &OutputArguments,
+    ) -> Result<Inputs, Problems> {
         let mut problems = Problems::new();
         self.bundle.check()?;
         let bundle = problems.absorb(self.bundle.load());
@@ -89,7 +95,7 @@ impl InputArguments {
                 )
             });
             if let (Some(stated), Some(plan), Ok((now, _)), Ok(revocations)) = (&stated, &plan, &time, &revocations) {
-                let wanted = Wanted { bundle, config, plan, trust: &self.trust, revocations, now: *now };
+                let wanted = Wanted { bundle, config, plan, trust: &self.trust, revocations, now: *now, ledger };
                 facts = problems.absorb(self.facts.load(stated.clone(), &wanted));
             } else if let (Some(stated), None) = (&stated, &plan) {
                 // Without a plan nothing can be asked, and what files state can still be looked at.
