@@ -27,8 +27,22 @@ pub struct Explanation {
     pub row: RecordedRow,
     /// The policies that decided it, in the order of the files.
     pub policies: Vec<ExplainedPolicy>,
+    /// Preconditions that hold for it, with the facts by which they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldPrecondition>,
     /// What would change the row, the smallest step first.
     pub changes: Vec<String>,
+}
+
+/// A precondition that holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeldPrecondition {
+    /// The ban's `@id`.
+    pub id: String,
+    /// Its `@title`, or its id.
+    pub title: String,
+    /// The facts that keep it from firing.
+    pub facts: Vec<FactRecord>,
 }
 
 /// One deciding policy.
@@ -75,7 +89,23 @@ pub fn explain(requests: &Requests<'_>, decisions: &Decisions, id: &str) -> Resu
         requests.bundle().policies().iter().filter(|policy| row.policies.iter().any(|id| id == policy.id())).collect();
     let explained = policies.iter().map(|policy| explain_policy(requests, decisions, action, row, policy)).collect();
     let changes = changes(decisions, row, &policies);
-    Ok(Explanation { version: 1, bundle: decisions.bundle.clone(), row: row.clone(), policies: explained, changes })
+    let facts = |names: &Vec<String>| {
+        let is_named = |fact: &&FactRecord| names.contains(&fact.fact);
+        decisions.facts_read.iter().filter(is_named).cloned().collect()
+    };
+    let held = requests.bundle().policies().iter().filter_map(|policy| {
+        let facts = facts(row.held.get(policy.id())?);
+        Some(HeldPrecondition { id: policy.id().to_owned(), title: policy.title().to_owned(), facts })
+    });
+    let held = held.collect();
+    Ok(Explanation {
+        version: 1,
+        bundle: decisions.bundle.clone(),
+        row: row.clone(),
+        policies: explained,
+        held,
+        changes,
+    })
 }
 
 fn explain_policy(

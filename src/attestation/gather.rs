@@ -3,7 +3,7 @@
 use super::grounds::SpentApproval;
 use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
 use crate::approval::ApprovalFile;
-use crate::decision::{Basis, DecisionRow};
+use crate::decision::{Basis, DecisionRow, Held};
 use crate::digest::Digest;
 use crate::ledger::{Entry, Journal, Record, Started};
 use crate::plan::{IntendedAction, RunPlan};
@@ -234,6 +234,7 @@ fn recorded(decision: &UseDecision, action: &IntendedAction, schema: &RunSchema)
     let context = Context::from_json_value(context.clone(), Some((schema.schema(), &action.action)))
         .map_err(|_| format!("the context of its decision does not fit `{}`", action.id))?;
     let row = &decision.row;
+    let held = row.held.iter();
     // What was decided alone at the moment of use never waits for another row.
     if row.basis == Basis::BlockedBy {
         return Err(format!("its decision says that `{}` waits for another row", action.id));
@@ -250,6 +251,7 @@ fn recorded(decision: &UseDecision, action: &IntendedAction, schema: &RunSchema)
         blocked_by: Vec::new(),
         errors: row.errors.clone(),
         facts: Arc::new(row.facts_at_use.iter().map(FactRecord::read).collect()),
+        held: held.map(|(policy, facts)| Held { policy: policy.clone(), facts: facts.clone() }).collect(),
         at_use: true,
     })
 }

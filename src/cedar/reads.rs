@@ -45,6 +45,13 @@ pub fn reads(policy: &Policy) -> BTreeSet<Read> {
     found
 }
 
+/// Everything that an expression reads.
+pub fn reads_of(expression: &Value) -> BTreeSet<Read> {
+    let mut found = BTreeSet::new();
+    gather(expression, &mut found);
+    found
+}
+
 fn gather(expression: &Value, found: &mut BTreeSet<Read>) {
     if let Some((base, path)) = chain(expression) {
         // A variable by itself is no fact.

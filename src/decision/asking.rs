@@ -1,5 +1,6 @@
 //! One asking of Cedar, and the policies that it is asked with: all that can match an action, and parts of them.
 
+use super::held::Precondition;
 use crate::cedar::reads::{Base, Read, reads};
 use crate::cedar::scope::{covers_action, covers_principal, covers_resource};
 use crate::policy::annotations::Tier;
@@ -22,6 +23,8 @@ pub(crate) struct Slice {
     pub(super) permits: PolicySet,
     /// Without the precondition tier.
     pub(super) approvals: PolicySet,
+    /// The bans that facts decide.
+    pub(super) preconditions: Vec<Precondition>,
     /// What each of them reads.
     reads: Vec<(Policy, BTreeSet<Read>)>,
 }
@@ -39,6 +42,7 @@ impl Slice {
             full: set(&|_| true),
             permits: set(&|policy| policy.policy.effect() == Effect::Permit),
             approvals: set(&|policy| !matches!(policy.annotations.tier, Some(Tier::Precondition(_)))),
+            preconditions: matching.iter().filter_map(|policy| Precondition::of(policy)).collect(),
             reads: matching.iter().map(|policy| (policy.policy.clone(), reads(&policy.policy))).collect(),
         }
     }

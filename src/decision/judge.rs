@@ -3,6 +3,7 @@
 use super::asking::{Answer, Slice, ask};
 use super::closed::may_read_the_time;
 use super::contexts::Contexts;
+use super::held::{Held, Precondition};
 use super::{Basis, DecisionRow};
 use crate::facts::{FactRead, Reader};
 use crate::plan::IntendedAction;
@@ -103,6 +104,7 @@ impl<'a> Judge<'a> {
             blocked_by: Vec::new(),
             errors: full.errors,
             facts: Arc::default(),
+            held: Vec::new(),
             at_use: state.stage == Stage::Use,
         };
         if !row.errors.is_empty() {
@@ -154,6 +156,11 @@ impl<'a> Judge<'a> {
         let own = slice.reads(&action.principal, &action.resource, bundle.schema().schema());
         let reads = own.chain(gates.into_iter().flatten().flat_map(Slice::reads_of_context));
         row.facts = Arc::new(reader.facts(reads));
+        if row.basis.allows() {
+            let about = slice.preconditions.iter().filter(|ban| ban.is_about(authorizer, &request, facts));
+            let named = |ban: &Precondition| reader.facts(&ban.reads).into_iter().map(|fact| fact.fact).collect();
+            row.held = about.map(|ban| Held { policy: ban.id.clone(), facts: named(ban) }).collect();
+        }
         let mut unmeasured = None;
         if state.stage == Stage::Use && row.basis.allows() {
             // Cedar allows it, by facts whose source is not good enough to do it.
@@ -173,6 +180,7 @@ impl<'a> Judge<'a> {
             row.needs.clear();
             row.lifted.clear();
             row.gaps.clear();
+            row.held.clear();
         }
         let deciding = deciding(bundle, &row);
         row.decided_by = deciding.map(|policy| policy.id().to_owned());

@@ -3,11 +3,13 @@
 mod asking;
 mod closed;
 mod contexts;
+mod held;
 mod judge;
 mod table;
 
 pub(crate) use asking::{Answer, Slice, ask};
 pub use closed::Closed;
+pub use held::Held;
 pub use table::{decide, decide_each, decide_one, decide_rest};
 
 use crate::facts::FactRead;
@@ -128,6 +130,8 @@ pub struct DecisionRow {
     pub errors: Vec<String>,
     /// Every fact that the policies read which can match it, whether or not it came to that, sorted.
     pub facts: Arc<Vec<FactRead>>,
+    /// Preconditions that hold for it, where it is allowed.
+    pub held: Vec<Held>,
     /// Whether it was decided at the moment of use.
     pub at_use: bool,
 }

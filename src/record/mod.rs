@@ -254,6 +254,9 @@ pub struct RecordedRow {
     /// Exactly what would run; absent where the row names nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<WorkRecord>,
+    /// The preconditions that hold for it, where it is allowed: ban, and the names of the facts that keep it from firing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<String, Vec<String>>,
     /// Free text that no policy reads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -438,6 +441,7 @@ impl RecordedRow {
             errors: row.errors.clone(),
             facts: if row.at_use { Vec::new() } else { row.facts.iter().map(|fact| fact.fact.clone()).collect() },
             facts_at_use: if row.at_use { row.facts.iter().map(FactRecord::from).collect() } else { Vec::new() },
+            held: row.held.iter().map(|held| (held.policy.clone(), held.facts.clone())).collect(),
             work: action.work.as_ref().map(Work::record),
             labels: action.labels.clone(),
         })

@@ -48,7 +48,12 @@ fn why(explanation: &Explanation, style: Style) -> String {
     let facts: BTreeSet<&Fact> = explanation.policies.iter().flat_map(|policy| &policy.facts).collect();
     let mut lines = Lines::new([Fit::Whole, Fit::Words]);
     section(&mut lines, "facts", facts.iter().map(|fact| told(fact)));
-    text + &lines.text(style)
+    let mut held = Lines::new([Fit::Whole, Fit::End, Fit::Words]);
+    for (index, ban) in explanation.held.iter().enumerate() {
+        let facts: Vec<String> = ban.facts.iter().map(|fact| format!("{} is {}", fact.fact, fact.value)).collect();
+        held.row([leading("HELD", index), Cell::new(&ban.title), Cell::new(facts.join("; "))]);
+    }
+    text + &lines.text(style) + &held.text(style)
 }
 
 /// A fact with its value, and where the schema asks for a source, what says it.
