@@ -39,8 +39,8 @@ pub fn produced<'a>(plan: &RunPlan, schema: &RunSchema, entries: impl IntoIterat
             _ => {}
         }
     }
-    let run_type = schema.run_type();
+    let Some(run) = schema.prelude_entity("Run", &plan.run) else { return Vec::new() };
+    let of = run.type_name().to_string();
     let said = brought.iter().filter(|(_, brought)| !brought.values.is_empty());
-    said.map(|(row, Brought { at, by, values })| Layer::produced((&run_type, &plan.run), row, *at, by, values))
-        .collect()
+    said.map(|(row, Brought { at, by, values })| Layer::produced((&of, &plan.run), row, *at, by, values)).collect()
 }

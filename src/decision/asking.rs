@@ -1,12 +1,11 @@
 //! One asking of Cedar, and the policies that it is asked with: all that can match an action, and parts of them.
 
-use super::held::Precondition;
-use crate::cedar::reads::{Base, Read, reads};
+use super::held::Reading;
+use crate::cedar::reads::{Base, Read};
 use crate::cedar::scope::{covers_action, covers_principal, covers_resource};
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
 use cedar_policy::{Authorizer, Decision, Effect, Entities, EntityUid, Policy, PolicySet, Request, Schema};
-use std::collections::BTreeSet;
 
 /// What one asking of Cedar answered.
 pub(crate) struct Answer {
@@ -23,10 +22,8 @@ pub(crate) struct Slice {
     pub(super) permits: PolicySet,
     /// Without the precondition tier.
     pub(super) approvals: PolicySet,
-    /// The bans that facts decide.
-    pub(super) preconditions: Vec<Precondition>,
-    /// What each of them reads.
-    reads: Vec<(Policy, BTreeSet<Read>)>,
+    /// Each of them, with what it reads.
+    readings: Vec<Reading>,
 }
 
 impl Slice {
@@ -42,28 +39,28 @@ impl Slice {
             full: set(&|_| true),
             permits: set(&|policy| policy.policy.effect() == Effect::Permit),
             approvals: set(&|policy| !matches!(policy.annotations.tier, Some(Tier::Precondition(_)))),
-            preconditions: matching.iter().filter_map(|policy| Precondition::of(policy)).collect(),
-            reads: matching.iter().map(|policy| (policy.policy.clone(), reads(&policy.policy))).collect(),
+            readings: matching.iter().map(|policy| Reading::of(policy)).collect(),
         }
     }
 
-    /// What the policies read whose scope leaves room for this principal and this resource.
-    pub(super) fn reads<'s>(
+    /// The policies whose scope leaves room for this principal and this resource, and that the request leaves possible.
+    pub(super) fn possible<'s>(
         &'s self,
-        principal: &'s EntityUid,
-        resource: &'s EntityUid,
-        schema: &'s Schema,
-    ) -> impl Iterator<Item = &'s Read> {
-        let can_match = |policy: &Policy| {
-            covers_principal(policy, principal.type_name(), schema)
-                && covers_resource(policy, resource.type_name(), schema)
+        authorizer: &'s Authorizer,
+        request: &'s Request,
+        (schema, entities): (&'s Schema, &'s Entities),
+    ) -> impl Iterator<Item = &'s Reading> {
+        let covers = move |policy: &Policy| {
+            request.principal().is_none_or(|uid| covers_principal(policy, uid.type_name(), schema))
+                && request.resource().is_none_or(|uid| covers_resource(policy, uid.type_name(), schema))
         };
-        self.reads.iter().filter(move |(policy, _)| can_match(policy)).flat_map(|(_, reads)| reads)
+        let all = self.readings.iter().filter(move |reading| covers(&reading.policy));
+        all.filter(move |reading| reading.is_possible(authorizer, request, entities))
     }
 
     /// What the policies read of the request's context, whoever asks for what.
     pub(super) fn reads_of_context(&self) -> impl Iterator<Item = &Read> {
-        let all = self.reads.iter().flat_map(|(_, reads)| reads);
+        let all = self.readings.iter().flat_map(|reading| &reading.reads);
         all.filter(|read| match read {
             Read::Attribute(base, _) | Read::Membership(base, _) => matches!(base, Base::Context | Base::Entity(_)),
             Read::AnyAttribute(_) | Read::AnyMembership => true,

@@ -1,4 +1,4 @@
-//! Preconditions that hold: a ban of that tier that is about a row and does not fire, by facts alone.
+//! What of a policy no fact decides: whether it could fire for a row at all, and which preconditions are about a row and do not.
 
 use super::ask;
 use crate::cedar::expression::{conditions, conjuncts};
@@ -18,47 +18,61 @@ pub struct Held {
     pub facts: Vec<String>,
 }
 
-/// A ban of the precondition tier, and the part of it that asks for no fact.
-pub(super) struct Precondition {
-    pub id: String,
+/// A policy, what it reads, and the part of it that asks for no fact.
+pub(super) struct Reading {
+    pub policy: Policy,
     pub reads: BTreeSet<Read>,
-    /// Permits exactly what the ban is about.
-    about: PolicySet,
+    /// Permits the requests that the part without facts leaves open, whatever the scope; none where there is no such part.
+    possible: Option<PolicySet>,
+    /// Whether it is a ban that facts decide.
+    is_precondition: bool,
 }
 
-impl Precondition {
-    /// The ban, if it is one that facts decide.
-    pub fn of(policy: &BundlePolicy) -> Option<Self> {
-        if !matches!(policy.annotations.tier, Some(Tier::Precondition(_))) {
-            return None;
-        }
-        let mut about = Vec::new();
+impl Reading {
+    pub fn of(policy: &BundlePolicy) -> Self {
+        let mut parts = Vec::new();
         for (kind, body) in conditions(&policy.policy) {
-            let parts = conjuncts(&body, kind == "unless");
-            about.extend(parts.into_iter().filter(|part| !reads_of(part).iter().any(is_fact)));
+            let all = conjuncts(&body, kind == "unless");
+            parts.extend(all.into_iter().filter(|part| !reads_of(part).iter().any(is_fact)));
         }
-        let about: Vec<Value> = about.into_iter().map(|body| json!({"kind": "when", "body": body})).collect();
-        let mut whole = policy.policy.to_json().ok()?;
-        whole["effect"] = json!("permit");
-        whole["conditions"] = Value::Array(about);
-        let about = PolicySet::from_policies([Policy::from_json(None, whole).ok()?]).ok()?;
-        let reads: BTreeSet<Read> = reads(&policy.policy).into_iter().filter(is_fact).collect();
-        (!reads.is_empty()).then(|| Self { id: policy.id().to_owned(), reads, about })
+        let reads = reads(&policy.policy);
+        let is_ban = matches!(policy.annotations.tier, Some(Tier::Precondition(_)));
+        let is_precondition = is_ban && reads.iter().any(|read| matches!(read, Read::Attribute(..)) && is_fact(read));
+        let possible = (!parts.is_empty()).then(|| permitting(&parts)).flatten();
+        Self { policy: policy.policy.clone(), reads, possible, is_precondition }
     }
 
-    /// Whether it is about a request.
-    pub fn is_about(&self, authorizer: &Authorizer, request: &Request, entities: &Entities) -> bool {
-        ask(authorizer, request, &self.about, entities).allow
+    /// Whether facts could make it fire for a request; what the request itself puts out of the question, no fact brings back.
+    pub fn is_possible(&self, authorizer: &Authorizer, request: &Request, entities: &Entities) -> bool {
+        self.possible.as_ref().is_none_or(|possible| {
+            let answer = ask(authorizer, request, possible, entities);
+            answer.allow || !answer.errors.is_empty()
+        })
+    }
+
+    /// The attributes by which it holds, where it is a precondition.
+    pub fn precondition(&self) -> Option<impl Iterator<Item = &Read>> {
+        self.is_precondition
+            .then(|| self.reads.iter().filter(|read| matches!(read, Read::Attribute(..)) && is_fact(read)))
     }
 }
 
-/// Who is in which group is no precondition that a run could bring about.
+/// A policy that permits whatever fulfils all of these.
+fn permitting(parts: &[Value]) -> Option<PolicySet> {
+    let conditions: Vec<Value> = parts.iter().map(|body| json!({"kind": "when", "body": body})).collect();
+    let all = json!({"op": "All"});
+    let whole = json!({"effect": "permit", "principal": all, "action": all, "resource": all, "conditions": conditions});
+    PolicySet::from_policies([Policy::from_json(None, whole).ok()?]).ok()
+}
+
+/// Whether it is a fact, and neither the plan's word nor the runtime's.
 fn is_fact(read: &Read) -> bool {
     match read {
-        Read::Attribute(Base::Context, path) => {
-            path.first().is_some_and(|first| first == "run") && path.get(1).is_some_and(|second| second == "facts")
-        }
-        Read::Attribute(..) | Read::AnyAttribute(_) => true,
-        Read::Membership(..) | Read::AnyMembership => false,
+        Read::Attribute(Base::Context, path) => match path.as_slice() {
+            [run, of_run, ..] if run == "run" => of_run == "facts",
+            // A parameter may be an entity, and its attributes are facts.
+            _ => path.len() > 1,
+        },
+        _ => true,
     }
 }

@@ -3,7 +3,7 @@
 use super::asking::{Answer, Slice, ask};
 use super::closed::may_read_the_time;
 use super::contexts::Contexts;
-use super::held::{Held, Precondition};
+use super::held::{Held, Reading};
 use super::{Basis, DecisionRow};
 use crate::facts::{FactRead, Reader};
 use crate::plan::IntendedAction;
@@ -87,6 +87,14 @@ impl<'a> Judge<'a> {
         let slice = slices.entry(action.action.clone()).or_insert_with(|| Slice::of(bundle, &action.action, facts));
         let context = contexts.of_new(action, state)?;
         let request = requests.checked_request(action, context.clone())?;
+        // What will be read when it is done; a preview says so beforehand.
+        let at_use = match state.stage {
+            Stage::Use => request.clone(),
+            Stage::Plan => {
+                let context = contexts.of(action, &RunState { stage: Stage::Use, ..state.clone() })?;
+                requests.checked_request(action, context)?
+            }
+        };
         let full = ask(authorizer, &request, &slice.full, facts);
         let mut ask_in = |state: RunState, policies: &PolicySet| -> Result<Answer, Problem> {
             let context = contexts.of(action, &state)?;
@@ -153,13 +161,17 @@ impl<'a> Judge<'a> {
             context: &row.context,
             run: requests.run_entity(),
         };
-        let own = slice.reads(&action.principal, &action.resource, bundle.schema().schema());
+        let possible: Vec<&Reading> = slice.possible(authorizer, &at_use, (bundle.schema().schema(), facts)).collect();
+        let own = possible.iter().flat_map(|reading| &reading.reads);
         let reads = own.chain(gates.into_iter().flatten().flat_map(Slice::reads_of_context));
         row.facts = Arc::new(reader.facts(reads));
         if row.basis.allows() {
-            let about = slice.preconditions.iter().filter(|ban| ban.is_about(authorizer, &request, facts));
-            let named = |ban: &Precondition| reader.facts(&ban.reads).into_iter().map(|fact| fact.fact).collect();
-            row.held = about.map(|ban| Held { policy: ban.id.clone(), facts: named(ban) }).collect();
+            let now = possible.iter().filter(|reading| reading.is_possible(authorizer, &request, facts));
+            let held = now.filter_map(|reading| {
+                let facts = reader.facts(reading.precondition()?).into_iter().map(|fact| fact.fact).collect();
+                Some(Held { policy: reading.policy.id().to_string(), facts })
+            });
+            row.held = held.collect();
         }
         let mut unmeasured = None;
         if state.stage == Stage::Use && row.basis.allows() {

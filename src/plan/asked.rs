@@ -119,8 +119,12 @@ pub fn by_effect(
     let parameters = parameters(reader, context, all.clone(), &action, vocabulary)?;
     match offer.work(&resource, &all) {
         Ok(work) => {
-            let (needed, run) = (vocabulary.schema.needed(), vocabulary.schema.run_type());
-            for fact in work.produces.keys().filter(|fact| !needed.knows(&run, &format!("facts.{fact}"))) {
+            let run = vocabulary.schema.prelude_entity("Run", "").map(|uid| uid.type_name().to_string());
+            let is_known = |fact: &str| {
+                let needed = vocabulary.schema.needed();
+                run.as_ref().is_some_and(|run| needed.knows(run, &format!("facts.{fact}")))
+            };
+            for fact in work.produces.keys().filter(|fact| !is_known(fact)) {
                 let message = format!("{what}: its effect produces `{fact}`, which the facts of a run do not have");
                 let help = format!("declare it in `Cutter::Facts`, or correct {}", offer.place());
                 reader.problem(message, start..start + 1, Some(&help));

@@ -10,27 +10,42 @@ pub fn facts(config: &Config, source: &Source) -> Part {
     for (name, query) in &config.facts.queries {
         let relations = relations(&query.query);
         let before = part.findings.len();
-        for (role, rights) in &config.grants.roles {
-            let is_observer = config.facts.role.as_ref() == Some(role);
-            if rights.superuser || is_observer || query.accepted.contains_key(role) {
+        for (role, relation, how) in writers(config, &relations) {
+            if config.facts.role.as_deref() == Some(role) || query.accepted.contains_key(role) {
                 continue;
             }
-            for relation in relations.iter().filter(|relation| rights.may_write(relation)) {
-                let header = format!("[facts.queries.{name}]");
-                let at = source.text().find(&header).map_or(0..0, |at| at..at + header.len());
-                let message = format!("it reads `{relation}`, which `{role}` may write");
-                part.findings.push(
-                    Finding::new(&rules::WRITABLE_FACT, name.clone(), message)
-                        .at(Place::new(source, at))
-                        .help(format!("ask something that `{role}` cannot write, or say why it is no way to an allow: `accepted = {{ {role} = \"...\" }}`")),
-                );
-            }
+            let header = format!("[facts.queries.{name}]");
+            let at = source.text().find(&header).map_or(0..0, |at| at..at + header.len());
+            part.findings.push(
+                Finding::new(&rules::WRITABLE_FACT, name.clone(), format!("it reads `{relation}`, which {how}"))
+                    .at(Place::new(source, at))
+                    .help(format!("ask something that `{role}` cannot write, or say why it is no way to an allow: `accepted = {{ {role} = \"...\" }}`")),
+            );
         }
         let outcome = if part.findings.len() == before { Outcome::Held } else { Outcome::Failed };
         part.checks.push(Check { name: name.clone(), outcome });
     }
     part.summary = format!("{} queries", config.facts.queries.len());
     part
+}
+
+/// Who writes which of these relations: roles by their rights, and effects by what their functions write.
+fn writers<'a>(config: &'a Config, relations: &'a [String]) -> Vec<(&'a str, &'a str, String)> {
+    let mut writers = Vec::new();
+    for (role, rights) in config.grants.roles.iter().filter(|(_, rights)| !rights.superuser) {
+        let written = relations.iter().filter(|relation| rights.may_write(relation));
+        writers.extend(written.map(|relation| (role.as_str(), relation.as_str(), format!("`{role}` may write"))));
+    }
+    for (name, sql) in config.effects.iter().filter_map(|(name, effect)| Some((name, effect.sql.as_ref()?))) {
+        let is_known = |relation: &str| writers.iter().any(|(role, known, _)| (*role, *known) == (&sql.role, relation));
+        let written = relations.iter().filter(|relation| sql.triggers.contains_key(*relation) && !is_known(relation));
+        let how = |relation: &'a String| {
+            (sql.role.as_str(), relation.as_str(), format!("the effect `{name}` writes as `{}`", sql.role))
+        };
+        let written: Vec<_> = written.map(how).collect();
+        writers.extend(written);
+    }
+    writers
 }
 
 /// Every `schema.name` that stands in a query.

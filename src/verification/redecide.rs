@@ -209,7 +209,9 @@ impl Bench<'_> {
             let Some(requests) = world else {
                 // Whoever ran it kept the facts, and this bundle admitted them: without them the statement was cut.
                 if decision.policies.sha256 == bundle.digest() {
-                    found.differences.push(format!("{place}.decision.facts: the statement does not hold them"));
+                    found.differences.push(format!(
+                        "{place}.decision.facts: the statement does not hold them as the bundle admits them"
+                    ));
                 }
                 found.not_run.push(action.id.clone());
                 continue;

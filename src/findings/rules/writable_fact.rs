@@ -3,7 +3,8 @@
 //! ## What it finds
 //!
 //! A relation that stands in a query of `[facts]` and that a role of `[grants]` may insert into, update, delete from or
-//! truncate; the observer, superusers and roles that the query's `accepted` names with a reason are left out.
+//! truncate, or that an effect's function writes; the observer, superusers and roles that the query's `accepted` names
+//! with a reason are left out.
 //!
 //! ## Why it matters
 //!
@@ -13,7 +14,7 @@
 //!
 //! ```text
 //! finding: the executor's role may insert into the table that says that a review was made
-//! none:    only the observer's own table is read, or `accepted` says why it is no way to an allow
+//! none:    only the observer's own table is read, `accepted` says why it is no way to an allow, or the effect `produces` the fact
 //! ```
 
 use crate::findings::rule::{Rule, rule};

@@ -81,6 +81,7 @@ struct Bench {
 impl Bench {
     fn new(is: &str, work: &dyn Fn(&Self) -> String) -> Self {
         let bench = Self { office: Office::new() };
+        bench.office.world.let_facts_be_stated();
         bench.office.world.declare("it", is, &work(&bench));
         bench.office.world.write("plan.json", plan(PLANNER, AGENT, r#"{"id":"it","effect":"it"}"#));
         bench

@@ -44,6 +44,7 @@ fn approved() -> Scene {
         plan["target"] = json!({"database": target});
         plan["actions"] = json!([{"id": "it", "effect": "compensate"}]);
     });
+    scene.let_facts_be_stated();
     scene.sign();
     let ran = scene.cutter(&format!("approval request {PLAN}"));
     assert_eq!(ran.exit, 0, "{}", ran.stderr);

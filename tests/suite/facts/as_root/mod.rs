@@ -2,4 +2,5 @@
 
 mod billing;
 mod measured;
+mod produced;
 mod stated;

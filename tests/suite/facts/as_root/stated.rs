@@ -81,6 +81,15 @@ fn an_edited_file_closes_a_gap_for_authorize_and_for_nothing_that_is_done() {
 }
 
 #[test]
+fn what_no_fact_could_bar_needs_none() {
+    let office = office("query");
+    // Every ban of turning a switch on reads facts; off is none of their business, whatever files say.
+    edit(&office, false);
+    let off = office.exec("flip-off");
+    assert_eq!((off.exit, ran(&office).as_str()), (0, "flip-off\n"), "{}{}", off.stdout, off.stderr);
+}
+
+#[test]
 fn a_fact_that_may_be_stated_is_good_enough_where_the_schema_says_so() {
     let office = office("stated");
     let done = office.exec("flip-on");
