@@ -129,10 +129,10 @@ fn a_request_holds_exactly_the_barred_rows_and_says_what_no_approval_lifts() {
 fn cutter_approval_sign_makes_what_ssh_keygen_makes() {
     let office = Office::new();
     office.request(PLAN);
-    let ran = office.world.cutter("approval sign approvals/SG_1.json --key keys/sovereign");
+    let ran = office.world.cutter("approval sign --yes approvals/SG_1.json --key keys/sovereign");
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     assert_eq!(office.code(PLAN, "SG_1", ""), "accepted");
-    let no = office.world.cutter("approval sign approvals/SG_1.json --key keys/sovereign --reject --as no");
+    let no = office.world.cutter("approval sign --yes approvals/SG_1.json --key keys/sovereign --reject --as no");
     assert_eq!(no.exit, 0, "{}", no.stderr);
     assert_eq!(office.code(PLAN, "SG_1", ""), "vetoed");
 }
