@@ -96,7 +96,8 @@ fn of_row(old: &ApprovedRow, new: &ApprovedRow) -> Vec<String> {
         let value = |row: &ApprovedRow| row.parameters.get(name).map_or_else(|| "nothing".to_owned(), cedar_text);
         compare(&format!("parameter `{name}`"), value(old), value(new));
     }
-    let line = |row: &ApprovedRow| row.work.as_ref().map_or_else(|| "nothing".to_owned(), crate::plan::WorkRecord::line);
+    let line =
+        |row: &ApprovedRow| row.work.as_ref().map_or_else(|| "nothing".to_owned(), crate::plan::WorkRecord::line);
     compare("work", line(old), line(new));
     if found.is_empty() && old.work != new.work {
         found.push(format!("the work of row `{}` is declared otherwise: pins, role, or what it changes", new.id));

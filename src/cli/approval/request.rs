@@ -75,7 +75,9 @@ impl Arguments {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let same = |document: &ApprovalDocument| renewals.iter().any(|old| old.gate == document.gate && old.changes.is_empty());
+        let same = |document: &ApprovalDocument| {
+            renewals.iter().any(|old| old.gate == document.gate && old.changes.is_empty())
+        };
         request.documents.retain(|document| !same(document));
         renewals.iter().filter(|old| !old.changes.is_empty()).try_for_each(Renewal::put_aside)?;
         let mut outputs = Vec::new();
@@ -85,7 +87,9 @@ impl Arguments {
         }
         files::write_together(&outputs)?;
         match self.format {
-            TableOrJson::Table => Ok((self.text(&request, &renewals, &path, &authorization, output.style()), Exit::Authorized)),
+            TableOrJson::Table => {
+                Ok((self.text(&request, &renewals, &path, &authorization, output.style()), Exit::Authorized))
+            }
             TableOrJson::Json => Ok((
                 render::json::document(&json!({
                     "version": 1, "documents": request.documents, "not_lifted": request.remaining,
@@ -125,4 +129,3 @@ impl Arguments {
         render::approvals::requested(&requested, &next, style)
     }
 }
-

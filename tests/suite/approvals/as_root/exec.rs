@@ -23,7 +23,8 @@ pub fn office(rows: &str) -> Office {
     let office = Office::new();
     let ran = office.world.path("ran").display().to_string();
     let named: Vec<serde_json::Value> = serde_json::from_str(&format!("[{rows}]")).unwrap();
-    let effects: BTreeSet<&str> = named.iter().filter_map(|row| row["effect"].as_str()).collect();
+    let more = ["other", "rule", "write"];
+    let effects: BTreeSet<&str> = named.iter().filter_map(|row| row["effect"].as_str()).chain(more).collect();
     for id in effects {
         let is = if id == "rule" || id == "fail" { COMPENSATION } else { AUTHOR };
         let script = if id == "fail" { "exit 3".to_owned() } else { format!("echo {id} >> {ran}") };

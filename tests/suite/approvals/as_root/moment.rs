@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 fn a_veto_whose_file_is_taken_away_still_vetoes() {
     let office = office(&ruled_row());
     approve(&office);
-    let ran_by = office.world.cutter("approval sign --yes approvals/SG_3.json --key keys/council-3 --reject --as council-3");
+    let ran_by =
+        office.world.cutter("approval sign --yes approvals/SG_3.json --key keys/council-3 --reject --as council-3");
     assert!(ran_by.exit == 0 && ran_by.stdout.contains("of the ledger"), "{}{}", ran_by.stdout, ran_by.stderr);
     office.world.remove("approvals/SG_3.json.council-3.sig");
     let vetoed = office.exec("rule");
