@@ -1,12 +1,9 @@
-//! Renewing an approval: what has changed since a document was written, and where it goes when another takes its place.
+//! Renewing an approval: what has changed since a document was written.
 
 use super::document::ApprovalDocument;
 use super::row::{ApprovedRow, cedar_text};
-use crate::digest::Digest;
-use crate::files;
-use crate::problem::{Problem, Problems};
+use crate::problem::Source;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 /// A document that lies where a new one for its gate is to go.
 pub struct Renewal {
@@ -14,37 +11,16 @@ pub struct Renewal {
     pub gate: String,
     /// What has changed since it was written, one line each; empty where nothing has, and it stays.
     pub changes: Vec<String>,
-    path: PathBuf,
-    mark: String,
 }
 
 impl Renewal {
-    /// Compares the document at `path` with the one that would be written now.
-    pub fn of(path: &Path, new: &ApprovalDocument) -> Result<Self, Problems> {
-        let source = files::read(path)?;
-        let mark = Digest::of(source.text().as_bytes()).to_string();
-        let changes = match ApprovalDocument::parse(&source) {
+    /// Compares the document that lies there with the one that would be written now.
+    pub fn of(old: &Source, new: &ApprovalDocument) -> Self {
+        let changes = match ApprovalDocument::parse(old) {
             Ok(old) => changes(&old, new),
             Err(_) => vec!["it is no approval of today's form".to_owned()],
         };
-        let mark = mark.get(..12).unwrap_or(&mark).to_owned();
-        Ok(Self { gate: new.gate.clone(), changes, path: path.to_owned(), mark })
-    }
-
-    /// Moves the document and its signatures to names that nothing reads: `X.json` to `X.json.<digits>.old`.
-    pub fn put_aside(&self) -> Result<(), Problem> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let signatures = files::read_signatures(&self.path).unwrap_or_default();
-        let names = signatures.into_iter().map(|(name, _)| folder.join(name));
-        for from in names.chain([self.path.clone()]) {
-            let mut to = from.clone().into_os_string();
-            to.push(format!(".{}.old", self.mark));
-            std::fs::rename(&from, &to).map_err(|error| {
-                let message = format!("`{}` cannot be put aside: {}", from.display(), files::cause(&error));
-                Problem::failure(message).help("move it away yourself, and request again")
-            })?;
-        }
-        Ok(())
+        Self { gate: new.gate.clone(), changes }
     }
 }
 

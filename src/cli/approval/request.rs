@@ -20,7 +20,7 @@ use crate::render::approvals::Requested;
 use crate::request::Stage;
 use clap::Args;
 use serde_json::{Map, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -65,7 +65,7 @@ impl Arguments {
         for document in request.documents.iter().filter(|document| path(&document.gate).exists()) {
             let path = path(&document.gate);
             if self.renew {
-                renewals.extend(problems.absorb(Renewal::of(&path, document)));
+                renewals.extend(problems.absorb(files::read(&path)).map(|old| Renewal::of(&old, document)));
             } else {
                 let help = "`--renew` replaces it where something changed, and keeps it beside the new one; `--output` names another folder";
                 let message = format!("`{}` exists already", path.display());
@@ -79,7 +79,7 @@ impl Arguments {
             renewals.iter().any(|old| old.gate == document.gate && old.changes.is_empty())
         };
         request.documents.retain(|document| !same(document));
-        renewals.iter().filter(|old| !old.changes.is_empty()).try_for_each(Renewal::put_aside)?;
+        renewals.iter().filter(|old| !old.changes.is_empty()).try_for_each(|old| put_aside(&path(&old.gate)))?;
         let mut outputs = Vec::new();
         for document in &request.documents {
             let text = render::json::document(document).map_err(no_json)?;
@@ -128,4 +128,22 @@ impl Arguments {
         };
         render::approvals::requested(&requested, &next, style)
     }
+}
+
+/// Moves a document and its signatures to names that nothing reads: `X.json` to `X.json.<digits>.old`.
+fn put_aside(path: &Path) -> Result<(), Problem> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mark = Digest::of(&files::read_bytes(path)?).to_string();
+    let signatures = files::read_signatures(path).unwrap_or_default();
+    // The document last: as long as it is there, its signatures are known to be its own.
+    let names = signatures.into_iter().map(|(name, _)| folder.join(name));
+    for from in names.chain([path.to_owned()]) {
+        let mut to = from.clone().into_os_string();
+        to.push(format!(".{}.old", mark.get(..12).unwrap_or(&mark)));
+        std::fs::rename(&from, &to).map_err(|error| {
+            let message = format!("`{}` cannot be put aside: {}", from.display(), files::cause(&error));
+            Problem::failure(message).help("move it away yourself, and request again")
+        })?;
+    }
+    Ok(())
 }

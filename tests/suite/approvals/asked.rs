@@ -134,3 +134,21 @@ fn a_renewal_says_what_changed_keeps_what_was_and_leaves_what_did_not_change() {
     assert!(kept.iter().any(|name| name.contains("SG_1.json.sig.")), "{kept:?}");
     assert_eq!(office.code(PLAN, "SG_1", ""), "placeholder");
 }
+
+#[test]
+fn a_signature_of_the_bundle_or_of_a_plan_is_replaced_only_where_that_is_said() {
+    let office = Office::new();
+    office.world.make_key("reviewer", "ed25519");
+    for (line, signature) in
+        [("bundle sign".to_owned(), "policies.sig".to_owned()), (format!("plan sign {PLAN}"), format!("{PLAN}.sig"))]
+    {
+        let sign = |more: &str| office.world.cutter(&format!("{line} --key keys/reviewer {more}"));
+        assert_eq!(sign("").exit, 0);
+        office.world.write(&signature, "spoiled");
+        assert_eq!(sign("").exit, 1);
+        assert_eq!(office.world.read(&signature), "spoiled");
+        let replaced = sign("--replace");
+        assert_eq!(replaced.exit, 0, "{}", replaced.stderr);
+        assert!(office.world.read(&signature).contains("BEGIN SSH SIGNATURE"));
+    }
+}
