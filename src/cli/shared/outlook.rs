@@ -13,7 +13,8 @@ pub fn of_plan(plan: &RunPlan, is_shared: bool) -> Problems {
     if plan.mode != Mode::Live {
         return problems;
     }
-    let principals: BTreeSet<String> = plan.actions.iter().map(|action| action.principal.to_string()).collect();
+    let can_run = plan.actions.iter().filter(|action| action.work.is_some());
+    let principals: BTreeSet<String> = can_run.map(|action| action.principal.to_string()).collect();
     if principals.len() > 1 && !is_shared {
         let names: Vec<&String> = principals.iter().collect();
         let message = format!(
