@@ -6,7 +6,7 @@ use crate::plan::IntendedAction;
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
 use crate::problem::{Problem, Problems, Source};
-use crate::record::{BundleTrust, Decisions, RecordedRow};
+use crate::record::{BundleTrust, Decisions, FactRecord, RecordedRow};
 use crate::request::Requests;
 use cedar_policy::{Context, Expression, eval_expression};
 use serde::Serialize;
@@ -27,8 +27,22 @@ pub struct Explanation {
     pub row: RecordedRow,
     /// The policies that decided it, in the order of the files.
     pub policies: Vec<ExplainedPolicy>,
+    /// Preconditions that hold for it, with the facts by which they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldPrecondition>,
     /// What would change the row, the smallest step first.
     pub changes: Vec<String>,
+}
+
+/// A precondition that holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeldPrecondition {
+    /// The ban's `@id`.
+    pub id: String,
+    /// Its `@title`, or its id.
+    pub title: String,
+    /// The facts that keep it from firing.
+    pub facts: Vec<FactRecord>,
 }
 
 /// One deciding policy.
@@ -61,6 +75,9 @@ pub struct Fact {
     pub path: String,
     /// Its value, or `absent`.
     pub value: String,
+    /// What says it, when and who, and where it must come from; nothing where it is no fact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<FactRecord>,
 }
 
 /// Explains the row of this name.
@@ -70,13 +87,30 @@ pub fn explain(requests: &Requests<'_>, decisions: &Decisions, id: &str) -> Resu
     let row = decisions.decisions.iter().find(|row| row.id == id).ok_or_else(undecided)?;
     let policies: Vec<&BundlePolicy> =
         requests.bundle().policies().iter().filter(|policy| row.policies.iter().any(|id| id == policy.id())).collect();
-    let explained = policies.iter().map(|policy| explain_policy(requests, action, row, policy)).collect();
+    let explained = policies.iter().map(|policy| explain_policy(requests, decisions, action, row, policy)).collect();
     let changes = changes(decisions, row, &policies);
-    Ok(Explanation { version: 1, bundle: decisions.bundle.clone(), row: row.clone(), policies: explained, changes })
+    let facts = |names: &Vec<String>| {
+        let is_named = |fact: &&FactRecord| names.contains(&fact.fact);
+        decisions.facts_read.iter().filter(is_named).cloned().collect()
+    };
+    let held = requests.bundle().policies().iter().filter_map(|policy| {
+        let facts = facts(row.held.get(policy.id())?);
+        Some(HeldPrecondition { id: policy.id().to_owned(), title: policy.title().to_owned(), facts })
+    });
+    let held = held.collect();
+    Ok(Explanation {
+        version: 1,
+        bundle: decisions.bundle.clone(),
+        row: row.clone(),
+        policies: explained,
+        held,
+        changes,
+    })
 }
 
 fn explain_policy(
     requests: &Requests<'_>,
+    decisions: &Decisions,
     action: &IntendedAction,
     row: &RecordedRow,
     policy: &BundlePolicy,
@@ -89,7 +123,13 @@ fn explain_policy(
         Some(Tier::Gate(code)) => format!("gate, code {}", code.name()),
     };
     let context = Context::from_json_value(row.context.clone(), None).ok();
-    let facts = context.map(|context| looked_at(requests, action, &context, policy)).unwrap_or_default();
+    let mut facts = context.map(|context| looked_at(requests, action, &context, policy)).unwrap_or_default();
+    for fact in &mut facts {
+        let name = fact.path.strip_prefix("context.").map(str::to_owned);
+        let of = |variable: &str, uid: &str| Some(format!("{uid}.{}", fact.path.strip_prefix(variable)?));
+        let name = name.or_else(|| of("resource.", &row.resource)).or_else(|| of("principal.", &row.principal));
+        fact.record = decisions.facts_read.iter().find(|record| Some(&record.fact) == name.as_ref()).cloned();
+    }
     // The annotations are told apart; what is underlined begins with the effect.
     let text = policy.source.text().get(policy.span.clone()).unwrap_or_default();
     let effect = ["\npermit", "\nforbid"].into_iter().filter_map(|word| text.find(word)).min().map_or(0, |at| at + 1);
@@ -116,7 +156,10 @@ pub fn looked_at(
     for (_, body) in conditions(&policy.policy) {
         collect_paths(&body, &mut paths);
     }
-    paths.into_iter().map(|path| Fact { value: look_up(requests, action, context, &path), path }).collect()
+    paths
+        .into_iter()
+        .map(|path| Fact { value: look_up(requests, action, context, &path), record: None, path })
+        .collect()
 }
 
 /// Every longest chain of attributes that begins at `principal`, `resource` or `context`, in Cedar's JSON policy form.

@@ -1,12 +1,20 @@
 //! Facts: Cedar entities that conform to the schema and lack nothing they refer to. `Facts::admit` is the one door.
 
+mod layers;
+mod provenance;
+mod read;
+
+pub use layers::{Key, Layer, OF_LEDGER, Owned, STATED, key};
+pub use provenance::Provenance;
+pub use read::{FactRead, Reader, gathered};
+
 use crate::cedar::diagnostics;
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
-use crate::schema::{Misfit, RunSchema};
-use cedar_policy::{Entities, Entity, EntityUid, EvalResult, RestrictedExpression};
+use crate::schema::{FactSource, Misfit, RunSchema};
+use cedar_policy::{Entities, Entity, EntityTypeName, EntityUid, EvalResult, RestrictedExpression};
 use jsonc_parser::ast::Value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,21 +23,37 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr as _;
 
+use layers::{Merged, merge};
+use provenance::Provenances;
+
 /// Where facts come from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Files only.
     Entities,
-    /// Files, with what the queries of the configuration answered in their place.
+    /// Files, with what signed captures show in their place.
+    Evidence,
+    /// Files, with what was asked and observed in their place.
     Postgres,
 }
 
 impl Origin {
+    /// Where facts come from, as the names of their texts say.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let of_name = |name: &str| match name.split_once('/').map(|(kind, _)| kind) {
+            Some("query" | "observation" | "bundle") => Self::Postgres,
+            Some("capture") => Self::Evidence,
+            _ => Self::Entities,
+        };
+        names.into_iter().map(of_name).max().unwrap_or(Self::Entities)
+    }
+
     /// The origin as records write it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Entities => "entities",
+            Self::Evidence => "evidence",
             Self::Postgres => "postgres",
         }
     }
@@ -44,17 +68,21 @@ impl fmt::Display for Origin {
 /// Entities as they were read, not yet admitted.
 #[derive(Clone, Debug)]
 pub struct RawFacts {
-    /// JSON arrays of entities, in Cedar's entity format.
+    /// Files of entities, in Cedar's entity format, and layers over them.
     pub sources: Vec<Source>,
-    /// The name under which the digest lists each of them: `entities/runs.json`, `postgres/grants`.
+    /// The name under which the digest lists each of them: `entities/runs.json`, `query/grants`.
     pub names: Vec<String>,
-    /// Where they come from: `entities`, or `postgres`.
-    pub origin: Origin,
     /// What messages call the folder or database.
     pub name: String,
 }
 
 impl RawFacts {
+    /// Lays more over them.
+    pub fn push(&mut self, layer: &Layer) {
+        self.names.push(layer.listed());
+        self.sources.push(Source::new(layer.label(), layer.text()));
+    }
+
     /// Sha-256 over the `sha256sum` listing of the sources under their names.
     pub fn digest(&self) -> Digest {
         let digests = self.sources.iter().map(|source| Digest::of(source.text().as_bytes()));
@@ -66,10 +94,16 @@ impl RawFacts {
 #[derive(Clone, Debug)]
 pub struct Facts {
     entities: Entities,
-    people: BTreeSet<EntityUid>,
+    people: BTreeMap<EntityUid, String>,
+    within: BTreeSet<EntityTypeName>,
+    provenances: Provenances,
+    /// The file that states an entity, by its index.
+    stated: HashMap<EntityUid, usize>,
+    files: Vec<String>,
     origin: Origin,
     digest: Digest,
     texts: Vec<(String, String)>,
+    as_if_measured: bool,
 }
 
 impl Facts {
@@ -79,9 +113,14 @@ impl Facts {
     pub fn admit(raw: &RawFacts, bundle: &PolicyBundle) -> Result<Self, Problems> {
         let mut problems = Problems::new();
         let schema = bundle.schema();
-        let mut people = BTreeSet::new();
+        let mut people = BTreeMap::new();
         let mut admitted: HashMap<EntityUid, (Entity, Source, Range<usize>)> = HashMap::new();
-        for source in bundle.people().iter().chain(&raw.sources) {
+        let texts: Vec<(&str, &Source)> = raw.names.iter().map(String::as_str).zip(&raw.sources).collect();
+        let Merged { sources, files, provenances } = merge(&texts)?;
+        let mut stated = HashMap::new();
+        let of_bundle = bundle.people().iter().map(|source| (source, None));
+        let all = of_bundle.chain(sources.iter().enumerate().map(|(index, source)| (source, Some(index))));
+        for (source, file) in all {
             for (entity, span) in problems.absorb(read(source, schema)).unwrap_or_default() {
                 let uid = entity.uid();
                 if let Some((_, first, at)) = admitted.get(&uid) {
@@ -92,8 +131,12 @@ impl Facts {
                             .help(format!("it stands first at {}:{line}; keep one of the two", first.name())),
                     );
                 } else {
-                    if bundle.people().contains(source) {
-                        people.insert(uid.clone());
+                    match file {
+                        None => drop(people.insert(uid.clone(), source.name().to_owned())),
+                        Some(index) if index < files.len() => {
+                            stated.insert(uid.clone(), index);
+                        }
+                        Some(_) => {}
                     }
                     admitted.insert(uid, (entity, source.clone(), span));
                 }
@@ -125,7 +168,7 @@ impl Facts {
             problems.push(problem.at(source, span));
         }
         for name in schema.votes() {
-            if schema.prelude_entity("Group", name).is_none_or(|group| !people.contains(&group)) {
+            if schema.prelude_entity("Group", name).is_none_or(|group| !people.contains_key(&group)) {
                 problems.push(
                     Problem::invalid(format!("`Cutter::Votes` counts `{name}`, and the bundle has no such group"))
                         .at(schema.source(), schema.place(name))
@@ -157,7 +200,20 @@ impl Facts {
             Some(entities) => {
                 let texts = raw.sources.iter().map(|source| source.text().to_owned());
                 let texts = raw.names.iter().cloned().zip(texts).collect();
-                problems.or(Self { entities, people, origin: raw.origin, digest: raw.digest(), texts })
+                let within = schema.types_with_parents();
+                let (origin, digest) = (Origin::of(raw.names.iter().map(String::as_str)), raw.digest());
+                problems.or(Self {
+                    entities,
+                    people,
+                    within,
+                    provenances,
+                    stated,
+                    files,
+                    origin,
+                    digest,
+                    texts,
+                    as_if_measured: false,
+                })
             }
             None => Err(problems),
         }
@@ -183,9 +239,31 @@ impl Facts {
         &self.texts
     }
 
+    /// The same facts, of which nobody asks where they come from: those of a test.
+    #[must_use]
+    pub fn as_if_measured(self) -> Self {
+        Self { as_if_measured: true, ..self }
+    }
+
     /// Whether the entity belongs to the bundle, so that its group membership is signed with the policies.
     pub fn is_of_bundle(&self, uid: &EntityUid) -> bool {
-        self.people.contains(uid)
+        self.people.contains_key(uid)
+    }
+
+    /// What says a fact of an entity: of an attribute by its dotted path, or of its `parents`.
+    pub fn provenance(&self, uid: &EntityUid, path: &str) -> Provenance {
+        match self.people.get(uid) {
+            Some(file) => Provenance { source: FactSource::Bundle, name: file.clone(), at: None, by: None },
+            None => self.provenances.of(uid, path).unwrap_or_else(|| {
+                let file = self.stated.get(uid).and_then(|index| self.files.get(*index));
+                Provenance::stated(file.map_or(Provenance::NOBODY, String::as_str))
+            }),
+        }
+    }
+
+    /// Whether entities of this type can be in others.
+    pub fn can_be_in(&self, name: &EntityTypeName) -> bool {
+        self.within.contains(name)
     }
 
     /// Whether the entity is there.

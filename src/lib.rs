@@ -25,6 +25,7 @@ pub mod json;
 pub mod layout;
 pub mod ledger;
 pub mod lint;
+pub mod measure;
 pub mod observe;
 pub mod plan;
 pub mod policy;

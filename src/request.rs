@@ -73,6 +73,7 @@ pub struct Requests<'a> {
     plan: &'a RunPlan,
     bundle: &'a PolicyBundle,
     facts: &'a Facts,
+    run_entity: Option<EntityUid>,
     run_facts: RestrictedExpression,
     finally_rows: HashMap<(&'a EntityUid, &'a EntityUid), Vec<String>>,
 }
@@ -98,7 +99,8 @@ impl<'a> Requests<'a> {
                 return Err(problems);
             }
         };
-        problems.or(Self { plan, bundle, facts, run_facts, finally_rows: plan.finally_rows() })
+        let run_entity = schema.prelude_entity("Run", &plan.run);
+        problems.or(Self { plan, bundle, facts, run_entity, run_facts, finally_rows: plan.finally_rows() })
     }
 
     /// The plan asked about.
@@ -114,6 +116,11 @@ impl<'a> Requests<'a> {
     /// The facts it judges by.
     pub fn facts(&self) -> &'a Facts {
         self.facts
+    }
+
+    /// The entity that the facts of the run are kept on.
+    pub fn run_entity(&self) -> Option<&EntityUid> {
+        self.run_entity.as_ref()
     }
 
     /// The state of the runtime for a row at a moment.

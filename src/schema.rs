@@ -5,9 +5,11 @@ mod closers;
 mod joined;
 mod misfit;
 mod never;
+mod sources;
 
 pub use misfit::Misfit;
 pub use never::NeverAction;
+pub use sources::{FactSource, NeededSources, PARENTS};
 
 use crate::cedar::{Statements, depth, diagnostics, unclosed};
 use crate::prelude::{NAMESPACE, Prelude};
@@ -34,6 +36,7 @@ pub struct RunSchema {
     gates: Vec<String>,
     declares_gates: bool,
     never: Vec<NeverAction>,
+    needed: NeededSources,
 }
 
 impl RunSchema {
@@ -71,6 +74,7 @@ impl RunSchema {
             gates: Vec::new(),
             declares_gates,
             never: Vec::new(),
+            needed: NeededSources::default(),
             json,
         };
         for (name, entity) in joined::all(&read.json, "entityTypes") {
@@ -87,6 +91,7 @@ impl RunSchema {
             read.contexts.extend(context.map(|context| (uid.clone(), context)));
         }
         read.never = never::find(&read);
+        read.needed = problems.absorb(NeededSources::read(&read.json, source)).unwrap_or_default();
         problems.absorb(closers::check_shapes(&read));
         problems.absorb(read.check_actions());
         problems.or(read)
@@ -121,6 +126,7 @@ impl RunSchema {
             gates: Vec::new(),
             declares_gates: false,
             never: Vec::new(),
+            needed: NeededSources::default(),
         }
     }
 
@@ -142,6 +148,20 @@ impl RunSchema {
     /// The same schema without `context.run`: what a plan's own parameters must conform to.
     pub fn parameters(&self) -> &Schema {
         &self.parameters
+    }
+
+    /// Which source each fact needs.
+    pub fn needed(&self) -> &NeededSources {
+        &self.needed
+    }
+
+    /// The entity types whose entities can be in others.
+    pub fn types_with_parents(&self) -> BTreeSet<EntityTypeName> {
+        let types = self.schema.entity_types();
+        types
+            .filter(|name| self.schema.ancestors(name).is_some_and(|mut above| above.next().is_some()))
+            .cloned()
+            .collect()
     }
 
     /// Prelude, bundle and defaults as one schema in Cedar's own syntax.

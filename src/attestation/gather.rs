@@ -3,14 +3,14 @@
 use super::grounds::SpentApproval;
 use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
 use crate::approval::ApprovalFile;
-use crate::decision::{Basis, DecisionRow};
+use crate::decision::{Basis, DecisionRow, Held};
 use crate::digest::Digest;
 use crate::ledger::{Entry, Journal, Record, Started};
 use crate::plan::{IntendedAction, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
-use crate::record::{self, Decisions, FactText, RecordedRow, UseDecision};
+use crate::record::{self, Decisions, FactRecord, FactText, RecordedRow, UseDecision};
 use crate::schema::RunSchema;
 use crate::settings::Config;
 use crate::settings::effects::Amount;
@@ -18,6 +18,7 @@ use cedar_policy::Context;
 use serde::Deserialize as _;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Every ban that is a row of the report: each `forbid` that is no rule for approvals, in the order of the files.
 pub fn bans(bundle: &PolicyBundle) -> Vec<Ban> {
@@ -233,6 +234,7 @@ fn recorded(decision: &UseDecision, action: &IntendedAction, schema: &RunSchema)
     let context = Context::from_json_value(context.clone(), Some((schema.schema(), &action.action)))
         .map_err(|_| format!("the context of its decision does not fit `{}`", action.id))?;
     let row = &decision.row;
+    let held = row.held.iter();
     // What was decided alone at the moment of use never waits for another row.
     if row.basis == Basis::BlockedBy {
         return Err(format!("its decision says that `{}` waits for another row", action.id));
@@ -248,5 +250,8 @@ fn recorded(decision: &UseDecision, action: &IntendedAction, schema: &RunSchema)
         gaps: row.gaps.clone(),
         blocked_by: Vec::new(),
         errors: row.errors.clone(),
+        facts: Arc::new(row.facts_at_use.iter().map(FactRecord::read).collect()),
+        held: held.map(|(policy, facts)| Held { policy: policy.clone(), facts: facts.clone() }).collect(),
+        at_use: true,
     })
 }

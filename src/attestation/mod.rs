@@ -7,6 +7,7 @@ mod fit;
 pub mod gather;
 pub mod grounds;
 mod kept;
+pub mod produced;
 pub mod report;
 mod rows;
 mod said;

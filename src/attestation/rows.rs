@@ -133,6 +133,8 @@ pub enum ForbiddenStatus {
     NotDone,
     /// Only the plan and the run say so: nothing could show it.
     NotAttempted,
+    /// A precondition that was checked by measured facts before what it could have barred was done.
+    Held,
     /// What would have had to be done before was not done.
     NotApplicable,
     /// It was done.
@@ -146,7 +148,7 @@ pub enum ForbiddenStatus {
 impl ForbiddenStatus {
     /// Whether nothing of it needs to be looked at.
     pub fn is_fine(self) -> bool {
-        matches!(self, Self::NotDone | Self::NotAttempted | Self::NotApplicable)
+        matches!(self, Self::NotDone | Self::NotAttempted | Self::Held | Self::NotApplicable)
     }
 
     /// The status as people read it.
@@ -154,6 +156,7 @@ impl ForbiddenStatus {
         match self {
             Self::NotDone => "NOT DONE",
             Self::NotAttempted => "NOT ATTEMPTED",
+            Self::Held => "HELD",
             Self::NotApplicable => "N/A",
             Self::Done => "DONE",
             Self::DoneWithApproval => "DONE WITH APPROVAL",
@@ -166,7 +169,7 @@ impl ForbiddenStatus {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowBasis {
-    /// Captures signed by an observer who is no party to the run.
+    /// Captures signed by an observer who is no party to the run, or facts that were measured at the moment of use.
     Measured,
     /// It follows from other rows.
     Derived,

@@ -1,7 +1,7 @@
 //! Reading conditions in Cedar's JSON form: attribute paths, operators, and everything below an expression.
 
 use cedar_policy::Policy;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The conditions of a policy: `when` or `unless`, and its body.
 pub fn conditions(policy: &Policy) -> Vec<(String, Value)> {
@@ -46,6 +46,19 @@ fn gather(expression: &Value, found: &mut Vec<String>) {
         Value::Array(elements) => elements.iter().for_each(|value| gather(value, found)),
         _ => {}
     }
+}
+
+/// What must all be true for an expression to be true, or, negated, to be false.
+pub fn conjuncts(expression: &Value, negated: bool) -> Vec<Value> {
+    let operator = if negated { "||" } else { "&&" };
+    if let Some(both) = expression.get(operator) {
+        let side = |name: &str| both.get(name).map(|side| conjuncts(side, negated)).unwrap_or_default();
+        return [side("left"), side("right")].concat();
+    }
+    if let Some(inner) = expression.pointer("/!/arg") {
+        return conjuncts(inner, !negated);
+    }
+    vec![if negated { json!({"!": {"arg": expression}}) } else { expression.clone() }]
 }
 
 /// Calls `see` with the expression and everything below it.

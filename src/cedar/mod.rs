@@ -3,6 +3,7 @@
 pub mod depth;
 pub mod diagnostics;
 pub mod expression;
+pub mod reads;
 pub mod scope;
 pub mod tokens;
 pub(crate) mod unclosed;

@@ -81,7 +81,7 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.refuse_existing()?;
         self.key.as_deref().map(signing::check_key).transpose()?;
-        let inputs = self.inputs.load(None, output)?;
+        let inputs = self.inputs.load(None, Some(&self.authority.ledger), output)?;
         let located = self.authority.ledger.locate(&inputs.config)?;
         let ledger = located.store();
         let (secrets, scan) = self.secrets(&inputs)?;

@@ -53,7 +53,7 @@ enum Format {
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.attest.as_deref().map_or(Ok(()), files::check_free)?;
-        let inputs = self.inputs.load(self.clock.now, output)?;
+        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "authorize", 0);
         let authorization = self.authority.authorize_rest(&inputs, Stage::Plan, |journal| {
@@ -69,9 +69,11 @@ impl Arguments {
             files::create(path, statement.text()?.as_bytes())?;
         }
         let decisions = &statement.predicate.decisions;
+        let typed = Typed { inputs: &self.inputs, authority: &self.authority };
         let guide = || Guide {
             closes: explain::closing(&inputs.bundle, decisions),
-            next: Typed { inputs: &self.inputs, authority: &self.authority }.after(decisions, &authorization),
+            next: typed.after(decisions, &authorization),
+            measure: typed.measure("authorize", None, &decisions.lacking()),
         };
         let text = match self.format {
             Format::Table => Ok(render::table::decisions(decisions, &guide(), output.style())),

@@ -9,6 +9,7 @@ use crate::cli::shared::connection::role_access;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::next::Typed;
 use crate::cli::shared::output::OutputArguments;
 use crate::decision::{Basis, DecisionRow, Verdict};
 use crate::json::in_backticks;
@@ -16,6 +17,7 @@ use crate::layout::lines::Tone;
 use crate::ledger::{Conflict, Record, Refused};
 use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::record::FactRecord;
 use crate::render;
 use crate::request::Stage;
 use crate::runtime::{Execution, Outcome, Permission, Refusal, Surroundings};
@@ -45,7 +47,7 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let mut since = Instant::now();
-        let mut inputs = self.inputs.load(None, output)?;
+        let mut inputs = self.inputs.load(None, Some(&self.authority.ledger), output)?;
         self.check_command(inputs.plan.named(&self.action)?)?;
         if inputs.plan.mode == Mode::DryRun {
             return self.dry_run(&inputs, output);
@@ -55,9 +57,9 @@ impl Arguments {
         let run = inputs.plan.run.clone();
         let held = ledger.hold(&run)?;
         // The last look: whatever had to be waited for, all that decides is read after it.
-        if since.elapsed() > LONG {
+        if self.inputs.measures() || inputs.plan.produces() || since.elapsed() > LONG {
             since = Instant::now();
-            inputs = self.inputs.load(None, output)?;
+            inputs = self.inputs.load(None, Some(&self.authority.ledger), output)?;
             self.check_command(inputs.plan.named(&self.action)?)?;
         }
         let action = inputs.plan.named(&self.action)?;
@@ -66,7 +68,7 @@ impl Arguments {
         let row = authorization.row(action)?;
         let said = |tone, message: &str| render::exec::said(action, row.basis, (tone, message), output.style());
         let ((tone, what), exit) = match (held, row.basis.allows()) {
-            (_, false) => ((Tone::Plain, denied(&row, &authorization)), exit(Verdict::of(row.basis))),
+            (_, false) => ((Tone::Plain, self.denied(action, &row, &authorization)), exit(Verdict::of(row.basis))),
             (None, true) => {
                 let what = "blocked: another action of this run is at work".to_owned();
                 ((Tone::Open, what), Exit::Blocked)
@@ -105,9 +107,21 @@ impl Arguments {
         let row = authorization.row(action)?;
         let ((tone, what), exit) = match row.basis.allows() {
             true => refused(&Refusal::DryRun),
-            false => ((Tone::Plain, denied(&row, &authorization)), exit(Verdict::of(row.basis))),
+            false => ((Tone::Plain, self.denied(action, &row, &authorization)), exit(Verdict::of(row.basis))),
         };
         Ok((render::exec::said(action, row.basis, (tone, &what), output.style()), exit))
+    }
+
+    /// Why it is not allowed, and where facts are to blame, how they are measured.
+    fn denied(&self, action: &IntendedAction, row: &DecisionRow, authorization: &Authorization<'_>) -> String {
+        let mut message = denied(row, authorization);
+        let facts: Vec<FactRecord> = row.facts.iter().map(FactRecord::from).collect();
+        let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+        let measure = typed.measure("exec", Some(&action.id), &facts).filter(|_| row.basis == Basis::Indeterminate);
+        if let Some(command) = measure {
+            message.push_str(&format!("; measure them: {command}"));
+        }
+        message
     }
 
     /// Proof that the trust root vouches for bundle, plan, author and the running user; the problems say why not.
@@ -137,7 +151,9 @@ impl Arguments {
 fn ended(execution: Execution) -> ((Tone, String), Exit) {
     match execution {
         Execution::Ended(Outcome::Done(said)) if said.is_empty() => ((Tone::Good, "done".to_owned()), Exit::Authorized),
-        Execution::Ended(Outcome::Done(said)) => ((Tone::Good, format!("done: {said}")), Exit::Authorized),
+        Execution::Ended(Outcome::Done(said) | Outcome::Answered(said, _)) => {
+            ((Tone::Good, format!("done: {said}")), Exit::Authorized)
+        }
         Execution::Ended(Outcome::Ended(Some(0))) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
         Execution::Ended(Outcome::Ended(status)) => {
             let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));

@@ -32,7 +32,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        let inputs = self.inputs.load(self.clock.now, output)?;
+        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
         let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
         let decisions = authorization.document()?;
         let explanation = explain(authorization.requests(), &decisions, &self.action)?;

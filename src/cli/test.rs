@@ -1,7 +1,8 @@
 //! `cutter test`: cases of a policy set, each asked and compared with what it expects. It looks at files only.
 
 use super::shared::exit::{CommandResult, Exit, no_json};
-use super::shared::inputs::{BundleArguments, DEFAULT_ENTITIES};
+use super::shared::facts::DEFAULT_ENTITIES;
+use super::shared::inputs::BundleArguments;
 use super::shared::output::OutputArguments;
 use crate::problem::Problems;
 use crate::testing::{Evaluator, Inputs, Report};

@@ -1,9 +1,12 @@
 //! One asking of Cedar, and the policies that it is asked with: all that can match an action, and parts of them.
 
-use crate::cedar::scope::covers_action;
+use super::held::Precondition;
+use crate::cedar::reads::{Base, Read, reads};
+use crate::cedar::scope::{covers_action, covers_principal, covers_resource};
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
-use cedar_policy::{Authorizer, Decision, Effect, Entities, EntityUid, PolicySet, Request};
+use cedar_policy::{Authorizer, Decision, Effect, Entities, EntityUid, Policy, PolicySet, Request, Schema};
+use std::collections::BTreeSet;
 
 /// What one asking of Cedar answered.
 pub(crate) struct Answer {
@@ -20,6 +23,10 @@ pub(crate) struct Slice {
     pub(super) permits: PolicySet,
     /// Without the precondition tier.
     pub(super) approvals: PolicySet,
+    /// The bans that facts decide.
+    pub(super) preconditions: Vec<Precondition>,
+    /// What each of them reads.
+    reads: Vec<(Policy, BTreeSet<Read>)>,
 }
 
 impl Slice {
@@ -35,7 +42,32 @@ impl Slice {
             full: set(&|_| true),
             permits: set(&|policy| policy.policy.effect() == Effect::Permit),
             approvals: set(&|policy| !matches!(policy.annotations.tier, Some(Tier::Precondition(_)))),
+            preconditions: matching.iter().filter_map(|policy| Precondition::of(policy)).collect(),
+            reads: matching.iter().map(|policy| (policy.policy.clone(), reads(&policy.policy))).collect(),
         }
+    }
+
+    /// What the policies read whose scope leaves room for this principal and this resource.
+    pub(super) fn reads<'s>(
+        &'s self,
+        principal: &'s EntityUid,
+        resource: &'s EntityUid,
+        schema: &'s Schema,
+    ) -> impl Iterator<Item = &'s Read> {
+        let can_match = |policy: &Policy| {
+            covers_principal(policy, principal.type_name(), schema)
+                && covers_resource(policy, resource.type_name(), schema)
+        };
+        self.reads.iter().filter(move |(policy, _)| can_match(policy)).flat_map(|(_, reads)| reads)
+    }
+
+    /// What the policies read of the request's context, whoever asks for what.
+    pub(super) fn reads_of_context(&self) -> impl Iterator<Item = &Read> {
+        let all = self.reads.iter().flat_map(|(_, reads)| reads);
+        all.filter(|read| match read {
+            Read::Attribute(base, _) | Read::Membership(base, _) => matches!(base, Base::Context | Base::Entity(_)),
+            Read::AnyAttribute(_) | Read::AnyMembership => true,
+        })
     }
 }
 

@@ -3,14 +3,18 @@
 use super::asking::{Answer, Slice, ask};
 use super::closed::may_read_the_time;
 use super::contexts::Contexts;
+use super::held::{Held, Precondition};
 use super::{Basis, DecisionRow};
+use crate::facts::{FactRead, Reader};
 use crate::plan::IntendedAction;
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
 use crate::problem::Problem;
 use crate::request::{Moment, Requests, RunState, Stage};
-use cedar_policy::{Authorizer, EntityUid, PolicySet};
+use cedar_policy::{Authorizer, Entities, EntityUid, PolicySet};
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// One row, and the gaps that will be asked for at the moment of use.
 pub type Judged = (DecisionRow, Vec<String>);
@@ -21,6 +25,8 @@ pub struct Judge<'a> {
     authorizer: Authorizer,
     contexts: Contexts<'a>,
     slices: HashMap<EntityUid, Slice>,
+    /// The policies by which approvals are judged.
+    judging: OnceCell<Vec<Slice>>,
     /// Rows that ask the same get the same answer; long plans repeat themselves.
     judged: HashMap<Question, Judged>,
     /// By action, whether its policies may read the time.
@@ -37,6 +43,7 @@ impl<'a> Judge<'a> {
             authorizer: Authorizer::new(),
             contexts: Contexts::new(requests),
             slices: HashMap::new(),
+            judging: OnceCell::new(),
             judged: HashMap::new(),
             timed: HashMap::new(),
         }
@@ -68,9 +75,14 @@ impl<'a> Judge<'a> {
         reads
     }
 
+    fn judging(bundle: &PolicyBundle, entities: &Entities) -> Vec<Slice> {
+        let actions = ["vote", "open_gate"].into_iter().filter_map(|name| bundle.schema().prelude_action(name));
+        actions.map(|action| Slice::of(bundle, &action, entities)).collect()
+    }
+
     fn judge(&mut self, action: &IntendedAction, state: &RunState) -> Result<Judged, Problem> {
         let mut deferred = Vec::new();
-        let Self { requests, authorizer, contexts, slices, .. } = self;
+        let Self { requests, authorizer, contexts, slices, judging, .. } = self;
         let (bundle, facts) = (requests.bundle(), requests.facts().entities());
         let slice = slices.entry(action.action.clone()).or_insert_with(|| Slice::of(bundle, &action.action, facts));
         let context = contexts.of_new(action, state)?;
@@ -91,6 +103,9 @@ impl<'a> Judge<'a> {
             gaps: Vec::new(),
             blocked_by: Vec::new(),
             errors: full.errors,
+            facts: Arc::default(),
+            held: Vec::new(),
+            at_use: state.stage == Stage::Use,
         };
         if !row.errors.is_empty() {
             row.reason = "a policy could not be evaluated".to_owned();
@@ -129,6 +144,30 @@ impl<'a> Judge<'a> {
                 false => Basis::NotPermitted,
             };
         }
+        let gates = (row.basis == Basis::Approved).then(|| judging.get_or_init(|| Self::judging(bundle, facts)));
+        let reader = Reader {
+            facts: requests.facts(),
+            needed: bundle.schema().needed(),
+            principal: &action.principal,
+            resource: &action.resource,
+            context: &row.context,
+            run: requests.run_entity(),
+        };
+        let own = slice.reads(&action.principal, &action.resource, bundle.schema().schema());
+        let reads = own.chain(gates.into_iter().flatten().flat_map(Slice::reads_of_context));
+        row.facts = Arc::new(reader.facts(reads));
+        if row.basis.allows() {
+            let about = slice.preconditions.iter().filter(|ban| ban.is_about(authorizer, &request, facts));
+            let named = |ban: &Precondition| reader.facts(&ban.reads).into_iter().map(|fact| fact.fact).collect();
+            row.held = about.map(|ban| Held { policy: ban.id.clone(), facts: named(ban) }).collect();
+        }
+        let mut unmeasured = None;
+        if state.stage == Stage::Use && row.basis.allows() {
+            // Cedar allows it, by facts whose source is not good enough to do it.
+            let lacks: Vec<String> = row.facts.iter().filter(|fact| !fact.suffices()).map(FactRead::lack).collect();
+            unmeasured = lacks.first().map(|_| row.basis);
+            row.errors.extend(lacks);
+        }
         if state.stage == Stage::Plan && !matches!(row.basis, Basis::Forbidden | Basis::NotPermitted) {
             let at_use = ask_in(RunState { stage: Stage::Use, ..state.clone() }, &slice.full)?;
             row.errors.extend(at_use.errors);
@@ -141,10 +180,15 @@ impl<'a> Judge<'a> {
             row.needs.clear();
             row.lifted.clear();
             row.gaps.clear();
+            row.held.clear();
         }
         let deciding = deciding(bundle, &row);
         row.decided_by = deciding.map(|policy| policy.id().to_owned());
         row.reason = match (row.basis, deciding) {
+            (Basis::Indeterminate, _) if unmeasured.is_some() => {
+                let said = unmeasured.map_or("", Basis::words);
+                format!("it is {said} by facts that do not come from where they must")
+            }
             (Basis::Indeterminate, _) => "it could not be judged".to_owned(),
             (Basis::NotPermitted, _) | (_, None) => "no permit covers it".to_owned(),
             (basis, Some(policy)) if basis.allows() => format!("allowed by `{}`", policy.id()),

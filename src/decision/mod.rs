@@ -3,16 +3,20 @@
 mod asking;
 mod closed;
 mod contexts;
+mod held;
 mod judge;
 mod table;
 
 pub(crate) use asking::{Answer, Slice, ask};
 pub use closed::Closed;
+pub use held::Held;
 pub use table::{decide, decide_each, decide_one, decide_rest};
 
+use crate::facts::FactRead;
 use cedar_policy::Context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Why a row is what it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -124,6 +128,12 @@ pub struct DecisionRow {
     pub blocked_by: Vec<usize>,
     /// What erred, sorted.
     pub errors: Vec<String>,
+    /// Every fact that the policies read which can match it, whether or not it came to that, sorted.
+    pub facts: Arc<Vec<FactRead>>,
+    /// Preconditions that hold for it, where it is allowed.
+    pub held: Vec<Held>,
+    /// Whether it was decided at the moment of use.
+    pub at_use: bool,
 }
 
 /// The decisions over a whole plan, in the plan's order.

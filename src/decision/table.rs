@@ -76,7 +76,7 @@ fn worked(requests: &Requests<'_>, action: &IntendedAction, row: DecisionRow) ->
         return row;
     }
     let reason = "it would be allowed, and names nothing that would run".to_owned();
-    DecisionRow { basis: Basis::NoWork, reason, needs: Vec::new(), lifted: Vec::new(), ..row }
+    DecisionRow { basis: Basis::NoWork, reason, needs: Vec::new(), lifted: Vec::new(), held: Vec::new(), ..row }
 }
 
 /// Denies each row that comes after a denied one, however far; `finally` rows excepted.

@@ -207,6 +207,7 @@ const NOTHING: &str = "000000000000000000000000000000000000000000000000000000000
 mod tests {
     use super::super::record::{Finished, LedgerId, VERSION};
     use super::*;
+    use std::collections::BTreeMap;
 
     fn chain(length: u64) -> Vec<String> {
         let (mut lines, mut head) = (Vec::new(), None);
@@ -221,6 +222,7 @@ mod tests {
                     started: number,
                     exit_status: Some(3),
                     note: None,
+                    produced: BTreeMap::new(),
                 }),
             };
             let time = Timestamp::from_milliseconds(1_000_000 + i64::try_from(number).unwrap()).unwrap();

@@ -4,6 +4,7 @@ use crate::digest::Digest;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A ledger's random id, 32 lower-case hexadecimal digits; every approval names it.
@@ -156,6 +157,9 @@ pub struct Finished {
     /// What else is to be said of the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The facts of the run that it brought about, by their paths, in Cedar's JSON form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub produced: BTreeMap<String, Value>,
 }
 
 /// An attempt that came to nothing.

@@ -23,6 +23,7 @@ mod truth;
 mod unknown_evidence;
 mod unnamed_observation;
 mod unscoped_permit;
+mod unsourced_fact;
 mod unused_entity_type;
 
 use crate::cedar::tokens::{Token, TokenKind, tokens};
@@ -122,7 +123,7 @@ fn name(action: &EntityUid) -> String {
 }
 
 /// Every rule with its check, by number.
-pub static RULES: [(Rule, Check); 22] = [
+pub static RULES: [(Rule, Check); 23] = [
     (unscoped_permit::RULE, unscoped_permit::check),
     (mutating_permit_without_ban::RULE, mutating_permit_without_ban::check),
     (incomplete_annotations::RULE, incomplete_annotations::check),
@@ -145,6 +146,7 @@ pub static RULES: [(Rule, Check); 22] = [
     (in_on_strings::RULE, in_on_strings::check),
     (unnamed_observation::RULE, unnamed_observation::check),
     (evidence_cannot_refute::RULE, evidence_cannot_refute::check),
+    (unsourced_fact::RULE, unsourced_fact::check),
 ];
 
 /// What says nothing about policies that were not written for cutter: it is about tiers, gates, groups and `context.run`.

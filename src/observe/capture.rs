@@ -135,7 +135,7 @@ fn observe(
             observations.push(readers.once(|snapshot| database::sequences(settings, snapshot))?);
         }
         for (name, flag) in &settings.flags {
-            observations.push(readers.once(|snapshot| flag::observe(name, flag, snapshot))?);
+            observations.push(readers.once(|snapshot| flag::observe(name, flag, Some(snapshot)))?);
         }
         for (id, query) in &settings.rows {
             observations.push(readers.once(|snapshot| rows(id, query, snapshot))?);

@@ -7,15 +7,24 @@ use crate::files;
 use crate::settings::evidence::FlagSettings;
 use crate::text::only_match;
 
-/// Observes one switch.
-pub fn observe(name: &str, settings: &FlagSettings, snapshot: &mut Snapshot<'_>) -> Result<Observation, DatabaseError> {
+/// Observes one switch; a query is asked in the snapshot, which a file does not need.
+pub fn observe(
+    name: &str,
+    settings: &FlagSettings,
+    snapshot: Option<&mut Snapshot<'_>>,
+) -> Result<Observation, DatabaseError> {
     let mut observation = Observation::new(ObservationKind::Flag, name);
-    if let Some(query) = &settings.query {
-        match snapshot.texts(&format!("SELECT answer::text FROM (\n{query}\n) AS answer LIMIT 2"), 2) {
+    if let Some((query, snapshot)) = settings.query.as_ref().zip(snapshot) {
+        let columns = "(SELECT count(*) FROM json_object_keys(row_to_json(answer)))::text";
+        let sql = format!("SELECT answer.value::text, {columns} FROM (\n{query}\n) AS answer(value) LIMIT 2");
+        match snapshot.texts(&sql, 2) {
             Ok(rows) => match rows.as_slice() {
-                [row] => {
-                    observation.value("value", row.first().cloned().flatten().unwrap_or_else(|| "NULL".to_owned()))
-                }
+                [row] => match row.as_slice() {
+                    [value, Some(columns)] if columns == "1" => {
+                        observation.value("value", value.clone().unwrap_or_else(|| "NULL".to_owned()));
+                    }
+                    _ => observation.unknown("value", "the query gives several columns, not one"),
+                },
                 other => observation.unknown("value", format!("the query gives {} rows, not one", other.len())),
             },
             Err(error) if error.is_final() => return Err(error),

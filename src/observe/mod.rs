@@ -1,18 +1,17 @@
-//! Everything that looks at a database and its host, over [`crate::db`]: it makes records of evidence and gives facts, and
-//! decides nothing.
+//! Everything that looks at a database and its host, over [`crate::db`]: it makes records of evidence, and decides
+//! nothing.
 
 mod capture;
-mod catalog;
+pub(crate) mod catalog;
 mod counters;
 mod database;
-pub mod facts;
-mod flag;
+pub(crate) mod flag;
 mod host;
 mod relation;
 mod scope;
 mod service;
 mod sessions;
-mod tree;
+pub(crate) mod tree;
 pub mod witness;
 
 pub use capture::{Task, capture};

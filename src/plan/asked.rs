@@ -118,7 +118,15 @@ pub fn by_effect(
     check_types(reader, principal, &action, (&resource, place(&own_resource)), vocabulary);
     let parameters = parameters(reader, context, all.clone(), &action, vocabulary)?;
     match offer.work(&resource, &all) {
-        Ok(work) => Some(Asked { action, resource, parameters, work: Some(work) }),
+        Ok(work) => {
+            let (needed, run) = (vocabulary.schema.needed(), vocabulary.schema.run_type());
+            for fact in work.produces.keys().filter(|fact| !needed.knows(&run, &format!("facts.{fact}"))) {
+                let message = format!("{what}: its effect produces `{fact}`, which the facts of a run do not have");
+                let help = format!("declare it in `Cutter::Facts`, or correct {}", offer.place());
+                reader.problem(message, start..start + 1, Some(&help));
+            }
+            Some(Asked { action, resource, parameters, work: Some(work) })
+        }
         Err((message, help)) => {
             reader.problem(format!("{what}: {message}"), at_context, Some(&help));
             None

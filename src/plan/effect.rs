@@ -114,16 +114,12 @@ impl<'a> Offer<'a> {
         };
         let moves =
             |moves: &BTreeMap<String, _>| moves.iter().map(|(name, by)| (name.clone(), format!("{by}"))).collect();
-        let produced = |(name, origin): (&String, &crate::settings::effects::Origin)| {
-            let from = origin.answer.as_ref().map(|member| format!(" from `{member}`")).unwrap_or_default();
-            (name.clone(), format!("{}{from}", origin.kind.name()))
-        };
         Ok(Work {
             effect: Some(self.name.to_owned()),
             does: effect.does.clone(),
             task,
             expects: effect.expects.iter().map(|(id, by)| (id.clone(), moves(by))).collect(),
-            produces: effect.produces.iter().map(produced).collect(),
+            produces: effect.produces.clone(),
             repeatable: effect.repeatable || effect.flag.as_ref().is_some_and(|change| change.to == OnOff::Off),
         })
     }

@@ -173,6 +173,12 @@ impl RunPlan {
         })
     }
 
+    /// Whether an effect of any row brings facts of the run about.
+    pub fn produces(&self) -> bool {
+        let produces = |row: &IntendedAction| row.work.as_ref().is_some_and(|work| !work.produces.is_empty());
+        self.actions.iter().any(produces)
+    }
+
     /// The author and every principal, each once.
     pub fn parties(&self) -> BTreeSet<&EntityUid> {
         std::iter::once(&self.author).chain(self.actions.iter().map(|action| &action.principal)).collect()

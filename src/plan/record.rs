@@ -118,7 +118,7 @@ impl Work {
         let mut record = WorkRecord {
             effect: effect.clone(),
             expects: expects.clone(),
-            produces: produces.clone(),
+            produces: produces.iter().map(|(fact, origin)| (fact.clone(), origin.to_string())).collect(),
             repeatable: *repeatable,
             ..WorkRecord::empty(does)
         };

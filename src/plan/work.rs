@@ -1,7 +1,7 @@
 //! Exactly what a row would run: what is shown, what is approved and what runs are made from this one value.
 
 use crate::digest::Digest;
-use crate::settings::effects::Builtin;
+use crate::settings::effects::{Builtin, Origin};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ pub struct Work {
     pub task: Task,
     /// What it is to change, by observation and counter: `+2`, or where the number stands in the row's context.
     pub expects: BTreeMap<String, BTreeMap<String, String>>,
-    /// The facts that it brings about, with their types and the member of the answer they are read from.
-    pub produces: BTreeMap<String, String>,
+    /// The facts of the run that it brings about, each with where its value comes from.
+    pub produces: BTreeMap<String, Origin>,
     /// Whether it may be done more than once in a run.
     pub repeatable: bool,
 }

@@ -10,7 +10,7 @@ pub use sorted::Nested;
 
 use crate::approval::ApprovalFile;
 use crate::digest::Digest;
-use crate::facts::{Origin, RawFacts};
+use crate::facts::RawFacts;
 use crate::files::{
     MOST_FILES, below, cause, is_signature_of, read, read_bytes, read_files, read_program, read_signatures, walk,
 };
@@ -70,7 +70,7 @@ pub fn read_entities(folder: &Path) -> Result<RawFacts, Problems> {
             sources.push(source);
         }
     }
-    problems.or(RawFacts { sources, names, origin: Origin::Entities, name })
+    problems.or(RawFacts { sources, names, name })
 }
 
 /// Reads every `*.json` file of a folder as an approval, with the signatures beside it.

@@ -1,5 +1,9 @@
 //! The decisions as a versioned document: what every face shows and what is signed. A copy of our types, not the types.
 
+mod facts;
+
+pub use facts::FactRecord;
+
 use crate::approval::{Approvals, JudgedApproval};
 use crate::decision::{Basis, DecisionRow, DecisionTable, Verdict};
 use crate::digest::Digest;
@@ -35,6 +39,13 @@ pub struct Decisions {
     pub policies: JudgedBy,
     /// The facts it was judged by.
     pub facts: FactsSummary,
+    /// Every fact that policies read which can match a row, each once, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts_read: Vec<FactRecord>,
+    /// The names of facts by which rows are allowed although they do not come from where the schema says they must:
+    /// at the moment of use such a row is not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmeasured: Vec<String>,
     /// Every approval document, and every needed gate without one.
     pub approvals: Vec<ApprovalRow>,
     /// What must not be overlooked: an emergency gate that is open.
@@ -234,9 +245,18 @@ pub struct RecordedRow {
     pub blocked_by: Vec<String>,
     /// What erred, sorted.
     pub errors: Vec<String>,
+    /// The facts that the policies read which can match it, by their names in `facts_read`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<String>,
+    /// The same in full, where it was decided at the moment of use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts_at_use: Vec<FactRecord>,
     /// Exactly what would run; absent where the row names nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<WorkRecord>,
+    /// The preconditions that hold for it, where it is allowed: ban, and the names of the facts that keep it from firing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<String, Vec<String>>,
     /// Free text that no policy reads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -309,7 +329,7 @@ impl Decisions {
         approvals: &Approvals,
         config: &Config,
     ) -> Result<Self, Problem> {
-        let (plan, facts) = (requests.plan(), requests.facts());
+        let (plan, judged_by) = (requests.plan(), requests.facts());
         let rows: Vec<ApprovalRow> = approvals.judged.iter().map(ApprovalRow::new).collect();
         let name = |index: &usize| plan.actions.get(*index).map(|action| action.id.clone());
         let mut decisions = Vec::new();
@@ -333,13 +353,21 @@ impl Decisions {
                 labels: plan.labels.clone(),
             },
             policies: JudgedBy::of(requests.bundle()),
-            facts: FactsSummary { source: facts.origin(), sha256: facts.digest() },
+            facts: FactsSummary { source: judged_by.origin(), sha256: judged_by.digest() },
+            facts_read: facts::gathered(&table.rows),
+            unmeasured: facts::unmeasured(&table.rows),
             marks: marks(&rows, config),
             approvals: rows,
             open_gaps: table.open_gaps.clone(),
             deferred_gaps: table.deferred_gaps.clone(),
             decisions,
         })
+    }
+
+    /// The facts of `unmeasured`.
+    pub fn lacking(&self) -> Vec<FactRecord> {
+        let is_named = |fact: &&FactRecord| self.unmeasured.contains(&fact.fact);
+        self.facts_read.iter().filter(is_named).cloned().collect()
     }
 
     /// The same decisions, by a bundle that stands like this under the trust root.
@@ -411,6 +439,9 @@ impl RecordedRow {
             gaps: row.gaps.clone(),
             blocked_by: Vec::new(),
             errors: row.errors.clone(),
+            facts: if row.at_use { Vec::new() } else { row.facts.iter().map(|fact| fact.fact.clone()).collect() },
+            facts_at_use: if row.at_use { row.facts.iter().map(FactRecord::from).collect() } else { Vec::new() },
+            held: row.held.iter().map(|held| (held.policy.clone(), held.facts.clone())).collect(),
             work: action.work.as_ref().map(Work::record),
             labels: action.labels.clone(),
         })

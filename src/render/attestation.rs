@@ -315,7 +315,10 @@ fn observed_tone(status: ObservedStatus) -> Tone {
 
 fn forbidden_tone(status: ForbiddenStatus) -> Tone {
     match status {
-        ForbiddenStatus::NotDone | ForbiddenStatus::NotAttempted | ForbiddenStatus::NotApplicable => Tone::Good,
+        ForbiddenStatus::NotDone
+        | ForbiddenStatus::NotAttempted
+        | ForbiddenStatus::Held
+        | ForbiddenStatus::NotApplicable => Tone::Good,
         ForbiddenStatus::Unknown | ForbiddenStatus::DoneWithApproval => Tone::Open,
         ForbiddenStatus::Done => Tone::Bad,
     }

@@ -4,6 +4,7 @@ use super::table::{commands, label, mark};
 use crate::explain::{Explanation, Fact};
 use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
 use crate::layout::{Style, printable, short, shown};
+use crate::schema::FactSource;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::collections::BTreeSet;
 
@@ -46,8 +47,28 @@ fn why(explanation: &Explanation, style: Style) -> String {
     text.push_str(&lines.text(style));
     let facts: BTreeSet<&Fact> = explanation.policies.iter().flat_map(|policy| &policy.facts).collect();
     let mut lines = Lines::new([Fit::Whole, Fit::Words]);
-    section(&mut lines, "facts", facts.iter().map(|fact| Cell::new(format!("{} is {}", fact.path, fact.value))));
-    text + &lines.text(style)
+    section(&mut lines, "facts", facts.iter().map(|fact| told(fact)));
+    let mut held = Lines::new([Fit::Whole, Fit::End, Fit::Words]);
+    for (index, ban) in explanation.held.iter().enumerate() {
+        let facts: Vec<String> = ban.facts.iter().map(|fact| format!("{} is {}", fact.fact, fact.value)).collect();
+        held.row([leading("HELD", index), Cell::new(&ban.title), Cell::new(facts.join("; "))]);
+    }
+    text + &lines.text(style) + &held.text(style)
+}
+
+/// A fact with its value, and where the schema asks for a source, what says it.
+fn told(fact: &Fact) -> Cell {
+    let text = format!("{} is {}", fact.path, fact.value);
+    let Some(record) =
+        fact.record.as_ref().filter(|record| record.needs.is_some() || record.source != FactSource::Stated)
+    else {
+        return Cell::new(text);
+    };
+    let by = record.read().by.words();
+    match record.needs.filter(|_| !record.suffices()) {
+        Some(needed) => Cell::toned(format!("{text}, by {by}; it must come from: {needed}"), Tone::Open),
+        None => Cell::new(format!("{text}, by {by}")),
+    }
 }
 
 /// The deciding policies as they stand in their files.

@@ -18,6 +18,13 @@ pub fn decisions(decisions: &Decisions, guide: &Guide) -> String {
     for fault in &decisions.bundle.faults {
         let _ = writeln!(text, "- **UNTRUSTED** {}", escape(fault));
     }
+    if !decisions.unmeasured.is_empty() {
+        let facts = escape(&decisions.unmeasured.join(", "));
+        let _ = writeln!(text, "- **STATED** what is allowed rests on facts that nothing measured: {facts}");
+        if let Some(command) = &guide.measure {
+            let _ = writeln!(text, "- measure them: `{command}`");
+        }
+    }
     for item in items(decisions, guide) {
         let [name, rows, state] = [&item.name, &item.rows, &item.state].map(|part| escape(part));
         let _ = writeln!(text, "- {} {name}: {rows}, {state}", item.label);

@@ -17,6 +17,8 @@ pub struct Guide {
     pub closes: BTreeMap<String, Vec<String>>,
     /// The commands to run next, in order.
     pub next: Vec<String>,
+    /// The command that measures facts that are only stated.
+    pub measure: Option<String>,
 }
 
 /// One thing that the plan needs, or that opened.
@@ -36,6 +38,8 @@ pub fn decisions(decisions: &Decisions, guide: &Guide, style: Style) -> String {
     let heading = [Cell::new("authorize"), verdict(decisions.verdict), named, Cell::new(counts(decisions))];
     let mut text = flow(&heading, LABEL + 2, style);
     text.push_str(&loud(decisions).text(style));
+    text.push_str(&stated(decisions).text(style));
+    text.push_str(&measuring(guide).text(style));
     text.push_str(&needs(decisions, guide, style));
     text.push('\n');
     let (rows, works) = (rows(decisions).text(style), works(decisions).text(style));
@@ -55,7 +59,8 @@ pub fn decisions(decisions: &Decisions, guide: &Guide, style: Style) -> String {
 pub fn summary(decisions: &Decisions) -> String {
     let style = Style { width: u16::MAX, color: false };
     let heading = [verdict(decisions.verdict), Cell::new(counts(decisions))];
-    flow(&heading, 0, style) + &loud(decisions).text(style) + &needs(decisions, &Guide::default(), style)
+    let stated = stated(decisions).text(style);
+    flow(&heading, 0, style) + &loud(decisions).text(style) + &stated + &needs(decisions, &Guide::default(), style)
 }
 
 /// The word that begins a decided row, and how loudly it speaks.
@@ -105,6 +110,35 @@ fn loud(decisions: &Decisions) -> Lines {
     }
     lines
 }
+
+/// Facts that carry what is allowed, and do not come from where they must.
+fn stated(decisions: &Decisions) -> Lines {
+    let mut lines = Lines::new([Fit::Words]);
+    if let [first, more @ ..] = decisions.unmeasured.as_slice() {
+        let shown: Vec<&str> = std::iter::once(first).chain(more.iter().take(SHOWN - 1)).map(String::as_str).collect();
+        let rest = decisions.unmeasured.len() - shown.len();
+        let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+        let text = format!(
+            "STATED what is allowed rests on {} facts that nothing measured, and is not run on them: {}{rest}",
+            decisions.unmeasured.len(),
+            shown.join(", ")
+        );
+        lines.row([Cell::toned(text, Tone::Bad)]);
+    }
+    lines
+}
+
+/// The command that measures such facts, whole on a line of its own.
+fn measuring(guide: &Guide) -> Lines {
+    let mut lines = Lines::new([Fit::Whole, Fit::Whole]);
+    if let Some(command) = &guide.measure {
+        lines.row([label("facts", Tone::Plain), Cell::new(command)]);
+    }
+    lines
+}
+
+/// How many facts are named in a line.
+const SHOWN: usize = 3;
 
 /// Every gate and every gap, what is missing first.
 pub(super) fn items(decisions: &Decisions, guide: &Guide) -> Vec<Item> {
@@ -260,7 +294,7 @@ fn identity(decisions: &Decisions, style: Style) -> String {
     let digest = |name: &str, sha256: Digest| format!("{name} {}", sha256.short());
     let facts = match decisions.facts.source {
         Origin::Entities => String::new(),
-        source @ Origin::Postgres => format!(" ({source})"),
+        source @ (Origin::Evidence | Origin::Postgres) => format!(" ({source})"),
     };
     let mut cells = vec![
         digest("plan", decisions.plan.sha256),

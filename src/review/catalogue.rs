@@ -15,7 +15,7 @@ pub fn find(name: &str) -> Option<&'static Rule> {
     all().into_iter().find(|rule| rule.number.eq_ignore_ascii_case(name) || rule.name == name)
 }
 
-static OWN: [Rule; 28] = [
+static OWN: [Rule; 30] = [
     rules::INVALID,
     rules::NOT_FORMATTED,
     rules::NOT_REVIEWED,
@@ -43,5 +43,7 @@ static OWN: [Rule; 28] = [
     rules::AUTHORITY_NARROWED,
     rules::FACTS_CHANGED,
     rules::SCHEMA_CHANGED,
+    rules::SOURCE_LOWERED,
     rules::MATRIX_DIFFERS,
+    rules::WRITABLE_FACT,
 ];

@@ -2,6 +2,7 @@
 
 use crate::cedar::expression::visit_mut;
 use crate::findings::headline::{DIFF, counted};
+use crate::findings::rule::Severity;
 use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::BundlePolicy;
 use crate::problem::{Problem, Problems};
@@ -12,6 +13,7 @@ use crate::prove::explain::shrunk;
 use crate::prove::{ProveOptions, solver};
 use crate::review::acceptance::{self, Acceptance};
 use crate::review::changes::{Side, changes};
+use crate::schema::FactSource;
 use crate::subject::counterexample::Case;
 use crate::subject::{Subject, groups, request_type_name};
 use cedar_policy::{Entities, EntityUid, Policy, PolicySet, Request, RequestEnv};
@@ -45,6 +47,8 @@ pub fn diff(
             part.summary = format!("{changed} changed");
         }
     }
+    let allow_widening = accepted.iter().any(|accepted| accepted.is_of(&rules::WIDENED));
+    part.findings.extend(lowered(before, after, allow_widening));
     acceptance::apply(accepted, &mut part);
     // What opens is read first.
     part.findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.rule.number));
@@ -133,6 +137,38 @@ fn decisions(
         part.findings.push(appeared(old, &name, request_type, "only the old bundle has this request type"));
     }
     Ok(unchanged)
+}
+
+/// Facts of which the new schema asks less than the old one.
+fn lowered(old: &Subject, new: &Subject, allow_widening: bool) -> Vec<Finding> {
+    let (before, after) = (old.bundle.schema().needed(), new.bundle.schema().needed());
+    let weaker = |entity: &str, path: &str, was: FactSource| {
+        let is = after.of(entity, path).unwrap_or(FactSource::Stated);
+        (after.knows(entity, path) && !is.suffices_for(was)).then_some(is)
+    };
+    let mut findings = Vec::new();
+    for (entity, path, was) in before.all() {
+        let Some((was, is)) = was.and_then(|was| Some((was, weaker(entity, path, was)?))) else { continue };
+        // What holds of a record is told once, not of each of its parts.
+        if path.rsplit_once('.').is_some_and(|(above, _)| {
+            before.of(entity, above).is_some_and(|was| weaker(entity, above, was) == Some(is))
+        }) {
+            continue;
+        }
+        let source = new.bundle.schema().source();
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let start = source.text().find(&format!("{name}:")).unwrap_or_default();
+        let message = format!("its source must be `{was}` no more: `{is}` is good enough");
+        let mut finding = Finding::new(&rules::SOURCE_LOWERED, format!("{entity}.{path}"), message)
+            .at(Place::new(source, start..start + name.len()));
+        if allow_widening {
+            finding.severity = Severity::Note;
+        } else {
+            finding = finding.help("if this is meant, say so with --allow-widening");
+        }
+        findings.push(finding);
+    }
+    findings
 }
 
 /// What a policy of one side means for one request type, free of the schema's groups of actions.

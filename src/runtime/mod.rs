@@ -18,6 +18,7 @@ use crate::problem::{Problem, Problems};
 use crate::record::{FactText, FactsSummary, JudgedBy, RecordedRow, UseDecision};
 use crate::time::Timestamp;
 use serde::Deserialize as _;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What became of an allowed action.
@@ -50,12 +51,13 @@ impl Permission<'_> {
             Begun::Begun(number) => number,
             Begun::Not(conflict) => return Ok(Execution::NotBegun(conflict)),
         };
-        let end = |exit_status, note| Finished {
+        let end = |exit_status, note, produced| Finished {
             run: self.plan().run.clone(),
             action: self.action.id.clone(),
             started,
             exit_status,
             note,
+            produced,
         };
         // Writing may have blocked, and the process may have been stopped: what was decided holds for a moment only.
         let by_clock = clock()?.milliseconds().saturating_sub(self.now().milliseconds());
@@ -64,11 +66,12 @@ impl Permission<'_> {
             held.finish(&end(
                 None,
                 Some(format!("never ran: {} ms had passed since it was decided", took.as_millis())),
+                BTreeMap::new(),
             ))?;
             return Ok(Execution::TooLate(took));
         }
         let outcome = ready.run().unwrap_or_else(|problem| Outcome::InDoubt(problem.message));
-        held.finish(&end(outcome.status(), outcome.note()))?;
+        held.finish(&end(outcome.status(), outcome.note(), outcome.produced()))?;
         Ok(Execution::Ended(outcome))
     }
 

@@ -7,7 +7,9 @@ use crate::digest::Digest;
 use crate::files;
 use crate::plan::{SqlArgument, SqlTask};
 use crate::problem::{Code, Coded as _, Problem, Problems};
-use serde_json::Value;
+use crate::settings::effects::{FactKind, Origin};
+use crate::time::Timestamp;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,6 +21,8 @@ pub struct ReadySql {
     /// The names of the arguments, and their values for each call.
     names: Vec<String>,
     calls: Vec<Vec<Option<String>>>,
+    /// The facts that the answer gives.
+    produces: BTreeMap<String, Origin>,
 }
 
 /// What the pins are compared with, and what shows that it did not change meanwhile.
@@ -34,6 +38,7 @@ impl ReadySql {
     /// Opens the session and compares everything once, before anything is used up.
     pub fn prepare(
         task: &SqlTask,
+        produces: &BTreeMap<String, Origin>,
         of: &Use<'_>,
         connection: &dyn Fn(&str) -> Result<Access, Problem>,
     ) -> Result<Self, Problems> {
@@ -58,7 +63,8 @@ impl ReadySql {
         let calls = rows.iter().map(call).collect::<Result<Vec<_>, Problem>>()?;
         let names = task.arguments.keys().cloned().collect();
         let session = connection(&task.role)?.open_writing()?;
-        let mut ready = Self { session, task: task.clone(), database: of.database.map(str::to_owned), names, calls };
+        let (database, produces) = (of.database.map(str::to_owned), produces.clone());
+        let mut ready = Self { session, task: task.clone(), database, names, calls, produces };
         let Self { session, task, database, names, .. } = &mut ready;
         let mut transaction = session.begin().map_err(|error| lost(task, &error))?;
         look(&mut transaction, task, database.as_deref(), names)?;
@@ -69,12 +75,13 @@ impl ReadySql {
     /// Calls the function; only an answer that is as declared lasts.
     pub fn run(mut self) -> Outcome {
         let task = self.task.clone();
-        let (transaction, said) = match self.call() {
+        let (transaction, said, produced) = match self.call() {
             Ok(done) => done,
             Err(problem) => return Outcome::Failed(problem.message),
         };
         match transaction.commit() {
-            Ok(()) => Outcome::Done(said),
+            Ok(()) if produced.is_empty() => Outcome::Done(said),
+            Ok(()) => Outcome::Answered(said, produced),
             Err(error) if error.sqlstate.is_some() && !error.is_final() => Outcome::Failed(format!("{error}")),
             Err(error) => Outcome::InDoubt(format!("whether `{}` lasts is not known: {error}", task.function)),
         }
@@ -83,12 +90,12 @@ impl ReadySql {
 
 impl ReadySql {
     /// The call, in a transaction that may be committed, and its answer.
-    fn call(&mut self) -> Result<(WritingTransaction<'_>, String), Problem> {
-        let Self { session, task, database, names, calls } = self;
+    fn call(&mut self) -> Result<(WritingTransaction<'_>, String, BTreeMap<String, Value>), Problem> {
+        let Self { session, task, database, names, calls, produces } = self;
         let failed = |error: DatabaseError| error.problem(&format!("`{}`", task.function));
         let mut transaction = session.begin().map_err(failed)?;
         let found = look(&mut transaction, task, database.as_deref(), names)?;
-        let mut answers = Vec::new();
+        let (mut answers, mut produced) = (Vec::new(), BTreeMap::new());
         for values in calls.iter() {
             let bound: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
             let rows = transaction.query_with_texts(&found.call, &bound).map_err(failed)?;
@@ -98,6 +105,9 @@ impl ReadySql {
             let text: Option<String> = row.try_get(0).map_err(|_| refused(task, "its answer cannot be read"))?;
             let answer: Value = text.as_deref().and_then(|text| text.parse().ok()).unwrap_or(Value::Null);
             agrees(task, &answer)?;
+            for (fact, origin) in produces.iter() {
+                produced.insert(fact.clone(), produced_value(task, fact, origin, &answer)?);
+            }
             answers.push(answer.to_string());
         }
         // What changed while the call ran is not what was approved.
@@ -108,7 +118,7 @@ impl ReadySql {
             [only] => format!("answered {only}"),
             all => format!("called {} times", all.len()),
         };
-        Ok((transaction, said))
+        Ok((transaction, said, produced))
     }
 }
 
@@ -215,6 +225,24 @@ fn agrees(task: &SqlTask, answer: &Value) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// What an answer says of a fact, in Cedar's JSON form; an answer that says nothing of it does not last.
+fn produced_value(task: &SqlTask, fact: &str, origin: &Origin, answer: &Value) -> Result<Value, Problem> {
+    let given = origin.answer.as_ref().map_or(Some(answer), |member| answer.get(member)).unwrap_or(&Value::Null);
+    let value = match (origin.kind, given) {
+        (FactKind::Bool, Value::Bool(_)) | (FactKind::String, Value::String(_)) => Some(given.clone()),
+        (FactKind::Long, Value::Number(number)) => number.as_i64().map(Value::from),
+        (FactKind::Datetime, Value::String(text)) => {
+            Timestamp::parse(text).map(|time| json!({"__extn": {"fn": "datetime", "arg": time.to_cedar()}}))
+        }
+        _ => None,
+    };
+    value.ok_or_else(|| {
+        let function = &task.function;
+        let why = format!("`{function}` answered {given}, and `{fact}` is {origin}; nothing of it lasts");
+        Problem::failure(why).coded(Code::FunctionRefused)
+    })
 }
 
 /// The rows of a file whose digest is the recorded one.

@@ -9,6 +9,7 @@ use crate::plan::{Task, Work};
 use crate::problem::{Problem, Problems};
 use crate::settings::effects::Builtin;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -35,6 +36,8 @@ pub struct Use<'a> {
 pub enum Outcome {
     /// As it was meant to; with what there is to say of it.
     Done(String),
+    /// As it was meant to; with what there is to say of it, and the facts that it brought about.
+    Answered(String, BTreeMap<String, Value>),
     /// A program ended with this status; `None` where a signal, or cutter after its time, ended it.
     Ended(Option<i32>),
     /// Nothing of it lasts.
@@ -47,7 +50,7 @@ impl Outcome {
     /// What the journal keeps of it: 0 is well, `None` is not known.
     pub fn status(&self) -> Option<i32> {
         match self {
-            Self::Done(_) => Some(0),
+            Self::Done(_) | Self::Answered(..) => Some(0),
             Self::Ended(status) => *status,
             Self::Failed(_) => Some(1),
             Self::InDoubt(_) => None,
@@ -57,9 +60,17 @@ impl Outcome {
     /// What there is to say of it besides.
     pub fn note(&self) -> Option<String> {
         match self {
-            Self::Done(said) => Some(said.clone()).filter(|said| !said.is_empty()),
+            Self::Done(said) | Self::Answered(said, _) => Some(said.clone()).filter(|said| !said.is_empty()),
             Self::Ended(_) => None,
             Self::Failed(why) | Self::InDoubt(why) => Some(why.clone()),
+        }
+    }
+
+    /// The facts of the run that it brought about, by their paths.
+    pub fn produced(&self) -> BTreeMap<String, Value> {
+        match self {
+            Self::Answered(_, facts) => facts.clone(),
+            _ => BTreeMap::new(),
         }
     }
 }
@@ -82,7 +93,9 @@ impl<'a> Ready<'a> {
         Ok(match &work.task {
             Task::Program(program) => Self::Program(ReadyProgram::prepare(program, surroundings.variable)?),
             Task::Flag(task) => Self::Flag(ReadyFlag::prepare(task)?),
-            Task::Sql(task) => Self::Sql(Box::new(ReadySql::prepare(task, of, surroundings.connection)?)),
+            Task::Sql(task) => {
+                Self::Sql(Box::new(ReadySql::prepare(task, &work.produces, of, surroundings.connection)?))
+            }
             Task::Builtin(builtin @ (Builtin::Package | Builtin::Backup), _) => {
                 let problem = Problem::failure(format!("cutter cannot do `{}` yet", builtin.name()));
                 return Err(problem.help("give the effect another kind of work").into());

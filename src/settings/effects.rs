@@ -88,6 +88,13 @@ pub struct Origin {
     pub answer: Option<String>,
 }
 
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind.name())?;
+        self.answer.as_ref().map_or(Ok(()), |member| write!(f, " from `{member}`"))
+    }
+}
+
 /// The types of produced facts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum FactKind {

@@ -131,7 +131,7 @@ pub struct RelationSettings {
 }
 
 /// Where a switch stands.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlagSettings {
     /// The file.

@@ -146,6 +146,23 @@ impl RoleSettings {
     }
 }
 
+impl RoleSettings {
+    /// Whether it may change rows of this table, `schema.name`.
+    pub fn may_write(&self, table: &str) -> bool {
+        const WRITES: [&str; 4] = ["INSERT", "UPDATE", "DELETE", "TRUNCATE"];
+        let schema = table.split('.').next().unwrap_or_default();
+        let is_own = |name: &str| match name.rsplit_once('.') {
+            Some((table_of, _)) if name.split('.').count() == 3 => table_of == table,
+            Some((schema_of, "*")) => schema_of == schema,
+            _ => name == table,
+        };
+        let by_right = self.rights().any(|(kind, privilege, name)| {
+            matches!(kind, ObjectKind::Table | ObjectKind::Column) && WRITES.contains(&privilege) && is_own(name)
+        });
+        by_right || self.owns.contains(schema)
+    }
+}
+
 impl ConflictRight {
     /// Its kind and name.
     pub fn object(&self) -> Option<(ObjectKind, &str)> {

@@ -45,6 +45,10 @@ impl Effect {
         if !self.produces.is_empty() && self.sql.is_none() {
             wrong("produces facts".to_owned(), "only what a function of the database answers is a fact; use `sql`");
         }
+        if !self.produces.is_empty() && self.sql.as_ref().is_some_and(|sql| sql.each.is_some()) {
+            let help = "a function that is called once can answer for all";
+            wrong("produces facts, and is called for each row of a file".to_owned(), help);
+        }
         self.program_faults(&mut wrong);
         if let Some(flag) = &self.flag {
             flag.faults(config, &mut wrong);

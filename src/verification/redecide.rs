@@ -6,16 +6,17 @@ use crate::approval::judge::{Authority, barred, judge};
 use crate::approval::{ApprovalFile, Approvals};
 use crate::attestation::gather;
 use crate::attestation::grounds::{ApprovalSource, Rules};
+use crate::attestation::produced::produced;
 use crate::attestation::report::{Ban, Report, UsedApproval};
 use crate::decision::{Basis, Closed, DecisionRow, decide_one, decide_rest};
 use crate::digest::Digest;
-use crate::facts::{Facts, Origin, RawFacts};
-use crate::ledger::Record;
+use crate::facts::{Facts, OF_LEDGER, RawFacts};
+use crate::ledger::{Entry, Record};
 use crate::plan::{RUN_PROGRAM, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::prelude::Prelude;
 use crate::problem::{Problems, Source};
-use crate::record::{ApprovalRow, Decisions, FactText, JudgedBy, RecordedRow, UseDecision};
+use crate::record::{ApprovalRow, Decisions, JudgedBy, RecordedRow, UseDecision};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
@@ -30,7 +31,7 @@ pub const DISCLOSED: &str = "deciding again does not give it: ";
 pub struct Redecided {
     /// What differs, each a sentence that begins with the field.
     pub differences: Vec<String>,
-    /// Rows that another bundle decided, or that were decided by facts which the statement does not hold.
+    /// Rows that another bundle decided, or whose facts are not there.
     pub not_run: Vec<String>,
     /// How many rows were decided again.
     pub run: usize,
@@ -99,7 +100,6 @@ fn admitted(report: &Report, bundle: &PolicyBundle) -> Result<BTreeMap<Digest, F
         let raw = RawFacts {
             sources: texts.iter().map(|text| Source::new(text.name.clone(), text.text.clone())).collect(),
             names: texts.iter().map(|text| text.name.clone()).collect(),
-            origin: origin(&texts),
             name: "the recorded facts".to_owned(),
         };
         match Facts::admit(&raw, bundle) {
@@ -111,10 +111,22 @@ fn admitted(report: &Report, bundle: &PolicyBundle) -> Result<BTreeMap<Digest, F
     Ok(admitted)
 }
 
-/// Where facts come from, as the names of their files say.
-fn origin(texts: &[FactText]) -> Origin {
-    let is_answer = |text: &FactText| text.name.starts_with(&format!("{}/", Origin::Postgres));
-    if texts.iter().any(is_answer) { Origin::Postgres } else { Origin::Entities }
+/// Whether what recorded facts say from the ledger is what the records before them say.
+fn brought_about(
+    report: &Report,
+    sha256: Digest,
+    (plan, bundle): (&RunPlan, &PolicyBundle),
+    before: &[Entry],
+) -> Option<String> {
+    let recorded = report.grounds.facts(sha256)?;
+    let recorded: BTreeMap<String, String> = recorded
+        .into_iter()
+        .filter(|text| text.name.starts_with(OF_LEDGER))
+        .map(|text| (text.name, text.text))
+        .collect();
+    let again: BTreeMap<String, String> =
+        produced(plan, bundle.schema(), before).iter().map(|layer| (layer.listed(), layer.text())).collect();
+    (recorded != again).then(|| "what the facts say from the ledger is not what its records say".to_owned())
 }
 
 /// The digest that a program had when the row that runs it was decided.
@@ -168,6 +180,9 @@ impl Bench<'_> {
         };
         let Some(requests) = worlds.get(&report.decisions.facts.sha256) else { return Ok(BTreeMap::new()) };
         let bundle = requests.bundle();
+        if let Some(why) = brought_about(report, report.decisions.facts.sha256, (plan, bundle), &journal.entries) {
+            found.differences.push(format!("predicate.decisions.facts: {why}"));
+        }
         let again = gather::done(plan, config, bundle.schema(), &journal);
         compare("predicate.done", &report.done, &again.rows, &mut found.differences);
         for fault in again.faults.iter().filter(|fault| !report.grounds.journal.faults.contains(fault)) {
@@ -186,8 +201,16 @@ impl Bench<'_> {
             }
             let argv = action.command().to_vec();
             compare(&format!("{place}.argv"), &started.argv, &argv, &mut found.differences);
+            let before = journal.entries.get(..number).unwrap_or_default();
+            if let Some(why) = brought_about(report, decision.facts.sha256, (plan, bundle), before) {
+                found.differences.push(format!("{place}.decision.facts: {why}"));
+            }
             let world = worlds.get(&decision.facts.sha256).filter(|_| decision.policies.sha256 == bundle.digest());
             let Some(requests) = world else {
+                // Whoever ran it kept the facts, and this bundle admitted them: without them the statement was cut.
+                if decision.policies.sha256 == bundle.digest() {
+                    found.differences.push(format!("{place}.decision.facts: the statement does not hold them"));
+                }
                 found.not_run.push(action.id.clone());
                 continue;
             };

@@ -5,6 +5,7 @@ mod approvals;
 mod attest;
 mod authorize;
 mod examples;
+mod facts;
 mod ledger;
 mod postgres;
 mod prelude;

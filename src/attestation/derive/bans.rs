@@ -7,6 +7,7 @@ use crate::attestation::report::{
 };
 use crate::evidence::{Capture, Observation, ObservationId, ObservationKind};
 use crate::record::RowDecision;
+use crate::schema::FactSource;
 use std::collections::BTreeMap;
 
 /// One row for each ban.
@@ -21,9 +22,7 @@ pub fn rows(
     let statuses: BTreeMap<String, ForbiddenStatus> = rows.iter().map(|row| (row.ban.id.clone(), row.status)).collect();
     for row in &mut rows {
         let Some(other) = &row.ban.presupposes else { continue };
-        let was_not_broken = statuses.get(other).is_some_and(|status| {
-            matches!(status, ForbiddenStatus::NotDone | ForbiddenStatus::NotAttempted | ForbiddenStatus::NotApplicable)
-        });
+        let was_not_broken = statuses.get(other).is_some_and(|status| status.is_fine());
         if was_not_broken && matches!(row.status, ForbiddenStatus::NotAttempted | ForbiddenStatus::NotDone) {
             row.status = ForbiddenStatus::NotApplicable;
             row.basis = RowBasis::Derived;
@@ -96,12 +95,28 @@ fn row(
             true => (ForbiddenStatus::NotAttempted, RowBasis::SelfReported, "nothing shows it".to_owned()),
             false => (ForbiddenStatus::NotDone, own_word, shown),
         };
-        match intended.is_empty() {
-            true => (status, basis, observed),
-            false => (status, basis, format!("denied: {}; {observed}", intended.join(", "))),
+        match (held(input, &ban.id), intended.is_empty()) {
+            (Some(by), true) => (ForbiddenStatus::Held, RowBasis::Measured, by),
+            (None, true) => (status, basis, observed),
+            (_, false) => (status, basis, format!("denied: {}; {observed}", intended.join(", "))),
         }
     };
     ForbiddenRow { ban: ban.clone(), status, basis, intended, lifted, evidence, because }
+}
+
+/// By which facts a precondition held for everything that was done and that it is about; none where a fact was only stated.
+fn held(input: &Input<'_>, ban: &str) -> Option<String> {
+    let mut said = Vec::new();
+    for row in input.decisions.decisions.iter().filter(|row| input.done.iter().any(|done| done.id == row.id)) {
+        for name in row.held.get(ban).into_iter().flatten() {
+            let fact = row.facts_at_use.iter().find(|fact| fact.fact == *name)?;
+            if fact.source == FactSource::Stated {
+                return None;
+            }
+            said.push(format!("{name} is {} for `{}`, by {}", fact.value, row.id, fact.read().by.words()));
+        }
+    }
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// The kind of what an `@evidence` names.

@@ -67,7 +67,7 @@ pub fn rows(
                     ),
                 }
             }
-            (RowStatus::Unchanged | RowStatus::Tolerated, false) if expected.demands() => contradict(
+            (RowStatus::Unchanged | RowStatus::Tolerated, false) if expected.demands(&row.id) => contradict(
                 ContradictionKind::EffectAbsent,
                 format!("{} is done and declares to change {}, which did not change so", by.join(", "), row.id),
             ),
@@ -204,9 +204,10 @@ fn expected<'a>(input: &Input<'a>, id: &str) -> Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// Whether something must have changed.
-    fn demands(&self) -> bool {
-        self.unbounded || self.moves.values().any(|by| *by != 0)
+    /// Whether something must have changed; a switch that was set twice may stand where it stood.
+    fn demands(&self, id: &ObservationId) -> bool {
+        let may_be_undone = id.kind() == ObservationKind::Flag && self.by.len() > 1;
+        (self.unbounded && !may_be_undone) || self.moves.values().any(|by| *by != 0)
     }
 
     /// In what the change differs from what is declared.

@@ -29,7 +29,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments, verify: bool) -> CommandResult {
-        let inputs = self.inputs.load(self.clock.now, output)?;
+        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
         let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
         let rows: Vec<ApprovalRow> = authorization.approvals().judged.iter().map(ApprovalRow::new).collect();
         let needed = barred(authorization.requests(), authorization.closed());

@@ -47,7 +47,7 @@ impl Arguments {
             return Err(problem.help("name their folder with --output").coded(Code::OutputRefused).into());
         }
         files::check_folder(&folder)?;
-        let inputs = self.inputs.load(self.clock.now, output)?;
+        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
         let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
         let ledger = self.authority.ledger.locate(&inputs.config)?;
         let Some(id) = ledger.store().id()? else {

@@ -38,7 +38,7 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.package.as_deref().map_or(Ok(()), files::check_folder)?;
-        let inputs = self.inputs.load(self.clock.now, output)?;
+        let inputs = self.inputs.load(self.clock.now, None, output)?;
         let audit = match &self.package {
             Some(folder) => package(&inputs, folder)?,
             None => look(&inputs)?,

@@ -9,6 +9,7 @@ use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems, Source};
 use crate::progress::{Observer, Phase};
+use crate::review::facts;
 use crate::review::matrix::{self, Matrix};
 use crate::review::validate;
 use crate::settings::Config;
@@ -144,6 +145,14 @@ impl Scope {
 
     fn entities_folder(&self) -> &Path {
         self.entities.as_deref().unwrap_or(Path::new("entities"))
+    }
+
+    /// Who could write what facts are asked from; nothing where no query gives facts.
+    pub fn facts(&self, subject: &Subject) -> Result<Option<Part>, Problems> {
+        let Some(path) = self.bundle.config_path().filter(|_| !subject.bundle.is_plain()) else { return Ok(None) };
+        let source = files::read(&path)?;
+        let config = Config::parse(&source)?;
+        Ok((!config.facts.queries.is_empty()).then(|| facts::facts(&config, &source)))
     }
 
     /// The table of decisions over the facts of this scope.

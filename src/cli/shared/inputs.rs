@@ -1,10 +1,11 @@
 //! Where bundle, facts, plan and configuration lie, and reading all of it with all that is wrong.
 
-use super::connection::access;
+use super::facts::{FactsArguments, Wanted};
 use super::folder;
+use super::ledger::LedgerArguments;
 use super::trust::TrustArguments;
 use crate::authorization::Inputs;
-use crate::facts::{Facts, RawFacts};
+use crate::facts::Facts;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems};
@@ -13,8 +14,8 @@ use crate::settings::Config;
 use crate::signature::{self, Fingerprint};
 use crate::time::Timestamp;
 use crate::trust::SignatureFile;
-use crate::{files, observe, project};
-use clap::{Args, ValueEnum};
+use crate::{files, project};
+use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -28,23 +29,10 @@ pub struct InputArguments {
     pub plan: PathBuf,
     #[command(flatten)]
     pub bundle: BundleArguments,
-    /// The folder of facts: Cedar entities in `*.json`
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_ENTITIES)]
-    entities: PathBuf,
-    /// Where facts come from: files, or files with what the database says laid over them
-    #[arg(long, value_enum, default_value_t = FactsSource::Entities)]
-    facts: FactsSource,
+    #[command(flatten)]
+    facts: FactsArguments,
     #[command(flatten)]
     pub trust: TrustArguments,
-}
-
-/// Where facts come from.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
-enum FactsSource {
-    /// Files only
-    Entities,
-    /// The queries of `cutter.toml` as well
-    Postgres,
 }
 
 /// Where the policy bundle and the configuration lie.
@@ -69,50 +57,60 @@ impl InputArguments {
         };
         flag("--policies", Some(&self.bundle.policies), DEFAULT_POLICIES);
         flag("--config", self.bundle.config.as_deref(), "");
-        flag("--entities", Some(&self.entities), DEFAULT_ENTITIES);
-        if self.facts == FactsSource::Postgres {
-            flags.extend(["--facts".to_owned(), "postgres".to_owned()]);
-        }
+        flags.extend(self.facts.flags());
         flags.extend(self.trust.flags());
         flags
+    }
+
+    /// Whether cutter asks and observes facts itself.
+    pub fn measures(&self) -> bool {
+        self.facts.are_measured()
     }
 
     /// Reads everything and reports all that is wrong together; a signature that is not accepted is only said.
     ///
     /// Without a given time it is the system's.
-    pub fn load(&self, given: Option<Timestamp>, output: &OutputArguments) -> Result<Inputs, Problems> {
+    pub fn load(
+        &self,
+        given: Option<Timestamp>,
+        ledger: Option<&LedgerArguments>,
+        output: &OutputArguments,
+    ) -> Result<Inputs, Problems> {
         let mut problems = Problems::new();
         self.bundle.check()?;
         let bundle = problems.absorb(self.bundle.load());
-        let entities = problems.absorb(project::read_entities(&self.entities));
+        let stated = problems.absorb(self.facts.stated());
         let source = problems.absorb(files::read_plan(&self.plan));
+        let time = match given {
+            Some(now) => Ok((now, Clock::Given)),
+            None => system_time().map(|now| (now, Clock::System)),
+        };
+        let revocations = self.trust.check().and_then(|()| self.trust.revocations());
         let (mut facts, mut plan) = (None, None);
         if let Some((bundle, config)) = &bundle {
+            let config = config.as_ref();
             plan = source.and_then(|source| {
                 problems.absorb(
-                    RunPlan::parse(&source, bundle.schema(), config.as_ref(), &project::program)
-                        .coded(Code::PlanInvalid),
+                    RunPlan::parse(&source, bundle.schema(), config, &project::program).coded(Code::PlanInvalid),
                 )
             });
-            let raw = match (self.facts, entities, &plan) {
-                (FactsSource::Entities, raw, _) => raw,
-                (FactsSource::Postgres, Some(recorded), Some(plan)) => {
-                    problems.absorb(live(config.as_ref(), bundle, &plan.run, recorded))
-                }
-                (FactsSource::Postgres, _, _) => None,
-            };
-            facts = raw.and_then(|raw| problems.absorb(Facts::admit(&raw, bundle).coded(Code::FactsInvalid)));
+            if let (Some(stated), Some(plan), Ok((now, _)), Ok(revocations)) = (&stated, &plan, &time, &revocations) {
+                let wanted = Wanted { bundle, config, plan, trust: &self.trust, revocations, now: *now, ledger };
+                facts = problems.absorb(self.facts.load(stated.clone(), &wanted));
+            } else if let (Some(stated), None) = (&stated, &plan) {
+                // Without a plan nothing can be asked, and what files state can still be looked at.
+                problems.absorb(Facts::admit(stated, bundle).coded(Code::FactsInvalid));
+            }
         } else if let Some(source) = &source {
             // Without a schema the plan can still be told apart from what is no JSON at all.
             problems.absorb(crate::json::parse(source).map(|_| ()));
         }
-        let (now, clock) = match given {
-            Some(now) => (Some(now), Clock::Given),
-            None => (problems.absorb(system_time().map_err(Problems::from)), Clock::System),
-        };
-        let revocations = problems.absorb(self.trust.check().and_then(|()| self.trust.revocations()));
-        match (bundle, facts, plan, now, revocations) {
-            (Some((bundle, config)), Some(facts), Some(plan), Some(now), Some(revocations)) if problems.is_empty() => {
+        let (now, clock) = problems.absorb(time.map_err(Problems::from)).unzip();
+        let revocations = problems.absorb(revocations);
+        match (bundle, facts, plan, now.zip(clock), revocations) {
+            (Some((bundle, config)), Some(facts), Some(plan), Some((now, clock)), Some(revocations))
+                if problems.is_empty() =>
+            {
                 let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
                 output.warn(&distrust);
                 let config = config.unwrap_or_default();
@@ -183,16 +181,4 @@ impl BundleArguments {
     }
 }
 
-/// What the database says, laid over what was recorded.
-fn live(config: Option<&Config>, bundle: &PolicyBundle, run: &str, recorded: RawFacts) -> Result<RawFacts, Problems> {
-    let config = config.ok_or_else(|| {
-        Problem::invalid("`--facts postgres` needs a `cutter.toml`")
-            .help("it names the connection and the queries")
-            .coded(Code::ConfigInvalid)
-    })?;
-    let access = access(config)?;
-    observe::facts::fetch(&config.facts, &access, bundle.schema(), run, recorded)
-}
-
 const DEFAULT_POLICIES: &str = "policies";
-pub const DEFAULT_ENTITIES: &str = "entities";

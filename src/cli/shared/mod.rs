@@ -4,6 +4,7 @@ pub mod authority;
 pub mod clock;
 pub mod connection;
 pub mod exit;
+pub mod facts;
 pub mod folder;
 pub mod format;
 pub mod inputs;

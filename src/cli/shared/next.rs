@@ -8,7 +8,8 @@ use crate::explain::blocker;
 use crate::layout::printable;
 use crate::plan::Mode;
 use crate::policy::annotations::RejectCode;
-use crate::record::{ApprovalRow, Decisions, RecordedRow};
+use crate::record::{ApprovalRow, Decisions, FactRecord, RecordedRow};
+use crate::schema::FactSource;
 
 /// What of a command line is the same in the next one.
 pub struct Typed<'a> {
@@ -84,6 +85,22 @@ impl Typed<'_> {
             Some(action) => self.command("exec", Some(&action.id)),
             None => "nothing left to run: every row with work has ended well".to_owned(),
         }
+    }
+
+    /// The command that measures facts which do not come from where they must; none where no command can.
+    pub fn measure(&self, name: &str, row: Option<&str>, facts: &[FactRecord]) -> Option<String> {
+        let lacks = |wanted: &[FactSource]| {
+            facts.iter().any(|fact| !fact.suffices() && fact.needs.is_some_and(|needed| wanted.contains(&needed)))
+        };
+        let measured = lacks(&[FactSource::Query, FactSource::Observation]) && !self.inputs.measures();
+        let mut command = self.command(name, row);
+        if measured {
+            command.push_str(" --facts postgres");
+        }
+        if lacks(&[FactSource::Capture]) {
+            command.push_str(" --facts evidence:FILE");
+        }
+        (measured || lacks(&[FactSource::Capture])).then_some(command)
     }
 
     /// A command over the same plan.

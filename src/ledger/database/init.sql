@@ -182,6 +182,10 @@ BEGIN
   IF said ? 'note' THEN
     finished := finished || jsonb_build_object('note', cutter_ledger.word(said->'note'));
   END IF;
+  IF said ? 'produced' THEN
+    finished := finished || jsonb_build_object('produced', (
+      SELECT jsonb_object_agg(p.key, p.value) FROM jsonb_each(said->'produced') p));
+  END IF;
   DELETE FROM cutter_ledger.tokens t USING cutter_ledger.records r
     WHERE t.sequence = began AND t.token::text = secret AND r.sequence = began
       AND cutter_ledger.said(r.line)->'run' = finished->'run' AND cutter_ledger.said(r.line)->'action' = finished->'action';

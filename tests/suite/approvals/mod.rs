@@ -8,7 +8,7 @@ mod as_root {
 mod asked;
 mod codes;
 mod golden_output;
-mod office;
+pub mod office;
 mod printable;
 mod properties;
 mod scenarios;

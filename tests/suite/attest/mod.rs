@@ -11,4 +11,4 @@ mod as_root {
     mod secrets;
     mod verify;
 }
-mod scene;
+pub mod scene;

@@ -55,6 +55,14 @@ impl Scene {
     /// The trees, the switch, and what an operator saved of a container.
     fn lay_out_the_host(&self) {
         self.write("v0.6/orchestrator/__init__.py", "__execution_enabled__ = False\n");
+        for (name, text) in [
+            ("backup-key", "fingerprint_set=false\npublic_key_imported=false\nselftest_passed=false\n"),
+            ("tests", "passed=471\nfailed=0\ncommit=fdcf580\n"),
+            ("deployed", "commit=fdcf580\n"),
+            ("dry-run", "generic-first-target=FAIL\n"),
+        ] {
+            self.write(&format!("operator/{name}.status"), text);
+        }
         self.write("v0.4/agent.py", "print('v0.4')\n");
         self.write("staged/backup_runner.py", "def run(): pass\n");
         fs::create_dir(self.path("runtime")).unwrap();
@@ -88,6 +96,7 @@ impl Scene {
             .replace("/opt/incomex/dot/iu-cutter-v0.6/cutter_agent", &format!("{here}/v0.6"))
             .replace("/opt/incomex/dot/iu-cutter-v0.6", &format!("{here}/v0.6"))
             .replace("/opt/incomex/dot/iu-cutter", &format!("{here}/v0.4"))
+            .replace("/var/lib/cutter-operator/", &format!("{here}/operator/"))
             .replace("/var/lib/cutter/evidence/directus.inspect.json", &format!("{here}/directus.json"))
             .replace("path = \"/var/lib/cutter\"", &format!("path = \"{here}/runtime\""));
         let install = |from: &str, to: &str| {

@@ -111,7 +111,7 @@ const CASES: &[Case] = &[
     Case {
         says: "a parent absent from the facts",
         spoil: |w| {
-            w.replace("entities/host.json", "{\"uid\": {\"type\": \"Iu::FileTree\", \"id\": \"/opt/incomex/dot\"}, \"attrs\": {}, \"parents\": []},", "")
+            w.replace("policies/places.json", "{\"uid\": {\"type\": \"Iu::FileTree\", \"id\": \"/opt/incomex/dot\"}, \"attrs\": {}, \"parents\": []},", "")
         },
         exit: 3,
         stderr: &[

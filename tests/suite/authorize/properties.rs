@@ -48,10 +48,9 @@ impl Texts {
         let raw = RawFacts {
             sources: vec![Source::new("facts", json(&self.entities))],
             names: vec!["entities/facts.json".to_owned()],
-            origin: cutter::facts::Origin::Entities,
             name: "facts".to_owned(),
         };
-        let facts = Facts::admit(&raw, &bundle).unwrap();
+        let facts = Facts::admit(&raw, &bundle).unwrap().as_if_measured();
         Some((bundle, facts))
     }
 

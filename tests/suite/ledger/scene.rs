@@ -11,6 +11,7 @@ use cutter::ledger::{
 use cutter::problem::Problem;
 use cutter::settings::ledger::LedgerSettings;
 use cutter::time::Timestamp;
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ pub fn started(run: &str, action: &str, approvals: &[&str]) -> Started {
 /// The end of the start of this number.
 pub fn finished(started: &Started, number: u64, exit_status: Option<i32>) -> Finished {
     let (run, action) = (started.run.clone(), started.action.clone());
-    Finished { run, action, started: number, exit_status, note: None }
+    Finished { run, action, started: number, exit_status, note: None, produced: BTreeMap::new() }
 }
 
 /// Begins; the run's place is given back.

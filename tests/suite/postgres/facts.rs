@@ -160,7 +160,7 @@ fn without_queries_a_connection_or_rights_nothing_is_decided() {
     write(&scene, "cutter_ro", DOCUMENTS);
     failed(1, "SQLSTATE 28000");
     let whole = scene.read("cutter.toml");
-    scene.write("cutter.toml", whole.split("[database]").next().unwrap());
+    scene.write("cutter.toml", format!("{}\n{DOCUMENTS}", whole.split("[database]").next().unwrap()));
     failed(3, "no `[database]`");
 }
 

@@ -53,6 +53,11 @@ impl Scene {
         let mut shipped: toml::Table = text.parse().unwrap();
         let own: toml::Table = self.config("cutter_observe", "").parse().unwrap();
         shipped.insert("database".to_owned(), own["database"].clone());
+        // What is observed of the host is not there.
+        let facts = shipped["facts"].as_table_mut().unwrap();
+        for observed in ["flags", "trees"] {
+            facts.remove(observed);
+        }
         edit(&mut shipped);
         self.write("cutter.toml", toml::to_string(&shipped).unwrap());
     }

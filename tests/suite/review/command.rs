@@ -25,6 +25,45 @@ fn a_widening_is_refuted_with_a_request_and_may_be_allowed() {
 }
 
 #[test]
+fn a_fact_whose_source_was_lowered_is_a_widening_and_a_raised_one_is_none() {
+    let world = World::edited(
+        "cutter.cedarschema",
+        "@source(\"observation\")\n    switch:",
+        "@source(\"stated\")\n    switch:",
+    );
+    let output = world.review(&["diff", "policies", "POLICIES", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found: Vec<(&str, &str)> = document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (finding["rule"].as_str().unwrap(), finding["message"].as_str().unwrap()))
+        .filter(|(rule, _)| *rule == "D13")
+        .collect();
+    assert_eq!(
+        found,
+        [("D13", "its source must be `observation` no more: `stated` is good enough")],
+        "each record once"
+    );
+    assert_eq!(world.review(&["diff", "policies", "POLICIES", "--allow-widening"]).status.code(), Some(0));
+    assert_eq!(world.review(&["diff", "POLICIES", "policies"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_relation_behind_a_fact_that_a_role_may_write_is_found_unless_it_is_accepted() {
+    let world = World::shipped();
+    assert_eq!(world.cutter("review lint").exit, 0);
+    world.replace("cutter.toml", "cutter_exec = \"what it writes makes a document cut before, and bars it\"\n", "");
+    let ran = world.cutter("review lint --format json");
+    assert_eq!(ran.exit, 4, "{}", ran.stdout);
+    let document = ran.json();
+    let finding = &document["findings"][0];
+    assert_eq!((&finding["rule"], &finding["about"]), (&"F01".into(), &"documents".into()));
+    assert!(finding["message"].as_str().unwrap().contains("`cutter_exec` may write"), "{finding:#}");
+}
+
+#[test]
 fn a_counterexample_is_written_as_request_entities_and_test_case() {
     let world = longer_life();
     let found = world.path("found");

@@ -87,6 +87,16 @@ impl World {
         self.write(name, self.read(name) + text);
     }
 
+    /// Lets every fact of the schema be stated, for tests that are not about where facts come from.
+    pub fn let_facts_be_stated(&self) {
+        let schema = "policies/cutter.cedarschema";
+        let sources = ["query", "observation", "capture", "ledger"].into_iter();
+        let stated = sources.fold(self.read(schema), |text, source| {
+            text.replace(&format!("@source(\"{source}\")"), "@source(\"stated\")")
+        });
+        self.write(schema, stated);
+    }
+
     /// Replaces text that must be there.
     pub fn replace(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);

@@ -21,6 +21,7 @@ pub fn ruled_row() -> String {
 /// An office whose approvals are for now, since `exec` takes no other time.
 pub fn office(rows: &str) -> Office {
     let office = Office::new();
+    office.world.let_facts_be_stated();
     let ran = office.world.path("ran").display().to_string();
     let named: Vec<serde_json::Value> = serde_json::from_str(&format!("[{rows}]")).unwrap();
     let more = ["other", "rule", "write"];

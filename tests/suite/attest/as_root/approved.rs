@@ -49,6 +49,7 @@ pub fn run_beside(sql: &str, expects: &str, beside: &[Value]) -> (Scene, i32, Va
         "actions": actions,
     });
     scene.write(crate::support::world::PLAN, plan.to_string());
+    scene.let_facts_be_stated();
     scene.sign();
     let ran = scene.cutter(&format!("approval request {}", crate::support::world::PLAN));
     assert_eq!(ran.exit, 0, "{}", ran.stderr);

@@ -96,8 +96,24 @@ impl Shape<'_> {
     }
 }
 
+/// Puts a value where its dotted name says, over whatever stands there.
+pub fn put(record: &mut Map<String, Value>, path: &str, value: &Value) {
+    match path.split_once('.') {
+        None => drop(record.insert(path.to_owned(), value.clone())),
+        Some((first, rest)) => {
+            let inner = record.entry(first).or_insert_with(|| json!({}));
+            if !inner.is_object() {
+                *inner = json!({});
+            }
+            if let Value::Object(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
 /// Puts a value where its dotted name says; false where something else stands there.
-fn place(record: &mut Map<String, Value>, path: &str, value: Value) -> bool {
+pub fn place(record: &mut Map<String, Value>, path: &str, value: Value) -> bool {
     match path.split_once('.') {
         None => record.insert(path.to_owned(), value).is_none(),
         Some((first, rest)) => match record.entry(first).or_insert_with(|| json!({})) {

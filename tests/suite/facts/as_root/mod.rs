@@ -1,0 +1,5 @@
+//! What `exec` does by facts of each source.
+
+mod billing;
+mod measured;
+mod stated;
