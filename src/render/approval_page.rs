@@ -11,16 +11,13 @@ use crate::problem::Source;
 
 /// All of a document; nothing of it is cut.
 pub fn page(document: &ApprovalDocument, source: &Source, style: Style) -> String {
-    let rows = match document.rows.len() {
-        1 => "1 row".to_owned(),
-        many => format!("{many} rows"),
-    };
+    let rows = format!("rows: {}", document.rows.len());
     let heading = [Cell::new("approval"), Cell::new(&document.gate), Cell::new(rows), Cell::new(source.name())];
     let mut text = flow(&heading, 8, style);
     let mut lines = Lines::new([Fit::Whole, Fit::Words]);
     let mut say = |name: &str, what: String| lines.row([label(name, Tone::Plain), Cell::new(what)]);
     let words = |text: &str, empty: &str| if text.is_empty() { empty.to_owned() } else { text.to_owned() };
-    say("run", document.run.clone());
+    say("run", format!("{}, in the ledger {}", document.run, document.ledger));
     let target: Vec<String> = document.target.0.iter().map(|(name, value)| format!("{name} {value}")).collect();
     say("target", target.join(", "));
     say("valid", format!("from {} until {}", document.issued_at, document.expires_at));
@@ -34,17 +31,15 @@ pub fn page(document: &ApprovalDocument, source: &Source, style: Style) -> Strin
     if let Some(baseline) = &document.baseline_sha256 {
         say("", format!("to the evidence of sha256 {baseline}"));
     }
-    say("", format!("to the ledger {}", document.ledger));
     for row in &document.rows {
         lines.row([label("row", Tone::Plain), Cell::toned(&row.id, Tone::Open)]);
         for line in of_row(row) {
             lines.row([label("", Tone::Plain), Cell::new(line)]);
         }
     }
-    text.push_str(&lines.text(style));
-    let mut last = Lines::new([Fit::Whole, Fit::Words]);
-    last.row([label("sha256", Tone::Plain), Cell::new(Digest::of(source.text().as_bytes()).to_string())]);
-    text + &last.text(style)
+    text += &lines.text(style);
+    let sha256 = Digest::of(source.text().as_bytes()).to_string();
+    text + &flow(&[label("sha256", Tone::Plain), Cell::new(sha256)], 8, style)
 }
 
 /// Who, what, on what, with which parameters; then the work.
