@@ -1,5 +1,6 @@
 //! The approval document: what a person signs. Nothing in it is normalised or completed.
 
+use super::row::ApprovedRow;
 use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::plan::Target;
@@ -28,8 +29,6 @@ pub struct ApprovalDocument {
     pub plan_sha256: String,
     /// Sha-256 of the policy bundle.
     pub policies_sha256: String,
-    /// Exactly the rows of the plan that this gate bars.
-    pub actions: BTreeSet<String>,
     /// `explicit`, which a person writes.
     pub allowance: String,
     /// Why, which a person writes.
@@ -41,12 +40,11 @@ pub struct ApprovalDocument {
     /// A decision that it rests on, for gates whose policies demand one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Sha-256 of the work that its rows would do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub work_sha256: Option<String>,
     /// Sha-256 of the evidence that it was given on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline_sha256: Option<String>,
+    /// Exactly the rows of the plan that this gate bars, each with all that it would do.
+    pub rows: Vec<ApprovedRow>,
 }
 
 impl ApprovalDocument {
@@ -72,19 +70,9 @@ impl ApprovalDocument {
         let baseline_sha256 = digest(&mut reader, "baseline_sha256", false);
         let issued_at = time(&mut reader, "issued_at");
         let expires_at = time(&mut reader, "expires_at");
-        let work_sha256 = digest(&mut reader, "work_sha256", false);
         let reference = reader.optional_string("reference").map(|(text, _)| text.to_owned());
         let target = reader.required("target");
-        if reader.optional("actions").is_none() {
-            reader.required("actions");
-        }
-        let names = reader.strings("actions");
-        let mut actions = BTreeSet::new();
-        for (name, at) in names {
-            if !actions.insert(name.to_owned()) {
-                reader.problem(format!("the approval names the action `{name}` twice"), at, None);
-            }
-        }
+        let rows = rows(&mut reader);
         reader.finish();
         let target = target.map(|value| Target::parse(value, None, source, "the approval's target", problems));
         Some(Self {
@@ -96,14 +84,13 @@ impl ApprovalDocument {
             target: target?,
             plan_sha256: plan_sha256?,
             policies_sha256: policies_sha256?,
-            actions,
             allowance: allowance?,
             reason: reason?,
             issued_at: issued_at?,
             expires_at: expires_at?,
             reference,
-            work_sha256,
             baseline_sha256,
+            rows: rows?,
         })
     }
 
@@ -119,22 +106,52 @@ impl ApprovalDocument {
             ("reference", self.reference.as_ref()),
             ("plan_sha256", Some(&self.plan_sha256)),
             ("policies_sha256", Some(&self.policies_sha256)),
-            ("work_sha256", self.work_sha256.as_ref()),
         ];
         let unfilled = fields.into_iter().filter_map(|(field, text)| Some((field, text?)));
-        unfilled
-            .filter(|(_, text)| is_placeholder(text))
+        let placeholders = unfilled.filter(|(_, text)| is_placeholder(text));
+        let mut clauses: Vec<String> = placeholders
             .map(|(field, text)| match text.trim().is_empty() {
                 true => format!("`{field}` is empty"),
                 false => format!("`{field}` holds the placeholder `{text}`"),
             })
-            .collect()
+            .collect();
+        if !is_placeholder(&self.reason) && !self.reason.contains(char::is_alphabetic) {
+            clauses.push(format!("`reason` has no letter: `{}`", self.reason));
+        }
+        clauses
     }
 
     /// Whether its scope is a wildcard or nothing.
     pub fn is_generic(&self) -> bool {
-        self.actions.is_empty() || self.actions.iter().any(|action| action.is_empty() || action.contains(['*', '?']))
+        self.rows.is_empty() || self.rows.iter().any(|row| row.id.is_empty() || row.id.contains(['*', '?']))
     }
+
+    /// The names of its rows.
+    pub fn actions(&self) -> BTreeSet<String> {
+        self.rows.iter().map(|row| row.id.clone()).collect()
+    }
+}
+
+fn rows(reader: &mut ObjectReader<'_, '_>) -> Option<Vec<ApprovedRow>> {
+    if reader.optional("rows").is_none() {
+        reader.required("rows");
+        return None;
+    }
+    let (mut rows, mut names, mut whole) = (Vec::new(), BTreeSet::new(), true);
+    for (index, value) in reader.array("rows").iter().enumerate() {
+        match serde_json::from_value::<ApprovedRow>(json::to_serde(value)) {
+            Ok(row) if !names.insert(row.id.clone()) => {
+                reader.problem(format!("the approval names the row `{}` twice", row.id), json::span(value), None);
+            }
+            Ok(row) => rows.push(row),
+            Err(error) => {
+                whole = false;
+                let help = Some("`cutter approval request PLAN` writes the rows; nobody edits them");
+                reader.problem(format!("rows[{index}] of the approval: {error}"), json::span(value), help);
+            }
+        }
+    }
+    whole.then_some(rows)
 }
 
 fn digest(reader: &mut ObjectReader<'_, '_>, field: &'static str, required: bool) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use super::document::ApprovalDocument;
 use super::reasons::Reasons;
+use super::row;
 use super::{ApprovalFile, Approvals, JudgedApproval, RejectReason};
 use crate::decision::{Answer, DecisionTable, Slice, ask};
 use crate::digest::Digest;
@@ -187,12 +188,12 @@ impl Bench<'_> {
             return Ok((judged, BTreeSet::new()));
         };
         let mut used = BTreeSet::new();
-        for row in &document.actions {
+        for row in &document.actions() {
             if (self.authority.is_used)(digest, row)? {
                 used.insert(row.clone());
             }
         }
-        let all_used = !used.is_empty() && used.len() == document.actions.len();
+        let all_used = !used.is_empty() && used.len() == document.rows.len();
         judged.signers = self.ask_cedar(&document, &gate, &voters, all_used, &mut judged.faults);
         if judged.is_accepted() && !used.is_empty() {
             // Whether a use spends the approval for its row is asked, too.
@@ -379,9 +380,9 @@ impl Bench<'_> {
             "run": document.run,
             "plan_sha256": document.plan_sha256,
             "policies_sha256": document.policies_sha256,
-            "work_sha256": document.work_sha256.as_deref().unwrap_or_default(),
+            "work_sha256": row::digest(&document.rows).to_string(),
             "target": document.target.record(&schema.target()),
-            "actions": document.actions,
+            "actions": document.actions(),
         });
         let mut approval = json!({
             "allowance": document.allowance,
@@ -406,13 +407,14 @@ impl Bench<'_> {
     fn expected(&self, document: &ApprovalDocument) -> Value {
         let plan = self.requests.plan();
         let fields = self.requests.bundle().schema().target();
+        let barred = self.barred.get(&document.gate).cloned().unwrap_or_default();
         let mut expected = json!({
             "run": plan.run,
             "plan_sha256": plan.digest.to_string(),
             "policies_sha256": self.requests.bundle().digest().to_string(),
-            "work_sha256": "",
+            "work_sha256": row::digest(&row::rows(plan, &barred)).to_string(),
             "target": plan.target.record(&fields),
-            "actions": self.barred.get(&document.gate).cloned().unwrap_or_default(),
+            "actions": barred,
         });
         if let Some(baseline) = self.authority.baseline {
             insert(&mut expected, "baseline_sha256", json!(baseline.to_string()));

@@ -3,7 +3,9 @@
 pub mod document;
 pub mod judge;
 mod reasons;
+pub mod renewal;
 pub mod request;
+pub mod row;
 
 use crate::policy::annotations::RejectCode;
 use crate::problem::Source;

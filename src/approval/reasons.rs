@@ -1,6 +1,7 @@
 //! Reject codes in words: what the document says beside what is so, and what to do. Policies reject; this only explains.
 
 use super::document::ApprovalDocument;
+use super::row;
 use crate::json::in_backticks;
 use crate::policy::annotations::RejectCode;
 use crate::time::Timestamp;
@@ -52,8 +53,8 @@ impl Reasons<'_> {
                 differs.next()
             }
             RejectCode::WrongWork => {
-                let own = document.work_sha256.as_deref().unwrap_or_default();
-                self.differs("work_sha256", "work", own, short, again)
+                let own = row::digest(&document.rows).to_string();
+                self.differs("work_sha256", "work", &own, short, again)
             }
             RejectCode::WrongBaseline => {
                 let own = document.baseline_sha256.as_deref()?;
@@ -66,12 +67,14 @@ impl Reasons<'_> {
             },
             RejectCode::LooseSuperset => {
                 let rows = self.rows();
-                let more: Vec<&String> = document.actions.difference(&rows).collect();
+                let own = document.actions();
+                let more: Vec<&String> = own.difference(&rows).collect();
                 self.rows_text(&more, "it names", "which its gate does not bar")
             }
             RejectCode::Subset => {
                 let rows = self.rows();
-                let less: Vec<&String> = rows.difference(&document.actions).collect();
+                let own = document.actions();
+                let less: Vec<&String> = rows.difference(&own).collect();
                 self.rows_text(&less, "it does not name", "which its gate bars")
             }
             RejectCode::SelfApproval => {

@@ -2,6 +2,7 @@
 
 use super::document::ApprovalDocument;
 use super::judge::{barred, would_reject};
+use super::row::rows;
 use crate::decision::{Basis, DecisionTable};
 use crate::json::in_backticks;
 use crate::policy::annotations::RejectCode;
@@ -43,14 +44,13 @@ pub fn request(
                 target: plan.target.clone(),
                 plan_sha256: plan.digest.to_string(),
                 policies_sha256: requests.bundle().digest().to_string(),
-                actions: actions.clone(),
                 allowance: String::new(),
                 reason: String::new(),
                 issued_at: issued_at.to_string(),
                 expires_at: issued_at.to_string(),
                 reference: None,
-                work_sha256: None,
                 baseline_sha256: None,
+                rows: rows(plan, actions),
                 gate: gate.clone(),
             };
             let rejects = |document: &ApprovalDocument, code| would_reject(document, code, requests, &barred, moment);

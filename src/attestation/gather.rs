@@ -184,7 +184,7 @@ fn began(sequence: u64, started: &Started) -> DoneRow {
         records: vec![sequence],
         outcome: DoneOutcome::Interrupted,
         exit_status: None,
-        argv: started.argv.clone(),
+        work: decision.as_ref().and_then(|decision| Some(decision.row.work.as_ref()?.line())),
         approvals: used.collect(),
         policies_sha256: decision.as_ref().map(|decision| decision.policies.sha256),
         facts_sha256: decision.as_ref().map(|decision| decision.facts.sha256),

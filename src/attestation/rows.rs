@@ -209,8 +209,9 @@ pub struct DoneRow {
     pub outcome: DoneOutcome,
     /// What the command ended with.
     pub exit_status: Option<i32>,
-    /// The exact command.
-    pub argv: Vec<String>,
+    /// What ran, in one line; absent where the record of its start does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<String>,
     /// The approvals used up for it.
     pub approvals: Vec<UsedApproval>,
     /// Sha-256 of the bundle that judged it at the moment of use.

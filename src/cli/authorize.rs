@@ -7,7 +7,9 @@ use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::exit::no_json;
 use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::next::Typed;
+use crate::cli::shared::outlook;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::progress::Progress;
 use crate::decision::Verdict;
@@ -59,6 +61,10 @@ impl Arguments {
         })?;
         let statement = Statement::of_decisions(authorization.document()?);
         drop(phase);
+        let facts = authorization.requests().facts().texts().iter().map(|(_, text)| text.len()).sum();
+        outlook::check_size(&inputs.plan, statement.text()?.len(), facts)?;
+        let ledger = self.authority.ledger.locate(&inputs.config);
+        output.warn(&outlook::of_plan(&inputs.plan, matches!(ledger, Ok(NamedLedger::Postgres(_)))));
         if let Some(path) = &self.attest {
             files::create(path, statement.text()?.as_bytes())?;
         }

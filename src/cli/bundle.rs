@@ -42,6 +42,9 @@ struct SignArguments {
     key: PathBuf,
     #[command(flatten)]
     trust: TrustArguments,
+    /// Put the signature in the place of the one there
+    #[arg(long)]
+    replace: bool,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
@@ -90,7 +93,8 @@ impl SignArguments {
         // A bundle that does not load is not worth a signature.
         let (bundle, _) = self.bundle.load()?;
         let path = SignatureFile::path_beside(self.bundle.folder())?;
-        let key = signing::make_file(&path, &self.key, BUNDLE, bundle.listing().text().as_bytes())?;
+        let make = if self.replace { signing::replace_file } else { signing::make_file };
+        let key = make(&path, &self.key, BUNDLE, bundle.listing().text().as_bytes())?;
         warn_of_distrusted(&self.trust, key, BUNDLE, output);
         Signature::new("bundle", bundle.digest().to_string(), &path, key.to_string(), None).show(self.format)
     }

@@ -1,7 +1,7 @@
 //! `cutter exec`: decides one action again at the moment of use, uses its approvals up, and runs what was declared.
 
 use super::authorize::exit;
-use crate::authorization::Inputs;
+use crate::authorization::{Authorization, Inputs};
 use crate::cli::evidence::{grants, targets};
 use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::clock::system_time;
@@ -68,7 +68,7 @@ impl Arguments {
         let row = authorization.row(action)?;
         let said = |tone, message: &str| render::exec::said(action, row.basis, (tone, message), output.style());
         let ((tone, what), exit) = match (held, row.basis.allows()) {
-            (_, false) => ((Tone::Plain, self.denied(action, &row)), exit(Verdict::of(row.basis))),
+            (_, false) => ((Tone::Plain, self.denied(action, &row, &authorization)), exit(Verdict::of(row.basis))),
             (None, true) => {
                 let what = "blocked: another action of this run is at work".to_owned();
                 ((Tone::Open, what), Exit::Blocked)
@@ -103,17 +103,18 @@ impl Arguments {
     /// A dry run reaches no effect, and needs nobody's word.
     fn dry_run(&self, inputs: &Inputs, output: &OutputArguments) -> CommandResult {
         let action = inputs.plan.named(&self.action)?;
-        let row = self.authority.authorize(inputs, Stage::Use)?.row(action)?;
+        let authorization = self.authority.authorize(inputs, Stage::Use)?;
+        let row = authorization.row(action)?;
         let ((tone, what), exit) = match row.basis.allows() {
             true => refused(&Refusal::DryRun),
-            false => ((Tone::Plain, self.denied(action, &row)), exit(Verdict::of(row.basis))),
+            false => ((Tone::Plain, self.denied(action, &row, &authorization)), exit(Verdict::of(row.basis))),
         };
         Ok((render::exec::said(action, row.basis, (tone, &what), output.style()), exit))
     }
 
     /// Why it is not allowed, and where facts are to blame, how they are measured.
-    fn denied(&self, action: &IntendedAction, row: &DecisionRow) -> String {
-        let mut message = denied(row);
+    fn denied(&self, action: &IntendedAction, row: &DecisionRow, authorization: &Authorization<'_>) -> String {
+        let mut message = denied(row, authorization);
         let facts: Vec<FactRecord> = row.facts.iter().map(FactRecord::from).collect();
         let typed = Typed { inputs: &self.inputs, authority: &self.authority };
         let measure = typed.measure("exec", Some(&action.id), &facts).filter(|_| row.basis == Basis::Indeterminate);
@@ -229,11 +230,18 @@ fn do_builtin(inputs: &Inputs, builtin: Builtin, folder: Option<&str>) -> Result
     }
 }
 
-fn denied(row: &DecisionRow) -> String {
+fn denied(row: &DecisionRow, authorization: &Authorization<'_>) -> String {
     let mut parts = vec![row.reason.clone()];
-    if row.basis != Basis::Approved && !row.needs.is_empty() {
-        parts.push(format!("needs {}", row.needs.join(", ")));
-    }
+    let needs = row.needs.iter().filter(|_| row.basis != Basis::Approved);
+    // Not only which approval is missing: what is wrong with the one that is there.
+    parts.extend(needs.map(|gate| {
+        let of_gate = authorization.approvals().judged.iter().filter(|judged| judged.gate == *gate);
+        let faults = of_gate.filter_map(|judged| judged.faults.first());
+        match faults.map(|fault| format!("{}: {}", fault.code.name(), fault.detail)).collect::<Vec<_>>().as_slice() {
+            [] => format!("needs {gate}"),
+            faults => format!("needs {gate} ({})", faults.join("; ")),
+        }
+    }));
     if !row.gaps.is_empty() {
         parts.push(format!("gaps {}", row.gaps.join(", ")));
     }

@@ -7,6 +7,7 @@ use crate::cli::shared::exit::Exit;
 use crate::cli::shared::exit::no_json;
 use crate::cli::shared::format::TableOrJson;
 use crate::cli::shared::inputs::BundleArguments;
+use crate::cli::shared::outlook;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::signing;
 use crate::cli::shared::signing::warn_of_distrusted;
@@ -57,6 +58,9 @@ struct SignArguments {
     key: PathBuf,
     #[command(flatten)]
     trust: TrustArguments,
+    /// Put the signature in the place of the one there
+    #[arg(long)]
+    replace: bool,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
@@ -92,17 +96,19 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         match &self.work {
             Work::Sign(arguments) => arguments.run(output),
-            Work::Verify(arguments) => arguments.run(),
+            Work::Verify(arguments) => arguments.run(output),
         }
     }
 }
 
 impl PlanArguments {
-    fn load(&self) -> Result<(PolicyBundle, RunPlan), Problems> {
+    /// Both, and whether the configuration names a ledger that serves several users.
+    fn load(&self) -> Result<(PolicyBundle, RunPlan, bool), Problems> {
         let (bundle, config) = self.bundle.load()?;
         let plan = RunPlan::parse(&files::read_plan(&self.plan)?, bundle.schema(), config.as_ref(), &project::program)
             .coded(Code::PlanInvalid)?;
-        Ok((bundle, plan))
+        let is_shared = config.is_some_and(|config| config.ledger.path.is_none() && config.ledger.database.is_some());
+        Ok((bundle, plan, is_shared))
     }
 }
 
@@ -110,22 +116,24 @@ impl SignArguments {
     fn run(&self, output: &OutputArguments) -> CommandResult {
         self.trust.check()?;
         // A plan that does not load is not worth a signature.
-        let (_, plan) = self.plan.load()?;
+        let (_, plan, _) = self.plan.load()?;
         let path = SignatureFile::path_beside(&self.plan.plan)?;
-        let key = signing::make_file(&path, &self.key, PLAN, plan.source.text().as_bytes())?;
+        let make = if self.replace { signing::replace_file } else { signing::make_file };
+        let key = make(&path, &self.key, PLAN, plan.source.text().as_bytes())?;
         warn_of_distrusted(&self.trust, key, PLAN, output);
         Signature::new("plan", plan.digest.to_string(), &path, key.to_string(), None).show(self.format)
     }
 }
 
 impl VerifyArguments {
-    fn run(&self) -> CommandResult {
+    fn run(&self, output: &OutputArguments) -> CommandResult {
         let mut problems = Problems::new();
         let loaded = problems.absorb(self.plan.load());
         let trust = problems.absorb(self.trust.load());
         let user = problems.absorb(RunningUser::of_this_process());
         let revocations = problems.absorb(self.trust.revocations());
-        let (Some((bundle, plan)), Some(trust), Some(user), Some(revocations)) = (loaded, trust, user, revocations)
+        let (Some((bundle, plan, is_shared)), Some(trust), Some(user), Some(revocations)) =
+            (loaded, trust, user, revocations)
         else {
             return Err(problems);
         };
@@ -143,6 +151,8 @@ impl VerifyArguments {
         };
         let vouched =
             Vouched::new(&judge(&trust, &claims, &revocations, system_time()?).coded(Code::RunUntrusted)?, &user);
+        output.warn(&outlook::of_plan(&plan, is_shared));
+        output.warn(&outlook::without_work(&plan));
         let text = match self.format {
             TableOrJson::Table => vouched.text(),
             TableOrJson::Json => render::json::document(&vouched).map_err(no_json)?,

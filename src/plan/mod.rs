@@ -200,13 +200,15 @@ impl IntendedAction {
         self.work.as_ref().map_or(&[], Work::argv)
     }
 
+    /// The row's own parameters in Cedar's explicit JSON form.
+    pub fn parameters_json(&self) -> serde_json::Value {
+        let context = Context::from_pairs(self.parameters.clone()).ok();
+        context.and_then(|context| context.to_json_value().ok()).unwrap_or_default()
+    }
+
     /// The row's own parameters in a form that can be compared.
     pub fn parameters_text(&self) -> String {
-        Context::from_pairs(self.parameters.clone())
-            .ok()
-            .and_then(|context| context.to_json_value().ok())
-            .map(|json| json.to_string())
-            .unwrap_or_default()
+        self.parameters_json().to_string()
     }
 }
 

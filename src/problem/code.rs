@@ -41,6 +41,7 @@ codes! {
     JsonSyntax = "json-syntax": "a file is not JSON",
     JsonDuplicateKey = "json-duplicate-key": "an object has one key twice",
     JsonUnknownField = "json-unknown-field": "an object has a field that nothing reads",
+    PlanTooLarge = "plan-too-large": "the report of a run by this plan would be larger than what can be signed",
     PlanInvalid = "plan-invalid": "the plan breaks a rule of its format, or does not fit the schema",
     PlanUnknownRow = "plan-unknown-row": "the plan has no row of the name that was given",
     PlanUnfit = "plan-unfit": "the plan and the facts do not make valid requests together",

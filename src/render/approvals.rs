@@ -2,6 +2,7 @@
 
 use super::table::{commands, label, until};
 use crate::approval::document::ApprovalDocument;
+use crate::approval::renewal::Renewal;
 use crate::layout::Style;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
 use crate::record::{ApprovalRow, ApprovalStatus};
@@ -52,6 +53,8 @@ pub fn table(judged: &Judged<'_>, next: &[String], style: Style) -> String {
 pub struct Requested<'a> {
     /// Each with the file it stands in.
     pub written: &'a [(String, &'a ApprovalDocument)],
+    /// The documents that lay there before.
+    pub renewals: &'a [Renewal],
     /// What no approval can lift.
     pub remaining: &'a [String],
     /// The plan's name.
@@ -71,13 +74,21 @@ pub fn requested(requested: &Requested<'_>, next: &[String], style: Style) -> St
     let mut text = flow(&heading, 8, style);
     let mut lines = Lines::new([Fit::Whole, Fit::Middle, Fit::Whole, Fit::End]);
     for (file, document) in requested.written {
-        let rows = document.actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let rows = document.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>().join(", ");
         let end = until(Some(&document.expires_at), requested.now);
-        let rows = format!("{} rows: {rows}", document.actions.len());
+        let rows = format!("{} rows: {rows}", document.rows.len());
         lines.row([label("wrote", Tone::Plain), Cell::new(file), Cell::new(end.trim_start()), Cell::new(rows)]);
     }
     text.push_str(&lines.text(style));
     let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+    for old in requested.renewals {
+        let same = ["nothing changed since it was written: it stays".to_owned()];
+        let changes = if old.changes.is_empty() { &same[..] } else { &old.changes };
+        for (index, change) in changes.iter().enumerate() {
+            let gate = if index == 0 { format!("{}: ", old.gate) } else { String::new() };
+            lines.row([label(if index == 0 { "was" } else { "" }, Tone::Open), Cell::new(format!("{gate}{change}"))]);
+        }
+    }
     if !requested.written.is_empty() {
         let all = "`\"allowance\": \"explicit\"` and a reason into each, and checks the times";
         lines.row([label("person", Tone::Plain), Cell::new(format!("writes {all}"))]);

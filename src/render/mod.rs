@@ -1,5 +1,6 @@
 //! The forms of a record. They translate; they never decide and never drop a row.
 
+pub mod approval_page;
 pub mod approvals;
 pub mod attestation;
 pub mod evidence;

@@ -5,6 +5,7 @@ use crate::attestation::Statement;
 use crate::attestation::report::{DisclosureKind, DoneOutcome, DoneRow, ForbiddenRow, ForbiddenStatus, Report};
 use crate::digest::Digest;
 use crate::evidence::Observation;
+use crate::layout::lines::middle;
 use crate::layout::short;
 use crate::record::{ApprovalRow, ApprovalStatus, RowDecision};
 use serde_json::Value;
@@ -166,13 +167,8 @@ fn done(row: &DoneRow) -> String {
     let how = super::attestation::outcome(row);
     let used = super::attestation::approvals(row);
     let used = if used.is_empty() { String::new() } else { format!(", by {used}") };
-    let command = if row.argv.is_empty() { String::new() } else { format!(": {}", clipped(&row.argv.join(" "))) };
-    format!("{}: {how} {}, by {}{used}{command}", row.id, super::attestation::ended(row), short(&row.principal))
-}
-
-/// A command that is short enough to be read.
-fn clipped(text: &str) -> String {
-    if text.chars().count() <= 90 { text.to_owned() } else { text.chars().take(87).chain("...".chars()).collect() }
+    let work = row.work.as_ref().map(|work| format!(": {}", middle(work, 90))).unwrap_or_default();
+    format!("{}: {how} {}, by {}{used}{work}", row.id, super::attestation::ended(row), short(&row.principal))
 }
 
 /// What an action declares to change, with what was measured of it: files with their digests, counters.

@@ -13,18 +13,10 @@ pub fn table(statement: &Statement<Report>, file: Option<&str>, style: Style) ->
     let page = Page::of(statement, file);
     let report = &statement.predicate;
     let mut text = lines::head("attest", report.verdict.name(), tone(report.verdict), &page.title, style);
-    let mut block = |name: &str, said: &[String], tone: Tone| {
-        let mut lines = Lines::new([Fit::Whole, Fit::Words]);
-        for (index, line) in said.iter().enumerate() {
-            let name = if index == 0 { name } else { "" };
-            lines.row([Cell::toned(name, tone), Cell::new(line)]);
-        }
-        text.push_str(&lines.text(style));
-    };
-    block("CONTRADICTED", &page.contradictions, Tone::Bad);
-    block("about", &page.head, Tone::Plain);
-    block("decision", &page.decision, Tone::Plain);
-    block("facts", &page.facts, Tone::Plain);
+    text += &block("CONTRADICTED", &page.contradictions, Tone::Bad, style);
+    text += &block("about", &page.head, Tone::Plain, style);
+    text += &block("decision", &page.decision, Tone::Plain, style);
+    text += &block("facts", &page.facts, Tone::Plain, style);
     let mut forbidden = Lines::new([Fit::Whole, Fit::Middle, Fit::Whole, Fit::Words]);
     for (index, [title, status, why]) in page.forbidden.iter().enumerate() {
         let name = if index == 0 { "forbidden" } else { "" };
@@ -32,22 +24,24 @@ pub fn table(statement: &Statement<Report>, file: Option<&str>, style: Style) ->
         forbidden.row([Cell::new(name), Cell::new(title), Cell::toned(status, tone), Cell::new(why)]);
     }
     text.push_str(&forbidden.text(style));
-    let mut block = |name: &str, said: &[String]| {
-        let mut lines = Lines::new([Fit::Whole, Fit::Words]);
-        for (index, line) in said.iter().enumerate() {
-            lines.row([Cell::new(if index == 0 { name } else { "" }), Cell::new(line)]);
-        }
-        text.push_str(&lines.text(style));
-    };
     let done = page
         .done
         .iter()
         .flat_map(|(done, left)| [done.clone()].into_iter().chain(left.iter().map(|line| format!("  {line}"))));
-    block("done", &done.collect::<Vec<_>>());
-    block("open", &page.open);
-    block("verdict", &page.verdict);
-    block("more", &[page.more]);
+    text += &block("done", &done.collect::<Vec<_>>(), Tone::Plain, style);
+    text += &block("open", &page.open, Tone::Plain, style);
+    text += &block("verdict", &page.verdict, Tone::Plain, style);
+    text += &block("more", &[page.more], Tone::Plain, style);
     text
+}
+
+/// Lines under one name.
+fn block(name: &str, said: &[String], tone: Tone, style: Style) -> String {
+    let mut lines = Lines::new([Fit::Whole, Fit::Words]);
+    for (index, line) in said.iter().enumerate() {
+        lines.row([Cell::toned(if index == 0 { name } else { "" }, tone), Cell::new(line)]);
+    }
+    lines.text(style)
 }
 
 /// The one page of a report in the shape of report 07.

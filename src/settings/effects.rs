@@ -64,7 +64,7 @@ pub struct Effect {
 pub enum Amount {
     /// By this number.
     Number(i64),
-    /// By what stood here in the context of the row's request at the moment of use: `run.facts.plan.units`.
+    /// By what stood here in the context of the row's request at the moment of use: `run.facts.draft.pages`.
     Context(String),
 }
 

@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod ledger;
 pub mod named;
 pub mod next;
+pub mod outlook;
 pub mod output;
 pub mod progress;
 pub mod signing;

@@ -48,6 +48,11 @@ impl OutputArguments {
         self.style_for(self.is_terminal())
     }
 
+    /// How the terminal wants it that somebody sits at.
+    pub fn style_of_terminal(&self) -> Style {
+        self.style_for(true)
+    }
+
     /// Whether the result goes to a terminal, and not into a file or to another program.
     pub fn is_terminal(&self) -> bool {
         self.output.as_deref().is_none_or(files::is_stdout) && std::io::stdout().is_terminal()

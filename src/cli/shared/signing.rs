@@ -6,7 +6,7 @@ use super::ledger::NamedLedger;
 use super::output::OutputArguments;
 use super::trust::TrustArguments;
 use crate::digest::Digest;
-use crate::files;
+use crate::files::{self, Output};
 use crate::ledger::{Record, Vote};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::signature::sign::{Prompts, SSH_KEYGEN, Signed, Signing, sign};
@@ -31,6 +31,14 @@ pub fn make_file(path: &Path, key: &Path, namespace: &str, bytes: &[u8]) -> Resu
     files::check_free(path)?;
     let signed = make(key, namespace, bytes)?;
     files::create(path, &signed.text)?;
+    Ok(signed.key)
+}
+
+/// The same into a file that takes the place of the one there.
+pub fn replace_file(path: &Path, key: &Path, namespace: &str, bytes: &[u8]) -> Result<Fingerprint, Problem> {
+    files::check(path)?;
+    let signed = make(key, namespace, bytes)?;
+    files::write_together(&[Output::replacing(path, signed.text)])?;
     Ok(signed.key)
 }
 

@@ -33,12 +33,7 @@ const CASES: &[Case] = &[
     Case { code: "placeholder", gate: "SG_1", spoil: |o| resign(o, |d| d["reason"] = json!("TODO")), more: "" },
     Case { code: "placeholder", gate: "SG_1", spoil: |o| resign(o, |d| d["reason"] = json!("")), more: "" },
     Case { code: "placeholder", gate: "SG_1", spoil: |o| resign(o, |d| d["id"] = json!("sg1-<run_id>")), more: "" },
-    Case {
-        code: "placeholder",
-        gate: "SG_1",
-        spoil: |o| resign(o, |d| d["work_sha256"] = json!("0".repeat(64))),
-        more: "",
-    },
+    Case { code: "placeholder", gate: "SG_1", spoil: |o| resign(o, |d| d["reason"] = json!("2026-05-21")), more: "" },
     Case { code: "not_explicit", gate: "SG_1", spoil: |o| resign(o, |d| d["allowance"] = json!("")), more: "" },
     Case { code: "not_explicit", gate: "SG_1", spoil: |o| resign(o, |d| d["allowance"] = json!("Explicit")), more: "" },
     Case { code: "unsigned", gate: "SG_1", spoil: |o| o.world.remove("approvals/SG_1.json.sig"), more: "" },
@@ -107,7 +102,19 @@ const CASES: &[Case] = &[
     Case {
         code: "wrong_work",
         gate: "SG_1",
-        spoil: |o| resign(o, |d| d["work_sha256"] = json!("0f".repeat(32))),
+        spoil: |o| resign(o, |d| d["rows"][0]["work"]["does"] = json!("reads")),
+        more: "",
+    },
+    Case {
+        code: "wrong_work",
+        gate: "SG_1",
+        spoil: |o| resign(o, |d| drop(d["rows"][0].as_object_mut().unwrap().remove("work"))),
+        more: "",
+    },
+    Case {
+        code: "wrong_work",
+        gate: "SG_1",
+        spoil: |o| resign(o, |d| d["rows"][0]["principal"] = json!("Cutter::Agent::\"another\"")),
         more: "",
     },
     Case {
@@ -149,17 +156,23 @@ const CASES: &[Case] = &[
         },
         more: "",
     },
-    Case { code: "generic_scope", gate: "SG_1", spoil: |o| resign(o, |d| d["actions"] = json!(["*"])), more: "" },
+    Case { code: "generic_scope", gate: "SG_1", spoil: |o| resign(o, |d| d["rows"][0]["id"] = json!("*")), more: "" },
     Case {
         code: "loose_superset",
         gate: "SG_1",
-        spoil: |o| resign(o, |d| d["actions"].as_array_mut().unwrap().push(json!("enact"))),
+        spoil: |o| {
+            resign(o, |d| {
+                let mut more = d["rows"][0].clone();
+                more["id"] = json!("enact");
+                d["rows"].as_array_mut().unwrap().push(more);
+            })
+        },
         more: "",
     },
     Case {
         code: "subset",
         gate: "SG_1",
-        spoil: |o| resign(o, |d| drop(d["actions"].as_array_mut().unwrap().pop())),
+        spoil: |o| resign(o, |d| drop(d["rows"].as_array_mut().unwrap().pop())),
         more: "",
     },
     Case { code: "self_approval", gate: "SG_1", spoil: |o| o.sign("SG_1", "run-agent"), more: "" },

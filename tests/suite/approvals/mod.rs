@@ -5,6 +5,7 @@ mod as_root {
     mod moment;
     mod work;
 }
+mod asked;
 mod codes;
 mod golden_output;
 pub mod office;

@@ -104,7 +104,7 @@ fn approvals_show_nothing_raw() {
         document["id"] = json!(HOSTILE);
         document["reason"] = json!(HOSTILE);
         document["ledger"] = json!(HOSTILE);
-        document["actions"] = json!([HOSTILE]);
+        document["rows"][0]["id"] = json!(HOSTILE);
     });
     office.sign("SG_3", "president");
     office.edit("FLIP", |document| document["gate"] = json!(HOSTILE));

@@ -1,6 +1,7 @@
 //! The scenarios of the domain that need signatures, and the branch on which the seed report turns.
 
 use crate::approvals::office::{AGENT, NOW, Office, PLAN, PLANNER, plan};
+use crate::support::world::scripted;
 
 #[test]
 fn with_fresh_approvals_and_closed_preconditions_the_first_run_is_authorized() {
@@ -48,7 +49,7 @@ fn with_approvals_and_an_open_precondition_it_is_blocked() {
 fn a_valid_cut_approval_lifts_no_absolute_ban() {
     let office = Office::new();
     let rows = r#"{"id":"restart","action":"Iu::Action::\"restart_service\"","resource":"Iu::Service::\"directus\""},
-        {"id":"cut","action":"Iu::Action::\"cut_leg_a\"","resource":"Iu::Relation::\"public.information_unit\""}"#;
+        {"id":"cut","effect":"cut-leg-a"}"#;
     office.world.write("plan.json", plan(PLANNER, AGENT, rows));
     office.request("plan.json");
     office.sign("SG_1", "sovereign");
@@ -66,9 +67,12 @@ fn a_grant_approval_covers_the_exact_statements_and_no_grant_option() {
     let office = Office::new();
     let grant = |id: &str, option: bool| {
         format!(
-            r#"{{"id":"{id}","action":"Iu::Action::\"grant\"","resource":"Iu::Role::\"cutter_exec\"","context":{{"privilege":"SELECT","on":"cutter_governance.verify_result","with_grant_option":{option}}}}}"#
+            r#"{{"id":"{id}","effect":"grant","context":{{"privilege":"SELECT","on":"cutter_governance.verify_result","with_grant_option":{option}}}}}"#
         )
     };
+    let is = "action = 'Iu::Action::\"grant\"'\nresource = 'Iu::Role::\"cutter_exec\"'\n\
+              open = ['privilege', 'on', 'with_grant_option']";
+    office.world.declare("grant", is, &scripted("true"));
     let operator = r#"Cutter::Person::\"operator\""#;
     office.world.write("plan.json", plan(PLANNER, operator, &grant("one", false)));
     office.request("plan.json");
@@ -115,7 +119,8 @@ fn a_request_holds_exactly_the_barred_rows_and_says_what_no_approval_lifts() {
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("`no-hard-delete` is forbidden: no approval can ever lift it"), "{}", ran.stdout);
     let document: serde_json::Value = office.world.read("ask/BREAK_GLASS.json").parse().unwrap();
-    assert_eq!(document["actions"], serde_json::json!(["no-restore-without-break-glass"]));
+    let rows = document["rows"].as_array().unwrap();
+    assert_eq!((rows.len(), &rows[0]["id"]), (1, &"no-restore-without-break-glass".into()));
     assert_eq!(
         (document["allowance"].as_str(), document["expires_at"].as_str()),
         (Some(""), Some("2026-05-21T09:15:00Z"))
@@ -129,10 +134,10 @@ fn a_request_holds_exactly_the_barred_rows_and_says_what_no_approval_lifts() {
 fn cutter_approval_sign_makes_what_ssh_keygen_makes() {
     let office = Office::new();
     office.request(PLAN);
-    let ran = office.world.cutter("approval sign approvals/SG_1.json --key keys/sovereign");
+    let ran = office.world.cutter("approval sign --yes approvals/SG_1.json --key keys/sovereign");
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     assert_eq!(office.code(PLAN, "SG_1", ""), "accepted");
-    let no = office.world.cutter("approval sign approvals/SG_1.json --key keys/sovereign --reject --as no");
+    let no = office.world.cutter("approval sign --yes approvals/SG_1.json --key keys/sovereign --reject --as no");
     assert_eq!(no.exit, 0, "{}", no.stderr);
     assert_eq!(office.code(PLAN, "SG_1", ""), "vetoed");
 }

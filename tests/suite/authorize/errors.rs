@@ -281,20 +281,23 @@ fn problems_of_plan_facts_and_policies_are_reported_together() {
 }
 
 #[test]
-fn one_hundred_thousand_actions_are_judged() {
+fn a_plan_of_thousands_of_actions_is_judged_and_one_whose_report_could_not_be_signed_is_refused() {
     let world = World::shipped();
-    let rows: Vec<String> = (0..100_000)
-        .map(|number| {
-            format!(
-                r#"{{"id":"r{number}","action":"Iu::Action::\"hard_delete\"","resource":"Iu::Relation::\"public.information_unit\""}}"#
-            )
-        })
-        .collect();
     let text = world.read(PLAN);
     let start = text.find("\"actions\"").unwrap();
-    world.write(PLAN, format!("{}\"actions\": [{}]}}", &text[..start], rows.join(",\n")));
-    let ran = world.cutter(&format!("authorize {PLAN} --format ndjson"));
-    assert_eq!((ran.exit, ran.stdout.lines().count()), (2, 100_000), "{}", ran.stderr);
+    for (count, exit, lines) in [(3_000, 2, 3_000), (20_000, 3, 0)] {
+        let rows: Vec<String> = (0..count)
+            .map(|number| {
+                format!(
+                    r#"{{"id":"r{number}","action":"Iu::Action::\"hard_delete\"","resource":"Iu::Relation::\"public.information_unit\""}}"#
+                )
+            })
+            .collect();
+        world.write(PLAN, format!("{}\"actions\": [{}]}}", &text[..start], rows.join(",\n")));
+        let ran = world.cutter(&format!("authorize {PLAN} --format ndjson"));
+        assert_eq!((ran.exit, ran.stdout.lines().count()), (exit, lines), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("split it into several runs"), exit == 3, "{}", ran.stderr);
+    }
 }
 
 #[test]

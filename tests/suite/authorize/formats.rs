@@ -17,6 +17,7 @@ const COMMANDS: &[(&str, &str, &[&str])] = &[
     ("authorize", "PLAN --attest statement.json", &["table", "json", "markdown", "ndjson"]),
     ("attest", "PLAN --attest report.json", &["table", "json", "markdown", "line"]),
     ("approval request", "PLAN", TABLE_OR_JSON),
+    ("approval show", "approvals/FLIP.json", TABLE_OR_JSON),
     ("approval sign", "PLAN --key key", NONE),
     ("approval verify", "PLAN", TABLE_OR_JSON),
     ("approval list", "PLAN", TABLE_OR_JSON),

@@ -7,6 +7,7 @@ mod faces;
 mod formats;
 mod golden_output;
 mod mistakes;
+mod outlook;
 mod plainly;
 mod properties;
 mod shipped;

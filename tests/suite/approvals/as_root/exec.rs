@@ -5,6 +5,7 @@ use crate::ledger::scene::write_anew;
 use crate::support::world::{AUTHOR, COMPENSATION, scripted};
 use cutter::time::Timestamp;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 /// A row that anybody of the lane may do, and that writes a line into a file.
@@ -22,12 +23,14 @@ pub fn office(rows: &str) -> Office {
     let office = Office::new();
     office.world.let_facts_be_stated();
     let ran = office.world.path("ran").display().to_string();
-    for (id, is) in
-        [("write", AUTHOR), ("first", AUTHOR), ("second", AUTHOR), ("other", AUTHOR), ("rule", COMPENSATION)]
-    {
-        office.world.declare(id, is, &scripted(&format!("echo {id} >> {ran}")));
+    let named: Vec<serde_json::Value> = serde_json::from_str(&format!("[{rows}]")).unwrap();
+    let more = ["other", "rule", "write"];
+    let effects: BTreeSet<&str> = named.iter().filter_map(|row| row["effect"].as_str()).chain(more).collect();
+    for id in effects {
+        let is = if id == "rule" || id == "fail" { COMPENSATION } else { AUTHOR };
+        let script = if id == "fail" { "exit 3".to_owned() } else { format!("echo {id} >> {ran}") };
+        office.world.declare(id, is, &scripted(&script));
     }
-    office.world.declare("fail", COMPENSATION, &scripted("exit 3"));
     office.world.write("plan.json", plan(PLANNER, AGENT, rows));
     office.trust();
     office

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 fn a_veto_whose_file_is_taken_away_still_vetoes() {
     let office = office(&ruled_row());
     approve(&office);
-    let ran_by = office.world.cutter("approval sign approvals/SG_3.json --key keys/council-3 --reject --as council-3");
+    let ran_by =
+        office.world.cutter("approval sign --yes approvals/SG_3.json --key keys/council-3 --reject --as council-3");
     assert!(ran_by.exit == 0 && ran_by.stdout.contains("of the ledger"), "{}{}", ran_by.stdout, ran_by.stderr);
     office.world.remove("approvals/SG_3.json.council-3.sig");
     let vetoed = office.exec("rule");
@@ -29,7 +30,7 @@ fn a_vote_that_is_nobodys_spoils_nothing_and_a_voice_in_the_ledger_alone_counts(
     office.world.remove("approvals/SG_3.json.council-2.sig");
     assert_eq!(office.exec("rule").exit, 5);
     // A stranger's key is refused by the program, and a record of it by whoever reads.
-    let stranger = office.world.cutter("approval sign approvals/SG_3.json --key keys/stranger --as stranger");
+    let stranger = office.world.cutter("approval sign --yes approvals/SG_3.json --key keys/stranger --as stranger");
     assert!(stranger.stderr.contains("the ledger does not have this vote"), "{}", stranger.stderr);
     office.world.remove("approvals/SG_3.json.stranger.sig");
     let forged = Vote {
@@ -37,7 +38,7 @@ fn a_vote_that_is_nobodys_spoils_nothing_and_a_voice_in_the_ledger_alone_counts(
         signature: office.world.read("approvals/SG_3.json.president.sig").replacen('A', "B", 3),
     };
     folder(office.world.path(".cutter")).note(&Record::Vote(forged)).unwrap();
-    let voted = office.world.cutter("approval sign approvals/SG_3.json --key keys/council-2 --as council-2");
+    let voted = office.world.cutter("approval sign --yes approvals/SG_3.json --key keys/council-2 --as council-2");
     assert_eq!(voted.exit, 0, "{}", voted.stderr);
     office.world.remove("approvals/SG_3.json.council-2.sig");
     let ran = office.exec("rule");

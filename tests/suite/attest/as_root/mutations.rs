@@ -181,8 +181,6 @@ fn what_was_saved_before_the_baseline_or_on_another_host_says_nothing_of_the_run
 
 #[test]
 fn what_a_free_row_leaves_or_deletes_beside_its_declaration_names_its_bans() {
-    let dump =
-        |config: String| config.replace("[\"cp\", \"staged/backup_runner.py\"", "[\"touch\", \"runtime/dump.sql\"");
     let scene = Scene::new();
     scene.write("runtime/backup.gpg", "a backup");
     scene.capture("a.json");
@@ -190,7 +188,12 @@ fn what_a_free_row_leaves_or_deletes_beside_its_declaration_names_its_bans() {
     scene.capture("b.json");
     let (exit, report) = scene.report();
     assert_eq!((exit, &row(&report, "forbidden", "delete_tree")["status"]), (6, &"DONE".into()));
-    scene.configure(dump);
+    let dump = format!("argv = [\"/usr/bin/touch\", \"{}\"]", scene.path("runtime/dump.sql").display());
+    scene.configure(|config| {
+        let start = config.find("argv = [\"/usr/bin/install\"").unwrap();
+        let end = start + config[start..].find('\n').unwrap();
+        format!("{}{dump}{}", &config[..start], &config[end..])
+    });
     scene.sign();
     scene.capture("a.json");
     assert_eq!(scene.exec("author-backup-runner").exit, 0);

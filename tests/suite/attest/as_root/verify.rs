@@ -227,7 +227,7 @@ fn the_bundle_itself_refuses_rows_that_only_look_consistent() {
             Box::new(|it: &mut Value| it["predicate"]["decisions"]["facts"]["source"] = json!("postgres")) as Forgery,
         ),
         ("missing", "approvals", Box::new(|it| it["predicate"]["decisions"]["approvals"][0]["gate"] = json!("SG_3"))),
-        ("argv", "argv", Box::new(|it: &mut Value| it["predicate"]["done"][0]["argv"] = json!(["rm", "-rf", "/"]))),
+        ("work", "work", Box::new(|it: &mut Value| it["predicate"]["done"][0]["work"] = json!("rm -rf /"))),
         ("marked", "marks", Box::new(|it| it["predicate"]["decisions"]["marks"] = json!(["ALL IS WELL"]))),
         ("bundle", "bundle_signer", Box::new(|it| it["predicate"]["decisions"]["bundle_signer"] = json!("mallory"))),
         ("secrets", "variables", Box::new(|it| it["predicate"]["grounds"]["secrets"]["variables"] = json!([]))),

@@ -45,6 +45,7 @@ fn what_is_signed_by_whom_it_should_be_is_trusted_for_the_users_own_principal() 
     let ran = scene.cutter_as_nobody(&format!("plan verify {PLAN} flip-on --trust {}", scene.trust_path().display()));
     ran.is_trusted();
     assert!(ran.stdout.contains("nobody is Cutter::Agent::\"run-agent\""), "{}", ran.stdout);
+    assert!(ran.stderr.contains("the ledger is a folder"), "{}", ran.stderr);
 }
 
 #[test]

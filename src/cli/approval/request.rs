@@ -1,0 +1,149 @@
+//! `cutter approval request`: the smallest set of unsigned documents, new or renewed after a change.
+
+use crate::approval::document::ApprovalDocument;
+use crate::approval::renewal::Renewal;
+use crate::approval::request::{ApprovalRequest, request};
+use crate::authorization::Authorization;
+use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::shared::clock::ClockArguments;
+use crate::cli::shared::exit::{CommandResult, Exit, no_json};
+use crate::cli::shared::format::TableOrJson;
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::next::{Typed, word};
+use crate::cli::shared::output::OutputArguments;
+use crate::digest::Digest;
+use crate::files::{self, Output};
+use crate::layout::Style;
+use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::render;
+use crate::render::approvals::Requested;
+use crate::request::Stage;
+use clap::Args;
+use serde_json::{Map, json};
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    inputs: InputArguments,
+    #[command(flatten)]
+    clock: ClockArguments,
+    #[command(flatten)]
+    authority: AuthorityArguments,
+    /// Replace documents that were given for what has changed since, and say what that is; the old ones are kept beside them
+    #[arg(long)]
+    renew: bool,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: TableOrJson,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
+        let folder = output.folder("approvals");
+        if files::is_stream(&folder) {
+            let problem =
+                Problem::failure(format!("`{}` is a stream, and several files are written", folder.display()));
+            return Err(problem.help("name their folder with --output").coded(Code::OutputRefused).into());
+        }
+        files::check_folder(&folder)?;
+        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
+        let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
+        let ledger = self.authority.ledger.locate(&inputs.config)?;
+        let Some(id) = ledger.store().id()? else {
+            let problem = Problem::failure("there is no ledger that an approval could name");
+            return Err(problem.help("make one with `cutter ledger init`").coded(Code::LedgerMissing).into());
+        };
+        let nonce =
+            Digest::of(format!("{}{}{id}", authorization.moment().now, inputs.plan.digest).as_bytes()).to_string();
+        let nonce = nonce.get(..12).unwrap_or(&nonce);
+        let mut request =
+            request(authorization.requests(), authorization.closed(), &id.to_string(), nonce, authorization.moment());
+        let path = |gate: &str| folder.join(format!("{gate}.json"));
+        let mut renewals = Vec::new();
+        let mut problems = Problems::new();
+        for document in request.documents.iter().filter(|document| path(&document.gate).exists()) {
+            let path = path(&document.gate);
+            if self.renew {
+                renewals.extend(problems.absorb(files::read(&path)).map(|old| Renewal::of(&old, document)));
+            } else {
+                let help = "`--renew` replaces it where something changed, and keeps it beside the new one; `--output` names another folder";
+                let message = format!("`{}` exists already", path.display());
+                problems.push(Problem::failure(message).help(help).coded(Code::OutputExists));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let same = |document: &ApprovalDocument| {
+            renewals.iter().any(|old| old.gate == document.gate && old.changes.is_empty())
+        };
+        request.documents.retain(|document| !same(document));
+        renewals.iter().filter(|old| !old.changes.is_empty()).try_for_each(|old| put_aside(&path(&old.gate)))?;
+        let mut outputs = Vec::new();
+        for document in &request.documents {
+            let text = render::json::document(document).map_err(no_json)?;
+            outputs.push(Output::new_file(path(&document.gate), text));
+        }
+        files::write_together(&outputs)?;
+        match self.format {
+            TableOrJson::Table => {
+                Ok((self.text(&request, &renewals, &path, &authorization, output.style()), Exit::Authorized))
+            }
+            TableOrJson::Json => Ok((
+                render::json::document(&json!({
+                    "version": 1, "documents": request.documents, "not_lifted": request.remaining,
+                    "changes": renewals.iter().map(|old| (old.gate.clone(), json!(old.changes))).collect::<Map<_, _>>(),
+                }))
+                .map_err(no_json)?,
+                Exit::Authorized,
+            )),
+        }
+    }
+}
+
+impl Arguments {
+    /// What was written, for people.
+    fn text(
+        &self,
+        request: &ApprovalRequest,
+        renewals: &[Renewal],
+        path: &dyn Fn(&str) -> PathBuf,
+        authorization: &Authorization<'_>,
+        style: Style,
+    ) -> String {
+        let file = |document: &ApprovalDocument| path(&document.gate).display().to_string();
+        let written: Vec<_> = request.documents.iter().map(|document| (file(document), document)).collect();
+        let sign = |(file, _): &(String, &ApprovalDocument)| format!("cutter approval sign {} --key KEY", word(file));
+        let mut next: Vec<String> = written.iter().map(sign).collect();
+        if !written.is_empty() {
+            next.push(Typed { inputs: &self.inputs, authority: &self.authority }.command("approval verify", None));
+        }
+        let requested = Requested {
+            written: &written,
+            renewals,
+            remaining: &request.remaining,
+            plan: &authorization.requests().plan().name,
+            now: &authorization.moment().now.to_string(),
+        };
+        render::approvals::requested(&requested, &next, style)
+    }
+}
+
+/// Moves a document and its signatures to names that nothing reads: `X.json` to `X.json.<digits>.old`.
+fn put_aside(path: &Path) -> Result<(), Problem> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mark = Digest::of(&files::read_bytes(path)?).to_string();
+    let signatures = files::read_signatures(path).unwrap_or_default();
+    // The document last: as long as it is there, its signatures are known to be its own.
+    let names = signatures.into_iter().map(|(name, _)| folder.join(name));
+    for from in names.chain([path.to_owned()]) {
+        let mut to = from.clone().into_os_string();
+        to.push(format!(".{}.old", mark.get(..12).unwrap_or(&mark)));
+        std::fs::rename(&from, &to).map_err(|error| {
+            let message = format!("`{}` cannot be put aside: {}", from.display(), files::cause(&error));
+            Problem::failure(message).help("move it away yourself, and request again")
+        })?;
+    }
+    Ok(())
+}
