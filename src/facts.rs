@@ -132,7 +132,7 @@ impl Facts {
                     );
                 } else {
                     match file {
-                        None => drop(people.insert(uid.clone(), source.name().to_owned())),
+                        None => drop(people.insert(uid.clone(), last_part(source.name()))),
                         Some(index) if index < files.len() => {
                             stated.insert(uid.clone(), index);
                         }
@@ -386,4 +386,9 @@ fn expression(value: &EvalResult) -> Option<RestrictedExpression> {
             RestrictedExpression::new_record(pairs?).ok()?
         }
     })
+}
+
+/// A file's own name: how the bundle was reached is no part of what it says.
+fn last_part(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_owned()
 }
