@@ -54,7 +54,7 @@ impl FactRecord {
 }
 
 /// The facts that rows of a plan read before anything ran, each once.
-pub(super) fn gathered(rows: &[DecisionRow]) -> Vec<FactRecord> {
+pub fn gathered(rows: &[DecisionRow]) -> Vec<FactRecord> {
     let before = distinct(rows.iter().filter(|row| !row.at_use));
     crate::facts::gathered(before.into_iter().flatten()).into_iter().map(FactRecord::from).collect()
 }
@@ -67,7 +67,7 @@ fn distinct<'a>(rows: impl Iterator<Item = &'a DecisionRow>) -> Vec<&'a [FactRea
 }
 
 /// The names of facts by which rows are allowed although they do not come from where they must.
-pub(super) fn unmeasured(rows: &[DecisionRow]) -> Vec<String> {
+pub fn unmeasured(rows: &[DecisionRow]) -> Vec<String> {
     let allowed = distinct(rows.iter().filter(|row| row.basis.allows()));
     let lacking = crate::facts::gathered(allowed.into_iter().flatten().filter(|fact| !fact.suffices()));
     lacking.into_iter().map(|fact| fact.fact.clone()).collect()

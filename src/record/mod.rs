@@ -2,7 +2,7 @@
 
 mod facts;
 
-pub use facts::FactRecord;
+pub use facts::{FactRecord, gathered, unmeasured};
 
 use crate::approval::{Approvals, JudgedApproval};
 use crate::decision::{Basis, DecisionRow, DecisionTable, Verdict};
@@ -354,8 +354,8 @@ impl Decisions {
             },
             policies: JudgedBy::of(requests.bundle()),
             facts: FactsSummary { source: judged_by.origin(), sha256: judged_by.digest() },
-            facts_read: facts::gathered(&table.rows),
-            unmeasured: facts::unmeasured(&table.rows),
+            facts_read: gathered(&table.rows),
+            unmeasured: unmeasured(&table.rows),
             marks: marks(&rows, config),
             approvals: rows,
             open_gaps: table.open_gaps.clone(),

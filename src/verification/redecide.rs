@@ -16,7 +16,7 @@ use crate::plan::{RUN_PROGRAM, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::prelude::Prelude;
 use crate::problem::{Problems, Source};
-use crate::record::{ApprovalRow, Decisions, JudgedBy, RecordedRow, UseDecision};
+use crate::record::{self, ApprovalRow, Decisions, JudgedBy, RecordedRow, UseDecision};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
@@ -283,6 +283,9 @@ impl Bench<'_> {
             rows.push(RecordedRow { blocked_by, ..RecordedRow::new(action, decided)? });
         }
         compare("predicate.decisions.decisions", &recorded.decisions, &rows, differences);
+        let (read, unmeasured) = (record::gathered(&table.rows), record::unmeasured(&table.rows));
+        compare("predicate.decisions.facts_read", &recorded.facts_read, &read, differences);
+        compare("predicate.decisions.unmeasured", &recorded.unmeasured, &unmeasured, differences);
         compare("predicate.decisions.deferred_gaps", &recorded.deferred_gaps, &table.deferred_gaps, differences);
         found.run += actions.len().saturating_sub(ran.len());
         Ok(())

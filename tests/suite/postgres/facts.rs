@@ -40,9 +40,10 @@ fn scene(queries: &str) -> Scene {
 }
 
 fn write(scene: &Scene, user: &str, queries: &str) {
-    let effects = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("cutter.toml")).unwrap();
-    let effects = effects.split("\n[database]").next().unwrap();
-    scene.write("cutter.toml", format!("{effects}\n{}", scene.config(user, queries)));
+    let shipped = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("cutter.toml")).unwrap();
+    let mut rest: toml::Table = shipped.parse().unwrap();
+    ["database", "facts"].into_iter().for_each(|table| drop(rest.remove(table)));
+    scene.write("cutter.toml", format!("{rest}\n{}", scene.config(user, queries)));
 }
 
 fn authorize(scene: &Scene, more: &[&str]) -> Output {
