@@ -119,9 +119,8 @@ fn stated(decisions: &Decisions) -> Lines {
         let rest = decisions.unmeasured.len() - shown.len();
         let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
         let text = format!(
-            "STATED what is allowed rests on {}{} that nothing measured, and is not run on them: {}{rest}",
+            "STATED what is allowed rests on facts that nothing measured ({}), and is not run on them: {}{rest}",
             decisions.unmeasured.len(),
-            if decisions.unmeasured.len() == 1 { " fact" } else { " facts" },
             shown.join(", ")
         );
         lines.row([Cell::toned(text, Tone::Bad)]);

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
+/// Does what cutter itself does, into a folder.
+pub type DoBuiltin<'a> = dyn Fn(Builtin, Option<&str>) -> Result<(), Problems> + 'a;
+
 /// What work needs of the world around it.
 pub struct Surroundings<'a> {
     /// Reads the environment.
@@ -20,7 +23,7 @@ pub struct Surroundings<'a> {
     /// How a role of `[connections]` reaches the database.
     pub connection: &'a dyn Fn(&str) -> Result<Access, Problem>,
     /// Does what cutter itself does, into a folder.
-    pub builtin: &'a dyn Fn(Builtin, Option<&str>) -> Result<(), Problems>,
+    pub builtin: &'a DoBuiltin<'a>,
 }
 
 /// What a row is decided with, as far as its work needs it.
