@@ -1,6 +1,6 @@
 //! Renaming, leaving out or misspelling what the runtime looks for: each is an error at its place, and never "clean".
 
-use crate::support::world::{PLAN, World};
+use crate::support::world::{PLAN, World, scripted};
 
 const SCHEMA: &str = "policies/cutter.cedarschema";
 
@@ -221,8 +221,11 @@ fn a_bundle_closes_nothing_that_it_does_not_use() {
         "plan.json",
         r#"{"version": 1, "plan": "docs", "run": "docs-1", "mode": "live", "author": "Cutter::Agent::\"ci\"",
             "principal": "Cutter::Agent::\"ci\"",
-            "actions": [{"id": "publish", "action": "Docs::Action::\"publish\"", "resource": "Docs::Page::\"index\""}]}"#,
+            "actions": [{"id": "publish", "effect": "publish", "resource": "Docs::Page::\"index\""}]}"#,
     );
+    let is = "action = 'Docs::Action::\"publish\"'\nresource = 'Docs::Page'";
+    world.write("cutter.toml", "");
+    world.declare("publish", is, &scripted("true"));
     let ran = world.cutter("authorize plan.json --now 2026-05-21T08:15:00Z");
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("AUTHORIZED"), "{}", ran.stdout);

@@ -185,9 +185,10 @@ fn an_answer_is_recalled_unless_the_cache_is_left_out() {
 fn a_ceiling_or_floor_of_the_review_changes_no_decision() {
     let world = World::edited("permits.cedar", "context.to", "context.to");
     let decide = || {
-        let [entities, plan] = ["entities", PLAN].map(|name| root().join(name).display().to_string());
-        let now = "2026-05-21T08:15:00Z";
-        let ran = world.cutter_words(&["authorize", &plan, "--entities", &entities, "--now", now, "--format", "json"]);
+        let names = ["entities", PLAN, "cutter.toml"];
+        let [entities, plan, config] = names.map(|name| root().join(name).display().to_string());
+        let now = ["--now", "2026-05-21T08:15:00Z", "--format", "json", "--config", &config];
+        let ran = world.cutter_words(&[&["authorize", &plan, "--entities", &entities], &now[..]].concat());
         (ran.exit, ran.json()["decisions"].clone())
     };
     let before = decide();

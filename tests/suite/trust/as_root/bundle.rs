@@ -80,7 +80,7 @@ fn allowed_signers_changed_and_signed_by_the_author_are_untrusted() {
 
 #[test]
 fn configuration_changed_and_signed_by_the_author_is_untrusted() {
-    changed_and_signed_by_its_author("cutter.toml", "\n[effects.mine]\ndoes = \"as I like\"\n");
+    changed_and_signed_by_its_author("cutter.toml", "\n[gates.FLIP]\nmark = \"AS I LIKE\"\n");
 }
 
 #[test]
