@@ -7,6 +7,7 @@ pub mod changes;
 pub mod committed;
 pub mod configured;
 pub mod diff;
+pub mod effects;
 pub mod facts;
 pub mod matrix;
 mod register;

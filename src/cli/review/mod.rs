@@ -177,7 +177,7 @@ impl Arguments {
             Some(Command::Lint(arguments)) => {
                 let Some((subject, settings)) = arguments.scope.load(review, false, progress)? else { return Ok(None) };
                 review.parts.push(linted(&subject, progress));
-                review.parts.extend(arguments.scope.facts(&subject)?);
+                review.parts.extend(arguments.scope.settings(&subject)?);
                 Ok(Some(settings))
             }
             Some(Command::Matrix(arguments)) => {
@@ -197,7 +197,7 @@ impl Arguments {
                 }
                 let Some((subject, settings)) = self.scope.load(review, true, progress)? else { return Ok(None) };
                 review.parts.push(linted(&subject, progress));
-                review.parts.extend(self.scope.facts(&subject)?);
+                review.parts.extend(self.scope.settings(&subject)?);
                 let golden = Path::new(GOLDEN);
                 if golden.exists() && !subject.bundle.is_plain() {
                     match self.scope.matrix(&subject, progress) {

@@ -9,9 +9,9 @@ use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems, Source};
 use crate::progress::{Observer, Phase};
-use crate::review::facts;
 use crate::review::matrix::{self, Matrix};
 use crate::review::validate;
+use crate::review::{effects, facts};
 use crate::settings::Config;
 use crate::settings::observation::CONDUCT;
 use crate::settings::review::ReviewSettings;
@@ -147,12 +147,16 @@ impl Scope {
         self.entities.as_deref().unwrap_or(Path::new("entities"))
     }
 
-    /// Who could write what facts are asked from; nothing where no query gives facts.
-    pub fn facts(&self, subject: &Subject) -> Result<Option<Part>, Problems> {
-        let Some(path) = self.bundle.config_path().filter(|_| !subject.bundle.is_plain()) else { return Ok(None) };
+    /// What the configuration adds: whether effects are judged as what they are, and who could write what facts are asked from.
+    pub fn settings(&self, subject: &Subject) -> Result<Vec<Part>, Problems> {
+        let Some(path) = self.bundle.config_path().filter(|_| !subject.bundle.is_plain()) else {
+            return Ok(Vec::new());
+        };
         let source = files::read(&path)?;
         let config = Config::parse(&source)?;
-        Ok((!config.facts.queries.is_empty()).then(|| facts::facts(&config, &source)))
+        let effects = (!config.effects.is_empty()).then(|| effects::effects(&config, &source, subject));
+        let facts = (!config.facts.queries.is_empty()).then(|| facts::facts(&config, &source));
+        Ok(effects.into_iter().chain(facts).collect())
     }
 
     /// The table of decisions over the facts of this scope.
