@@ -291,7 +291,7 @@ fn pinned(limits: &Limits) -> String {
          SET bytea_output = hex; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; \
          SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; \
          SET quote_all_identifiers = off; SET xmlbinary = hex; SET lc_monetary = 'C'; SET jit = off; \
-         SET max_parallel_workers_per_gather = 0; SET application_name = 'cutter-observe'; \
+         SET max_parallel_workers_per_gather = 0; SET work_mem = '32MB'; SET application_name = 'cutter-observe'; \
          SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'",
         limits.statement.as_millis(),
         limits.lock.as_millis(),

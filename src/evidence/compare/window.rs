@@ -157,7 +157,8 @@ impl<'a> Window<'a> {
 
     fn counters(&self, a: &Observation, b: &Observation, growth: &Growth<'_>, findings: &mut Findings) {
         let kind = a.id.kind();
-        if !kind.is_counted() {
+        // What a query answers is counted where it reads something that is.
+        if !kind.is_counted() && (a.counters.is_none() || b.counters.is_none()) {
             return;
         }
         let (is_catalog, is_call) = (kind == ObservationKind::Catalog, kind == ObservationKind::Function);
