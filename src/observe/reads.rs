@@ -3,7 +3,6 @@
 use crate::db::{DatabaseError, Snapshot};
 use crate::evidence::{ObservationId, ObservationKind};
 use crate::settings::evidence::EvidenceSettings;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A relation that is read for an observation.
@@ -25,14 +24,11 @@ pub fn of(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Result<BT
         flags.filter_map(|(name, flag)| Some((ObservationId::new(ObservationKind::Flag, name), flag.query.as_ref()?)));
     let mut found = BTreeSet::new();
     for (id, query) in rows.chain(flags) {
-        match snapshot
-            .texts(&format!("EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM (\n{query}\n) AS answer"), MOST_LINES)
-        {
+        let sql = format!("EXPLAIN (VERBOSE, FORMAT YAML) SELECT * FROM (\n{query}\n) AS answer");
+        match snapshot.texts(&sql, MOST_LINES) {
             Ok(lines) => {
-                let text: Vec<String> = lines.into_iter().flatten().flatten().collect();
-                if let Ok(plan) = serde_json::from_str(&text.join("\n")) {
-                    collect(&plan, &id, &mut found);
-                }
+                let places = lines.iter().flatten().flatten().flat_map(|text| scanned(text));
+                found.extend(places.map(|(schema, name)| Read { id: id.clone(), schema, name }));
             }
             Err(error) if error.is_final() => return Err(error),
             Err(_) => {}
@@ -41,19 +37,23 @@ pub fn of(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Result<BT
     Ok(found)
 }
 
-/// Every relation that a plan scans.
-fn collect(plan: &Value, id: &ObservationId, found: &mut BTreeSet<Read>) {
-    match plan {
-        Value::Array(parts) => parts.iter().for_each(|part| collect(part, id, found)),
-        Value::Object(parts) => {
-            if let (Some(schema), Some(name)) = (parts.get("Schema"), parts.get("Relation Name")) {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                found.insert(Read { id: id.clone(), schema: text(schema), name: text(name) });
-            }
-            parts.values().for_each(|part| collect(part, id, found));
-        }
-        _ => {}
-    }
+/// Every relation that a plan scans: its schema stands below its name, both as JSON writes them.
+fn scanned(plan: &str) -> Vec<(String, String)> {
+    let lines: Vec<&str> = plan.lines().map(|line| line.trim_start_matches([' ', '-'])).collect();
+    let text = |line: &str, key: &str| serde_json::from_str::<String>(line.strip_prefix(key)?.trim()).ok();
+    let pair = |(name, schema): (&&str, &&str)| Some((text(schema, "Schema:")?, text(name, "Relation Name:")?));
+    lines.iter().zip(lines.iter().skip(1)).filter_map(pair).collect()
 }
 
 const MOST_LINES: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relations_of_a_plan_are_found_and_functions_are_not() {
+        let plan = "- Plan:\n    Node Type: \"Hash Join\"\n    Plans:\n      - Node Type: \"Seq Scan\"\n        Relation Name: \"a\\\"b\"\n        Schema: \"public\"\n      - Node Type: \"Function Scan\"\n        Function Name: \"f\"\n        Schema: \"public\"\n";
+        assert_eq!(scanned(plan), [("public".to_owned(), "a\"b".to_owned())]);
+    }
+}
