@@ -1,4 +1,4 @@
-//! What a query of the configuration reads: the planner is asked, so that the counters of those relations can be watched.
+//! What a query of the configuration reads, by the plan that the server makes for it, so that the counters of those relations can be watched.
 
 use crate::db::{DatabaseError, Snapshot};
 use crate::evidence::{ObservationId, ObservationKind};
