@@ -15,12 +15,14 @@ use guards::{GUARDS, OPEN};
 use kinds::{EVIDENCE, SETUP, WAYS, Way};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// What was done, and what came of it.
 struct Ledger {
     scene: Scene,
+    config: Config,
     steps: usize,
     kinds: BTreeMap<&'static str, usize>,
     manners: BTreeMap<&'static str, usize>,
@@ -39,8 +41,10 @@ impl Ledger {
         scene.server.execute(SETUP);
         scene.write("cutter.toml", scene.config("cutter_observe", EVIDENCE));
         assert_eq!(scene.capture("b.json"), 0, "{:#?}", scene.unknown("b.json"));
+        let config = Config::parse(&Source::new("cutter.toml", scene.read("cutter.toml"))).unwrap();
         Self {
             scene,
+            config,
             steps: 0,
             kinds: BTreeMap::new(),
             manners: BTreeMap::new(),
@@ -52,9 +56,8 @@ impl Ledger {
     }
 
     /// One step; the last final capture is its baseline, unless something was put back since.
-    fn take(&mut self, way: &Way, manner: &'static str) {
+    fn take(&mut self, number: usize, way: &Way, manner: &'static str) {
         self.steps += 1;
-        let number = self.steps;
         let text = |sql: &str| sql.replace('§', &number.to_string());
         let (sql, undo) = (text(way.sql), text(way.undo));
         let each = |sql: &str| self.scene.server.execute_each(sql);
@@ -112,7 +115,7 @@ impl Ledger {
             self.scene.capture("b.json");
         }
         drop(held);
-        self.judge(way, manner, &text(observation));
+        self.judge(&format!("step {number}: {} {manner}: {}", way.kind, way.sql), way, manner, &text(observation));
         let is_left = manner.starts_with("committed") && !undo.is_empty();
         if is_left {
             self.scene.server.execute_each(&undo);
@@ -160,12 +163,11 @@ impl Ledger {
     }
 
     /// Holds the comparison to the truth, with every guard and without each of them.
-    fn judge(&mut self, way: &Way, manner: &'static str, observation: &str) {
+    fn judge(&mut self, step: &str, way: &Way, manner: &'static str, observation: &str) {
         let (exit, shown) = self.scene.compare();
         let comparison: Comparison = serde_json::from_value(shown).unwrap();
         *self.kinds.entry(way.kind).or_default() += 1;
         *self.manners.entry(manner).or_default() += 1;
-        let step = format!("step {}: {} {manner}: {}", self.steps, way.kind, way.sql);
         let amiss = || -> Vec<String> {
             let amiss = comparison.rows.iter().filter(|row| row.status > RowStatus::Tolerated);
             amiss.map(|row| format!("{} {:?} {}", row.id, row.status, row.because.join("; "))).collect()
@@ -182,10 +184,11 @@ impl Ledger {
             self.false_cleans.push(format!("{step}: {observation}: {:#?}", amiss()));
             return;
         }
+        let (baseline, last) = (self.read("a.json"), self.read("b.json"));
         for guard in GUARDS {
-            let (mut first, mut last) = (self.read("a.json"), self.read("b.json"));
-            (guard.off)(&mut first, &mut last);
-            let comparison = self.compared(&first, &last);
+            let (mut baseline, mut last) = (baseline.clone(), last.clone());
+            (guard.off)(&mut baseline, &mut last);
+            let comparison = self.compared(&baseline, &last);
             *self.without.entry(guard.name).or_default() += usize::from(is_clean(&comparison, observation));
         }
     }
@@ -194,10 +197,25 @@ impl Ledger {
         Capture::parse(&Source::new(name, self.scene.read(name))).unwrap()
     }
 
-    fn compared(&self, first: &Capture, last: &Capture) -> Comparison {
-        let config = Config::parse(&Source::new("cutter.toml", self.scene.read("cutter.toml"))).unwrap();
+    fn compared(&self, baseline: &Capture, last: &Capture) -> Comparison {
         let now = Timestamp::from_system(SystemTime::now()).unwrap();
-        compare(first, last, &config.evidence, &ComparisonLimits { now, config: Some(last.config_sha256) }).unwrap()
+        let limits = ComparisonLimits { now, config: Some(last.config_sha256) };
+        compare(baseline, last, &self.config.evidence, &limits).unwrap()
+    }
+
+    /// Adds what another ledger holds.
+    fn add(&mut self, other: Self) {
+        self.steps += other.steps;
+        for (mine, others) in [
+            (&mut self.kinds, other.kinds),
+            (&mut self.manners, other.manners),
+            (&mut self.false_alarms, other.false_alarms),
+            (&mut self.without, other.without),
+        ] {
+            others.into_iter().for_each(|(name, count)| *mine.entry(name).or_default() += count);
+        }
+        self.false_cleans.extend(other.false_cleans);
+        self.unexplained.extend(other.unexplained);
     }
 
     fn settle(&self) {
@@ -231,31 +249,53 @@ fn manners(way: &Way) -> Vec<&'static str> {
     found
 }
 
-#[test]
-fn no_mutation_is_ever_taken_for_nothing() {
-    let wanted: Option<usize> = std::env::var("CUTTER_MUTATIONS").ok().and_then(|steps| steps.parse().ok());
-    let mut ledger = Ledger::new();
-    let mut chance: u64 = 11;
+/// The way and the manner of a step: each kind in turn, all else by chance.
+fn step(number: usize) -> (&'static Way, &'static str) {
+    let mut names: Vec<&str> = Vec::new();
+    for way in WAYS {
+        if !names.contains(&way.kind) {
+            names.push(way.kind);
+        }
+    }
+    let mut chance = u64::try_from(number).unwrap();
     let mut next = |below: usize| {
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(chance >> 33).unwrap() % below
     };
+    let ways: Vec<&Way> = WAYS.iter().filter(|way| way.kind == names[number % names.len()]).collect();
+    next(2);
+    let way = ways[next(ways.len())];
+    let manners = manners(way);
+    (way, manners[next(manners.len())])
+}
+
+#[test]
+fn no_mutation_is_ever_taken_for_nothing() {
+    let wanted: Option<usize> = std::env::var("CUTTER_MUTATIONS").ok().and_then(|steps| steps.parse().ok());
     let began = Instant::now();
-    let mut names: Vec<&str> = Vec::new();
-    WAYS.iter().map(|way| way.kind).for_each(|kind| {
-        if !names.contains(&kind) {
-            names.push(kind)
-        }
-    });
     // Another kind first each time, so that a short run is not always of the same ones.
     let first = wanted.map_or_else(|| usize::try_from(std::process::id()).unwrap(), |_| 0);
-    while wanted.map_or(began.elapsed() < SHORT, |wanted| ledger.steps < wanted) {
-        let kind = names[(first + ledger.steps) % names.len()];
-        let ways: Vec<&Way> = WAYS.iter().filter(|way| way.kind == kind).collect();
-        let way = ways[next(ways.len())];
-        let manners = manners(way);
-        ledger.take(way, manners[next(manners.len())]);
-    }
+    let taken = AtomicUsize::new(0);
+    let work = || {
+        let mut ledger = Ledger::new();
+        loop {
+            let at = taken.fetch_add(1, Ordering::Relaxed);
+            if wanted.map_or(began.elapsed() >= SHORT, |wanted| at >= wanted) {
+                return ledger;
+            }
+            let (way, manner) = step(first + at);
+            ledger.take(first + at, way, manner);
+            if wanted.is_some() {
+                eprintln!("{at}: {} {manner}; {} false cleans", way.kind, ledger.false_cleans.len());
+            }
+        }
+    };
+    let ledger = thread::scope(|scope| {
+        let others: Vec<_> = (1..wanted.map_or(1, |_| WORKERS)).map(|_| scope.spawn(work)).collect();
+        let mut ledger = work();
+        others.into_iter().for_each(|other| ledger.add(other.join().unwrap()));
+        ledger
+    });
     eprintln!(
         "{} steps in {:?}: {} false cleans; false alarms {:?}, unexplained {}\n{:?}\n{:?}\nfalse cleans without a guard: {:?}",
         ledger.steps,
@@ -268,19 +308,20 @@ fn no_mutation_is_ever_taken_for_nothing() {
         ledger.without
     );
     ledger.settle();
-    if wanted.is_some_and(|wanted| wanted >= 500) {
+    if wanted.is_some_and(|wanted| wanted >= 520) {
         assert!(ledger.kinds.values().all(|count| *count >= 20));
+        assert!(ledger.without.values().all(|count| *count > 0));
     }
 }
 
 #[test]
 fn without_any_one_guard_something_is_taken_for_nothing() {
     let mut ledger = Ledger::new();
-    for guard in GUARDS {
+    for (number, guard) in GUARDS.iter().enumerate() {
         let (beginning, manner) = guard.needed_for;
         let way = WAYS.iter().find(|way| way.sql.starts_with(beginning)).unwrap_or_else(|| panic!("{beginning}"));
         let before = ledger.without.get(guard.name).copied().unwrap_or_default();
-        ledger.take(way, manner);
+        ledger.take(number, way, manner);
         ledger.settle();
         assert_eq!(ledger.without[guard.name], before + 1, "{} is not needed for {beginning} {manner}", guard.name);
     }
@@ -293,4 +334,7 @@ fn every_kind_of_the_table_is_one_of_the_generator() {
     assert_eq!(unknown, Vec::<&str>::new());
 }
 
-const SHORT: Duration = Duration::from_secs(15);
+const SHORT: Duration = Duration::from_secs(10);
+
+/// The full form is shared out to so many servers.
+const WORKERS: usize = 4;
