@@ -94,6 +94,21 @@ fn who_may_not_know_whether_a_session_is_idle_does_not_take_it_for_idle() {
 }
 
 #[test]
+fn what_was_called_in_a_transaction_that_spans_both_captures_is_not_known() {
+    let scene = Scene::new();
+    let mut caller = scene.server.connect("postgres", "directus");
+    caller.batch_execute("BEGIN; SELECT 1").unwrap();
+    assert_eq!(scene.capture("a.json"), 0);
+    caller.batch_execute("SELECT public.fn_iu_create('NEW-DOC/DIEU/1', 'Title', 'Body', 'tester')").unwrap();
+    scene.capture("b.json");
+    let (_, comparison) = scene.compare();
+    let function = "function:public.fn_iu_create";
+    assert_eq!(status(&comparison, function), "UNKNOWN", "{:#?}", remarkable(&comparison));
+    assert!(because(&comparison, function).contains("what it called is not counted yet"), "{comparison:#}");
+    assert_eq!(status(&comparison, DOCUMENTS), "UNCHANGED");
+}
+
+#[test]
 fn rows_that_were_forged_in_a_message_that_goes_on_are_no_growth() {
     let tolerate = "[[evidence.tolerate]]\nid = \"relation:public.birth_registry\"\ngrowth = 20\nwhy = \"reports are born\"\n[evidence.relations.\"public.birth_registry\"]\n[[evidence.tolerate]]\nid = \"database:sequences\"\nvalue = \"public.birth_registry_id_seq\"\ngrowth = 20\nwhy = \"reports are born\"\n";
     let birth = "INSERT INTO public.birth_registry (subject_table, subject_id, subject_name, born_by) VALUES ('r', '1', 'r', 'x')";
