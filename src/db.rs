@@ -41,6 +41,8 @@ struct Place {
     address: String,
     /// Which variables or settings say so.
     origin: String,
+    /// Whether a password was looked for in a file.
+    has_passfile: bool,
 }
 
 /// How long a session may take before the server ends it.
@@ -212,8 +214,9 @@ impl Snapshot<'_> {
     }
 
     /// Does work that may fail without ending the transaction. A savepoint takes no transaction id while nothing is written.
+    /// What a view or a query of somebody else has set since is set back: it would say what names mean, and which rows are there.
     fn guarded<T>(&mut self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Broken>) -> Result<T, DatabaseError> {
-        self.run("SAVEPOINT guard")?;
+        self.run("SAVEPOINT guard; SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off")?;
         let transaction = self.transaction.as_mut().ok_or_else(DatabaseError::lost)?;
         let secret = self.secret.as_deref();
         let result = work(transaction).map_err(|broken| match &broken {
@@ -291,7 +294,7 @@ fn pinned(limits: &Limits) -> String {
          SET bytea_output = hex; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; \
          SET extra_float_digits = 3; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; \
          SET quote_all_identifiers = off; SET xmlbinary = hex; SET lc_monetary = 'C'; SET jit = off; \
-         SET max_parallel_workers_per_gather = 0; SET application_name = 'cutter-observe'; \
+         SET max_parallel_workers_per_gather = 0; SET work_mem = '32MB'; SET application_name = 'cutter-observe'; \
          SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'",
         limits.statement.as_millis(),
         limits.lock.as_millis(),

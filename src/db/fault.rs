@@ -79,8 +79,8 @@ impl fmt::Display for DatabaseError {
 /// Why no connection came about.
 pub(super) fn not_connected(error: &postgres::Error, place: &Place, encrypted: bool) -> Problem {
     let state = error.code();
-    let Place { address, origin } = place;
-    let (reason, help) = match (state, client_cause(error)) {
+    let Place { address, origin, has_passfile } = place;
+    let (reason, help) = match (state, client_cause(error, *has_passfile)) {
         (Some(state), _) => refused(state, error),
         (None, Some((reason, help))) => (reason.to_owned(), help.to_owned()),
         // The system's own words are of a fixed set; those of the client library are not repeated.
@@ -103,27 +103,50 @@ pub(super) fn not_connected(error: &postgres::Error, place: &Place, encrypted: b
 
 /// What a server that answered says, and what to do about it.
 fn refused(state: &SqlState, error: &postgres::Error) -> (String, String) {
-    // The name of the file is the same in every language of the server's messages.
-    let by_file = error.as_db_error().is_some_and(|told| told.message().contains("pg_hba.conf"));
-    match state.code() {
-        "28000" if by_file => (
-            "the server's pg_hba.conf lets nobody in from here as this user, with or without encryption as it is"
-                .to_owned(),
-            "add a line to pg_hba.conf for this user, database and address, or set `ca_file` where it asks for TLS"
-                .to_owned(),
+    let told = error.as_db_error();
+    // The name of the file, and of the server's own routine, are the same in every language of its messages.
+    let by_file = told.is_some_and(|told| told.message().contains("pg_hba.conf"));
+    let routine = told.and_then(|told| told.routine()).unwrap_or_default();
+    let (reason, help) = match (state.code(), routine) {
+        ("28000", _) if by_file => (
+            "the server's pg_hba.conf lets nobody in from here as this user, with or without encryption as it is",
+            "add a line to pg_hba.conf for this user, database and address, or set `ca_file` where it asks for TLS",
         ),
-        "28P01" | "28000" => {
-            (phrase(state).to_owned(), "check user and password where `[database]` says they are".to_owned())
-        }
-        "3D000" => {
-            (phrase(state).to_owned(), "check the name of the database where `[database]` says it is".to_owned())
-        }
-        _ => (phrase(state).to_owned(), "the server's log says more".to_owned()),
-    }
+        ("28000", "InitializeSessionUserId") => (
+            "there is no such role, or it may not log in",
+            "check the user where `[database]` says it is, and that the role has LOGIN",
+        ),
+        ("28000", "ClientAuthentication") => (
+            "the server asks for a certificate of the client, and cutter has none",
+            "let it ask for a password instead, in pg_hba.conf",
+        ),
+        ("28000", _) => (
+            "the login was refused",
+            "check user and password where `[database]` says they are; with `peer` or `ident` in pg_hba.conf the role \
+             must be that of the system's user",
+        ),
+        ("28P01", _) => (
+            phrase(state),
+            "check user and password where `[database]` says they are, and that the password is still valid",
+        ),
+        ("3D000", _) => (phrase(state), "check the name of the database where `[database]` says it is"),
+        ("42501", "CheckMyDatabase") => ("the role may not connect to the database", "GRANT CONNECT ON DATABASE to it"),
+        ("55000", "CheckMyDatabase") => ("the database takes no connections", "ALTER DATABASE ... ALLOW_CONNECTIONS"),
+        ("53300", "InitializeSessionUserId") => (
+            "the role has as many connections as its CONNECTION LIMIT allows",
+            "cutter needs one, and one more for each of `workers`",
+        ),
+        ("53300", "CheckMyDatabase") => (
+            "the database has as many connections as its CONNECTION LIMIT allows",
+            "cutter needs one, and one more for each of `workers`",
+        ),
+        _ => (phrase(state), "the server's log says more"),
+    };
+    (reason.to_owned(), help.to_owned())
 }
 
 /// What the client itself found wrong, by the kind of its error, and what to do about it.
-fn client_cause(error: &postgres::Error) -> Option<(&'static str, &'static str)> {
+fn client_cause(error: &postgres::Error, has_passfile: bool) -> Option<(&'static str, &'static str)> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = cause {
         let inside = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
@@ -134,10 +157,22 @@ fn client_cause(error: &postgres::Error) -> Option<(&'static str, &'static str)>
             }
         }
         match inner.to_string().as_str() {
+            "password missing" if has_passfile => {
+                return Some((
+                    "the server asks for a password, and the password file has none for this host, port, database and user",
+                    "add a line `host:port:database:user:password` to it; a socket's host is `localhost`",
+                ));
+            }
             "password missing" => {
                 return Some((
                     "the server asks for a password, and none is configured",
                     "add `password_env` or `passfile` to `[database]`",
+                ));
+            }
+            text if text.starts_with("failed to lookup address") => {
+                return Some((
+                    "its host has no address: nobody knows the name",
+                    "check the host, and the names that this machine knows",
                 ));
             }
             text if text.contains("server does not support TLS") => {
@@ -196,7 +231,6 @@ fn phrase(state: &SqlState) -> &'static str {
         "25006" => "it would write, and the session can only read",
         "25P03" => "the session was idle for too long",
         "28P01" => "the password was refused",
-        "28000" => "the login was refused",
         "3D000" => "there is no such database",
         "53300" => "the server has no connection left",
         "57P01" | "57P02" => "the server ended the connection",

@@ -224,7 +224,8 @@ fn place(config: &Config, settings: &DatabaseSettings) -> Place {
             variable(&settings.port_env, "port", settings.port.is_some() || settings.service.is_none())
         ),
     };
-    Place { address, origin }
+    let has_passfile = settings.url_env.is_none() && settings.passfile.is_some();
+    Place { address, origin, has_passfile }
 }
 
 fn is_loopback(host: &Host) -> bool {

@@ -97,7 +97,8 @@ SELECT 'functions that act in their owner''s name, and whose text does not say w
        || string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text)
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 WHERE p.prosecdef AND n.nspname = ANY ($1)
-  AND (l.lanname NOT IN ('sql', 'plpgsql') OR l.lanname = 'plpgsql' AND p.prosrc ~* '\\mexecute\\M(?!\\s+(function|procedure))')
+  AND (l.lanname NOT IN ('sql', 'plpgsql') OR l.lanname = 'plpgsql' AND p.prosrc ~* '\\mexecute\\M(?!\\s+(function|procedure))'
+       OR p.prosrc ~* '\\m(dblink|(query|cursor)_to_xml)')
 HAVING count(*) > 0
 UNION ALL
 SELECT 'what extensions brought with the rights that they gave: ' || string_agg(DISTINCT e.extname, ', ')
@@ -144,14 +145,17 @@ GROUP BY 1, 2, 3, 4, 5, 6";
 /// What the text of a function that acts in its owner's name says that it does, itself or by a function that it names.
 const BODIES: &str = "
 WITH RECURSIVE body AS MATERIALIZED (
-    SELECT p.oid, p.proname::text AS name, p.prosecdef, p.proowner, lower(p.prosrc || coalesce(pg_get_function_sqlbody(p.oid), '')) AS source
-    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    SELECT p.oid, p.proname::text AS name, p.prosecdef, p.proowner,
+           lower(t.text || ' ' || regexp_replace(t.text, '/\\*.*?\\*/|--[^\\n]*', ' ', 'g')) AS source
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
+         LATERAL (SELECT p.prosrc || coalesce(pg_get_function_sqlbody(p.oid), '') AS text) AS t
     WHERE n.nspname = ANY ($1) AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 ), acts AS (
     SELECT oid AS actor, proowner, oid, source FROM body WHERE prosecdef
     UNION
     SELECT a.actor, a.proowner, b.oid, b.source FROM acts a JOIN body b
-      ON NOT b.prosecdef AND b.oid <> a.oid AND strpos(a.source, lower(b.name) || '(') > 0
+      ON NOT b.prosecdef AND b.oid <> a.oid AND strpos(a.source, lower(b.name)) > 0
+         AND a.source ~ ('(?<![a-z0-9_])' || regexp_replace(lower(b.name), '([^a-z0-9_])', '\\\\\\1', 'g') || '\"?\\s*\\(')
 ), target AS MATERIALIZED (
     SELECT format('TABLE %s.%s', n.nspname, c.relname) AS key, lower(c.relname) AS name,
            regexp_replace(lower(c.relname), '([^a-z0-9_])', '\\\\\\1', 'g') AS pattern
@@ -159,10 +163,11 @@ WITH RECURSIVE body AS MATERIALIZED (
 ), does AS MATERIALIZED (
     SELECT DISTINCT a.actor, a.proowner, t.key, v.privilege
     FROM acts a JOIN target t ON strpos(a.source, t.name) > 0,
-         (VALUES ('SELECT', ''), ('INSERT', 'insert\\s+into\\s+'), ('UPDATE', 'update\\s+(only\\s+)?|do\\s+update\\s+'),
-                 ('DELETE', 'delete\\s+from\\s+(only\\s+)?'), ('TRUNCATE', 'truncate\\s+(table\\s+)?(only\\s+)?')) AS v (privilege, word)
-    WHERE a.source ~ ('(' || v.word || ')([a-z0-9_\"]+\\.)?\"?' || t.pattern || '(?![a-z0-9_])')
-       OR v.privilege <> 'SELECT' AND a.source ~ '\\mexecute\\M(?!\\s+(function|procedure))'
+         (VALUES ('SELECT', ''), ('INSERT', '(insert|merge)\\s+into\\s+(only\\s+)?|copy\\s+'),
+                 ('UPDATE', 'update\\s+(only\\s+)?|do\\s+update\\s+|merge\\s+into\\s+(only\\s+)?'),
+                 ('DELETE', '(delete\\s+from|merge\\s+into)\\s+(only\\s+)?'), ('TRUNCATE', 'truncate\\s+(table\\s+)?(only\\s+)?')) AS v (privilege, word)
+    WHERE a.source ~ ('(' || v.word || ')([a-z0-9_\"]+\\s*\\.\\s*)?\"?' || t.pattern || '(?![a-z0-9_])')
+       OR v.privilege <> 'SELECT' AND a.source ~ '\\m(execute\\M(?!\\s+(function|procedure))|dblink)'
 )
 SELECT format('%s %s.%s(%s)', CASE WHEN p.prokind = 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname, p.proname,
               (SELECT coalesce(string_agg(format_type(t.type, NULL), ', ' ORDER BY t.at), '')

@@ -1,6 +1,6 @@
 //! The walk of a capture: counters, one snapshot in which everything is read, the host, and counters again.
 
-use super::counters::{self, Reading};
+use super::counters::{self, Counted, Reading};
 use super::relation::{self, How, Readers};
 use super::scope::{self, Scope};
 use super::sessions::Sessions;
@@ -44,11 +44,11 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
     let mut session = task.access.open()?;
     let opened_at = database::clock(&mut session).map_err(failed)?;
     let scope = scope::resolve(task.settings, &mut session.begin().map_err(failed)?).map_err(failed)?;
-    let (relations, functions) = counted(&scope);
+    let counted = counted(&scope);
     let counting = task.level >= Level::Net;
     // Before the snapshot: what is written in between is then counted in the difference, and not missed.
     let opening = match counting {
-        true => Some(counters::read(&mut session, &relations, &functions).map_err(failed)?),
+        true => Some(counters::read(&mut session, &counted).map_err(failed)?),
         false => None,
     };
     let mut sessions = Sessions::default();
@@ -67,7 +67,7 @@ pub fn capture(task: &Task<'_>) -> Result<Capture, Problems> {
         let longest = lag.saturating_add(lag / 5).max(task.settle);
         sessions.wait(&mut session, longest).map_err(failed)?;
         drop(phase);
-        let closing = counters::read(&mut session, &relations, &functions).map_err(failed)?;
+        let closing = counters::read(&mut session, &counted).map_err(failed)?;
         record.closing_snapshot = closing.snapshot.clone();
         record.counters = Some(CounterRecord {
             running: opening.running.iter().cloned().collect(),
@@ -142,10 +142,8 @@ fn observe(
         }
     }
     let tolerated = |name: &str| settings.tolerate.iter().any(|known| known.id.strip_prefix("relation:") == Some(name));
-    for (name, relation) in &settings.relations {
-        let how = How { level: task.level, strict: task.strict, generations: tolerated(name) };
-        observations.push(relation::observe(name, relation, &how, &mut readers, task.observer)?);
-    }
+    let how = |name: &str| How { level: task.level, strict: task.strict, generations: tolerated(name) };
+    observations.extend(relation::observe(&settings.relations, &how, &mut readers, task.observer)?);
     Ok((record, observations))
 }
 
@@ -212,10 +210,13 @@ fn observe_host(task: &Task<'_>, record: &DatabaseRecord, observations: &mut Vec
     observations.extend(settings.host.iter().map(|(name, host)| host::observe(name, host)));
 }
 
-/// What counters are read of: watched relations, the catalogs of the wanted families, functions.
-pub(super) fn counted(scope: &Scope) -> (Vec<String>, Vec<String>) {
-    let relations = scope.settings.relations.keys().chain(&scope.catalogs).cloned().collect();
-    (relations, scope.settings.functions.clone())
+/// What counters are read of: watched relations, the catalogs of the wanted families, functions, and what queries read.
+pub(super) fn counted(scope: &Scope) -> Counted {
+    Counted {
+        relations: scope.settings.relations.keys().chain(&scope.catalogs).cloned().collect(),
+        functions: scope.settings.functions.clone(),
+        reads: scope.reads.clone(),
+    }
 }
 
 /// Whether the server counts at all.
@@ -243,7 +244,8 @@ fn count(observations: &mut [Observation], opening: &Reading, closing: &Reading)
                 tables_of(name).iter().map(|table| (format!("pg_catalog.{table}"), format!("{table} "))).collect()
             }
             ObservationKind::Function => vec![(observation.id.to_string(), String::new())],
-            _ => continue,
+            // A query is made of what it reads.
+            _ => vec![(observation.id.to_string(), "below ".to_owned())],
         };
         let gather = |reading: &Reading| -> BTreeMap<String, i64> {
             sources
@@ -276,7 +278,10 @@ fn reached(requested: Level, observations: &[Observation]) -> LevelRecord {
         let kind = observation.id.kind();
         if kind == ObservationKind::Relation && observation.unknown.iter().any(|unknown| of_counts(&unknown.value)) {
             Level::Counts
-        } else if kind.is_counted() || observation.id.name() == COUNTING {
+        } else if kind.is_counted()
+            || observation.id.name() == COUNTING
+            || observation.unknown.iter().all(|unknown| unknown.value == "counters")
+        {
             Level::Net
         } else {
             Level::Quiet

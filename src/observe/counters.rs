@@ -1,6 +1,7 @@
 //! Tuple counters and calls: they see what was undone, if the server counts and they are given the time to arrive.
 
 use crate::db::{DatabaseError, Session, Snapshot};
+use crate::observe::reads::Read;
 use crate::settings::evidence::split_name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +29,20 @@ pub struct Reading {
     pub calls_blind: BTreeMap<String, String>,
 }
 
+/// What is counted.
+#[derive(Debug)]
+pub struct Counted {
+    /// Relations, by name.
+    pub relations: Vec<String>,
+    /// Functions, by name.
+    pub functions: Vec<String>,
+    /// What queries read.
+    pub reads: BTreeSet<Read>,
+}
+
 /// Reads everything that counts, outside any snapshot that evidence is taken in.
-pub fn read(session: &mut Session, relations: &[String], functions: &[String]) -> Result<Reading, DatabaseError> {
+pub fn read(session: &mut Session, counted: &Counted) -> Result<Reading, DatabaseError> {
+    let Counted { relations, functions, reads } = counted;
     let mut snapshot = session.begin()?;
     // Each value as it is now, not as it was at the first look.
     snapshot.text("SELECT set_config('stats_fetch_consistency', 'none', true)").or_else(|error| {
@@ -38,15 +51,24 @@ pub fn read(session: &mut Session, relations: &[String], functions: &[String]) -
     })?;
     let mut readings = Readings::new();
     let mut uncounted = BTreeMap::new();
-    let (names, schemas, tables) = places(relations);
+    let (mut names, mut schemas, mut tables) = places(relations);
+    for read in reads {
+        names.push(read.id.as_str());
+        schemas.push(read.schema.clone());
+        tables.push(read.name.clone());
+    }
     for row in snapshot.query(&format!("{WANTED}{COUNTS}"), &[&names, &schemas, &tables])? {
         let (Ok(id), Ok(inserted), Ok(updated), Ok(deleted)) =
             (row.try_get::<_, String>(0), row.try_get(1), row.try_get(2), row.try_get(3))
         else {
             continue;
         };
-        if let Ok(Some(foreign)) = row.try_get::<_, Option<String>>(4) {
+        let text = |index| row.try_get::<_, Option<String>>(index).ok().flatten();
+        if let Some(foreign) = text(4) {
             uncounted.insert(id.clone(), format!("nothing counts what is done to the foreign table {foreign} in it"));
+        } else if let Some(function) = text(5) {
+            uncounted
+                .insert(id.clone(), format!("nothing counts what is done to what the function {function} in it reads"));
         }
         let counters = [("inserted", inserted), ("updated", updated), ("deleted", deleted)];
         readings.insert(id, counters.into_iter().map(|(name, count)| (name.to_owned(), count)).collect());
@@ -128,8 +150,18 @@ WITH RECURSIVE wanted AS (
 const COUNTS: &str = "
 SELECT w.name, coalesce(sum(pg_stat_get_tuples_inserted(w.oid)), 0)::bigint,
        coalesce(sum(pg_stat_get_tuples_updated(w.oid)), 0)::bigint, coalesce(sum(pg_stat_get_tuples_deleted(w.oid)), 0)::bigint,
-       min(c.oid::regclass::text) FILTER (WHERE c.relkind = 'f')
-FROM wanted w JOIN pg_class c ON c.oid = w.oid GROUP BY w.name";
+       min(c.oid::regclass::text) FILTER (WHERE c.relkind = 'f'), min(called.name)
+FROM wanted w JOIN pg_class c ON c.oid = w.oid
+LEFT JOIN LATERAL (
+    SELECT p.oid::regprocedure::text AS name
+    FROM pg_rewrite r, regexp_matches(r.ev_action::text, ':(?:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') AS found (ids)
+    JOIN pg_proc p ON p.oid = found.ids[1]::oid JOIN pg_language l ON l.oid = p.prolang
+    WHERE c.relkind = 'v' AND r.ev_class = c.oid
+      AND (p.provolatile = 'v' OR l.lanname NOT IN ('internal', 'c') OR (p.prokind = 'a' AND p.oid >= 16384)
+           OR p.proname IN ('table_to_xml', 'schema_to_xml', 'database_to_xml', 'table_to_xml_and_xmlschema',
+                            'schema_to_xml_and_xmlschema', 'database_to_xml_and_xmlschema'))
+    ORDER BY 1 LIMIT 1) AS called ON true
+GROUP BY w.name";
 
 /// A function that its own settings or another owner's rights surround is never inlined.
 const CALLS: &str = "

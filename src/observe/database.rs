@@ -249,15 +249,18 @@ WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_cata
   AND n.nspname NOT LIKE 'pg\\_%' AND (cardinality($1::text[]) = 0 OR n.nspname = ANY ($1))
 ORDER BY 1, 2";
 
-/// Values in which passwords are written are left out: only whether there is one is recorded.
+/// Values in which passwords are written are left out: only whether there is one is recorded. What this session set for itself
+/// counts as what it would be without.
 const SETTINGS: &str = "
 SELECT name, CASE WHEN name IN ('primary_conninfo', 'ssl_passphrase_command', 'archive_command', 'restore_command',
                                 'archive_cleanup_command', 'recovery_end_command')
                   THEN CASE WHEN setting = '' THEN 'empty' ELSE 'set' END
+                  WHEN source = 'session' THEN reset_val
                   ELSE setting END || CASE WHEN pending_restart THEN ' (a restart is pending)' ELSE '' END
 FROM pg_settings
 WHERE source NOT IN ('default', 'client', 'session', 'interactive', 'test', 'override')
    OR (source = 'override' AND name IN ('data_checksums', 'wal_level', 'config_file', 'hba_file', 'ident_file'))
+   OR (source = 'session' AND name NOT IN ('application_name', 'client_encoding') AND reset_val IS DISTINCT FROM boot_val)
 ORDER BY name";
 
 /// Those of every server, the folders that are included by custom, and where settings that are loaded come from.

@@ -7,6 +7,7 @@ mod counters;
 mod database;
 pub(crate) mod flag;
 mod host;
+mod reads;
 mod relation;
 mod scope;
 mod service;

@@ -1,6 +1,7 @@
 //! What is watched of all that is there: wildcards are resolved, and what they leave out is counted.
 
 use super::catalog;
+use super::reads::{self, Read};
 use crate::db::{DatabaseError, Snapshot};
 use crate::evidence::Coverage;
 use crate::settings::evidence::{EvidenceSettings, is_wildcard, join_name, matches, split_name};
@@ -16,6 +17,8 @@ pub struct Scope {
     pub empty: Vec<(String, String)>,
     /// The catalogs of the wanted families, for their counters.
     pub catalogs: Vec<String>,
+    /// What queries read, for the counters of it.
+    pub reads: BTreeSet<Read>,
 }
 
 /// Resolves what the settings name.
@@ -46,7 +49,8 @@ pub fn resolve(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Resu
     let catalogs = catalog::counted(settings, snapshot)?;
     let left_out = catalog::left_out(settings, snapshot)?;
     let coverage = Coverage { relations: u64::try_from(relations).unwrap_or(0), of, left_out };
-    Ok(Scope { settings: resolved, coverage, empty, catalogs })
+    let reads = reads::of(settings, snapshot)?;
+    Ok(Scope { settings: resolved, coverage, empty, catalogs, reads })
 }
 
 /// Everything that holds rows and is no part of something else; what sessions make for themselves is theirs.

@@ -87,14 +87,18 @@ impl Sessions {
 /// A session hands its counters out at most so long after it became idle, and not twice within a second.
 const LONGEST_LAG: Duration = Duration::from_secs(11);
 
-/// Whether others are idle is told to who may read their statistics; for all others it is the sign of idleness that no
-/// transaction of theirs runs, three times in a row.
+/// Whether others are idle is told to who may read their statistics. Whoever may not knows it of nobody's session: one that is in no
+/// transaction may still be in the middle of a message, and hands nothing out. What replicates has no messages; the sign of
+/// its idleness is that no transaction of it runs, three times in a row.
 const SESSIONS: &str = "
 WITH seen AS MATERIALIZED (
     SELECT a.pid, concat('(', concat_ws(', ', coalesce(a.usename, a.backend_type, 'a worker'), nullif(a.application_name, ''),
-                                        d.datname, a.state), ')') AS words,
-           CASE WHEN a.backend_type IN ('client backend', 'background worker') THEN a.state END AS state
+                                        d.datname, coalesce(a.state, CASE WHEN h.is_hidden THEN 'whether it is idle is told to pg_read_all_stats only' END)),
+                       ')') AS words,
+           CASE WHEN h.is_hidden THEN 'hidden' WHEN a.backend_type IN ('client backend', 'background worker') THEN a.state END AS state
     FROM pg_stat_activity a LEFT JOIN pg_database d ON d.oid = a.datid AND d.datname <> current_database()
+    LEFT JOIN (SELECT pid FROM pg_stat_get_wal_senders() UNION SELECT pid FROM pg_stat_get_subscription(NULL)) AS r ON r.pid = a.pid,
+    LATERAL (SELECT r.pid IS NULL AND a.backend_type IS NULL AS is_hidden) AS h
     WHERE a.datid IS NOT NULL AND a.usename IS NOT NULL AND a.pid <> pg_backend_pid()
       AND (a.application_name = 'cutter-observe' AND a.usename = session_user) IS NOT TRUE
 ), running AS MATERIALIZED (

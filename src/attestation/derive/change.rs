@@ -174,7 +174,7 @@ fn entries(baseline: &Observation, last: &Observation) -> BTreeMap<String, i64> 
 /// Whether everything is at the end as it was, so that a declared change was undone.
 fn came_back(baseline: &Capture, last: &Capture, id: &str) -> bool {
     let pair = baseline.observation(id).zip(last.observation(id));
-    pair.is_some_and(|(a, b)| a.counters.is_none() && a.values == b.values)
+    pair.is_some_and(|(a, b)| !a.id.kind().is_counted() && a.values == b.values)
 }
 
 /// The observation of a name such as `relation:public.t#deleted`.

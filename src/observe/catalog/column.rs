@@ -60,6 +60,25 @@ pub fn object(columns: &[&Column]) -> String {
     )
 }
 
+/// All of it as the server writes a row, with its number, which is quicker and not for people.
+pub fn plain(has_number: bool, columns: &[&Column]) -> String {
+    let raw = |column: &Column| match SECRET.contains(&column.name.as_str()) {
+        true => column.text(),
+        false => format!("r.{}", column.name),
+    };
+    let number = if has_number { "r.oid, " } else { "" };
+    format!("row({number}{})::text", list(columns, raw))
+}
+
+/// A number that is another one, by all likelihood, where any of it is.
+pub fn digest(columns: &[&Column]) -> String {
+    let hashed = |column: &Column| match HASHED.contains(&column.kind.as_str()) {
+        true => format!("r.{}", column.name),
+        false => format!("r.{}::text", column.name),
+    };
+    format!("hash_record_extended(row({}), 1)", list(columns, hashed))
+}
+
 /// The type that writes numbers of a catalog as names.
 pub fn written_as(catalog: &str) -> Option<&'static str> {
     Some(match catalog {
@@ -99,6 +118,9 @@ const COUNTERS: &[(&str, &[&str])] = &[
     ("pg_database", &["datfrozenxid", "dathasloginevt", "datminmxid"]),
     ("pg_index", &["indcheckxmin"]),
 ];
+
+/// Types that every version of the server can hash.
+const HASHED: &[&str] = &["bigint", "boolean", "integer", "name", "oid", "smallint"];
 
 /// Columns that may hold passwords: only whether they hold anything is recorded.
 const SECRET: &[&str] = &["rolpassword", "subconninfo", "umoptions"];

@@ -1,6 +1,6 @@
 //! The statement that reads one catalog, made of what the server says about it: its columns, its key, and what they refer to.
 
-use super::column::{Column, list, object, written_as};
+use super::column::{Column, digest, list, object, plain, written_as};
 use crate::db::{DatabaseError, Snapshot};
 
 /// Which columns of a catalog belong to a family.
@@ -82,42 +82,56 @@ impl Table {
             let storage = if self.name == "pg_class" { "'storage=' || r.relfilenode" } else { "NULL" };
             let beside = match columns {
                 Columns::All => "NULL".to_owned(),
-                _ => format!("'beside=' || left(encode(sha256(convert_to({}, 'UTF8')), 'hex'), 12)", object(&rest)),
+                _ => format!("'beside=' || {}", digest(&rest)),
             };
             format!("concat_ws(' ', r.xmin::text, {storage}, {beside})")
         } else {
             "NULL".to_owned()
         };
-        let bulk = if self.key().is_empty() { "count(*) > 0" } else { "count(*) FILTER (WHERE own) > 64" };
-        let listed = if matches!(columns, Columns::Only(_)) { "definition <> '{}'" } else { "true" };
+        let bulk = if self.key().is_empty() {
+            "count(*) > 0".to_owned()
+        } else {
+            format!("count(*) FILTER (WHERE {}) > 64", self.is_own())
+        };
         // Nobody has rights on an index or on what is kept beside a table.
         let is_index = matches!(columns, Columns::Only(_)) && self.name == "pg_class";
         let kinds = if is_index { "r.relkind NOT IN ('i', 'I', 't')" } else { "true" };
-        let differs = self.differs(&own).unwrap_or_else(|| "false".to_owned());
+        let listed = match columns {
+            Columns::Only(_) => format!("coalesce({}) IS NOT NULL", list(&own, Column::text)),
+            _ => "true".to_owned(),
+        };
+        let (given, differs) = self.given(&own).unwrap_or_else(|| (String::new(), "false".to_owned()));
+        // What the server brought is digested as it stands; only what is listed is written out.
         Some(format!(
             "WITH temporary AS MATERIALIZED (SELECT array_agg(oid) AS ids FROM (
                  SELECT oid FROM pg_namespace WHERE nspname ~ '{TEMPORARY}'
                  UNION ALL SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname ~ '{TEMPORARY}'
                  UNION ALL SELECT t.oid FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname ~ '{TEMPORARY}') AS t
+             ), bulk AS MATERIALIZED (
+                 SELECT {bulk} AS so FROM pg_catalog.{source} AS r, temporary WHERE {wanted}
              ), rows AS MATERIALIZED (
-                 SELECT {name} AS name, {definition} AS definition, {mark} AS mark, {is_own} AS own, {differs} AS differs
-                 FROM pg_catalog.{source} AS r, temporary
-                 WHERE {kinds} AND {lasting} AND (cardinality($1::text[]) = 0 OR {within})
-             ), bulk AS (SELECT {bulk} AS so FROM rows)
-             SELECT name, definition, mark FROM rows, bulk WHERE (NOT bulk.so OR NOT own OR differs) AND {listed}
+                 SELECT f.own, f.differs, {mark} AS mark, CASE WHEN f.own AND NOT f.differs THEN '' ELSE {name} END AS name,
+                        CASE WHEN f.own AND NOT f.differs THEN {plain} ELSE {definition} END AS definition
+                 FROM temporary, bulk, pg_catalog.{source} AS r {given}, LATERAL (SELECT bulk.so AND {is_own} AS own, {differs} AS differs) AS f
+                 WHERE {wanted}
+             )
+             SELECT name, definition, mark FROM rows WHERE NOT own OR differs
              UNION ALL
              SELECT '(the server''s own)', count(*) || ' rows, sha256 ' || encode(sha256(convert_to(
-                        string_agg(name || ' ' || definition, E'\\n' {ordered}), 'UTF8')), 'hex'),
-                    concat_ws(' ', encode(sha256(convert_to(string_agg(split_part(mark, ' ', 1), ' ' {ordered}), 'UTF8')), 'hex'),
-                        'beside=' || encode(sha256(convert_to(string_agg(split_part(mark, 'beside=', 2), ' ' {ordered}), 'UTF8')), 'hex'))
-             FROM rows, bulk WHERE bulk.so AND own AND {listed} HAVING count(*) > 0",
+                        string_agg(name || ' ' || definition, E'\n'), 'UTF8')), 'hex'),
+                    concat_ws(' ', encode(sha256(convert_to(string_agg(split_part(mark, ' ', 1), ' '), 'UTF8')), 'hex'),
+                        'beside=' || encode(sha256(convert_to(string_agg(split_part(mark, 'beside=', 2), ' '), 'UTF8')), 'hex'))
+             FROM (SELECT * FROM rows WHERE own ORDER BY name COLLATE \"C\", definition COLLATE \"C\") AS rows HAVING count(*) > 0",
             name = self.identity(),
+            plain = plain(self.has("oid"), &self.key().into_iter().chain(own.iter().copied()).collect::<Vec<_>>()),
             definition = object(&own),
             source = self.source,
             is_own = self.is_own(),
-            lasting = self.lasting(),
-            within = self.within(),
-            ordered = "ORDER BY name COLLATE \"C\", definition COLLATE \"C\"",
+            wanted = format!(
+                "{kinds} AND {} AND {listed} AND (cardinality($1::text[]) = 0 OR {})",
+                self.lasting(),
+                self.within()
+            ),
         ))
     }
 
@@ -208,19 +222,20 @@ impl Table {
         }
     }
 
-    /// Whether rights on what the server brought are others than those that it brought.
-    fn differs(&self, shown: &[&Column]) -> Option<String> {
+    /// The rights that the server brought, joined, and whether those of a row are others.
+    fn given(&self, shown: &[&Column]) -> Option<(String, String)> {
         let acl = shown.iter().find(|column| column.kind == "aclitem[]")?;
         let (object, part) = match self.name.as_str() {
             "pg_attribute" => ("r.attrelid", "r.attnum"),
             _ if self.has("oid") => ("r.oid", "0"),
             _ => return None,
         };
-        Some(format!(
-            "r.{} IS DISTINCT FROM (SELECT initprivs FROM pg_init_privs i WHERE i.objoid = {object} AND i.classoid = 'pg_catalog.{}'::regclass AND i.objsubid = {part})",
-            acl.name,
-            if self.name == "pg_attribute" { "pg_class" } else { &self.name },
-        ))
+        let class = if self.name == "pg_attribute" { "pg_class" } else { &self.name };
+        let join = format!(
+            "LEFT JOIN pg_catalog.pg_init_privs AS given ON given.objoid = {object} AND given.objsubid = {part}
+                     AND given.classoid = 'pg_catalog.{class}'::regclass"
+        );
+        Some((join, format!("r.{} IS DISTINCT FROM given.initprivs", acl.name)))
     }
 }
 

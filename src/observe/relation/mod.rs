@@ -1,5 +1,6 @@
 //! Relations: rows, an order-independent digest of their content, and one of their headers, which every write moves.
 
+mod batch;
 mod generations;
 mod ordered;
 mod readers;
@@ -13,6 +14,7 @@ use crate::evidence::{Observation, ObservationKind};
 use crate::progress::Observer;
 use crate::settings::evidence::{Level, RelationSettings};
 use shape::{Part, Shape};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use sums::{Plan, Totals};
@@ -27,39 +29,93 @@ pub struct How {
     pub generations: bool,
 }
 
-/// Observes one relation.
+/// Observes relations, each as `how` says by its name.
 pub fn observe(
-    name: &str,
-    settings: &RelationSettings,
-    how: &How,
+    relations: &BTreeMap<String, RelationSettings>,
+    how: &dyn Fn(&str) -> How,
     readers: &mut Readers<'_>,
     observer: &dyn Observer,
-) -> Result<Observation, DatabaseError> {
-    let mut observation = Observation::new(ObservationKind::Relation, name);
-    let shape = match readers.once(|snapshot| shape::of(name, snapshot)) {
-        Ok(Some(shape)) => shape,
-        Ok(None) => {
-            observation.value("exists", "false");
-            observation.unknown("rows", "there is no such relation");
-            return Ok(observation);
-        }
+) -> Result<Vec<Observation>, DatabaseError> {
+    let names: Vec<&str> = relations.keys().map(String::as_str).collect();
+    let shapes = match readers.once(|snapshot| shape::all(&names, snapshot)) {
         Err(error) if error.is_final() => return Err(error),
-        Err(error) => {
-            observation.refused("rows", &error.reason, error.sqlstate.as_deref());
-            return Ok(observation);
-        }
+        shapes => shapes,
     };
+    let known = match &shapes {
+        Ok(shapes) => together_if_short(relations, shapes, how, readers)?,
+        Err(_) => BTreeMap::new(),
+    };
+    let mut observations = Vec::new();
+    for (name, settings) in relations {
+        let mut observation = Observation::new(ObservationKind::Relation, name);
+        match shapes.as_ref().map(|shapes| shapes.get(name)) {
+            Ok(Some(shape)) => {
+                one(settings, &how(name), shape, known.get(name.as_str()), &mut observation, readers, observer)?;
+            }
+            Ok(None) => {
+                observation.value("exists", "false");
+                observation.unknown("rows", "there is no such relation");
+            }
+            Err(error) => observation.refused("rows", &error.reason, error.sqlstate.as_deref()),
+        }
+        observations.push(observation);
+    }
+    Ok(observations)
+}
+
+/// The sums over short relations, as far as they could be read together.
+fn together_if_short<'a>(
+    relations: &'a BTreeMap<String, RelationSettings>,
+    shapes: &BTreeMap<String, Shape>,
+    how: &dyn Fn(&str) -> How,
+    readers: &mut Readers<'_>,
+) -> Result<BTreeMap<&'a str, Totals>, DatabaseError> {
+    let mut known = BTreeMap::new();
+    let Some(first) = relations.keys().next() else { return Ok(known) };
+    let How { level, strict, .. } = how(first);
+    let plain = RelationSettings::default();
+    let plan = Plan { settings: &plain, level, strict, by_text: false };
+    let short = relations.iter().filter_map(|(name, settings)| {
+        let shape = shapes.get(name)?;
+        batch::takes(&Plan { settings, ..plan }, shape).then_some((name.as_str(), shape))
+    });
+    let short: Vec<(&str, &Shape)> = short.collect();
+    let mut names = short.iter().map(|(name, _)| *name);
+    for shapes in batch::split(short.iter().map(|(_, shape)| *shape)) {
+        let names: Vec<&str> = names.by_ref().take(shapes.len()).collect();
+        match readers.once(|snapshot| batch::ask(&plan, &shapes, snapshot)) {
+            Ok(totals) => known.extend(names.into_iter().zip(totals)),
+            Err(error) if error.is_final() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(known)
+}
+
+/// Observes one relation, of which the sums may be known.
+fn one(
+    settings: &RelationSettings,
+    how: &How,
+    shape: &Shape,
+    known: Option<&Totals>,
+    observation: &mut Observation,
+    readers: &mut Readers<'_>,
+    observer: &dyn Observer,
+) -> Result<(), DatabaseError> {
     observation.value("exists", "true");
     observation.trace("storage", shape.storage());
     let mut plan = Plan { settings, level: how.level, strict: how.strict, by_text: false };
-    let mut found = totals(&plan, &shape, &observation, readers, observer);
+    let mut found = match known {
+        Some(known) => Ok(known.clone()),
+        None => totals(&plan, shape, observation, readers, observer),
+    };
     // A type without a binary form, somewhere in the rows.
     if matches!(&found, Err((_, error)) if error.sqlstate.as_deref() == Some("42883")) {
         plan.by_text = true;
-        found = totals(&plan, &shape, &observation, readers, observer);
+        found = totals(&plan, shape, observation, readers, observer);
     }
     match found {
-        Ok(found) => plan.record(&shape, &found, &mut observation),
+        Ok(found) => plan.record(shape, &found, observation),
         Err((_, error)) if error.is_final() => return Err(error),
         Err((part, error)) => {
             let reason = if part == shape.qualified { error.reason } else { format!("{part}: {}", error.reason) };
@@ -81,16 +137,16 @@ pub fn observe(
         }
     }
     if plan.digests() && how.generations && shape.has_headers() {
-        match readers.once(|snapshot| generations::of(&plan, &shape, snapshot)) {
+        match readers.once(|snapshot| generations::of(&plan, shape, snapshot)) {
             Ok(found) => observation.generations = found,
             Err(error) if error.is_final() => return Err(error),
             Err(error) => observation.refused("generations", &error.reason, error.sqlstate.as_deref()),
         }
     }
     if plan.strict && plan.digests() {
-        let mut digest = readers.once(|snapshot| ordered::ordered(&shape, false, snapshot, observer));
+        let mut digest = readers.once(|snapshot| ordered::ordered(shape, false, snapshot, observer));
         if digest.as_ref().is_err_and(|error| error.sqlstate.as_deref() == Some("42883")) {
-            digest = readers.once(|snapshot| ordered::ordered(&shape, true, snapshot, observer));
+            digest = readers.once(|snapshot| ordered::ordered(shape, true, snapshot, observer));
         }
         match digest {
             Ok(digest) => observation.value("sha256", digest),
@@ -98,12 +154,14 @@ pub fn observe(
             Err(error) => observation.refused("sha256", &error.reason, error.sqlstate.as_deref()),
         }
     }
-    Ok(observation)
+    Ok(())
 }
 
 /// The storage and the headers of a relation in one digest, where it has them.
 pub(super) fn headers(name: &str, snapshot: &mut Snapshot<'_>) -> Result<Option<String>, DatabaseError> {
-    let Some(shape) = shape::of(name, snapshot)?.filter(Shape::has_headers) else { return Ok(None) };
+    let Some(shape) = shape::all(&[name], snapshot)?.remove(name).filter(Shape::has_headers) else {
+        return Ok(None);
+    };
     let settings = RelationSettings::default();
     let plan = Plan { settings: &settings, level: Level::Net, strict: true, by_text: false };
     let mut all = Totals::default();

@@ -3,6 +3,7 @@
 use crate::db::{DatabaseError, Snapshot};
 use crate::digest::Digest;
 use crate::settings::evidence::split_name;
+use std::collections::BTreeMap;
 
 /// A relation and its parts.
 #[derive(Debug)]
@@ -29,27 +30,31 @@ pub struct Part {
     place: String,
 }
 
-/// Finds a relation, and everything that inherits from it.
-pub fn of(name: &str, snapshot: &mut Snapshot<'_>) -> Result<Option<Shape>, DatabaseError> {
-    let Some((schema, relation)) = split_name(name) else { return Ok(None) };
-    let mut found: Option<Shape> = None;
-    for row in snapshot.query(SHAPE, &[&schema, &relation])? {
+/// Finds relations by their names, and everything that inherits from them.
+pub fn all(names: &[&str], snapshot: &mut Snapshot<'_>) -> Result<BTreeMap<String, Shape>, DatabaseError> {
+    let places: Vec<(&str, (String, String))> =
+        names.iter().filter_map(|name| Some((*name, split_name(name)?))).collect();
+    let (schemas, relations): (Vec<&String>, Vec<&String>) =
+        places.iter().map(|(_, (schema, relation))| (schema, relation)).unzip();
+    let mut found: BTreeMap<String, Shape> = BTreeMap::new();
+    for row in snapshot.query(SHAPE, &[&schemas, &relations])? {
         let cell = |index: usize| row.try_get::<_, String>(index).map_err(|_| DatabaseError::lost());
         let (oid, qualified, kind) = (cell(0)?, cell(1)?, cell(2)?);
-        let pages = row.try_get::<_, i64>(3).map_err(|_| DatabaseError::lost())?;
+        let number = |index: usize| row.try_get::<_, i64>(index).map_err(|_| DatabaseError::lost());
         let part = Part {
             qualified: qualified.clone(),
             kind: kind.clone(),
-            pages: u64::try_from(pages).unwrap_or(0),
+            pages: u64::try_from(number(3)?).unwrap_or(0),
             place: cell(4)?,
         };
+        let at = usize::try_from(number(5)?).ok().and_then(|at| places.get(at.checked_sub(1)?));
+        let (name, _) = at.ok_or_else(DatabaseError::lost)?;
         // The relation itself comes first.
-        found.get_or_insert_with(|| Shape { oid, qualified, kind, parts: Vec::new() }).parts.push(part);
+        let shape = found.entry((*name).to_owned());
+        shape.or_insert_with(|| Shape { oid, qualified, kind, parts: Vec::new() }).parts.push(part);
     }
     // A partitioned table holds nothing itself.
-    if let Some(shape) = &mut found {
-        shape.parts.retain(|part| part.kind != "p");
-    }
+    found.values_mut().for_each(|shape| shape.parts.retain(|part| part.kind != "p"));
     Ok(found)
 }
 
@@ -79,13 +84,14 @@ impl Part {
 /// Seen by everybody, also where the rows are not.
 const SHAPE: &str = "
 WITH RECURSIVE found AS (
-    SELECT c.oid, 0 AS depth FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    SELECT w.at, c.oid, 0 AS depth FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (schema, relation, at)
+    JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.relation
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
     UNION
-    SELECT i.inhrelid, 1 FROM found f JOIN pg_inherits i ON i.inhparent = f.oid
+    SELECT f.at, i.inhrelid, 1 FROM found f JOIN pg_inherits i ON i.inhparent = f.oid
 )
 SELECT c.oid::text, format('%I.%I', n.nspname, c.relname), c.relkind::text,
        (CASE WHEN c.relkind IN ('r', 'm') THEN coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int ELSE 0 END)::bigint,
-       c.oid || '/' || c.relfilenode
+       c.oid || '/' || c.relfilenode, f.at
 FROM found f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-ORDER BY f.depth, c.oid";
+ORDER BY f.at, f.depth, c.oid";

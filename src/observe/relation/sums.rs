@@ -57,8 +57,8 @@ impl Plan<'_> {
         (content, "hash_record_extended(row(cutter_row.tableoid, cutter_row.ctid, cutter_row.xmin), 3)")
     }
 
-    /// Counts first, then sums.
-    fn sql(&self, part: &Part, range: &str) -> String {
+    /// What is selected of the rows of a range, and from where: counts first, then sums.
+    pub fn select(&self, part: &Part, range: &str) -> String {
         let mut inner = Vec::new();
         let mut outer = vec!["count(*)::text".to_owned()];
         for (index, condition) in self.settings.scopes.values().enumerate() {
@@ -77,7 +77,7 @@ impl Plan<'_> {
         }
         // Without the fence a hash would be computed once for every use of it.
         format!(
-            "SELECT {} FROM (SELECT {} FROM ONLY {} AS cutter_row {range} OFFSET 0) AS rows",
+            "{} FROM (SELECT {} FROM ONLY {} AS cutter_row {range} OFFSET 0) AS rows",
             outer.join(", "),
             inner.join(", "),
             part.qualified
@@ -86,8 +86,13 @@ impl Plan<'_> {
 
     /// One statement over the rows of a range.
     pub fn ask(&self, part: &Part, snapshot: &mut Snapshot<'_>, range: &str) -> Result<Totals, DatabaseError> {
-        let rows = snapshot.texts(&self.sql(part, range), 1)?;
+        let rows = snapshot.texts(&format!("SELECT {}", self.select(part, range)), 1)?;
         let cells: Vec<&str> = rows.iter().flatten().filter_map(Option::as_deref).collect();
+        self.read(&cells)
+    }
+
+    /// What such a row says.
+    pub fn read(&self, cells: &[&str]) -> Result<Totals, DatabaseError> {
         let (counts, sums) = cells.split_at_checked(1 + self.settings.scopes.len()).ok_or_else(DatabaseError::lost)?;
         let counts: Option<Vec<u64>> = counts.iter().map(|cell| cell.parse().ok()).collect();
         let sums: Option<Vec<i128>> = sums.iter().map(|cell| cell.parse().ok()).collect();

@@ -5,14 +5,14 @@ mod parts;
 use crate::db::{Access, DatabaseError, Session, Snapshot};
 use crate::digest::Digest;
 use crate::evidence::witness::{Beat, Blind, Closed, LOGGED, Line, Opened, PartRecord, Seen};
-use crate::observe::counters::{WANTED, places};
+use crate::observe::counters::{Counted, WANTED, places};
 use crate::observe::sessions::Sessions;
 use crate::observe::{capture, database, scope};
 use crate::problem::{Problem, Problems};
 use crate::settings::evidence::EvidenceSettings;
 use crate::time::Timestamp;
 use parts::{Part, Watched};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,8 +54,8 @@ pub fn watch(task: &Watch<'_>, write: &mut dyn FnMut(&Line) -> Result<(), Proble
     let mut session = task.access.open()?;
     let scope = session.begin().and_then(|mut snapshot| scope::resolve(task.settings, &mut snapshot));
     let scope = scope.map_err(|error| error.problem("the witness cannot begin"))?;
-    let (counted, functions) = capture::counted(&scope);
-    let watched = Watched { access: task.access, settings: &scope.settings, counted, functions };
+    let counted = Counted { reads: BTreeSet::new(), ..capture::counted(&scope) };
+    let watched = Watched { access: task.access, settings: &scope.settings, counted };
     let opened = open(task, &mut session, &watched);
     let (opened, mut parts, at) = opened.map_err(|error| error.problem("the witness cannot begin"))?;
     let mut position = Position { at, snapshot: opened.snapshot.clone(), relations: opened.relations.clone() };

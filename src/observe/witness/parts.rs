@@ -7,6 +7,7 @@ mod wal;
 
 use crate::db::{Access, DatabaseError, Session, Snapshot};
 use crate::evidence::ObservationId;
+use crate::observe::counters::Counted;
 use crate::settings::evidence::EvidenceSettings;
 use std::collections::BTreeMap;
 use std::thread;
@@ -18,10 +19,8 @@ pub struct Watched<'a> {
     pub access: &'a Access,
     /// The relations among it, by `schema.name`.
     pub settings: &'a EvidenceSettings,
-    /// Relations and catalogs whose tuples are counted.
-    pub counted: Vec<String>,
-    /// Functions whose calls are counted.
-    pub functions: Vec<String>,
+    /// Relations and catalogs whose tuples are counted, and functions whose calls are.
+    pub counted: Counted,
 }
 
 /// How often what was done, by the observation it was done to.

@@ -128,6 +128,13 @@ fn conflicts_name_who_holds_what_must_not_come_together() {
             "by the function public.sneak(), in the name of cutter_verify",
         ),
         (
+            "CREATE FUNCTION public.inner_one() RETURNS void LANGUAGE plpgsql AS 'BEGIN MERGE /* */ INTO -- x
+ ONLY cutter_governance . verify_result v USING (SELECT) n ON true WHEN MATCHED THEN DO NOTHING; END';
+             CREATE FUNCTION public.outer_one() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT public.inner_one ()'; REVOKE EXECUTE ON FUNCTION public.outer_one() FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.outer_one() TO cutter_exec",
+            "cutter_exec execute-and-verify",
+            "by the function public.outer_one(), in the name of postgres",
+        ),
+        (
             "CREATE VIEW public.results AS SELECT * FROM cutter_governance.verify_result; ALTER VIEW public.results OWNER TO workflow_admin; GRANT INSERT ON public.results TO cutter_exec",
             "cutter_exec execute-and-verify",
             "through the view public.results, in the name of workflow_admin",

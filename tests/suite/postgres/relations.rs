@@ -39,6 +39,51 @@ fn what_is_done_and_undone_under_a_view_is_not_taken_for_nothing() {
 }
 
 #[test]
+fn what_a_function_under_a_view_reads_is_said_not_to_be_counted() {
+    let scene = Scene::new();
+    scene.server.execute(
+        "CREATE FUNCTION public.titles() RETURNS SETOF text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN QUERY SELECT title FROM public.knowledge_documents; END';
+         CREATE VIEW public.behind AS SELECT * FROM public.titles(); CREATE VIEW public.above AS SELECT * FROM public.behind;
+         CREATE VIEW public.written AS SELECT query_to_xml('TABLE public.knowledge_documents', true, true, '')::text AS x;
+         CREATE VIEW public.harmless AS SELECT lower(title) FROM public.knowledge_documents;
+         GRANT SELECT ON public.behind, public.above, public.written, public.harmless TO cutter_observe",
+    );
+    observe(&scene, &["public.above", "public.written", "public.harmless"]);
+    let capture = captured(&scene, &[]);
+    for (name, words) in [("above", "the function public.titles()"), ("written", "the function query_to_xml")] {
+        let found = found(&capture, &format!("relation:public.{name}"));
+        assert!(found["unknown"].to_string().contains(words), "{found:#}");
+    }
+    assert_eq!(found(&capture, "relation:public.harmless")["status"], "observed");
+}
+
+#[test]
+fn what_a_view_sets_does_not_change_how_others_are_read() {
+    let scene = Scene::new();
+    scene.server.execute(
+        "CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO cutter_observe;
+         CREATE FUNCTION evil.hash_record_extended(record, bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END';
+         CREATE FUNCTION evil.sets() RETURNS text LANGUAGE sql AS
+             $$ SELECT set_config('search_path', 'evil, pg_catalog', false) || set_config('row_security', 'on', false) $$;
+         CREATE VIEW public.a_view AS SELECT evil.sets() AS x; GRANT SELECT ON public.a_view TO cutter_observe;
+         ALTER TABLE public.unit_version ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON public.unit_version USING (false)",
+    );
+    let evidence = |more: &str| {
+        format!(
+            "[evidence]\ncounter_lag_seconds = 1\n{more}[evidence.relations.\"public.unit_version\"]\n[evidence.relations.\"public.knowledge_documents\"]\nscopes = {{ one = \"id = 1\" }}\n"
+        )
+    };
+    let content = |more: &str| {
+        scene.write("cutter.toml", scene.config("cutter_observe", &evidence(more)));
+        let capture = captured(&scene, &[]);
+        let hidden = found(&capture, "relation:public.unit_version");
+        assert!(hidden["unknown"].to_string().contains("42501"), "{hidden:#}");
+        found(&capture, "relation:public.knowledge_documents")["values"]["content"].clone()
+    };
+    assert_eq!(content(""), content("[evidence.relations.\"public.a_view\"]\n"));
+}
+
+#[test]
 fn a_foreign_partition_is_unknown_and_says_so() {
     let scene = Scene::new();
     let file = scene.server.socket_directory().join("data/rows.csv");
@@ -201,15 +246,38 @@ fn a_statement_that_somebody_cancelled_says_so() {
 }
 
 #[test]
-fn a_server_that_asks_for_a_password_or_lets_nobody_in_is_told_apart() {
+fn whatever_keeps_the_observer_out_is_told_apart() {
     let scene = Scene::new();
     let file = scene.server.socket_directory().join("data/pg_hba.conf");
-    for (line, words) in [
-        ("local all cutter_observe scram-sha-256", "asks for a password, and none is configured"),
-        ("local all cutter_observe reject", "pg_hba.conf lets nobody in from here"),
+    let trust = "local all cutter_observe trust";
+    scene.write("passfile", "elsewhere:1:*:*:x\n");
+    std::fs::set_permissions(scene.path("passfile"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let passfile = format!("passfile = \"{}\"\n", scene.path("passfile").display());
+    for (line, sql, more, words) in [
+        ("local all cutter_observe scram-sha-256", "", "", "asks for a password, and none is configured"),
+        ("local all cutter_observe scram-sha-256", "", passfile.as_str(), "the password file has none for this host"),
+        ("local all cutter_observe reject", "", "", "pg_hba.conf lets nobody in from here"),
+        ("local all cutter_observe peer", "", "", "must be that of the system's user"),
+        (trust, "ALTER ROLE cutter_observe CONNECTION LIMIT 0", "", "as its CONNECTION LIMIT allows"),
+        (
+            trust,
+            "ALTER ROLE cutter_observe CONNECTION LIMIT -1 NOLOGIN",
+            "",
+            "there is no such role, or it may not log in",
+        ),
+        (
+            trust,
+            "ALTER ROLE cutter_observe LOGIN; REVOKE CONNECT ON DATABASE directus FROM cutter_observe",
+            "",
+            "may not connect to the database",
+        ),
+        (trust, "ALTER DATABASE directus RENAME TO other", "", "there is no such database"),
     ] {
         std::fs::write(&file, format!("{line}\nlocal all all trust\n")).unwrap();
-        scene.server.execute("SELECT pg_reload_conf(), pg_sleep(0.3)");
+        let mut admin = scene.server.connect("postgres", "postgres");
+        admin.batch_execute("SELECT pg_reload_conf(), pg_sleep(0.3)").unwrap();
+        admin.batch_execute(sql).unwrap();
+        scene.write("cutter.toml", scene.config("cutter_observe", &format!("{more}{EVIDENCE}")));
         let output = scene.run(&["evidence", "capture", "--error-format", "plain"]);
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(1) && error.contains(words), "{line}: {error}");

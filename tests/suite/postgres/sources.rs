@@ -4,6 +4,8 @@ use crate::postgres::scene::{EVIDENCE, Scene, remarkable, row, status};
 use crate::support::postgres::Options;
 use serde_json::Value;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
@@ -56,6 +58,54 @@ fn a_capture_that_may_wait_for_whoever_is_at_work_sees_what_was_undone() {
     });
     let (exit, comparison) = scene.compare();
     assert_eq!((exit, status(&comparison, DOCUMENTS)), (6, "CHANGED"), "{:#?}", remarkable(&comparison));
+}
+
+/// A session that is in no transaction, and in the middle of what its client has to say, hands nothing out.
+#[test]
+fn who_may_not_know_whether_a_session_is_idle_does_not_take_it_for_idle() {
+    let scene = Scene::new();
+    let config = scene.read("cutter.toml").replace("counter_lag_seconds = 1", "counter_lag_seconds = 11");
+    scene.write("cutter.toml", config);
+    scene.capture("a.json");
+    let socket = scene.server.socket_directory().join(".s.PGSQL.5432");
+    let mut session = UnixStream::connect(socket).unwrap();
+    let start = b"\0\x03\0\0user\0postgres\0database\0directus\0\0";
+    let with_length = |body: &[u8]| [&u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], body].concat();
+    let message = |kind: u8, body: &[u8]| [&[kind][..], &with_length(body)].concat();
+    session.write_all(&with_length(start)).unwrap();
+    for sql in ["BEGIN", INSERT, "COMMIT", "BEGIN", DELETE, "COMMIT"] {
+        let parse = [b"\0", sql.as_bytes(), b"\0\0\0"].concat();
+        let parts = [message(b'P', &parse), message(b'B', &[0; 8]), message(b'E', &[0; 5])];
+        session.write_all(&parts.concat()).unwrap();
+    }
+    // The client asks for the answers so far, and does not say that this is all.
+    session.write_all(&message(b'H', &[])).unwrap();
+    let mut answer = Vec::new();
+    while !answer.windows(8).any(|part| part == b"DELETE 1") || !answer.ends_with(b"COMMIT\0") {
+        let mut bytes = [0; 4096];
+        let length = session.read(&mut bytes).unwrap();
+        assert_ne!(length, 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend(&bytes[..length]);
+    }
+    scene.capture("b.json");
+    let (exit, comparison) = scene.compare();
+    assert_eq!((exit, status(&comparison, DOCUMENTS)), (7, "UNKNOWN"), "{:#?}", remarkable(&comparison));
+    assert!(because(&comparison, DOCUMENTS).contains("told to pg_read_all_stats only"), "{comparison:#}");
+}
+
+#[test]
+fn what_was_called_in_a_transaction_that_spans_both_captures_is_not_known() {
+    let scene = Scene::new();
+    let mut caller = scene.server.connect("postgres", "directus");
+    caller.batch_execute("BEGIN; SELECT 1").unwrap();
+    assert_eq!(scene.capture("a.json"), 0);
+    caller.batch_execute("SELECT public.fn_iu_create('NEW-DOC/DIEU/1', 'Title', 'Body', 'tester')").unwrap();
+    scene.capture("b.json");
+    let (_, comparison) = scene.compare();
+    let function = "function:public.fn_iu_create";
+    assert_eq!(status(&comparison, function), "UNKNOWN", "{:#?}", remarkable(&comparison));
+    assert!(because(&comparison, function).contains("what it called is not counted yet"), "{comparison:#}");
+    assert_eq!(status(&comparison, DOCUMENTS), "UNCHANGED");
 }
 
 #[test]

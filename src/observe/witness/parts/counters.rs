@@ -23,13 +23,13 @@ impl Part for Counters {
     }
 
     fn open(&mut self, session: &mut Session, watched: &Watched<'_>) -> Result<(), DatabaseError> {
-        let reading = counters::read(session, &watched.counted, &watched.functions)?;
+        let reading = counters::read(session, &watched.counted)?;
         (self.last, self.reset_at) = (reading.readings, reading.reset_at);
         Ok(())
     }
 
     fn look(&mut self, session: &mut Session, watched: &Watched<'_>, _: bool) -> Result<Look, DatabaseError> {
-        let reading = counters::read(session, &watched.counted, &watched.functions)?;
+        let reading = counters::read(session, &watched.counted)?;
         let mut look = Look::default();
         if reading.reset_at != self.reset_at {
             look.blind = Some("counters were set to zero".to_owned());

@@ -120,6 +120,11 @@ impl Server {
         outcome.unwrap_or_else(|error| panic!("`{sql}` failed: {error:?}"));
     }
 
+    /// Runs what `;;` separates, each in a session of its own.
+    pub fn execute_each(&self, sql: &str) {
+        sql.split(";;").for_each(|sql| self.execute(sql));
+    }
+
     /// A connection string in libpq's `key=value` form.
     pub fn conninfo(&self, user: &str, database: &str) -> String {
         let host = self.socket_directory().display();
@@ -267,7 +272,8 @@ fn must<T>(path: &Path, outcome: io::Result<T>) -> T {
 const _: () = {
     let _ = (Options::empty, Options::directus, Options::setting, Options::own_identity, Options::on_disk);
     let _ = (Server::start, Server::start_directus, Server::start_with, Server::restart, Server::log);
-    let _ = (Server::connect, Server::try_connect, Server::execute, Server::conninfo, Server::client);
+    let _ =
+        (Server::connect, Server::try_connect, Server::execute, Server::execute_each, Server::conninfo, Server::client);
 };
 
 const SUPERUSER: &str = "postgres";
