@@ -231,7 +231,7 @@ fn do_builtin(inputs: &Inputs, builtin: Builtin, folder: Option<&str>) -> Result
 }
 
 fn denied(row: &DecisionRow, authorization: &Authorization<'_>) -> String {
-    let mut parts = vec![row.reason.clone()];
+    let mut parts = vec![row.reason.trim_end_matches('.').to_owned()];
     let needs = row.needs.iter().filter(|_| row.basis != Basis::Approved);
     // Not only which approval is missing: what is wrong with the one that is there.
     parts.extend(needs.map(|gate| {

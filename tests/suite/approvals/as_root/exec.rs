@@ -217,3 +217,16 @@ fn without_a_ledger_nothing_runs() {
     assert_eq!((none.exit, ran(&office).as_str()), (1, ""), "{}", none.stdout);
     assert!(none.stderr.contains("cutter ledger init"), "{}", none.stderr);
 }
+
+#[test]
+fn a_denial_says_what_is_wrong_with_the_approval_that_is_there() {
+    let office = office(&ruled_row());
+    let said = || office.exec("rule").stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said().contains("no other approval; needs SG_3 (missing: no document opens `SG_3`)"), "{}", said());
+    approve(&office);
+    office.world.edit("approvals/SG_3.json", |document| document["expires_at"] = json!("2026-05-21T08:15:00Z"));
+    for name in ["president", "council-1", "council-2"] {
+        office.sign_as("SG_3", name, "cutter-approval", &format!("{name}.sig"));
+    }
+    assert!(said().contains("needs SG_3 (expired: expired 2026-05-21T08:15:00"), "{}", said());
+}
