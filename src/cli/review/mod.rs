@@ -3,7 +3,7 @@
 mod diff;
 mod matrix;
 mod proof;
-mod reading;
+pub(super) mod reading;
 mod scope;
 
 use crate::cli::shared::exit::CommandResult;
