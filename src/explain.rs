@@ -8,7 +8,7 @@ use crate::policy::{BundlePolicy, PolicyBundle};
 use crate::problem::{Problem, Problems, Source};
 use crate::record::{BundleTrust, Decisions, FactRecord, RecordedRow};
 use crate::request::Requests;
-use cedar_policy::{Context, Expression, eval_expression};
+use cedar_policy::{Context, Entities, Expression, Request, eval_expression};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,13 +152,19 @@ pub fn looked_at(
     context: &Context,
     policy: &BundlePolicy,
 ) -> Vec<Fact> {
+    let request = requests.request(action, context.clone()).ok();
+    request.map(|request| looked_at_in(&request, requests.facts().entities(), policy)).unwrap_or_default()
+}
+
+/// What a policy looks at in a request among these entities, and what it finds there.
+pub fn looked_at_in(request: &Request, entities: &Entities, policy: &BundlePolicy) -> Vec<Fact> {
     let mut paths = BTreeSet::new();
     for (_, body) in conditions(&policy.policy) {
         collect_paths(&body, &mut paths);
     }
     paths
         .into_iter()
-        .map(|path| Fact { value: look_up(requests, action, context, &path), record: None, path })
+        .map(|path| Fact { value: look_up(request, entities, &path), record: None, path })
         .collect()
 }
 
@@ -187,11 +193,9 @@ fn collect_paths(expression: &Value, paths: &mut BTreeSet<String>) {
     }
 }
 
-fn look_up(requests: &Requests<'_>, action: &IntendedAction, context: &Context, path: &str) -> String {
-    let request = requests.request(action, context.clone()).ok();
-    let value = request
-        .zip(Expression::from_str(path).ok())
-        .and_then(|(request, expression)| eval_expression(&request, requests.facts().entities(), &expression).ok());
+fn look_up(request: &Request, entities: &Entities, path: &str) -> String {
+    let expression = Expression::from_str(path).ok();
+    let value = expression.and_then(|expression| eval_expression(request, entities, &expression).ok());
     value.map_or_else(|| "absent".to_owned(), |value| value.to_string())
 }
 

@@ -4,7 +4,7 @@ mod cases;
 mod revision;
 mod sorted;
 
-pub use cases::read_cases;
+pub use cases::{FOUND, read_cases};
 pub use revision::{Revision, read_revision};
 pub use sorted::Nested;
 

@@ -173,7 +173,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// Does the work for every request type, each on its own bench, on as many threads as there are jobs.
 ///
 /// Nothing is left out: what cannot be compiled is handed to `work` as the reason.
-pub(super) fn each_request_type(
+pub(crate) fn each_request_type(
     subject: &Subject,
     answers: &Answers,
     options: &ProveOptions,

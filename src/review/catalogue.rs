@@ -15,7 +15,7 @@ pub fn find(name: &str) -> Option<&'static Rule> {
     all().into_iter().find(|rule| rule.number.eq_ignore_ascii_case(name) || rule.name == name)
 }
 
-static OWN: [Rule; 32] = [
+static OWN: [Rule; 33] = [
     rules::INVALID,
     rules::NOT_FORMATTED,
     rules::NOT_REVIEWED,
@@ -48,4 +48,5 @@ static OWN: [Rule; 32] = [
     rules::WRITABLE_FACT,
     rules::UNRESTRICTED_EFFECT,
     rules::WORK_OF_TWO_ACTIONS,
+    rules::SURVIVING_MUTANT,
 ];

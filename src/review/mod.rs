@@ -10,5 +10,5 @@ pub mod diff;
 pub mod effects;
 pub mod facts;
 pub mod matrix;
-mod register;
+pub(crate) mod register;
 pub mod validate;

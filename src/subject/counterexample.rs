@@ -48,7 +48,7 @@ impl Case {
     }
 
     /// The request, if it conforms to the schema.
-    fn request(&self, subject: &Subject) -> Option<Request> {
+    pub fn request(&self, subject: &Subject) -> Option<Request> {
         let schema = subject.bundle.schema().schema();
         let [principal, action, resource] = self.uids.clone();
         let context = Context::from_json_value(self.context.clone(), Some((schema, &action))).ok()?;
@@ -56,7 +56,7 @@ impl Case {
     }
 
     /// The entities, if they conform to the schema.
-    fn entities(&self, subject: &Subject) -> Option<Entities> {
+    pub fn entities(&self, subject: &Subject) -> Option<Entities> {
         Entities::from_json_value(self.entities.clone(), Some(subject.bundle.schema().schema())).ok()
     }
 

@@ -191,7 +191,7 @@ fn retime(case: &Case, another: impl Fn(i64, &BTreeSet<i64>) -> Option<i64>) -> 
 }
 
 /// The milliseconds of a datetime in either of the forms that Cedar writes, and the value itself.
-pub(super) fn date_and_time(value: &Value) -> Option<(i64, &Value)> {
+pub(crate) fn date_and_time(value: &Value) -> Option<(i64, &Value)> {
     let call = value.get("__extn")?;
     if call.get("fn")?.as_str()? == "datetime" {
         let text = call.get("arg")?.as_str()?;
@@ -204,7 +204,7 @@ pub(super) fn date_and_time(value: &Value) -> Option<(i64, &Value)> {
 }
 
 /// A datetime in Cedar's JSON form.
-pub(super) fn datetime(milliseconds: i64) -> Option<Value> {
+pub(crate) fn datetime(milliseconds: i64) -> Option<Value> {
     let text = Timestamp::from_milliseconds(milliseconds)?.to_cedar();
     Some(json!({ "__extn": { "fn": "datetime", "arg": text } }))
 }

@@ -1,6 +1,7 @@
 //! Asking one case: its facts patched, its plan changed, its row decided, and what came of it compared with what must.
 
-use super::{Asked, Case, CaseResult, Decider, Expected, world};
+use super::coverage::{Coverage, Tally};
+use super::{Asked, Case, CaseResult, Decider, Expected, direct, properties, world};
 use crate::decision::{DecisionRow, decide, decide_one};
 use crate::explain::looked_at;
 use crate::facts::{Facts, RawFacts};
@@ -9,6 +10,7 @@ use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems, Source, nearest};
 use crate::request::{Moment, Requests};
 use crate::settings::Config;
+use crate::subject::{self, Subject};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Inputs<'a> {
     /// The policies.
     pub bundle: &'a PolicyBundle,
+    /// The same with its invariants.
+    pub subject: &'a Subject,
     /// The configuration, where there is one.
     pub config: Option<&'a Config>,
     /// The recorded facts.
@@ -30,6 +34,8 @@ pub struct Evaluator<'a> {
     /// The recorded entities, file by file.
     entities: Vec<Vec<Value>>,
     plans: BTreeMap<String, Source>,
+    /// What all cases reach, where that is asked for.
+    tally: Option<Tally>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -41,13 +47,48 @@ impl<'a> Evaluator<'a> {
             let value = problems.absorb(crate::json::parse(source)).map(|value| crate::json::to_serde(&value));
             entities.push(value.and_then(|value| value.as_array().cloned()).unwrap_or_default());
         }
-        problems.or(Self { inputs, entities, plans: BTreeMap::new() })
+        problems.or(Self { inputs, entities, plans: BTreeMap::new(), tally: None })
+    }
+
+    /// From here on, counts what cases reach.
+    pub fn cover(&mut self) {
+        self.tally = Some(Tally::new(self.inputs.bundle));
+    }
+
+    /// What cases reached since then.
+    pub fn coverage(&mut self) -> Option<Coverage> {
+        self.tally.take().map(Tally::finish)
     }
 
     /// Asks one case; the problems are those of a case that cannot be asked.
     pub fn evaluate(&mut self, case: &Case) -> Result<CaseResult, Problems> {
         let wrong = |message: String| Problems::from(Problem::invalid(message).at(&case.source, case.at.clone()));
         self.check_names(case).map_err(wrong)?;
+        let mut result = CaseResult {
+            name: case.name.clone(),
+            file: case.source.name().to_owned(),
+            line: case.source.position(case.at.start).0,
+            passed: true,
+            differences: Vec::new(),
+            decided_by: Vec::new(),
+        };
+        if let Asked::Cedar(asked) = &case.asked {
+            let (request, entities) = direct::request(case, asked, self.inputs.bundle, &self.entities)?;
+            direct::compare(&case.expected, &request, &entities, self.inputs.bundle, &mut result);
+            if let Some(name) = &case.expected.property {
+                let subject_case = subject::counterexample::Case::of(&request, &entities);
+                match subject_case.and_then(|of| properties::holds(self.inputs.subject, name, of)) {
+                    Some(true) => {}
+                    Some(false) => result.differences.push(format!("property: `{name}` does not hold of it")),
+                    None => return Err(wrong(format!("the bundle has no property `{name}`"))),
+                }
+            }
+            if let Some(tally) = &mut self.tally {
+                tally.add(case, self.inputs.bundle, &request, &entities);
+            }
+            result.passed = result.differences.is_empty();
+            return Ok(result);
+        }
         let mut plan = self.plan_of(case).map_err(|problems| problems.of(&case.source))?;
         spell_out(&mut plan, self.inputs.config);
         let (row, run) = change(case, &mut plan).map_err(wrong)?;
@@ -67,17 +108,10 @@ impl<'a> Evaluator<'a> {
         let facts = facts.as_if_measured();
         let requests = Requests::new(&plan, self.inputs.bundle, &facts).map_err(|problems| placed(&problems, case))?;
         let moment = Moment { gates: case.gates.clone(), ..Moment::closed(case.now, case.stage) };
-        let mut result = CaseResult {
-            name: case.name.clone(),
-            file: case.source.name().to_owned(),
-            line: case.source.position(case.at.start).0,
-            passed: true,
-            differences: Vec::new(),
-            decided_by: Vec::new(),
-        };
         match action {
             Some(action) => {
                 let row = decide_one(&requests, action, &moment).map_err(Problems::from)?;
+                self.count(case, &requests, action, &row);
                 result.differences = self.differences(&case.expected, &row);
                 if !result.differences.is_empty() {
                     result.decided_by = deciders(&requests, action, &row);
@@ -85,6 +119,9 @@ impl<'a> Evaluator<'a> {
             }
             None => {
                 let table = decide(&requests, &moment)?;
+                for (action, row) in plan.actions.iter().zip(&table.rows) {
+                    self.count(case, &requests, action, row);
+                }
                 let found = document(&plan, &table);
                 let expected = case.expected.document.as_ref().unwrap_or(&Value::Null);
                 compare("", expected, &found, &mut result.differences);
@@ -94,10 +131,21 @@ impl<'a> Evaluator<'a> {
         Ok(result)
     }
 
+    /// Counts what a row of a case reaches, where that is asked for.
+    fn count(&mut self, case: &Case, requests: &Requests<'_>, action: &IntendedAction, row: &DecisionRow) {
+        if let Some(tally) = &mut self.tally
+            && let Ok(request) = requests.checked_request(action, row.context.clone())
+        {
+            tally.add(case, self.inputs.bundle, &request, requests.facts().entities());
+        }
+    }
+
     /// Policies and gates that a case names must exist: a misspelt name would expect nothing.
     fn check_names(&self, case: &Case) -> Result<(), String> {
         let ids: Vec<&str> = self.inputs.bundle.policies().iter().map(|policy| policy.id()).collect();
-        let named = case.expected.policies.iter().chain(&case.expected.only).flatten();
+        // Cedar's own form may name what is not there: then that did not decide.
+        let is_cedar = matches!(case.asked, Asked::Cedar(_));
+        let named = case.expected.policies.iter().chain(&case.expected.only).flatten().filter(|_| !is_cedar);
         let gates: Vec<&str> = self.inputs.bundle.schema().gates().iter().map(String::as_str).collect();
         for (what, name, known) in named
             .map(|id| ("policy", id, &ids))
@@ -251,7 +299,7 @@ fn change(case: &Case, plan: &mut Value) -> Result<(String, String), String> {
     let row = match &case.asked {
         Asked::Row(row) => row.clone(),
         Asked::Request(_) => SINGLE.to_owned(),
-        Asked::Plan => return Ok((String::new(), run)),
+        Asked::Plan | Asked::Cedar(_) => return Ok((String::new(), run)),
     };
     for (name, value) in &case.replaced {
         let mut value = value.clone();

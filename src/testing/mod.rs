@@ -1,16 +1,27 @@
 //! Cases for the people who own policies: what a policy set must decide, as data, and what it does decide.
 
+pub mod bans;
+pub mod coverage;
+mod direct;
 mod evaluate;
 mod folder;
+pub(crate) mod matching;
+pub mod mutants;
+pub mod properties;
+pub mod replay;
+mod runtests;
 mod table;
 mod world;
 
 pub use evaluate::{Evaluator, Inputs};
 
+use self::coverage::Coverage;
+use self::properties::PropertyReport;
 use crate::explain::Fact;
 use crate::problem::Source;
 use crate::request::Stage;
 use crate::time::Timestamp;
+use cedar_policy::EntityUid;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -58,6 +69,17 @@ pub(crate) enum Asked {
     Plan,
     /// A request in the form of a plan's row, with the run whose facts it is judged by.
     Request(Value),
+    /// A request as Cedar's own tools take it.
+    Cedar(Box<CedarCase>),
+}
+
+/// A request as Cedar's own tools take it; without entities of its own it is asked of the recorded ones.
+#[derive(Clone, Debug)]
+pub(crate) struct CedarCase {
+    /// Principal, action and resource.
+    pub(crate) uids: [EntityUid; 3],
+    pub(crate) context: Value,
+    pub(crate) entities: Option<Value>,
 }
 
 /// What must come of it; what is not named may be anything.
@@ -84,6 +106,12 @@ pub(crate) struct Expected {
     /// Members of the decisions document, for a whole plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) document: Option<Value>,
+    /// How many policies err.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) errors: Option<usize>,
+    /// The property that must hold of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) property: Option<String>,
 }
 
 /// What became of one case.
@@ -125,19 +153,38 @@ pub struct Report {
     pub failed: usize,
     /// Each case, in the order of the files.
     pub cases: Vec<CaseResult>,
+    /// What the cases reach, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// What became of the properties, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub properties: Option<PropertyReport>,
 }
 
 impl Report {
     /// Counts what became of cases.
     pub fn new(cases: Vec<CaseResult>) -> Self {
         let passed = cases.iter().filter(|case| case.passed).count();
-        Self { version: 1, passed, failed: cases.len() - passed, cases }
+        Self { version: 1, passed, failed: cases.len() - passed, cases, coverage: None, properties: None }
     }
 }
 
 /// Reads the cases of a file: `*.toml` with tables.
 pub fn read_tables(source: &Source) -> Result<Vec<Case>, crate::problem::Problems> {
     table::read(source)
+}
+
+/// Reads cases in the form of `cedar run-tests`, or a single request; `beside` reads a file of entities that a case names.
+pub fn read_json(
+    source: &Source,
+    beside: &dyn Fn(&str) -> Result<Source, crate::problem::Problems>,
+) -> Result<Vec<Case>, crate::problem::Problems> {
+    runtests::read(source, beside)
+}
+
+/// Whether a document holds cases in one of these forms.
+pub fn is_json_case(document: &Value) -> bool {
+    runtests::is_one(document)
 }
 
 /// Reads the case of a folder: `plan.json`, `entities.json` and `expected.json`, given as they were read.

@@ -12,4 +12,5 @@ mod prelude;
 mod review;
 mod signatures;
 mod support;
+mod testing;
 mod trust;

@@ -15,5 +15,6 @@ pub mod outlook;
 pub mod output;
 pub mod progress;
 pub mod signing;
+pub mod solver;
 pub mod trust;
 pub mod vouch;

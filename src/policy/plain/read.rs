@@ -33,7 +33,12 @@ impl Read {
             read.schemas.extend(problems.absorb(fragment).map(|fragment| (fragment, source.clone())));
         }
         let mut links = Vec::new();
-        for source in &sources.people {
+        // A schema in Cedar's other form beside itself is the same one.
+        let is_twin = |source: &&Source| {
+            let name = source.name().strip_suffix(".json");
+            name.is_some_and(|name| sources.schemas.iter().any(|schema| schema.name() == name))
+        };
+        for source in sources.people.iter().filter(|source| !is_twin(source)) {
             let Some(value) = problems.absorb(json::parse(source).map(|value| json::to_serde(&value))) else {
                 continue;
             };
