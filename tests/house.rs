@@ -200,6 +200,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("layout", &["text", "problem"]),
     ("render::review", &["problem", "subject", "findings", "review", "layout"]),
+    ("render::testing", &["layout", "testing", "testing::properties", "render::review"]),
     (
         "render",
         &[
@@ -218,11 +219,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "targets",
             "ledger",
             "explain",
-            "testing",
-            "testing::properties",
             "attestation",
             "layout",
             "render::review",
+            "render::testing",
         ],
     ),
     (

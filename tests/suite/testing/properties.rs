@@ -61,7 +61,8 @@ fn an_off_by_one_in_each_of_eight_policies_of_the_shipped_bundle_is_found_by_pro
     assert_eq!(ran.exit, 4, "{}{}", ran.stdout, ran.stderr);
     let mut expected: Vec<&str> = PLANTED.iter().map(|(.., property)| *property).collect();
     let mut found = failed(&ran);
-    (expected.sort_unstable(), found.sort());
+    expected.sort_unstable();
+    found.sort();
     assert_eq!(found, expected);
 }
 
