@@ -81,7 +81,7 @@ fn long_table(rows: usize, workers: usize) {
                 std::thread::sleep(Duration::from_millis(2));
             }
             let started = Instant::now();
-            client.batch_execute(&format!("ALTER TABLE {table} SET (fillfactor = 90)")).unwrap();
+            client.batch_execute(&format!("ALTER TABLE {table} ADD COLUMN more int")).unwrap();
             started.elapsed()
         });
         println!("ALTER TABLE {table} while public.long_table is read waits {:.2} s", waited.as_secs_f64());
