@@ -162,10 +162,7 @@ pub fn looked_at_in(request: &Request, entities: &Entities, policy: &BundlePolic
     for (_, body) in conditions(&policy.policy) {
         collect_paths(&body, &mut paths);
     }
-    paths
-        .into_iter()
-        .map(|path| Fact { value: look_up(request, entities, &path), record: None, path })
-        .collect()
+    paths.into_iter().map(|path| Fact { value: look_up(request, entities, &path), record: None, path }).collect()
 }
 
 /// Every longest chain of attributes that begins at `principal`, `resource` or `context`, in Cedar's JSON policy form.

@@ -78,6 +78,27 @@ pub fn read_program(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The lines of a regular file of any size, one at a time; each is bounded as a file is.
+pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<String, Problem>>, Problem> {
+    let mut file = std::io::BufReader::new(open_regular(path)?);
+    let path = path.to_path_buf();
+    Ok(std::iter::from_fn(move || {
+        let mut line = Vec::new();
+        let read =
+            std::io::BufRead::read_until(&mut std::io::Read::take(&mut file, LARGEST_FILE + 1), b'\n', &mut line);
+        let wrong = |what: String| Problem::invalid(format!("`{}` {what}", path.display()));
+        match read {
+            Ok(0) => None,
+            Ok(_) if line.len() as u64 > LARGEST_FILE => {
+                let most = LARGEST_FILE / 1024 / 1024;
+                Some(Err(wrong(format!("has a line larger than {most} MiB")).coded(Code::FileTooLarge)))
+            }
+            Ok(_) => Some(String::from_utf8(line).map_err(|_| wrong("is no UTF-8".to_owned()).coded(Code::NotUtf8))),
+            Err(error) => Some(Err(wrong(format!("cannot be read: {}", cause(&error))).coded(Code::FileUnreadable))),
+        }
+    }))
+}
+
 /// Opens a regular file, or says why not.
 fn open_regular(path: &Path) -> Result<File, Problem> {
     let name = path.display();

@@ -23,7 +23,7 @@ use std::ops::Range;
 use std::str::FromStr as _;
 
 /// A schema within the prelude; every action of it carries the runtime's record as `context.run`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RunSchema {
     source: Source,
     json: Value,

@@ -10,6 +10,7 @@ mod explain;
 mod ledger;
 mod log;
 mod plan;
+mod replay;
 mod review;
 mod schema;
 mod shared;
@@ -64,6 +65,8 @@ enum Command {
     Review(Box<review::Arguments>),
     /// Print a schema: `plan` and `attestation` (JSON Schema) or `run` (the type of `context.run`)
     Schema(schema::Arguments),
+    /// Ask recorded decisions again of other policies: what would come out otherwise?
+    Replay(replay::Arguments),
     /// Test policies: cases as data, each asked and compared with what it expects
     Test(test::Arguments),
 }
@@ -110,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Verify(arguments) => arguments.run(output),
         Command::Review(arguments) => arguments.run(output),
         Command::Schema(arguments) => arguments.run(),
+        Command::Replay(arguments) => arguments.run(output),
         Command::Test(arguments) => arguments.run(output),
     });
     match result.and_then(|(text, exit)| output.print(&text, stored).map(|()| exit).map_err(Problems::from)) {

@@ -7,7 +7,7 @@ use super::shared::inputs::BundleArguments;
 use super::shared::output::OutputArguments;
 use super::shared::progress::Progress;
 use super::shared::solver::SolverArguments;
-use crate::facts::{Origin, RawFacts};
+use crate::facts::RawFacts;
 use crate::files::Output;
 use crate::problem::{Problem, Problems};
 use crate::project::FOUND;
@@ -200,7 +200,7 @@ impl Arguments {
 
 /// Policies that were not written for cutter need no facts beside those of their cases.
 fn no_facts() -> RawFacts {
-    RawFacts { sources: Vec::new(), names: Vec::new(), origin: Origin::Entities, name: "entities".to_owned() }
+    RawFacts { sources: Vec::new(), names: Vec::new(), name: "entities".to_owned() }
 }
 
 /// The name of a property as that of a file.

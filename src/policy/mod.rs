@@ -40,7 +40,7 @@ pub struct BundleSources {
 }
 
 /// A policy set that was validated strictly against its schema, without warnings, and whose tiers are known.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PolicyBundle {
     schema: RunSchema,
     policies: Vec<BundlePolicy>,
@@ -182,6 +182,24 @@ impl PolicyBundle {
             prelude,
             kind: Kind::Own,
         })
+    }
+
+    /// The same with another policy at a place, or with none: what a review holds against the bundle. It is not validated again.
+    #[must_use]
+    pub fn with(&self, at: usize, policy: Option<BundlePolicy>) -> Self {
+        let mut changed = self.clone();
+        match policy {
+            Some(policy) => {
+                if let Some(place) = changed.policies.get_mut(at) {
+                    *place = policy;
+                }
+            }
+            None if at < changed.policies.len() => drop(changed.policies.remove(at)),
+            None => {}
+        }
+        let ids = changed.policies.iter().enumerate().map(|(at, policy)| (policy.id().to_owned(), at));
+        changed.by_id = ids.collect();
+        changed
     }
 
     /// The schema, and what the runtime knows of it.

@@ -7,6 +7,7 @@ use crate::layout::lines::{Tone, head};
 use crate::layout::{Style, printable};
 use crate::testing::coverage::{Coverage, Share};
 use crate::testing::properties::{PropertyOutcome, PropertyReport};
+use crate::testing::replay::{Flip, Replay};
 use crate::testing::{CaseResult, Decider, Report};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -113,6 +114,38 @@ fn tried(report: &PropertyReport, style: Style) -> String {
         }
     });
     text.push_str(&entries(&told.collect::<Vec<_>>(), style));
+    text
+}
+
+/// What became of recorded decisions: the counts, then each that comes out otherwise.
+pub fn replay(replay: &Replay, style: Style) -> String {
+    let (result, tone) = match (replay.deny_to_allow, replay.allow_to_deny, replay.not_asked) {
+        _ if replay.decisions == 0 => ("NOTHING TO ASK", Tone::Open),
+        (0, 0, 0) => ("THE SAME", Tone::Good),
+        (0, 0, _) => ("NOT ALL ASKED", Tone::Open),
+        (0, ..) => ("NARROWED", Tone::Open),
+        _ => ("WIDENED", Tone::Bad),
+    };
+    let rest = format!(
+        "{} decisions: {} the same, {} from deny to allow, {} from allow to deny, {} not asked",
+        replay.decisions, replay.same, replay.deny_to_allow, replay.allow_to_deny, replay.not_asked
+    );
+    let mut text = head("replay", result, tone, &rest, style);
+    let flip = |flip: &Flip| {
+        let by = |ids: &[String]| if ids.is_empty() { "no policy".to_owned() } else { ids.join(", ") };
+        let tone = if flip.is == "allow" { Tone::Bad } else { Tone::Open };
+        let said = [
+            flip.place.clone(),
+            format!("it was decided {} by {}", flip.was, by(&flip.decided_by)),
+            format!("it would be decided {} by {}", flip.is, by(&flip.would_be_by)),
+        ];
+        Entry::new(&flip.is, tone, &flip.request, said)
+    };
+    text.push_str(&entries(&replay.flips.iter().map(flip).collect::<Vec<_>>(), style));
+    let more = (replay.deny_to_allow + replay.allow_to_deny).saturating_sub(replay.flips.len());
+    if more > 0 {
+        let _ = writeln!(text, "and {more} more");
+    }
     text
 }
 

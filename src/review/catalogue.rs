@@ -15,7 +15,7 @@ pub fn find(name: &str) -> Option<&'static Rule> {
     all().into_iter().find(|rule| rule.number.eq_ignore_ascii_case(name) || rule.name == name)
 }
 
-static OWN: [Rule; 30] = [
+static OWN: [Rule; 31] = [
     rules::INVALID,
     rules::NOT_FORMATTED,
     rules::NOT_REVIEWED,
@@ -46,4 +46,5 @@ static OWN: [Rule; 30] = [
     rules::SOURCE_LOWERED,
     rules::MATRIX_DIFFERS,
     rules::WRITABLE_FACT,
+    rules::SURVIVING_MUTANT,
 ];

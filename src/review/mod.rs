@@ -9,5 +9,5 @@ pub mod configured;
 pub mod diff;
 pub mod facts;
 pub mod matrix;
-mod register;
+pub(crate) mod register;
 pub mod validate;

@@ -2,6 +2,7 @@
 
 mod diff;
 mod matrix;
+mod mutate;
 mod proof;
 pub(super) mod reading;
 mod scope;
@@ -23,6 +24,7 @@ use crate::subject::Subject;
 use clap::{Args, Subcommand, ValueEnum};
 use diff::DiffArguments;
 use matrix::MatrixArguments;
+use mutate::MutateArguments;
 use proof::{ProofArguments, Wanted};
 use scope::Scope;
 use std::path::Path;
@@ -76,6 +78,8 @@ enum Command {
     Diff(DiffArguments),
     /// Who may do what: a table to commit, and to check against
     Matrix(MatrixArguments),
+    /// Change each policy in small ways: which changes would no case, property or proof notice?
+    Mutate(MutateArguments),
     /// List the rules, or explain one
     Rules(RulesArguments),
 }
@@ -112,6 +116,7 @@ impl Arguments {
     fn proof(&self) -> &ProofArguments {
         match &self.command {
             Some(Command::Diff(arguments)) => &arguments.proof,
+            Some(Command::Mutate(arguments)) => &arguments.proof,
             Some(Command::Prove(arguments) | Command::Coverage(arguments)) => &arguments.proof,
             _ => &self.proof,
         }
@@ -125,6 +130,7 @@ impl Arguments {
             Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.format,
             Some(Command::Diff(arguments)) => arguments.format,
             Some(Command::Matrix(arguments)) => arguments.format,
+            Some(Command::Mutate(arguments)) => arguments.format,
         }
     }
 
@@ -158,6 +164,7 @@ impl Arguments {
             Some(Command::Validate(arguments) | Command::Lint(arguments)) => arguments.scope.fail_on(),
             Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.scope.fail_on(),
             Some(Command::Matrix(arguments)) => arguments.scope.fail_on(),
+            Some(Command::Mutate(arguments)) => arguments.scope.fail_on(),
             Some(Command::Diff(arguments)) => arguments.fail_on(),
             Some(Command::Rules(_)) => None,
         };
@@ -189,6 +196,7 @@ impl Arguments {
                 Ok(Some(settings))
             }
             Some(Command::Diff(arguments)) => arguments.run(review, progress).map(|()| None),
+            Some(Command::Mutate(arguments)) => arguments.run(review, progress),
             Some(Command::Prove(arguments)) => arguments.run(Wanted::Proof, review, progress),
             Some(Command::Coverage(arguments)) => arguments.run(Wanted::Coverage, review, progress),
             None => {

@@ -2,7 +2,7 @@
 
 use super::reading;
 use crate::cli::shared::inputs::BundleArguments;
-use crate::facts::Facts;
+use crate::facts::{Facts, RawFacts};
 use crate::findings::rule::Severity;
 use crate::findings::{Check, Finding, Outcome, Part, Review, rules};
 use crate::plan::RunPlan;
@@ -141,6 +141,22 @@ impl Scope {
             names => format!("written: {}", names.join(", ")),
         };
         Ok(Part { name: "fix", summary, checks, findings: Vec::new() })
+    }
+
+    /// The configuration, where there is one.
+    pub fn config(&self) -> Result<Option<Config>, Problems> {
+        let Some(path) = self.bundle.config_path() else { return Ok(None) };
+        Config::parse(&files::read(&path)?).map(Some)
+    }
+
+    /// The recorded facts.
+    pub fn recorded(&self) -> Result<RawFacts, Problems> {
+        project::read_entities(self.entities_folder())
+    }
+
+    /// The invariants as they stand.
+    pub fn invariants(&self) -> Result<Vec<Source>, Problems> {
+        project::read_invariants(self.bundle.folder())
     }
 
     fn entities_folder(&self) -> &Path {

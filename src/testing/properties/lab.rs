@@ -63,6 +63,17 @@ impl Seen {
         self.policies.iter().filter(is).copied().collect()
     }
 
+    /// The same where one policy matches, or does not.
+    pub(crate) fn with(&self, policy: usize, matches: bool) -> Self {
+        let mut changed = self.clone();
+        if matches {
+            changed.policies.insert(policy);
+        } else {
+            changed.policies.remove(&policy);
+        }
+        changed
+    }
+
     /// Whether the whole bundle allows it; what errs is never allowed.
     pub(crate) fn allows(&self, subject: &Subject) -> bool {
         self.erred.is_empty()

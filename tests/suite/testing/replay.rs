@@ -1,0 +1,93 @@
+//! `cutter replay`: recorded decisions asked again of other policies; only what comes out otherwise is shown.
+
+use crate::support::world::World;
+use serde_json::Value;
+
+/// The shortest example, its decisions in each form that is recorded, and a bundle without its ban.
+fn recorded(passed: bool) -> World {
+    let world = World::example("rollout");
+    if !passed {
+        world.replace("entities/facts.json", "true", "false");
+    }
+    for (form, file) in [("ndjson", "log.ndjson"), ("json", "decisions.json")] {
+        world.cutter(&format!("authorize plan.json --format {form} --output {file} --attest statement.json"));
+        world.remove_if_there(if form == "ndjson" { "statement.json" } else { "none" });
+    }
+    crate::support::tree::copy(&world.path("policies"), &world.path("other"));
+    world.remove_if_there("other/invariants");
+    let text = world.read("other/rollout.cedar");
+    world.write("other/rollout.cedar", text.split("\n\n").next().unwrap());
+    world
+}
+
+#[test]
+fn decisions_of_every_recorded_form_come_out_the_same_by_the_same_policies() {
+    for passed in [true, false] {
+        let world = recorded(passed);
+        for file in ["log.ndjson", "decisions.json", "statement.json"] {
+            let ran = world.cutter(&format!("replay {file}"));
+            assert_eq!(ran.exit, 0, "{file}: {}{}", ran.stdout, ran.stderr);
+            assert!(ran.stdout.starts_with("replay  THE SAME  1 decisions"), "{file}: {}", ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_decision_from_deny_to_allow_is_shown_with_why_and_fails() {
+    let world = recorded(false);
+    for file in ["log.ndjson", "decisions.json", "statement.json"] {
+        let ran = world.cutter(&format!("replay {file} --policies other"));
+        assert_eq!(ran.exit, 4, "{file}: {}{}", ran.stdout, ran.stderr);
+        for said in
+            ["WIDENED", "decided deny by deploy-needs-green-tests", "would be decided allow by ci-deploys-to-staging"]
+        {
+            assert!(ran.stdout.contains(said), "{file}, {said}: {}", ran.stdout);
+        }
+    }
+    let world = recorded(true);
+    world.replace("other/rollout.cedar", "\"staging\"", "\"production\"");
+    world.replace(
+        "entities/facts.json",
+        "[\n",
+        "[{\"uid\": {\"type\": \"Rollout::Site\", \"id\": \"production\"}, \"attrs\": {}, \"parents\": []},\n",
+    );
+    let ran = world.cutter("replay log.ndjson --policies other");
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("NARROWED") && ran.stdout.contains("would be decided deny by no policy"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn results_of_parts_add_up_to_the_result_of_the_whole() {
+    let world = recorded(false);
+    let line = world.read("log.ndjson");
+    world.write("whole.ndjson", line.repeat(5));
+    world.write("part-a.ndjson", line.repeat(2));
+    world.write("part-b.ndjson", line.repeat(3));
+    for name in ["whole", "part-a", "part-b"] {
+        world.cutter(&format!("replay {name}.ndjson --policies other --format json --output {name}.json"));
+    }
+    let sum = world.cutter("replay --merge part-a.json part-b.json --format json");
+    assert_eq!(sum.exit, 4);
+    let (sum, whole): (Value, Value) = (sum.json(), world.read("whole.json").parse().unwrap());
+    for name in ["decisions", "same", "deny_to_allow", "allow_to_deny", "not_asked"] {
+        assert_eq!(sum[name], whole[name], "{name}");
+    }
+    assert_eq!(sum["deny_to_allow"], 5);
+}
+
+#[test]
+fn what_is_no_request_any_more_is_not_taken_for_the_same() {
+    let world = recorded(true);
+    world.replace("policies/rollout.cedarschema", "tests_passed: Bool", "tests_passed: Bool, failures: Long");
+    world.write("entities/facts.json", world.read("entities/facts.json").replace("true", "true, \"failures\": 0"));
+    let ran = world.cutter("replay log.ndjson");
+    assert_eq!(ran.exit, 7, "{}{}", ran.stdout, ran.stderr);
+    world.write("empty.ndjson", "");
+    assert_eq!(world.cutter("replay empty.ndjson").exit, 7);
+    world.write("broken.ndjson", world.read("log.ndjson") + "{\n");
+    assert_eq!(world.cutter("replay broken.ndjson").exit, 3);
+}
