@@ -42,7 +42,7 @@ impl MutateArguments {
             return Ok(Some(settings));
         }
         let cases = self.cases()?;
-        let (config, facts) = (self.scope.config()?, self.scope.facts()?);
+        let (config, facts) = (self.scope.config()?, self.scope.recorded()?);
         let invariants = self.scope.invariants()?;
         let asked = subject_without(&subject.bundle)?;
         let notices = |bundle: &PolicyBundle| {

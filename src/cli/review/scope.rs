@@ -150,7 +150,7 @@ impl Scope {
     }
 
     /// The recorded facts.
-    pub fn facts(&self) -> Result<RawFacts, Problems> {
+    pub fn recorded(&self) -> Result<RawFacts, Problems> {
         project::read_entities(self.entities_folder())
     }
 
