@@ -2,7 +2,9 @@
 
 use super::asking::Asker;
 use super::claim::{Claim, One, Side};
+use super::stored::Stored;
 use crate::subject::Subject;
+use crate::subject::counterexample::Case;
 use cedar_policy::RequestEnv;
 use cedar_policy_symcc::{
     CompiledPolicy, CompiledPolicySet, CompiledSchema, Env, SymEnv, WellFormedAsserts, implies_asserts,
@@ -13,6 +15,7 @@ use std::collections::BTreeMap;
 /// Everything compiled for one request type so far.
 pub struct Bench<'a> {
     subject: &'a Subject,
+    at: usize,
     request_type: &'a RequestEnv,
     symbols: SymEnv,
     singles: BTreeMap<One, CompiledPolicy>,
@@ -20,10 +23,26 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// A bench for one request type of the subject's schema.
-    pub fn new(subject: &'a Subject, schema: &CompiledSchema, request_type: &'a RequestEnv) -> Result<Self, String> {
+    /// A bench for one request type of the subject's schema, by its place.
+    pub fn new(subject: &'a Subject, schema: &CompiledSchema, at: usize) -> Result<Self, String> {
+        let request_type = subject.request_types.get(at).ok_or("the request type is not there")?;
         let symbols = schema.sym_env(request_type).map_err(|error| error.to_string())?;
-        Ok(Self { subject, request_type, symbols, singles: BTreeMap::new(), sets: BTreeMap::new() })
+        Ok(Self { subject, at, request_type, symbols, singles: BTreeMap::new(), sets: BTreeMap::new() })
+    }
+
+    /// Whether some request shows that the claim does not hold: a stored one, else one that the solver knows of.
+    pub fn refutes(&mut self, claim: &Claim, stored: &Stored<'_>, asker: &mut Asker<'_>) -> Result<bool, String> {
+        if stored.refutes(self.at, claim) {
+            asker.was_shown();
+            return Ok(true);
+        }
+        let holds = self.holds(claim, asker)?;
+        if !holds && stored.keeps() {
+            let found = self.example(claim, asker)?;
+            let case = found.and_then(|found| Case::of(&found.request, &found.entities));
+            case.into_iter().for_each(|case| stored.keep(self.at, claim, case));
+        }
+        Ok(!holds)
     }
 
     /// Whether the claim holds; `Err` says why that is not known.

@@ -47,6 +47,11 @@ impl Case {
         Some(Self { uids, context, entities })
     }
 
+    /// Request and entities, if they conform to the schema.
+    pub fn read(&self, subject: &Subject) -> Option<(Request, Entities)> {
+        self.request(subject).zip(self.entities(subject))
+    }
+
     /// The request, if it conforms to the schema.
     fn request(&self, subject: &Subject) -> Option<Request> {
         let schema = subject.bundle.schema().schema();

@@ -23,7 +23,7 @@ use crate::subject::Subject;
 use clap::{Args, Subcommand, ValueEnum};
 use diff::DiffArguments;
 use matrix::MatrixArguments;
-use proof::{ProofArguments, Wanted};
+use proof::{ProofArguments, RequestArguments, Wanted};
 use scope::Scope;
 use std::path::Path;
 
@@ -34,6 +34,8 @@ pub struct Arguments {
     scope: Scope,
     #[command(flatten)]
     proof: ProofArguments,
+    #[command(flatten)]
+    requests: RequestArguments,
     /// First write what needs no thinking: the layout of policies, line ends, byte order marks
     #[arg(long)]
     fix: bool,
@@ -95,6 +97,8 @@ struct ProveArguments {
     scope: Scope,
     #[command(flatten)]
     proof: ProofArguments,
+    #[command(flatten)]
+    requests: RequestArguments,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -130,6 +134,11 @@ impl Arguments {
 
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.proof().check()?;
+        match &self.command {
+            None => self.requests.check()?,
+            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.requests.check()?,
+            Some(_) => {}
+        }
         let mut review = Review::default();
         let progress = Progress::default();
         let settings = match &self.command {
@@ -208,7 +217,7 @@ impl Arguments {
                         Err(_) => review.skipped.push("matrix: it needs facts that are valid".to_owned()),
                     }
                 }
-                self.proof.ask(&subject, Wanted::Both, review, progress)?;
+                self.proof.ask(&subject, Wanted::Both, &self.requests, review, progress)?;
                 Ok(Some(settings))
             }
         }
@@ -223,7 +232,7 @@ impl ProveArguments {
         progress: &Progress,
     ) -> Result<Option<ReviewSettings>, Problems> {
         let Some((subject, settings)) = self.scope.load(review, false, progress)? else { return Ok(None) };
-        self.proof.ask(&subject, wanted, review, progress)?;
+        self.proof.ask(&subject, wanted, &self.requests, review, progress)?;
         Ok(Some(settings))
     }
 }

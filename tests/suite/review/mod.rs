@@ -7,6 +7,7 @@ mod faults;
 pub mod fixture;
 mod forms;
 mod lints;
+mod requests;
 mod robust;
 mod screens;
 mod world;
