@@ -76,6 +76,8 @@ impl<'a> Bench<'a> {
             let (subject, request_type) = (self.subject, self.request_type);
             // What cannot match requests of this type need not be typed and compiled for it.
             let policies = side.policies(subject, |policy| subject.can_match(policy, request_type))?;
+            let long = policies.policies().find_map(|policy| subject.unprovable(policy.id().as_ref()));
+            long.map_or(Ok(()), Err)?;
             let schema = subject.bundle.schema().schema();
             let compiled =
                 CompiledPolicySet::compile_with_custom_symenv(&policies, request_type, schema, self.symbols.clone());
@@ -87,6 +89,7 @@ impl<'a> Bench<'a> {
     fn compile_single(&mut self, one: One) -> Result<(), String> {
         if !self.singles.contains_key(&one) {
             let policy = one.policy(self.subject).ok_or("the policy is not there")?;
+            self.subject.unprovable(policy.id().as_ref()).map_or(Ok(()), Err)?;
             let schema = self.subject.bundle.schema().schema();
             let compiled =
                 CompiledPolicy::compile_with_custom_symenv(policy, self.request_type, schema, self.symbols.clone());

@@ -36,7 +36,12 @@ pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]
         _ => None,
     };
     let message = match property {
-        Property::NeverErrs(_) => format!("it can err, and a policy that errs is skipped ({list})"),
+        Property::NeverErrs(at) => {
+            let shown = counterexample.as_ref().zip(One::Policy(at).policy(subject));
+            let error = shown.and_then(|(shown, policy)| shown.error(subject, policy));
+            let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+            format!("it can err, and a policy that errs is skipped ({list}){error}")
+        }
         _ => format!("{} ({list})", said(property.asked(subject), title)),
     };
     let mut finding = match confirmed {

@@ -105,6 +105,19 @@ impl Subject {
         self.bundle.schema().prelude_action(group).is_some_and(|group| self.is_in(action, &group))
     }
 
+    /// Why a policy of the bundle, or an invariant, cannot be proved in time, by its id: it names more than a proof can take.
+    pub fn unprovable(&self, id: &str) -> Option<String> {
+        let policy = self.bundle.policies().iter().position(|policy| policy.id() == id);
+        let policy = policy.and_then(|at| self.words.get(at));
+        let invariant = self.invariants.iter().position(|invariant| invariant.id == id);
+        let invariant = invariant.and_then(|at| self.invariant_words.get(at)).map(|(all, _)| all);
+        let longest =
+            policy.into_iter().chain(invariant).map(BTreeSet::len).max().filter(|words| *words > MOST_WORDS)?;
+        Some(format!(
+            "`{id}` names {longest} things, and a proof takes {MOST_WORDS}: say it by a group or an attribute"
+        ))
+    }
+
     /// The ban among these that speaks most of what the invariant says about the action, and how much, of 1250.
     ///
     /// What its conditions speak of counts up to five times, the better the actions of its scope fit: those of the
@@ -223,6 +236,9 @@ impl Subject {
         self.bundle.policies().iter().filter(|policy| policy.policy.effect() == effect).count()
     }
 }
+
+/// Each name costs the solver time, at worst by its square.
+const MOST_WORDS: usize = 1_000;
 
 /// What is in both, in thousandths of what is in either.
 fn overlap(a: &BTreeSet<EntityUid>, b: &BTreeSet<EntityUid>) -> usize {

@@ -5,6 +5,7 @@ mod command;
 mod differential;
 mod faults;
 pub mod fixture;
+mod folder;
 mod forms;
 mod lints;
 mod requests;
