@@ -242,6 +242,11 @@ impl RunSchema {
         self.contexts.get(action).unwrap_or(&Value::Null)
     }
 
+    /// The attributes of an entity type.
+    pub fn attributes(&self, kind: &EntityTypeName) -> &Value {
+        self.attributes.get(&kind.to_string()).unwrap_or(&Value::Null)
+    }
+
     /// What the name of a common type stands for.
     pub fn resolved<'a>(&'a self, shape: &'a Value) -> &'a Value {
         resolve(shape, &self.common_types)

@@ -2,7 +2,9 @@
 
 use super::asking::Asker;
 use super::claim::{Claim, One, Side};
+use super::stored::Stored;
 use crate::subject::Subject;
+use crate::subject::counterexample::Case;
 use cedar_policy::RequestEnv;
 use cedar_policy_symcc::{
     CompiledPolicy, CompiledPolicySet, CompiledSchema, Env, SymEnv, WellFormedAsserts, implies_asserts,
@@ -13,6 +15,7 @@ use std::collections::BTreeMap;
 /// Everything compiled for one request type so far.
 pub struct Bench<'a> {
     subject: &'a Subject,
+    at: usize,
     request_type: &'a RequestEnv,
     symbols: SymEnv,
     singles: BTreeMap<One, CompiledPolicy>,
@@ -20,10 +23,26 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// A bench for one request type of the subject's schema.
-    pub fn new(subject: &'a Subject, schema: &CompiledSchema, request_type: &'a RequestEnv) -> Result<Self, String> {
+    /// A bench for one request type of the subject's schema, by its place.
+    pub fn new(subject: &'a Subject, schema: &CompiledSchema, at: usize) -> Result<Self, String> {
+        let request_type = subject.request_types.get(at).ok_or("the request type is not there")?;
         let symbols = schema.sym_env(request_type).map_err(|error| error.to_string())?;
-        Ok(Self { subject, request_type, symbols, singles: BTreeMap::new(), sets: BTreeMap::new() })
+        Ok(Self { subject, at, request_type, symbols, singles: BTreeMap::new(), sets: BTreeMap::new() })
+    }
+
+    /// Whether some request shows that the claim does not hold: a stored one, else one that the solver knows of.
+    pub fn refutes(&mut self, claim: &Claim, stored: &Stored<'_>, asker: &mut Asker<'_>) -> Result<bool, String> {
+        if stored.refutes(self.at, claim) {
+            asker.was_shown();
+            return Ok(true);
+        }
+        let holds = self.holds(claim, asker)?;
+        if !holds && stored.keeps() {
+            let found = self.example(claim, asker)?;
+            let case = found.and_then(|found| Case::of(&found.request, &found.entities));
+            case.into_iter().for_each(|case| stored.keep(self.at, claim, case));
+        }
+        Ok(!holds)
     }
 
     /// Whether the claim holds; `Err` says why that is not known.
@@ -57,6 +76,8 @@ impl<'a> Bench<'a> {
             let (subject, request_type) = (self.subject, self.request_type);
             // What cannot match requests of this type need not be typed and compiled for it.
             let policies = side.policies(subject, |policy| subject.can_match(policy, request_type))?;
+            let long = policies.policies().find_map(|policy| subject.unprovable(policy.id().as_ref()));
+            long.map_or(Ok(()), Err)?;
             let schema = subject.bundle.schema().schema();
             let compiled =
                 CompiledPolicySet::compile_with_custom_symenv(&policies, request_type, schema, self.symbols.clone());
@@ -68,6 +89,7 @@ impl<'a> Bench<'a> {
     fn compile_single(&mut self, one: One) -> Result<(), String> {
         if !self.singles.contains_key(&one) {
             let policy = one.policy(self.subject).ok_or("the policy is not there")?;
+            self.subject.unprovable(policy.id().as_ref()).map_or(Ok(()), Err)?;
             let schema = self.subject.bundle.schema().schema();
             let compiled =
                 CompiledPolicy::compile_with_custom_symenv(policy, self.request_type, schema, self.symbols.clone());

@@ -11,64 +11,63 @@ use crate::prove::bench::Bench;
 use crate::prove::cache::Cache;
 use crate::prove::claim::{Claim, Side, Which};
 use crate::prove::property::judged;
-use crate::prove::{ProveOptions, each_request_type, shadow, solver};
+use crate::prove::workshop::Workshop;
+use crate::prove::{ProveOptions, shadow, solver};
 use crate::subject::Subject;
 use crate::subject::invariant::Asked;
-use cedar_policy::{Effect, RequestEnv};
+use cedar_policy::Effect;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 /// Drops each policy in turn. The invariants must hold of the whole bundle, else nothing follows from a refutation.
 pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Part, Problem> {
-    coverage_without(subject, &BTreeSet::new(), options, observer)
+    coverage_in(&Workshop::new(subject, options), &BTreeSet::new(), observer)
 }
 
-/// The same without the invariants that do not hold, by their ids.
-pub fn coverage_without(
-    subject: &Subject,
-    unproved: &BTreeSet<String>,
-    options: &ProveOptions,
-    observer: &dyn Observer,
-) -> Result<Part, Problem> {
+/// The same in a workshop that other parts of the review share, without the invariants that do not hold, by their ids.
+pub fn coverage_in(shop: &Workshop<'_>, unproved: &BTreeSet<String>, observer: &dyn Observer) -> Result<Part, Problem> {
+    let (subject, options) = (shop.subject, shop.options);
     let version = solver::tried(&options.solver)?;
     let cache = Cache::open(options.cache.as_deref(), "coverage", subject, &version);
     let asked: Vec<usize> = (0..subject.asked()).filter(|at| !subject.repeats_never(*at)).collect();
     let id = |at: &usize| subject.bundle.policies().get(*at).map(|policy| policy.id().to_owned());
     let names: Vec<String> = asked.iter().filter_map(id).collect();
-    if let Some(part) = cache.whole(&names).filter(|_| unproved.is_empty()) {
+    if let Some(part) = cache.whole(&names).filter(|_| unproved.is_empty() && !options.keeps_requests) {
         return Ok(part);
     }
     let answers = &*options.answers;
     answers.add(cache.known());
     let before = answers.effort();
-    let covered: Mutex<BTreeSet<usize>> = Mutex::default();
-    let undecided: Mutex<BTreeMap<usize, String>> = Mutex::default();
-    let doubtful: Mutex<BTreeSet<usize>> = Mutex::default();
-    let phase = Phase::new(observer, "coverage", subject.request_types.len());
-    each_request_type(subject, answers, options, &phase, |at, bench, asker| {
-        let Some(request_type) = subject.request_types.get(at) else { return };
-        for policy in subject.matching(request_type).into_iter().filter(|at| asked.contains(at)) {
-            if locked(&covered).contains(&policy) {
-                continue;
+    let phase = Phase::new(observer, "coverage", asked.len());
+    let wanted = asked.iter().map(|policy| (*policy, (likeliest(shop, unproved, *policy), Seen::default())));
+    let seen = shop.in_rounds(
+        wanted.collect(),
+        &phase,
+        |policy, _, at, bench, asker| {
+            let noticed = match bench {
+                Ok(bench) => notices(shop, unproved, at, policy, bench, asker),
+                Err(why) => Err(why.clone()),
+            };
+            (noticed, is_doubtful(subject, unproved, at, policy))
+        },
+        |_, seen, (noticed, is_doubtful)| {
+            seen.is_doubtful |= is_doubtful;
+            match noticed {
+                Ok(noticed) => seen.is_noticed |= noticed,
+                Err(why) => drop(seen.undecided.get_or_insert(why)),
             }
-            if is_doubtful(subject, unproved, request_type, policy) {
-                locked(&doubtful).insert(policy);
-            }
-            match notices(subject, unproved, request_type, policy, bench, asker) {
-                Ok(true) => drop(locked(&covered).insert(policy)),
-                Ok(false) => {}
-                Err(why) => drop(locked(&undecided).insert(policy, why)),
-            }
-        }
-    })?;
+            seen.is_noticed
+        },
+    )?;
     drop(phase);
-    let (covered, mut undecided) = (locked(&covered).clone(), locked(&undecided).clone());
-    for policy in locked(&doubtful).iter().filter(|policy| !covered.contains(policy)) {
-        let why = "an invariant that could miss it is itself not proved";
-        undecided.entry(*policy).or_insert_with(|| why.to_owned());
+    let covered: BTreeSet<usize> = seen.iter().filter(|(_, seen)| seen.is_noticed).map(|(at, _)| *at).collect();
+    let mut undecided: BTreeMap<usize, String> = BTreeMap::new();
+    for (at, seen) in seen.into_iter().filter(|(_, seen)| !seen.is_noticed) {
+        let doubt = || seen.is_doubtful.then(|| "an invariant that could miss it is itself not proved".to_owned());
+        undecided.extend(seen.undecided.clone().or_else(doubt).map(|why| (at, why)));
     }
     let missed = asked.iter().copied().filter(|at| !covered.contains(at) && !undecided.contains_key(at));
-    let shadowed = shadow::shadowed(subject, &missed.collect(), options, observer)?;
+    let shadowed = shadow::shadowed(shop, &missed.collect(), observer)?;
     // Without a single invariant nothing is missed by any, and saying so of each policy would say nothing.
     let without = subject.invariants.is_empty();
     let mut part = Part { name: "coverage", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
@@ -97,10 +96,7 @@ pub fn coverage_without(
         true => format!("no invariants; {} policies held against each other", part.checks.len()),
         false => format!("{} of {} policies are noticed when dropped", covered.len(), part.checks.len()),
     };
-    part.summary = format!(
-        "{noticed} ({} queries: {} folded, {} solved by cvc5 {version})",
-        effort.queries, effort.folded, effort.solved
-    );
+    part.summary = format!("{noticed} ({})", effort.words(&version));
     if without && !subject.bundle.is_plain() {
         let mut finding = Finding::new(
             &rules::UNCOVERED_BAN,
@@ -115,38 +111,80 @@ pub fn coverage_without(
     Ok(part)
 }
 
+/// What was seen of a policy that was dropped, in the request types so far.
+#[derive(Default)]
+struct Seen {
+    is_noticed: bool,
+    is_doubtful: bool,
+    undecided: Option<String>,
+}
+
+/// The request types that the policy can match, those first in which it is likely to be missed: where a stored request shows it, else
+/// where the invariants speak most of what it speaks of.
+fn likeliest(shop: &Workshop<'_>, unproved: &BTreeSet<String>, policy: usize) -> Vec<usize> {
+    let subject = shop.subject;
+    let types = 0..subject.request_types.len();
+    let mut types: Vec<usize> = types.filter(|at| subject.matching_at(*at).contains(&policy)).collect();
+    types.sort_by_cached_key(|at| {
+        let invariants = concerned(subject, unproved, *at, policy).map(|(invariant, _)| invariant).collect::<Vec<_>>();
+        let closest = subject.closest_invariants(policy, &invariants).first().copied();
+        let likeness = closest.map_or(0, |invariant| subject.likeness_of_invariant(policy, invariant));
+        (Reverse(likeness), subject.matching_at(*at).len())
+    });
+    let shows =
+        |at: &usize| claims(subject, unproved, *at, policy).iter().any(|claim| shop.stored().refutes(*at, claim));
+    if let Some(shown) = types.iter().position(shows) {
+        let first = types.remove(shown);
+        types.insert(0, first);
+    }
+    types
+}
+
 /// Whether an invariant is refuted for requests of this type once the policy is gone.
-fn notices(
-    subject: &Subject,
+fn notices<'a>(
+    shop: &Workshop<'a>,
     unproved: &BTreeSet<String>,
-    request_type: &RequestEnv,
+    request_type: usize,
     policy: usize,
-    bench: &mut Result<Bench<'_>, String>,
-    asker: &mut Asker<'_>,
+    bench: &mut Bench<'a>,
+    asker: &mut Asker<'a>,
 ) -> Result<bool, String> {
-    let bench = bench.as_mut().map_err(|why| why.clone())?;
-    for claim in claims(subject, unproved, request_type, policy) {
-        if !bench.holds(&claim, asker)? {
+    let claims = claims(shop.subject, unproved, request_type, policy);
+    // What a stored request shows costs nothing: each claim is held against them before any is asked of the solver.
+    let shown = claims.iter().position(|claim| shop.stored().refutes(request_type, claim));
+    for claim in shown.map_or(claims.as_slice(), |at| claims.get(at..=at).unwrap_or_default()) {
+        if bench.refutes(claim, shop.stored(), asker)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
+/// The invariants that could miss the policy in requests of this type, each with the policies that it is asked of.
+fn concerned<'a>(
+    subject: &'a Subject,
+    unproved: &'a BTreeSet<String>,
+    request_type: usize,
+    policy: usize,
+) -> impl Iterator<Item = (usize, Which)> + 'a {
+    let dropped = subject.bundle.policies().get(policy);
+    dropped.into_iter().flat_map(move |dropped| {
+        let invariants = subject.invariants_at(request_type).iter();
+        let invariants = invariants.filter_map(|at| Some((*at, subject.invariants.get(*at)?)));
+        let proved = invariants.filter(move |(_, invariant)| !unproved.contains(&invariant.id));
+        proved.flat_map(move |(at, invariant)| {
+            let asked = invariant.asked.iter().filter(move |asked| concerns(asked, dropped));
+            asked.map(move |asked| (at, judged(asked)))
+        })
+    })
+}
+
 /// What would have to hold still, the likeliest to fail first.
-fn claims(subject: &Subject, unproved: &BTreeSet<String>, request_type: &RequestEnv, policy: usize) -> Vec<Claim> {
+fn claims(subject: &Subject, unproved: &BTreeSet<String>, request_type: usize, policy: usize) -> Vec<Claim> {
     let Some(dropped) = subject.bundle.policies().get(policy) else { return Vec::new() };
     let mut sides: BTreeMap<Which, Vec<usize>> = BTreeMap::new();
-    for (at, invariant) in subject.invariants.iter().enumerate() {
-        if unproved.contains(&invariant.id) || !subject.can_match(&invariant.policy, request_type) {
-            continue;
-        }
-        for asked in &invariant.asked {
-            let concerned = concerns(asked, dropped);
-            if concerned {
-                sides.entry(judged(asked)).or_default().push(at);
-            }
-        }
+    for (at, which) in concerned(subject, unproved, request_type, policy) {
+        sides.entry(which).or_default().push(at);
     }
     let mut claims = Vec::new();
     for (which, invariants) in &sides {
@@ -175,11 +213,12 @@ fn concerns(asked: &Asked, dropped: &BundlePolicy) -> bool {
 }
 
 /// Whether an invariant that is not proved could miss the policy.
-fn is_doubtful(subject: &Subject, unproved: &BTreeSet<String>, request_type: &RequestEnv, policy: usize) -> bool {
-    let Some(dropped) = subject.bundle.policies().get(policy) else { return false };
-    let open = subject.invariants.iter().filter(|invariant| unproved.contains(&invariant.id));
-    let mut open = open.filter(|invariant| subject.can_match(&invariant.policy, request_type));
-    open.any(|invariant| invariant.asked.iter().any(|asked| concerns(asked, dropped)))
+fn is_doubtful(subject: &Subject, unproved: &BTreeSet<String>, request_type: usize, policy: usize) -> bool {
+    subject.bundle.policies().get(policy).is_some_and(|dropped| {
+        let invariants = subject.invariants_at(request_type).iter().filter_map(|at| subject.invariants.get(*at));
+        let mut open = invariants.filter(|invariant| unproved.contains(&invariant.id));
+        open.any(|invariant| invariant.asked.iter().any(|asked| concerns(asked, dropped)))
+    })
 }
 
 fn finding(subject: &Subject, policy: usize) -> Option<Finding> {
@@ -197,10 +236,6 @@ fn finding(subject: &Subject, policy: usize) -> Option<Finding> {
         ),
     };
     Some(Finding::new(rule, policy.id(), what).at(Place::new(&policy.source, policy.span.clone())).help(help))
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How many invariants are tried by themselves before all of them together.

@@ -36,7 +36,12 @@ pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]
         _ => None,
     };
     let message = match property {
-        Property::NeverErrs(_) => format!("it can err, and a policy that errs is skipped ({list})"),
+        Property::NeverErrs(at) => {
+            let shown = counterexample.as_ref().zip(One::Policy(at).policy(subject));
+            let error = shown.and_then(|(shown, policy)| shown.error(subject, policy));
+            let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+            format!("it can err, and a policy that errs is skipped ({list}){error}")
+        }
         _ => format!("{} ({list})", said(property.asked(subject), title)),
     };
     let mut finding = match confirmed {
@@ -72,15 +77,7 @@ pub fn dead(subject: &Subject, property: Property) -> Finding {
 pub fn partly_dead(subject: &Subject, property: Property, alive: &[usize]) -> Option<Finding> {
     let Property::Alive(index) = property else { return None };
     let policy = subject.bundle.policies().get(index)?;
-    let text = policy.source.text().get(policy.span.clone())?;
-    let conditions = text.split_once(')').map_or("", |(_, rest)| rest);
-    // Scopes and conditions that speak of types, groups or literals are meant to be narrower than their scope.
-    let says_why = ["action", "principal", "resource"].iter().any(|word| conditions.contains(word))
-        || text.contains("principal in ")
-        || text.contains("resource in ")
-        || text.contains("resource ==")
-        || text.contains("principal ==");
-    if says_why {
+    if says_where(policy) {
         return None;
     }
     let all = subject.request_types.iter().enumerate();
@@ -91,6 +88,18 @@ pub fn partly_dead(subject: &Subject, property: Property, alive: &[usize]) -> Op
         Finding::new(&rules::ALIVE, policy.id(), message).at(Place::new(&policy.source, policy.span.clone()));
     finding.severity = Severity::Note;
     Some(finding)
+}
+
+/// Whether the policy's own text says for which request types it is meant: scopes and conditions that speak of types, groups or
+/// literals are meant to be narrower than their scope.
+pub fn says_where(policy: &BundlePolicy) -> bool {
+    let Some(text) = policy.source.text().get(policy.span.clone()) else { return false };
+    let conditions = text.split_once(')').map_or("", |(_, rest)| rest);
+    ["action", "principal", "resource"].iter().any(|word| conditions.contains(word))
+        || text.contains("principal in ")
+        || text.contains("resource in ")
+        || text.contains("resource ==")
+        || text.contains("principal ==")
 }
 
 /// The solver's example, confirmed by the authorizer and made small; and whether it was confirmed.

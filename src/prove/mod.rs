@@ -11,24 +11,25 @@ pub mod explain;
 pub mod property;
 mod shadow;
 pub mod solver;
+pub mod stored;
+pub mod workshop;
 
 use crate::findings::{Check, Finding, Outcome, Part};
-use crate::problem::Problem;
+use crate::problem::{Problem, Source};
 use crate::progress::{Observer, Phase};
 use crate::subject::{Subject, request_type_name};
 use asking::{Answers, Asker, Effort};
 use bench::Bench;
 use cache::Cache;
-use cedar_policy_symcc::{CompiledSchema, Env};
+use cedar_policy_symcc::Env;
 use claim::Claim;
 use property::{Property, Question};
 use solver::SolverOptions;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use workshop::Workshop;
 
 /// How to prove.
 #[derive(Clone, Debug)]
@@ -41,6 +42,10 @@ pub struct ProveOptions {
     pub cache: Option<PathBuf>,
     /// What is known so far, for all parts of one review.
     pub answers: Arc<Answers>,
+    /// Requests that show what a solver would have to look for.
+    pub requests: Option<Source>,
+    /// Whether what is found is to be kept, for another file of these.
+    pub keeps_requests: bool,
 }
 
 /// A claim about one request type that was refuted, and an example where there is one.
@@ -68,23 +73,30 @@ pub struct Example {
 struct Learnt {
     asked: usize,
     refuted: Vec<Refutation>,
-    undecided: Option<String>,
+    /// Why it is not known, by the place of the request type.
+    undecided: BTreeMap<usize, String>,
 }
 
 /// Proves every property of the subject; a problem is a solver that cannot be used at all.
 pub fn prove(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Part, Problem> {
+    prove_in(&Workshop::new(subject, options), observer)
+}
+
+/// The same in a workshop that other parts of the review share.
+pub fn prove_in(shop: &Workshop<'_>, observer: &dyn Observer) -> Result<Part, Problem> {
+    let (subject, options) = (shop.subject, shop.options);
     let version = solver::tried(&options.solver)?;
     let cache = Cache::open(options.cache.as_deref(), "prove", subject, &version);
     let properties = property::all(subject);
     let names: Vec<String> = properties.iter().map(|property| property.name(subject)).collect();
-    if let Some(part) = cache.whole(&names) {
+    if let Some(part) = cache.whole(&names).filter(|_| !options.keeps_requests) {
         return Ok(part);
     }
     let answers = &*options.answers;
     answers.add(cache.known());
     let before = answers.effort();
     let phase = Phase::new(observer, "prove", subject.request_types.len());
-    let learnt = ask_all(subject, answers, options, &phase)?;
+    let learnt = ask_all(shop, &phase)?;
     drop(phase);
     let mut part = Part { name: "prove", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
     for (property, name) in properties.into_iter().zip(names) {
@@ -98,53 +110,80 @@ pub fn prove(subject: &Subject, options: &ProveOptions, observer: &dyn Observer)
 }
 
 /// Asks every question about every request type, on as many threads as there are jobs.
-fn ask_all(
-    subject: &Subject,
-    answers: &Answers,
-    options: &ProveOptions,
-    phase: &Phase<'_>,
-) -> Result<BTreeMap<Property, Learnt>, Problem> {
+fn ask_all(shop: &Workshop<'_>, phase: &Phase<'_>) -> Result<BTreeMap<Property, Learnt>, Problem> {
+    let subject = shop.subject;
+    let everywhere: Vec<usize> = (0..subject.request_types.len()).collect();
     let learnt: Mutex<BTreeMap<Property, Learnt>> = Mutex::default();
-    let alive: Mutex<BTreeSet<Property>> = Mutex::default();
-    each_request_type(subject, answers, options, phase, |at, bench, asker| {
-        let Some(request_type) = subject.request_types.get(at) else { return };
-        for question in property::questions(subject, request_type) {
+    shop.each(&everywhere, Some(phase), |at, bench, asker| {
+        for question in property::questions(subject, at) {
             let property = question.property;
-            // An invariant need be alive once only, which is settled as soon as it is known.
-            let once = matches!(property, Property::InvariantAlive(_));
-            if once && locked(&alive).contains(&property) {
-                continue;
-            }
             let result = match bench {
-                Ok(bench) => answer(&question, bench, asker),
+                Ok(bench) => answer(shop, &question, bench, asker),
                 Err(why) => Err(why.clone()),
             };
-            if once && matches!(result, Ok(Some(_))) {
-                locked(&alive).insert(property);
-            }
-            let mut learnt = locked(&learnt);
-            let learnt = learnt.entry(property).or_default();
-            learnt.asked += 1;
-            match result {
-                Ok(None) => {}
-                Ok(Some(example)) => {
-                    learnt.refuted.push(Refutation { request_type: at, claim: question.claim, example });
-                }
-                Err(why) => learnt.undecided = Some(format!("{why} ({})", request_type_name(request_type))),
-            }
+            locked(&learnt).entry(property).or_default().learn(subject, question, at, result);
         }
     })?;
     let mut learnt = learnt.into_inner().unwrap_or_else(PoisonError::into_inner);
     learnt.values_mut().for_each(|learnt| learnt.refuted.sort_by_key(|refutation| refutation.request_type));
+    // What need be alive only once is looked for in one request type after the other.
+    let mut once: BTreeMap<Property, (Vec<usize>, Learnt)> = BTreeMap::new();
+    for property in property::all(subject).into_iter().filter(|property| property.is_settled_once(subject)) {
+        let mut types: Vec<usize> = everywhere.iter().copied().filter(|at| property.concerns(subject, *at)).collect();
+        let shows = |at: &usize| property.alive().is_some_and(|claim| shop.stored().refutes(*at, &claim));
+        if let Some(shown) = types.iter().position(shows) {
+            types.swap(0, shown);
+        }
+        once.insert(property, (types, Learnt::default()));
+    }
+    let found = shop.in_rounds(
+        once,
+        phase,
+        |property, _, at, bench, asker| {
+            let question = property.alive().map(|claim| Question::plain(property, claim));
+            let result = match (bench, &question) {
+                (Ok(bench), Some(question)) => answer(shop, question, bench, asker),
+                (Err(why), _) => Err(why.clone()),
+                (_, None) => Ok(None),
+            };
+            (at, question, result)
+        },
+        |_, learnt, (at, question, result)| {
+            let is_found = matches!(result, Ok(Some(_)));
+            question
+                .into_iter()
+                .zip([result])
+                .for_each(|(question, result)| learnt.learn(subject, question, at, result));
+            is_found
+        },
+    )?;
+    learnt.extend(found);
     Ok(learnt)
 }
 
-/// `None` if the claim holds, else an example where one is wanted and found.
-fn answer(
-    question: &Question,
-    bench: &mut Bench<'_>,
-    asker: &mut Asker<'_>,
-) -> Result<Option<Option<Example>>, String> {
+impl Learnt {
+    fn learn(&mut self, subject: &Subject, question: Question, at: usize, result: Answered) {
+        self.asked += 1;
+        match result {
+            Ok(None) => {}
+            Ok(Some(example)) => {
+                self.refuted.push(Refutation { request_type: at, claim: question.claim, example });
+            }
+            Err(why) => {
+                let of = subject.request_types.get(at).map(request_type_name).unwrap_or_default();
+                self.undecided.insert(at, format!("{why} ({of})"));
+            }
+        }
+    }
+}
+
+/// `None` if the claim holds, else an example where one is wanted and found; or why that is not known.
+type Answered = Result<Option<Option<Example>>, String>;
+
+fn answer(shop: &Workshop<'_>, question: &Question, bench: &mut Bench<'_>, asker: &mut Asker<'_>) -> Answered {
+    if question.property.wants_a_match() {
+        return Ok(bench.refutes(&question.claim, shop.stored(), asker)?.then_some(None));
+    }
     for hint in &question.hints {
         // A hint that fails or cannot be asked says nothing.
         if bench.holds(hint, asker) == Ok(true) {
@@ -153,9 +192,6 @@ fn answer(
     }
     if bench.holds(&question.claim, asker)? {
         return Ok(None);
-    }
-    if question.property.wants_a_match() {
-        return Ok(Some(None));
     }
     let mut example = |claim: &Claim, opening: bool| {
         let at = bench.example(claim, asker).ok().flatten()?;
@@ -170,41 +206,6 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does the work for every request type, each on its own bench, on as many threads as there are jobs.
-///
-/// Nothing is left out: what cannot be compiled is handed to `work` as the reason.
-pub(crate) fn each_request_type(
-    subject: &Subject,
-    answers: &Answers,
-    options: &ProveOptions,
-    phase: &Phase<'_>,
-    work: impl Fn(usize, &mut Result<Bench<'_>, String>, &mut Asker<'_>) + Sync,
-) -> Result<(), Problem> {
-    let schema = CompiledSchema::new(subject.bundle.schema().schema())
-        .map_err(|error| Problem::invalid(format!("the schema cannot be compiled: {error}")))?;
-    let askers: Result<Vec<Asker<'_>>, Problem> =
-        (0..options.jobs.get()).map(|_| Asker::new(answers, &options.solver)).collect();
-    // What takes longest begins first, so that no thread is left with it at the end.
-    let mut order: Vec<usize> = (0..subject.request_types.len()).collect();
-    order.sort_by_cached_key(|at| subject.request_types.get(*at).map(|of| Reverse(subject.matching(of).len())));
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for mut asker in askers? {
-            let (next, order, schema, work) = (&next, &order, &schema, &work);
-            let worker = move || {
-                let taken = || order.get(next.fetch_add(1, Ordering::Relaxed)).copied();
-                while let Some((at, request_type)) = taken().and_then(|at| Some((at, subject.request_types.get(at)?))) {
-                    work(at, &mut Bench::new(subject, schema, request_type), &mut asker);
-                    phase.advance();
-                }
-            };
-            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker);
-            thread.map_err(|error| Problem::failure(format!("no thread can be started: {error}")))?;
-        }
-        Ok(())
-    })
-}
-
 /// What follows from all that was learnt about a property.
 fn judge(subject: &Subject, property: Property, learnt: Option<&Learnt>) -> (Outcome, Option<Finding>) {
     let Some(learnt) = learnt.filter(|learnt| learnt.asked > 0) else {
@@ -214,15 +215,15 @@ fn judge(subject: &Subject, property: Property, learnt: Option<&Learnt>) -> (Out
     };
     if property.wants_a_match() {
         let alive: Vec<usize> = learnt.refuted.iter().map(|refutation| refutation.request_type).collect();
-        return match &learnt.undecided {
+        return match learnt.undecided.values().next() {
             _ if alive.len() == learnt.asked => (Outcome::Held, None),
-            _ if !alive.is_empty() && matches!(property, Property::InvariantAlive(_)) => (Outcome::Held, None),
+            _ if !alive.is_empty() && property.is_settled_once(subject) => (Outcome::Held, None),
             Some(why) if alive.is_empty() => (Outcome::Undecided(why.clone()), None),
             _ if alive.is_empty() => (Outcome::Failed, Some(explain::dead(subject, property))),
             _ => (Outcome::Held, explain::partly_dead(subject, property, &alive)),
         };
     }
-    match (learnt.refuted.as_slice(), &learnt.undecided) {
+    match (learnt.refuted.as_slice(), learnt.undecided.values().next()) {
         ([], None) => (Outcome::Held, None),
         ([], Some(why)) => (Outcome::Undecided(why.clone()), None),
         (refuted, _) => (Outcome::Failed, Some(explain::refuted(subject, property, refuted))),
@@ -232,14 +233,9 @@ fn judge(subject: &Subject, property: Property, learnt: Option<&Learnt>) -> (Out
 fn summary(checks: &[Check], subject: &Subject, effort: Effort, version: &str) -> String {
     let held = checks.iter().filter(|check| check.outcome == Outcome::Held).count();
     format!(
-        "{held} of {} properties hold over {} request types ({} queries: {} folded, {} solved by cvc5 {version})",
+        "{held} of {} properties hold over {} request types ({})",
         checks.len(),
         subject.request_types.len(),
-        effort.queries,
-        effort.folded,
-        effort.solved
+        effort.words(version)
     )
 }
-
-/// The compiler calls itself for each level of an expression; as deep as [`crate::cedar::depth`] lets it be, it has room here.
-const STACK: usize = 64 * 1024 * 1024;

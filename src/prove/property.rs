@@ -1,6 +1,7 @@
 //! Which claims stand for which property, per request type; what a property is called.
 
 use super::claim::{Claim, One, Side, Which};
+use super::explain;
 use crate::findings::rule::Rule;
 use crate::findings::rules;
 use crate::subject::Subject;
@@ -70,6 +71,35 @@ impl Property {
     }
 }
 
+impl Property {
+    /// Whether one request type settles it: an invariant need match something somewhere, and so need a policy that says itself where
+    /// it is meant to.
+    pub fn is_settled_once(self, subject: &Subject) -> bool {
+        match self {
+            Self::Alive(at) => subject.bundle.policies().get(at).is_none_or(explain::says_where),
+            Self::InvariantAlive(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The claim that must fail for what it is about to be alive.
+    pub fn alive(self) -> Option<Claim> {
+        match self {
+            Self::Alive(at) => Some(Claim::NeverMatches(One::Policy(at))),
+            Self::InvariantAlive(at) => Some(Claim::NeverMatches(One::Invariant(at))),
+            _ => None,
+        }
+    }
+
+    /// Whether what it is about can match requests of this type, by its scope.
+    pub fn concerns(self, subject: &Subject, request_type: usize) -> bool {
+        match self {
+            Self::Alive(at) | Self::NeverErrs(at) => subject.matching_at(request_type).contains(&at),
+            Self::InvariantAlive(at) | Self::Invariant(at, _) => subject.invariants_at(request_type).contains(&at),
+        }
+    }
+}
+
 /// Every property of the subject, in a stable order.
 pub fn all(subject: &Subject) -> Vec<Property> {
     let policies = 0..subject.asked();
@@ -98,9 +128,17 @@ pub struct Question {
     pub opening: Option<Claim>,
 }
 
-/// What must be asked about requests of one type.
-pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> {
+impl Question {
+    /// A question without hints.
+    pub fn plain(property: Property, claim: Claim) -> Self {
+        Self { property, hints: Vec::new(), claim, opening: None }
+    }
+}
+
+/// What must be asked about requests of one type, by its place, beside what is settled once.
+pub fn questions(subject: &Subject, at: usize) -> Vec<Question> {
     let mut questions = Vec::new();
+    let Some(request_type) = subject.request_types.get(at) else { return questions };
     let mut push = |property, hints, claim| {
         let opening = match property {
             Property::Invariant(at, _) => opening(subject, property, at),
@@ -108,18 +146,16 @@ pub fn questions(subject: &Subject, request_type: &RequestEnv) -> Vec<Question> 
         };
         questions.push(Question { property, hints, claim, opening });
     };
-    let matching = subject.matching(request_type);
+    let (matching, invariants) = (subject.matching_at(at), subject.invariants_at(at));
     for at in matching.iter().filter(|at| **at < subject.asked()) {
         push(Property::NeverErrs(*at), Vec::new(), Claim::NeverErrs(One::Policy(*at)));
-        push(Property::Alive(*at), Vec::new(), Claim::NeverMatches(One::Policy(*at)));
-    }
-    for (at, invariant) in subject.invariants.iter().enumerate() {
-        if !subject.can_match(&invariant.policy, request_type) {
-            continue;
+        if !Property::Alive(*at).is_settled_once(subject) {
+            push(Property::Alive(*at), Vec::new(), Claim::NeverMatches(One::Policy(*at)));
         }
-        push(Property::InvariantAlive(at), Vec::new(), Claim::NeverMatches(One::Invariant(at)));
+    }
+    for (at, invariant) in invariants.iter().filter_map(|at| Some((*at, subject.invariants.get(*at)?))) {
         for (number, asked) in invariant.asked.iter().enumerate() {
-            for (hints, claim) in ask(subject, request_type, &matching, at, asked) {
+            for (hints, claim) in ask(subject, request_type, matching, at, asked) {
                 push(Property::Invariant(at, number), hints, claim);
             }
         }

@@ -4,7 +4,8 @@
 use super::asking::Asker;
 use super::bench::Bench;
 use super::claim::{Claim, One};
-use super::{ProveOptions, each_request_type};
+use super::stored::Stored;
+use super::workshop::Workshop;
 use crate::findings::{Finding, Place, rules};
 use crate::policy::annotations::Tier;
 use crate::problem::Problem;
@@ -13,51 +14,59 @@ use crate::subject::Subject;
 use cedar_policy::{Authorizer, Effect, PolicySet, RequestEnv};
 use cedar_policy_symcc::Env;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
-/// The policies that may stand for one, once a request type was seen in which it matches something.
-type Candidates = BTreeMap<usize, BTreeSet<usize>>;
+/// What is known of a policy so far.
+struct Seen {
+    /// Those that may stand for it.
+    candidates: BTreeSet<usize>,
+    /// Whether it matches anything at all.
+    is_alive: bool,
+    undecided: Option<String>,
+}
 
 /// Of these policies those that are superfluous, each with its finding, or why that is not known.
 pub(super) fn shadowed(
-    subject: &Subject,
+    shop: &Workshop<'_>,
     among: &BTreeSet<usize>,
-    options: &ProveOptions,
     observer: &dyn Observer,
 ) -> Result<BTreeMap<usize, Result<Finding, String>>, Problem> {
-    let candidates: Mutex<Candidates> = Mutex::default();
-    let undecided: Mutex<BTreeMap<usize, String>> = Mutex::default();
-    if among.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let phase = Phase::new(observer, "coverage", subject.request_types.len());
-    each_request_type(subject, &options.answers, options, &phase, |at, bench, asker| {
-        let Some(request_type) = subject.request_types.get(at) else { return };
-        let matching = subject.matching(request_type);
-        for policy in matching.iter().copied().filter(|policy| among.contains(policy)) {
-            let known = locked(&candidates).get(&policy).cloned();
-            let possible = known.unwrap_or_else(|| others(subject, policy).collect());
-            if possible.is_empty() {
-                continue;
-            }
-            let left = match bench {
-                Ok(bench) => left(subject, request_type, policy, possible, bench, asker),
-                Err(why) => Err(why.clone()),
-            };
-            match left {
-                Ok(Some(left)) => drop(
-                    locked(&candidates)
-                        .entry(policy)
-                        .and_modify(|all| all.retain(|at| left.contains(at)))
-                        .or_insert(left),
-                ),
+    let subject = shop.subject;
+    let phase = Phase::new(observer, "coverage", among.len());
+    let wanted = among.iter().filter_map(|policy| {
+        let candidates: BTreeSet<usize> = others(subject, *policy).collect();
+        let types = (0..subject.request_types.len()).filter(|at| subject.matching_at(*at).contains(policy));
+        let seen = Seen { candidates, is_alive: false, undecided: None };
+        (!seen.candidates.is_empty()).then(|| (*policy, (types.collect(), seen)))
+    });
+    let seen = shop.in_rounds(
+        wanted.collect(),
+        &phase,
+        |policy, seen: &Seen, at, bench, asker| {
+            let request_type = subject.request_types.get(at).ok_or("the request type is not there")?;
+            let bench = bench.as_mut().map_err(|why| why.clone())?;
+            left(shop.stored(), subject, request_type, policy, seen.candidates.clone(), bench, asker)
+        },
+        |_, seen, answer: Result<Option<BTreeSet<usize>>, String>| {
+            match answer {
+                Ok(Some(left)) => {
+                    seen.is_alive = true;
+                    seen.candidates.retain(|at| left.contains(at));
+                }
                 // Here it matches nothing, so that whatever stands for it elsewhere does here.
                 Ok(None) => {}
-                Err(why) => drop(locked(&undecided).insert(policy, why)),
+                Err(why) => drop(seen.undecided.get_or_insert(why)),
             }
+            seen.candidates.is_empty()
+        },
+    )?;
+    let (mut candidates, mut undecided) = (BTreeMap::new(), BTreeMap::new());
+    for (policy, seen) in seen {
+        match seen.undecided {
+            Some(why) if !seen.candidates.is_empty() => drop(undecided.insert(policy, why)),
+            _ if seen.is_alive => drop(candidates.insert(policy, seen.candidates)),
+            _ => {}
         }
-    })?;
-    let (candidates, undecided) = (locked(&candidates).clone(), locked(&undecided).clone());
+    }
     let mut found: BTreeMap<usize, Result<Finding, String>> =
         undecided.into_iter().map(|(policy, why)| (policy, Err(why))).collect();
     for (policy, by) in &candidates {
@@ -96,6 +105,7 @@ fn others(subject: &Subject, policy: usize) -> impl Iterator<Item = usize> {
 
 /// Those among `possible` that match whatever the policy matches; `None` if it matches nothing.
 fn left(
+    stored: &Stored<'_>,
     subject: &Subject,
     request_type: &RequestEnv,
     policy: usize,
@@ -104,7 +114,7 @@ fn left(
     asker: &mut Asker<'_>,
 ) -> Result<Option<BTreeSet<usize>>, String> {
     let own = One::Policy(policy);
-    if bench.holds(&Claim::NeverMatches(own), asker)? {
+    if !bench.refutes(&Claim::NeverMatches(own), stored, asker)? {
         return Ok(None);
     }
     let scoped = |other: &usize| {
@@ -160,8 +170,4 @@ fn finding(subject: &Subject, policy: usize, by: usize) -> Option<Finding> {
         ),
     };
     Some(Finding::new(rule, policy.id(), message).at(place).at(other).help(help))
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

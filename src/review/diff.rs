@@ -87,7 +87,14 @@ fn decisions(
             continue;
         }
         let mut answer = |from: &[Policy], to: &[Policy]| compare(from, to, request_type, &schema, &mut asker);
-        let result = answer(after, before).and_then(|widened| Ok((widened, answer(before, after)?)));
+        let of = |side: &Subject, policies: &[Policy]| {
+            policies.iter().find_map(|policy| side.unprovable(policy.id().as_ref()))
+        };
+        let long = of(old, before).or_else(|| of(new, after));
+        let result = long
+            .map_or(Ok(()), Err)
+            .and_then(|()| answer(after, before))
+            .and_then(|widened| Ok((widened, answer(before, after)?)));
         let (widened, narrowed) = match result {
             Ok(effect) => effect,
             Err(why) => {

@@ -1,10 +1,12 @@
 //! `review validate`: everything can be read, fits the schema without warnings, and is laid out as Cedar's formatter does.
 
 use crate::cedar::depth;
+use crate::cedar::tokens::tokens;
 use crate::findings::rules;
 use crate::findings::{Check, Finding, Outcome, Part, Place};
 use crate::problem::{Problem, Problems, Source};
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
+use std::ops::Range;
 
 /// Checks the layout of every file and turns problems of reading into findings.
 ///
@@ -40,6 +42,11 @@ pub fn finding(problem: &Problem) -> Finding {
 
 /// Where a file's text first differs from what the formatter gives.
 fn layout(source: &Source) -> Option<Finding> {
+    if let Some(long) = longest(source.text()).filter(|long| long.len() > MOST_TEXT) {
+        let message = format!("its layout is not checked: it has a policy of {} bytes", long.len());
+        let at = Place::new(source, long.start..long.start + 1);
+        return Some(Finding::new(&rules::NOT_REVIEWED, source.name(), message).at(at));
+    }
     let pretty = formatted(source)?;
     if pretty == source.text() {
         return None;
@@ -72,8 +79,26 @@ fn formatted(source: &Source) -> Option<String> {
     let config = Config { line_width: 100, indent_width: 2 };
     // A file that does not parse, or is nested too deep to be, has a finding already.
     depth::check(source).ok()?;
+    if longest(source.text()).is_some_and(|long| long.len() > MOST_TEXT) {
+        return None;
+    }
     policies_str_to_pretty(source.text(), &config).ok()
 }
+
+/// The longest policy of a text, from the end of the one before it.
+fn longest(text: &str) -> Option<Range<usize>> {
+    // Only a text that is long enough can have one that is too long.
+    if text.len() <= MOST_TEXT {
+        return None;
+    }
+    let ends = tokens(text).into_iter().filter(|token| token.of(text) == ";").map(|token| token.span.end);
+    let mut start = 0;
+    let policies = ends.chain([text.len()]).map(|end| std::mem::replace(&mut start, end)..end);
+    policies.max_by_key(Range::len)
+}
+
+/// A policy that is longer takes the formatter many seconds: 190 KB took 14.
+const MOST_TEXT: usize = 32 * 1024;
 
 /// A file with what can be put right without thinking: a byte order mark, the line ends, the layout of policies. `None` where
 /// there is nothing to put right.

@@ -1,7 +1,7 @@
 //! A request and entities that show a finding: checked by the authorizer, and small enough to read.
 
 use super::Subject;
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
+use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, Policy, PolicySet, Request};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 
@@ -45,6 +45,11 @@ impl Case {
         };
         entities.as_array_mut()?.retain(|entity| !is_action(entity));
         Some(Self { uids, context, entities })
+    }
+
+    /// Request and entities, if they conform to the schema.
+    pub fn read(&self, subject: &Subject) -> Option<(Request, Entities)> {
+        self.request(subject).zip(self.entities(subject))
     }
 
     /// The request, if it conforms to the schema.
@@ -114,6 +119,18 @@ impl<'a, F: Fn(&Request, &Entities) -> bool> Trial<'a, F> {
 }
 
 impl Counterexample {
+    /// What Cedar says of a policy that errs at this request.
+    pub fn error(&self, subject: &Subject, policy: &Policy) -> Option<String> {
+        let part = |key: &str| self.request.get(key)?.as_str()?.parse::<EntityUid>().ok();
+        let uids = [part("principal")?, part("action")?, part("resource")?];
+        let case = Case { uids, context: self.request.get("context")?.clone(), entities: self.entities.clone() };
+        let (request, entities) = case.read(subject)?;
+        let policies = PolicySet::from_policies([policy.clone()]).ok()?;
+        let response = Authorizer::new().is_authorized(&request, &policies, &entities);
+        let error = response.diagnostics().errors().next()?.to_string();
+        Some(error.split_once("`: ").map_or(error.clone(), |(_, what)| what.to_owned()))
+    }
+
     /// The case as `cedar run-tests` and `cutter test` take it.
     pub fn test_case(&self, name: &str) -> Value {
         json!([{

@@ -5,6 +5,7 @@ pub mod essentials;
 pub mod invariant;
 pub mod likeness;
 pub mod sample;
+pub mod short;
 pub mod shrink;
 
 use self::invariant::Invariant;
@@ -13,7 +14,8 @@ use crate::cedar::scope;
 use crate::policy::PolicyBundle;
 use crate::problem::Problem;
 use cedar_policy::{Effect, Entities, EntityTypeName, EntityUid, Policy, RequestEnv};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 /// A bundle and everything that the parts of the review ask of it.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub struct Subject {
     invariant_reach: Vec<BTreeSet<EntityUid>>,
     /// Per invariant: all of it, and each clause.
     invariant_words: Vec<(Words, Vec<Words>)>,
+    /// Per request type the policies of the bundle, and the invariants, whose scope leaves room for it.
+    tables: OnceLock<[Vec<Vec<usize>>; 2]>,
 }
 
 impl Subject {
@@ -67,6 +71,7 @@ impl Subject {
             reach: Vec::new(),
             invariant_reach: Vec::new(),
             invariant_words,
+            tables: OnceLock::new(),
         };
         let of = |policy: &Policy| {
             subject.actions().into_iter().filter(|a| subject.covers_action(policy, a)).cloned().collect()
@@ -98,6 +103,19 @@ impl Subject {
     /// Whether the action is in the group of this name, where the schema has it.
     pub fn in_group(&self, action: &EntityUid, group: &str) -> bool {
         self.bundle.schema().prelude_action(group).is_some_and(|group| self.is_in(action, &group))
+    }
+
+    /// Why a policy of the bundle, or an invariant, cannot be proved in time, by its id: it names more than a proof can take.
+    pub fn unprovable(&self, id: &str) -> Option<String> {
+        let policy = self.bundle.policies().iter().position(|policy| policy.id() == id);
+        let policy = policy.and_then(|at| self.words.get(at));
+        let invariant = self.invariants.iter().position(|invariant| invariant.id == id);
+        let invariant = invariant.and_then(|at| self.invariant_words.get(at)).map(|(all, _)| all);
+        let longest =
+            policy.into_iter().chain(invariant).map(BTreeSet::len).max().filter(|words| *words > MOST_WORDS)?;
+        Some(format!(
+            "`{id}` names {longest} things, and a proof takes {MOST_WORDS}: say it by a group or an attribute"
+        ))
     }
 
     /// The ban among these that speaks most of what the invariant says about the action, and how much, of 1250.
@@ -134,19 +152,63 @@ impl Subject {
 
     /// The invariants among these, those first that speak most of what the policy speaks of.
     pub fn closest_invariants(&self, policy: usize, among: &[usize]) -> Vec<usize> {
-        let likeness_to = |at: &usize| match (self.words.get(policy), self.invariant_words.get(*at)) {
+        let mut sorted = among.to_vec();
+        sorted.sort_by_cached_key(|at| std::cmp::Reverse(self.likeness_of_invariant(policy, *at)));
+        sorted
+    }
+
+    /// How much an invariant speaks of what the policy speaks of, in thousandths.
+    pub fn likeness_of_invariant(&self, policy: usize, invariant: usize) -> usize {
+        match (self.words.get(policy), self.invariant_words.get(invariant)) {
             (Some(words), Some((all, _))) => self.weights.likeness(words, all),
             _ => 0,
-        };
-        let mut sorted = among.to_vec();
-        sorted.sort_by_cached_key(|at| std::cmp::Reverse(likeness_to(at)));
-        sorted
+        }
     }
 
     /// The places of the policies whose scope leaves room for requests of this type.
     pub fn matching(&self, request_type: &RequestEnv) -> Vec<usize> {
         let policies = self.bundle.policies().iter().enumerate();
         policies.filter(|(_, policy)| self.can_match(&policy.policy, request_type)).map(|(at, _)| at).collect()
+    }
+
+    /// The same for the request type at this place.
+    pub fn matching_at(&self, request_type: usize) -> &[usize] {
+        self.tables()[0].get(request_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// The places of the invariants whose scope leaves room for requests of the type at this place.
+    pub fn invariants_at(&self, request_type: usize) -> &[usize] {
+        self.tables()[1].get(request_type).map_or(&[], Vec::as_slice)
+    }
+
+    fn tables(&self) -> &[Vec<Vec<usize>>; 2] {
+        self.tables.get_or_init(|| {
+            let policies = self.bundle.policies().iter().map(|policy| &policy.policy);
+            let invariants = self.invariants.iter().map(|invariant| &invariant.policy);
+            [self.table(policies.zip(&self.reach)), self.table(invariants.zip(&self.invariant_reach))]
+        })
+    }
+
+    fn table<'a>(&self, policies: impl Iterator<Item = (&'a Policy, &'a BTreeSet<EntityUid>)>) -> Vec<Vec<usize>> {
+        let schema = self.bundle.schema().schema();
+        let mut table = vec![Vec::new(); self.request_types.len()];
+        for (at, (policy, reach)) in policies.enumerate() {
+            let (mut principals, mut resources) = (BTreeMap::new(), BTreeMap::new());
+            for (of, found) in self.request_types.iter().zip(&mut table) {
+                let mut principal = || {
+                    let known = principals.entry(of.principal());
+                    *known.or_insert_with(|| scope::covers_principal(policy, of.principal(), schema))
+                };
+                let mut resource = || {
+                    let known = resources.entry(of.resource());
+                    *known.or_insert_with(|| scope::covers_resource(policy, of.resource(), schema))
+                };
+                if reach.contains(of.action()) && principal() && resource() {
+                    found.push(at);
+                }
+            }
+        }
+        table
     }
 
     /// How many policies are asked about, from the first: the prelude's come last.
@@ -174,6 +236,9 @@ impl Subject {
         self.bundle.policies().iter().filter(|policy| policy.policy.effect() == effect).count()
     }
 }
+
+/// Each name costs the solver time, at worst by its square.
+const MOST_WORDS: usize = 1_000;
 
 /// What is in both, in thousandths of what is in either.
 fn overlap(a: &BTreeSet<EntityUid>, b: &BTreeSet<EntityUid>) -> usize {

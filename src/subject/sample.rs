@@ -1,5 +1,6 @@
 //! Sample contexts from the schema: each parameter in each of its few values, everything else empty.
 
+use super::shrink::{FIRST_TIME, datetime};
 use crate::schema::RunSchema;
 use cedar_policy::{EntityTypeName, EntityUid};
 use serde_json::{Map, Value, json};
@@ -56,6 +57,21 @@ impl Contexts<'_> {
         Value::Object(context)
     }
 
+    /// The emptiest context of an action; for a schema that was not written for the runtime a record without anything.
+    pub fn emptiest(&self, action: &EntityUid) -> Value {
+        self.record(self.0.context(action))
+    }
+
+    /// The emptiest attributes of an entity of this type.
+    pub fn emptiest_entity(&self, kind: &str) -> Value {
+        EntityTypeName::from_str(kind).map_or_else(|_| json!({}), |kind| self.record(self.0.attributes(&kind)))
+    }
+
+    fn record(&self, shape: &Value) -> Value {
+        let is_record = self.0.resolved(shape).get("type").is_some_and(|of| of == "Record");
+        if is_record { self.empty(shape) } else { json!({}) }
+    }
+
     fn parameters(&self, action: &EntityUid) -> Vec<(String, Value)> {
         let attributes = self.0.context(action).get("attributes").and_then(Value::as_object).cloned();
         attributes.unwrap_or_default().into_iter().filter(|(key, _)| key != "run").collect()
@@ -87,13 +103,14 @@ impl Contexts<'_> {
             (_, "Bool" | "Boolean") => json!(false),
             (_, "Long") => json!(0),
             (_, "String") => json!(""),
-            (_, "datetime") => json!({ "__extn": { "fn": "datetime", "arg": "2026-01-01" } }),
+            (_, "datetime") => datetime(FIRST_TIME).unwrap_or_default(),
             (_, "duration") => json!({ "__extn": { "fn": "duration", "arg": "0ms" } }),
             (_, "decimal") => json!({ "__extn": { "fn": "decimal", "arg": "0.0" } }),
             (_, "ipaddr") => json!({ "__extn": { "fn": "ip", "arg": "127.0.0.1" } }),
             (_, name) => {
-                let member = self.members(name).into_iter().next();
-                entity(name, member.as_deref().unwrap_or("any"))
+                // Named as a request that is made small names them.
+                let plain = || name.rsplit("::").next().unwrap_or(name).to_lowercase();
+                entity(name, &self.members(name).into_iter().next().unwrap_or_else(plain))
             }
         }
     }

@@ -214,7 +214,7 @@ fn uid(name: &EntityTypeName, id: &str) -> EntityUid {
 }
 
 /// Every entity named in a value, as Cedar writes them.
-fn names(value: &Value, found: &mut BTreeSet<String>) {
+pub(super) fn names(value: &Value, found: &mut BTreeSet<String>) {
     if let Some(name) = name(value) {
         found.insert(name);
     }
@@ -225,7 +225,8 @@ fn names(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-fn name(value: &Value) -> Option<String> {
+/// The entity of an object that is one, as Cedar writes it.
+pub(super) fn name(value: &Value) -> Option<String> {
     let map = value.as_object().filter(|map| map.len() == 2)?;
     let (name, id) = (map.get("type")?.as_str()?, map.get("id")?.as_str()?);
     Some(uid(&EntityTypeName::from_str(name).ok()?, id).to_string())
@@ -246,4 +247,4 @@ fn replace(value: &mut Value, old: &EntityUid, new: &EntityUid) {
 const ROUNDS: usize = 4;
 
 /// 2026-01-01T00:00:00Z in milliseconds.
-const FIRST_TIME: i64 = 1_767_225_600_000;
+pub(super) const FIRST_TIME: i64 = 1_767_225_600_000;

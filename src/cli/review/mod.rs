@@ -25,7 +25,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use diff::DiffArguments;
 use matrix::MatrixArguments;
 use mutate::MutateArguments;
-use proof::{ProofArguments, Wanted};
+use proof::{ProofArguments, RequestArguments, Wanted};
 use scope::Scope;
 use std::path::Path;
 
@@ -36,6 +36,8 @@ pub struct Arguments {
     scope: Scope,
     #[command(flatten)]
     proof: ProofArguments,
+    #[command(flatten)]
+    requests: RequestArguments,
     /// First write what needs no thinking: the layout of policies, line ends, byte order marks
     #[arg(long)]
     fix: bool,
@@ -99,6 +101,8 @@ struct ProveArguments {
     scope: Scope,
     #[command(flatten)]
     proof: ProofArguments,
+    #[command(flatten)]
+    requests: RequestArguments,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -136,6 +140,11 @@ impl Arguments {
 
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.proof().check()?;
+        match &self.command {
+            None => self.requests.check()?,
+            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.requests.check()?,
+            Some(_) => {}
+        }
         let mut review = Review::default();
         let progress = Progress::default();
         let settings = match &self.command {
@@ -216,7 +225,7 @@ impl Arguments {
                         Err(_) => review.skipped.push("matrix: it needs facts that are valid".to_owned()),
                     }
                 }
-                self.proof.ask(&subject, Wanted::Both, review, progress)?;
+                self.proof.ask(&subject, Wanted::Both, &self.requests, review, progress)?;
                 Ok(Some(settings))
             }
         }
@@ -231,7 +240,7 @@ impl ProveArguments {
         progress: &Progress,
     ) -> Result<Option<ReviewSettings>, Problems> {
         let Some((subject, settings)) = self.scope.load(review, false, progress)? else { return Ok(None) };
-        self.proof.ask(&subject, wanted, review, progress)?;
+        self.proof.ask(&subject, wanted, &self.requests, review, progress)?;
         Ok(Some(settings))
     }
 }

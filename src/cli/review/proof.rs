@@ -1,21 +1,20 @@
 //! How proofs are made: the solver, its limits, the cache, and where counterexamples are written.
 
 use crate::cli::shared::exit::no_json;
+use crate::cli::shared::solver::SolverArguments;
 use crate::files::{self, Output};
+use crate::findings::headline::counted;
 use crate::findings::{Outcome, Part, Review};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Source};
 use crate::progress::Observer;
 use crate::prove::coverage;
-use crate::prove::solver::SolverOptions;
+use crate::prove::workshop::Workshop;
 use crate::prove::{self, ProveOptions};
 use crate::render;
 use crate::subject::Subject;
 use clap::Args;
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// What is asked of the solver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,15 +30,8 @@ pub enum Wanted {
 /// How proofs are made.
 #[derive(Args, Debug)]
 pub struct ProofArguments {
-    /// The solver, cvc5 1.0.3 or newer [default: the variable CVC5, or `cvc5`]
-    #[arg(long, value_name = "PROGRAM")]
-    solver: Option<PathBuf>,
-    /// The longest that the solver may think about one query
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    limit: f64,
-    /// How many solvers work side by side [default: the number of processors, at most 4]
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    solver: SolverArguments,
     /// Where answers are kept; whoever can write there can claim any proof [default: below the user's cache folder]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -51,20 +43,53 @@ pub struct ProofArguments {
     counterexamples: Option<PathBuf>,
 }
 
+/// The requests that are stored beside the project.
+#[derive(Args, Debug)]
+pub struct RequestArguments {
+    /// Requests that show what a solver would have to look for, one a line; each counts only where Cedar confirms it
+    /// [default: review/requests.jsonl, where it exists]
+    #[arg(long, value_name = "FILE")]
+    requests: Option<PathBuf>,
+    /// Find those that are needed, and write that file anew
+    #[arg(long)]
+    write_requests: bool,
+}
+
+impl RequestArguments {
+    /// A file that the command line names must be there, unless it is to be written.
+    fn read(&self) -> Result<Option<Source>, Problems> {
+        let path = self.file();
+        if (self.requests.is_none() || self.write_requests) && !path.exists() {
+            return Ok(None);
+        }
+        files::read(path).map(Some)
+    }
+
+    /// Writes what the proofs needed, where that is asked for.
+    fn write(&self, shop: &Workshop<'_>, review: &mut Review) -> Result<(), Problem> {
+        if self.write_requests {
+            let (path, text) = (self.file(), shop.stored().written());
+            files::write(path, &text)?;
+            let summary = format!("{} written to {}", counted(text.lines().count(), "request"), path.display());
+            review.parts.push(Part { name: "requests", summary, checks: Vec::new(), findings: Vec::new() });
+        }
+        Ok(())
+    }
+
+    /// Refuses, before any work, a file that could not be written.
+    pub fn check(&self) -> Result<(), Problem> {
+        if self.write_requests { files::check(self.file()) } else { Ok(()) }
+    }
+
+    fn file(&self) -> &Path {
+        self.requests.as_deref().unwrap_or(Path::new(REQUESTS))
+    }
+}
+
 impl ProofArguments {
-    pub fn options(&self) -> Result<ProveOptions, Problem> {
-        let limit = Duration::try_from_secs_f64(self.limit).ok().filter(|limit| !limit.is_zero());
-        let limit = limit.ok_or_else(|| Problem::invalid("`--limit` is not a number of seconds above zero"))?;
-        let from_environment = || std::env::var_os("CVC5").filter(|value| !value.is_empty());
-        let program = self.solver.clone().map(PathBuf::into_os_string).or_else(from_environment);
-        let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let most = NonZeroUsize::MIN.saturating_add(3);
-        Ok(ProveOptions {
-            solver: SolverOptions { program: program.unwrap_or_else(|| "cvc5".into()), limit },
-            jobs: self.jobs.unwrap_or(processors.min(most)),
-            cache: if self.no_cache { None } else { self.cache.clone().or_else(default_cache) },
-            answers: Arc::default(),
-        })
+    pub fn options(&self) -> Result<ProveOptions, Problems> {
+        let cache = if self.no_cache { None } else { self.cache.clone().or_else(default_cache) };
+        Ok(ProveOptions { cache, ..self.solver.options()? })
     }
 
     /// Proves, and covers, what can be proved; both share what the solver answered.
@@ -72,6 +97,7 @@ impl ProofArguments {
         &self,
         subject: &Subject,
         wanted: Wanted,
+        requests: &RequestArguments,
         review: &mut Review,
         observer: &dyn Observer,
     ) -> Result<(), Problems> {
@@ -83,10 +109,12 @@ impl ProofArguments {
             review.skipped.push(format!("prove: {why}"));
             return Ok(());
         }
-        let options = self.options()?;
+        let options =
+            ProveOptions { requests: requests.read()?, keeps_requests: requests.write_requests, ..self.options()? };
+        let shop = Workshop::new(subject, &options);
         let (mut unproved, mut is_open) = (BTreeSet::new(), false);
         if wanted != Wanted::Coverage {
-            let proved = prove::prove(subject, &options, observer);
+            let proved = prove::prove_in(&shop, observer);
             if let Ok(part) = &proved {
                 let open = part.checks.iter().filter(|check| check.outcome != Outcome::Held);
                 unproved = open.filter_map(|check| Some(check.name.rsplit_once(": ")?.1.to_owned())).collect();
@@ -97,8 +125,9 @@ impl ProofArguments {
         if wanted != Wanted::Proof && is_open {
             review.skipped.push("coverage: it says something only where every property could be judged".to_owned());
         } else if wanted != Wanted::Proof {
-            part(coverage::coverage_without(subject, &unproved, &options, observer), "coverage", review);
+            part(coverage::coverage_in(&shop, &unproved, observer), "coverage", review);
         }
+        requests.write(&shop, review)?;
         Ok(())
     }
 
@@ -135,6 +164,9 @@ fn default_cache() -> Option<PathBuf> {
     let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(base.join(Path::new("cutter/review")))
 }
+
+/// Beside the committed table, and outside the bundle as it is.
+const REQUESTS: &str = "review/requests.jsonl";
 
 /// Adds a part; one that could not be done leaves the review undecided, with what to do about it.
 pub fn part(result: Result<Part, Problem>, name: &str, review: &mut Review) {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The solver of a command that keeps no answers.
+/// Which solver, and how it is asked; no answers are kept.
 #[derive(Args, Debug)]
 pub struct SolverArguments {
     /// The solver, cvc5 1.0.3 or newer [default: the variable CVC5, or `cvc5`]
@@ -37,6 +37,8 @@ impl SolverArguments {
             jobs: self.jobs.unwrap_or(processors.min(most)),
             cache: None,
             answers: Arc::default(),
+            requests: None,
+            keeps_requests: false,
         })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! ## What it finds
 //!
-//! Templates that no link makes a policy of: they are validated, and nothing else is asked of them.
+//! Templates that no link makes a policy of: they are validated, and nothing else is asked of them. Files with a policy that is too long for
+//! its layout to be checked in time.
 //!
 //! ## Why it matters
 //!
@@ -12,6 +13,7 @@
 //!
 //! ```text
 //! finding: a template without a link
+//! finding: a policy with a set of 20,000 strings
 //! none:    a link for it, in the JSON form that Cedar's own tools take
 //! ```
 

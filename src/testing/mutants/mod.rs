@@ -10,7 +10,8 @@ use crate::policy::PolicyBundle;
 use crate::problem::Problem;
 use crate::progress::{Observer, Phase};
 use crate::prove::claim::{Claim, One};
-use crate::prove::{ProveOptions, each_request_type, prove};
+use crate::prove::workshop::Workshop;
+use crate::prove::{ProveOptions, prove};
 use crate::review::register::register;
 use crate::subject::Subject;
 use crate::subject::counterexample::{Case, Counterexample};
@@ -202,7 +203,8 @@ fn equivalent(
     let with = Subject::new(subject.bundle.clone(), invariants)?;
     let different: Mutex<BTreeSet<usize>> = Mutex::default();
     let phase = Phase::new(observer, "equivalents", with.request_types.len());
-    each_request_type(&with, &options.answers, options, &phase, |kind, bench, asker| {
+    let everywhere: Vec<usize> = (0..with.request_types.len()).collect();
+    Workshop::new(&with, options).each(&everywhere, Some(&phase), |kind, bench, asker| {
         let Some(request_type) = with.request_types.get(kind) else { return };
         for (number, mutant) in &asked {
             if locked(&different).contains(number) {

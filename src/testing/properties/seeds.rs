@@ -3,7 +3,8 @@
 use crate::problem::Problem;
 use crate::progress::{Observer, Phase};
 use crate::prove::claim::{Claim, One, Side, Which};
-use crate::prove::{ProveOptions, each_request_type, solver};
+use crate::prove::workshop::Workshop;
+use crate::prove::{ProveOptions, solver};
 use crate::subject::Subject;
 use crate::subject::counterexample::Case;
 use crate::subject::invariant::Invariant;
@@ -76,7 +77,8 @@ pub(crate) fn seeds(subject: &Subject, options: &ProveOptions, observer: &dyn Ob
     solver::tried(&options.solver)?;
     let found: Mutex<Vec<Seed>> = Mutex::default();
     let phase = Phase::new(observer, "witnesses", subject.request_types.len());
-    each_request_type(subject, &options.answers, options, &phase, |kind, bench, asker| {
+    let everywhere: Vec<usize> = (0..subject.request_types.len()).collect();
+    Workshop::new(subject, options).each(&everywhere, Some(&phase), |kind, bench, asker| {
         let (Some(request_type), Ok(bench)) = (subject.request_types.get(kind), bench) else { return };
         let mut keep = |near: Near, claims: Vec<(Claim, bool)>| {
             for (claim, decisive) in claims {

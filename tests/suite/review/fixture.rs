@@ -109,5 +109,7 @@ pub fn options(cache: &Path) -> ProveOptions {
         jobs: NonZeroUsize::new(2).unwrap(),
         cache: Some(cache.to_path_buf()),
         answers: Arc::default(),
+        requests: None,
+        keeps_requests: false,
     }
 }

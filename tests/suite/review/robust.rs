@@ -1,8 +1,12 @@
 //! Whatever text a file holds, reading it ends with problems and never with a crash: the shipped texts cut, joined and spoilt, and
-//! words of Cedar in any order. `PROPTEST_CASES=100000` makes it long.
+//! words of Cedar in any order, and the texts of `corpus/`, one for each way to fall over that was found. `PROPTEST_CASES=100000` makes it
+//! long.
 
+use super::fixture::Fixture;
 use crate::support::world::root;
 use cutter::digest::{Digest, Listing};
+use cutter::facts::{Facts, RawFacts};
+use cutter::plan::RunPlan;
 use cutter::policy::{BundleSources, PolicyBundle};
 use cutter::problem::{Problems, Source};
 use cutter::review::validate;
@@ -11,6 +15,7 @@ use cutter::settings::Config;
 use cutter::subject::Subject;
 use cutter::{json, lint};
 use proptest::prelude::*;
+use std::sync::OnceLock;
 
 /// Words from which texts are made that are nearly Cedar, TOML or JSON.
 const WORDS: &[&str] = &[
@@ -85,6 +90,8 @@ fn shipped() -> Vec<(&'static str, String)> {
         ("schema", std::fs::read_to_string(schema()).unwrap()),
         ("people", read("policies/people-and-agents.json")),
         ("config", read("cutter.toml")),
+        ("plan", read("plans/o9-first-production-run.json")),
+        ("entities", read("entities/documents.json")),
     ]
 }
 
@@ -92,6 +99,17 @@ fn schema() -> std::path::PathBuf {
     let of_schema = |path: &std::path::PathBuf| path.extension().is_some_and(|of| of == "cedarschema");
     let files = std::fs::read_dir(root().join("policies")).unwrap().map(|entry| entry.unwrap().path());
     files.into_iter().find(of_schema).unwrap()
+}
+
+/// How often each property is tried.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(48, |cases| cases.parse().unwrap())
+}
+
+/// The shipped bundle, in whose schema facts and plans are read.
+fn shipped_bundle() -> &'static PolicyBundle {
+    static BUNDLE: OnceLock<PolicyBundle> = OnceLock::new();
+    BUNDLE.get_or_init(|| Fixture::shipped().subject().unwrap().bundle)
 }
 
 /// Reads a text as everything that it could be meant to be.
@@ -107,6 +125,14 @@ fn read_as_all(text: &str) {
         name: "policies".to_owned(),
     };
     let mut problems = Problems::new();
+    // Facts and plans are JSON; whatever else it is, one look says so.
+    if text.trim_start().starts_with(['[', '{']) {
+        let bundle = shipped_bundle();
+        let (sources, names) = (vec![source("e.json")], vec!["entities/e.json".to_owned()]);
+        let raw = RawFacts { sources, names, name: "entities".to_owned() };
+        problems.absorb(Facts::admit(&raw, bundle).map(drop));
+        problems.absorb(RunPlan::parse(&source("plan.json"), bundle.schema(), None, &|_| None).map(drop));
+    }
     let alone = BundleSources { schemas: Vec::new(), ..sources.clone() };
     for set in [&sources, &alone] {
         if let Some(bundle) = PolicyBundle::plain(set, &mut problems)
@@ -125,7 +151,7 @@ fn read_as_all(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn words_of_cedar_in_any_order_are_read_or_refused(words in prop::collection::vec(prop::sample::select(WORDS), 0..80)) {
@@ -135,7 +161,7 @@ proptest! {
 
     #[test]
     fn shipped_texts_that_are_cut_joined_and_spoilt_are_read_or_refused(
-        kind in 0_usize..4,
+        kind in 0_usize..6,
         start in any::<prop::sample::Index>(),
         end in any::<prop::sample::Index>(),
         word in prop::sample::select(WORDS),
@@ -150,6 +176,17 @@ proptest! {
 
     #[test]
     fn bytes_of_any_kind_are_read_or_refused(text in "\\PC{0,200}") {
+        read_as_all(&text);
+    }
+}
+
+#[test]
+fn each_text_of_the_corpus_is_read_or_refused() {
+    let texts: Vec<_> = std::fs::read_dir(root().join("tests/suite/review/corpus")).unwrap().collect();
+    assert!(texts.len() > 10);
+    for text in texts {
+        let text = std::fs::read(text.unwrap().path()).unwrap();
+        let text = String::from_utf8_lossy(&text);
         read_as_all(&text);
     }
 }
