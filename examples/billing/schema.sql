@@ -6,3 +6,6 @@ CREATE TABLE billing.staged (LIKE billing.entry);
 INSERT INTO billing.setting VALUES ('posting', 'off');
 INSERT INTO billing.book VALUES ('2026-10');
 INSERT INTO billing.staged VALUES ('2026-10-b', '2026-10', 'fees', 40), ('2026-10-b', '2026-10', 'cash', -40);
+CREATE ROLE closer LOGIN;
+GRANT USAGE ON SCHEMA billing TO closer;
+GRANT SELECT, UPDATE ON billing.setting TO closer;

@@ -133,3 +133,15 @@ pub struct ComparedRow {
     /// Why the status is what it is.
     pub because: Vec<String>,
 }
+
+/// How a reason ends that rests on the counters of what lies beneath alone.
+pub const BENEATH: &str = ", of what it is made of: put back, or it does not show";
+
+impl ComparedRow {
+    /// Whether it is unknown for nothing but counted writes beneath it, which somebody may declare.
+    pub fn is_open_beneath(&self) -> bool {
+        self.status == RowStatus::Unknown
+            && !self.because.is_empty()
+            && self.because.iter().all(|why| why.ends_with(BENEATH))
+    }
+}

@@ -1,7 +1,7 @@
 //! A row and its effect: what the effect fixes is taken from it, what it leaves open is the row's, and all else contradicts.
 
 use super::row::Vocabulary;
-use super::work::{FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
+use super::work::{FlagPlace, FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 use crate::json;
 use crate::settings::Config;
 use crate::settings::effects::{Effect, OnOff, Pin};
@@ -127,12 +127,14 @@ impl<'a> Offer<'a> {
     fn flag(&self) -> Option<FlagTask> {
         let change = self.effect.flag.as_ref()?;
         let flag = self.config.evidence.flags.get(&change.name)?;
-        Some(FlagTask {
-            name: change.name.clone(),
-            file: flag.file.clone()?,
-            pattern: flag.pattern.clone()?,
-            to: flag.value(change.to)?.to_owned(),
-        })
+        let place = match (&flag.file, &flag.pattern) {
+            (Some(file), Some(pattern)) => FlagPlace::File(file.clone(), pattern.clone()),
+            _ => {
+                let (query, set, role) = (flag.query.clone()?, flag.set.clone()?, change.role.clone()?);
+                FlagPlace::Row { query, set, role }
+            }
+        };
+        Some(FlagTask { name: change.name.clone(), place, to: flag.value(change.to)?.to_owned() })
     }
 
     fn program(&self, resource: &EntityUid, parameters: &Own) -> Result<Program, Contradiction> {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
-pub use work::{FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
+pub use work::{FlagPlace, FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 
 /// What one run intends to do.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Work as documents show it: whole, with a digest that approvals are bound to.
 
-use super::work::{FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
+use super::work::{FlagPlace, FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 use crate::digest::Digest;
 use crate::json;
 use crate::settings::effects::Builtin;
@@ -50,6 +50,12 @@ pub struct WorkRecord {
     /// The regular expression whose first group is its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
+    /// The query that reads it, where it stands in a row of a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The statement that sets it there; `$1` is `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
     /// The value that it is set to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
@@ -131,12 +137,21 @@ impl Work {
                 record.cwd = Some(cwd.clone());
                 record.timeout_seconds = Some(*timeout_seconds);
             }
-            Task::Flag(FlagTask { name, file, pattern, to }) => {
+            Task::Flag(FlagTask { name, place, to }) => {
                 record.kind = WorkKind::Flag;
                 record.flag = Some(name.clone());
-                record.file = Some(file.display().to_string());
-                record.pattern = Some(pattern.clone());
                 record.to = Some(to.clone());
+                match place {
+                    FlagPlace::File(file, pattern) => {
+                        record.file = Some(file.display().to_string());
+                        record.pattern = Some(pattern.clone());
+                    }
+                    FlagPlace::Row { query, set, role } => {
+                        record.query = Some(query.clone());
+                        record.set = Some(set.clone());
+                        record.role = Some(role.clone());
+                    }
+                }
             }
             Task::Sql(SqlTask { function, arguments, role, owner, definition, triggers, each, answers }) => {
                 record.kind = WorkKind::Sql;
@@ -177,6 +192,8 @@ impl WorkRecord {
             flag: None,
             file: None,
             pattern: None,
+            query: None,
+            set: None,
             to: None,
             function: None,
             arguments: BTreeMap::new(),
@@ -207,7 +224,13 @@ impl WorkRecord {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         match self.kind {
             WorkKind::Program => self.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
-            WorkKind::Flag => format!("set {} to {} in {}", text(&self.flag), text(&self.to), text(&self.file)),
+            WorkKind::Flag => {
+                let place = match &self.set {
+                    Some(set) => format!("by `{set}` as {}", text(&self.role)),
+                    None => format!("in {}", text(&self.file)),
+                };
+                format!("set {} to {} {place}", text(&self.flag), text(&self.to))
+            }
             WorkKind::Sql => {
                 let function = text(&self.function);
                 let name = function.split('(').next().unwrap_or_default();

@@ -64,17 +64,31 @@ pub enum ProgramPin {
     Missing,
 }
 
-/// A switch in a file, and the value that it is set to.
+/// A switch, and the value that it is set to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FlagTask {
     /// Its name.
     pub name: String,
-    /// The file.
-    pub file: PathBuf,
-    /// The regular expression whose first group is the value.
-    pub pattern: String,
+    /// Where it stands.
+    pub place: FlagPlace,
     /// The value.
     pub to: String,
+}
+
+/// Where a switch stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FlagPlace {
+    /// In this file; the regular expression's first group is the value.
+    File(PathBuf, String),
+    /// In a row of a table.
+    Row {
+        /// The query that reads it.
+        query: String,
+        /// The statement that sets it.
+        set: String,
+        /// Who sets it.
+        role: String,
+    },
 }
 
 /// A call of a function, and what must be so for it.

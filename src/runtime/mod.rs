@@ -5,6 +5,8 @@ mod flag;
 mod permission;
 mod private;
 mod program;
+mod row;
+mod session;
 mod sql;
 mod work;
 

@@ -1,6 +1,7 @@
 //! Calling one declared function in a transaction of its own: the session, the function and its triggers are as they were
 //! pinned, before the call and again before it lasts, or nothing of it does.
 
+use super::session::{self, Who};
 use super::work::{Outcome, Use};
 use crate::db::{Access, DatabaseError, WritingSession, WritingTransaction, identifier};
 use crate::digest::Digest;
@@ -17,7 +18,7 @@ use std::path::Path;
 pub struct ReadySql {
     session: WritingSession,
     task: SqlTask,
-    database: Option<String>,
+    who: Who,
     /// The names of the arguments, and their values for each call.
     names: Vec<String>,
     calls: Vec<Vec<Option<String>>>,
@@ -64,10 +65,11 @@ impl ReadySql {
         let names = task.arguments.keys().cloned().collect();
         let session = connection(&task.role)?.open_writing()?;
         let (database, produces) = (of.database.map(str::to_owned), produces.clone());
-        let mut ready = Self { session, task: task.clone(), database, names, calls, produces };
-        let Self { session, task, database, names, .. } = &mut ready;
+        let who = Who { role: task.role.clone(), database };
+        let mut ready = Self { session, task: task.clone(), who, names, calls, produces };
+        let Self { session, task, who, names, .. } = &mut ready;
         let mut transaction = session.begin().map_err(|error| lost(task, &error))?;
-        look(&mut transaction, task, database.as_deref(), names)?;
+        look(&mut transaction, task, who, names)?;
         drop(transaction);
         Ok(ready)
     }
@@ -91,10 +93,10 @@ impl ReadySql {
 impl ReadySql {
     /// The call, in a transaction that may be committed, and its answer.
     fn call(&mut self) -> Result<(WritingTransaction<'_>, String, BTreeMap<String, Value>), Problem> {
-        let Self { session, task, database, names, calls, produces } = self;
+        let Self { session, task, who, names, calls, produces } = self;
         let failed = |error: DatabaseError| error.problem(&format!("`{}`", task.function));
         let mut transaction = session.begin().map_err(failed)?;
-        let found = look(&mut transaction, task, database.as_deref(), names)?;
+        let found = look(&mut transaction, task, who, names)?;
         let (mut answers, mut produced) = (Vec::new(), BTreeMap::new());
         for values in calls.iter() {
             let bound: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
@@ -111,7 +113,7 @@ impl ReadySql {
             answers.push(answer.to_string());
         }
         // What changed while the call ran is not what was approved.
-        if look(&mut transaction, task, database.as_deref(), names)? != found {
+        if look(&mut transaction, task, who, names)? != found {
             return Err(refused(task, "it, or a trigger of what it writes, was changed during the call"));
         }
         let said = match answers.as_slice() {
@@ -126,10 +128,10 @@ impl ReadySql {
 fn look(
     transaction: &mut WritingTransaction<'_>,
     task: &SqlTask,
-    database: Option<&str>,
+    who: &Who,
     names: &[String],
 ) -> Result<Found, Problem> {
-    session(transaction, task, database)?;
+    session::check(transaction, who).map_err(|why| refused(task, &why))?;
     let failed = |error: DatabaseError| lost(task, &error);
     let rows = transaction.query(FUNCTION, &[&task.function]).map_err(failed)?;
     let Some(row) = rows.first() else { return Err(refused(task, "there is no such function")) };
@@ -170,28 +172,6 @@ fn look(
     // Whatever a function gives, a row or one value, is one JSON value.
     let call = format!("SELECT pg_catalog.to_jsonb(answer)::text FROM {name}({}) AS answer", arguments.join(", "));
     Ok(Found { call, versions })
-}
-
-/// The session is that of the role, on the primary that the plan is aimed at, and no setting takes guards away.
-fn session(transaction: &mut WritingTransaction<'_>, task: &SqlTask, database: Option<&str>) -> Result<(), Problem> {
-    let rows = transaction.query(SESSION, &[]).map_err(|error| lost(task, &error))?;
-    let read = |index: usize| rows.first().and_then(|row| row.try_get::<_, String>(index).ok()).unwrap_or_default();
-    for (index, what, wanted) in [
-        (0, "the session is that of", task.role.as_str()),
-        (1, "the login role is", task.role.as_str()),
-        (2, "the server is in recovery:", "false"),
-        (3, "`session_replication_role` is", "origin"),
-    ] {
-        if read(index) != wanted {
-            return Err(refused(task, &format!("{what} `{}`, not `{wanted}`", read(index))));
-        }
-    }
-    match database.filter(|database| read(4) != *database) {
-        Some(database) => {
-            Err(refused(task, &format!("the cluster is {}, and the plan is aimed at {database}", read(4))))
-        }
-        None => Ok(()),
-    }
 }
 
 /// The type of each argument by its name.
@@ -284,9 +264,6 @@ fn refused(task: &SqlTask, why: &str) -> Problem {
 fn lost(task: &SqlTask, error: &DatabaseError) -> Problem {
     error.problem(&format!("`{}` is not called", task.function))
 }
-
-const SESSION: &str = "SELECT current_user::text, session_user::text, pg_is_in_recovery()::text,
-    current_setting('session_replication_role'), (SELECT system_identifier::text FROM pg_control_system())";
 
 const FUNCTION: &str =
     "SELECT p.oid::text || ' ' || p.xmin::text, format('%I.%I', n.nspname, p.proname), r.rolname::text,

@@ -2,10 +2,11 @@
 
 use super::flag::ReadyFlag;
 use super::program::ReadyProgram;
+use super::row::ReadyRow;
 use super::sql::ReadySql;
 use crate::db::Access;
 use crate::files;
-use crate::plan::{Task, Work};
+use crate::plan::{FlagPlace, FlagTask, Task, Work};
 use crate::problem::{Problem, Problems};
 use crate::settings::effects::Builtin;
 use serde_json::Value;
@@ -84,6 +85,8 @@ pub enum Ready<'a> {
     Program(ReadyProgram),
     /// A switch and the text that its file is to have.
     Flag(ReadyFlag),
+    /// A session in which a switch in a row of a table can be set.
+    Row(Box<ReadyRow>),
     /// A session in which the function is as it was pinned.
     Sql(Box<ReadySql>),
     /// Something that cutter itself does.
@@ -95,7 +98,14 @@ impl<'a> Ready<'a> {
     pub fn prepare(work: &Work, of: &Use<'_>, surroundings: &'a Surroundings<'a>) -> Result<Self, Problems> {
         Ok(match &work.task {
             Task::Program(program) => Self::Program(ReadyProgram::prepare(program, surroundings.variable)?),
-            Task::Flag(task) => Self::Flag(ReadyFlag::prepare(task)?),
+            Task::Flag(FlagTask { name, place: FlagPlace::File(file, pattern), to }) => {
+                Self::Flag(ReadyFlag::prepare(name, to, (file, pattern))?)
+            }
+            Task::Flag(FlagTask { name, place: FlagPlace::Row { query, set, role }, to }) => {
+                let connection = surroundings.connection;
+                let ready = ReadyRow::prepare((name, to), (query, set, role), of.database, connection)?;
+                Self::Row(Box::new(ready))
+            }
             Task::Sql(task) => {
                 Self::Sql(Box::new(ReadySql::prepare(task, &work.produces, of, surroundings.connection)?))
             }
@@ -115,6 +125,7 @@ impl<'a> Ready<'a> {
         match self {
             Self::Program(program) => program.run(),
             Self::Flag(flag) => Ok(flag.run()),
+            Self::Row(row) => Ok(row.run()),
             Self::Sql(sql) => Ok(sql.run()),
             Self::Builtin(builtin, folder, surroundings) => {
                 Ok(match (surroundings.builtin)(builtin, folder.as_deref()) {

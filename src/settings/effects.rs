@@ -139,6 +139,8 @@ pub struct FlagChange {
     pub name: String,
     /// To which of the two.
     pub to: OnOff,
+    /// As whom, where it stands in a row of a table: one of `[connections]`.
+    pub role: Option<String>,
 }
 
 /// On or off.

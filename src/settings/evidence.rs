@@ -140,6 +140,8 @@ pub struct FlagSettings {
     pub pattern: Option<String>,
     /// A query of one row and one column.
     pub query: Option<String>,
+    /// The statement that sets what the query reads; `$1` is the new value, a text.
+    pub set: Option<String>,
     /// The value at which it must stand at the end of a run, whatever else holds.
     pub rest: Option<String>,
     /// The value that is on.

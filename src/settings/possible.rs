@@ -118,8 +118,26 @@ impl FlagChange {
             };
             return wrong(format!("sets the flag `{}`, which is not declared", self.name), &help);
         };
-        if flag.file.is_none() {
-            wrong(format!("sets the flag `{}`, which is not in a file", self.name), "a row of a table is set by `sql`");
+        match (&flag.file, &flag.set, &self.role) {
+            (Some(_), _, None) => {}
+            (Some(_), ..) => {
+                wrong(format!("sets the flag `{}` as a role, and it is in a file", self.name), "remove `role`")
+            }
+            (None, None, _) => {
+                let help = format!("add `set = \"UPDATE ... SET ... = $1 ...\"` to [evidence.flags.{}]", self.name);
+                wrong(format!("sets the flag `{}`, of which nothing says how it is set", self.name), &help);
+            }
+            (None, Some(_), None) => {
+                wrong(
+                    format!("sets the flag `{}` in a table as nobody", self.name),
+                    "add `role`, one of [connections]",
+                );
+            }
+            (None, Some(_), Some(role)) if !config.connections.contains_key(role) => {
+                let help = format!("declare [connections.{role}]: how that role reaches the database");
+                wrong(format!("sets the flag `{}` as `{role}`, for which there is no connection", self.name), &help);
+            }
+            (None, Some(_), Some(_)) => {}
         }
         if flag.value(self.to).is_none() {
             let which = if self.to == OnOff::On { "on" } else { "off" };

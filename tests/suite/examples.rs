@@ -63,7 +63,7 @@ fn the_shipped_bundle_and_each_example_are_reviewed_clean() {
 
 #[test]
 fn each_example_is_no_longer_than_it_may_be() {
-    for (example, most) in [("billing", 560), ("rollout", 68)] {
+    for (example, most) in [("billing", 565), ("rollout", 68)] {
         let world = World::example(example);
         let files = world.listing().into_iter().map(|(path, _)| path);
         let written = files.filter(|path| !path.ends_with("README.md"));

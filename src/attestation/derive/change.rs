@@ -67,6 +67,15 @@ pub fn rows(
                     ),
                 }
             }
+            // What lies beneath was written exactly as often as is declared, and it stands where it stood.
+            (RowStatus::Unknown, false)
+                if row.is_open_beneath()
+                    && !expected.unbounded
+                    && expected.difference(baseline.observation(&row.id), last.observation(&row.id)).is_none() =>
+            {
+                observed.status = ObservedStatus::Expected;
+                observed.explained_by.clone_from(&by);
+            }
             (RowStatus::Unchanged | RowStatus::Tolerated, false) if expected.demands(&row.id) => contradict(
                 ContradictionKind::EffectAbsent,
                 format!("{} is done and declares to change {}, which did not change so", by.join(", "), row.id),

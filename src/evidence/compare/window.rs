@@ -1,6 +1,6 @@
 //! What is known of the time between two captures, and what each thing observed at both ends came to in it.
 
-use super::super::comparison::{ComparedRow, RowStatus};
+use super::super::comparison::{BENEATH, ComparedRow, RowStatus};
 use super::super::{Capture, InFlight, Observation, ObservationId, ObservationKind, Status};
 use super::growth::Growth;
 use super::{catalogs, difference};
@@ -235,7 +235,7 @@ impl<'a> Window<'a> {
             None if is_catalog => (RowStatus::Unknown, format!("{text}: elsewhere in the catalog, or put back")),
             None if is_call && is_certain => (RowStatus::Changed, format!("called: {text}")),
             None if moved.keys().any(|name| name.starts_with(BELOW)) => {
-                (RowStatus::Unknown, format!("{text}, of what it is made of: put back, or it does not show"))
+                (RowStatus::Unknown, format!("{text}{BENEATH}"))
             }
             None if is_certain => (RowStatus::Changed, format!("in between: {text}")),
             None => (RowStatus::Unknown, format!("{text}, before the baseline or during it")),

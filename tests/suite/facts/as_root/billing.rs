@@ -68,6 +68,7 @@ impl Month {
         let words = words(&split(arguments), &self.world.trust_path());
         let mut command = self.world.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
         let socket = self.server.socket_directory().display().to_string();
+        command.env("BILLING_CLOSER_URL", self.server.conninfo("closer", "postgres"));
         Ran::of(command.env("BILLING_URL", self.server.conninfo("postgres", "postgres")).envs([
             ("PGHOST", socket.as_str()),
             ("PGPORT", &self.server.port().to_string()),
@@ -188,5 +189,34 @@ fn a_month_is_closed_by_facts_that_change_with_every_step_and_its_report_verifie
     for (says, change) in changes {
         let ran = month.forge(change);
         assert!(ran.exit == 8 && ran.stdout.contains(says), "{says}: {} {}", ran.exit, ran.stdout);
+    }
+}
+
+/// The statement of a switch sets what its query reads, or nothing of it lasts.
+#[test]
+fn a_switch_in_a_row_is_set_and_read_again_and_what_is_read_otherwise_does_not_last() {
+    let value = |month: &Month| -> String {
+        let sql = "SELECT value FROM billing.setting WHERE name = 'posting'";
+        month.server.connect("postgres", "postgres").query_one(sql, &[]).unwrap().get(0)
+    };
+    let month = Month::new();
+    assert_eq!(month.exec("preview").exit, 0);
+    let ran = month.exec("posting-on");
+    assert_eq!((ran.exit, value(&month).as_str()), (0, "on"), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("posting is on"), "{}", ran.stdout);
+    assert_eq!((month.exec("posting-off").exit, value(&month).as_str()), (0, "off"));
+    assert_eq!((month.exec("posting-off").exit, value(&month).as_str()), (0, "off"));
+    for (otherwise, exit) in [
+        // Another row than the query reads, a value of its own, no right to it.
+        ("UPDATE billing.setting SET value = $1 WHERE name = 'other'", 10),
+        ("UPDATE billing.setting SET value = $1 || 'x' WHERE name = 'posting'", 10),
+        ("UPDATE billing.book SET month = $1", 10),
+    ] {
+        let spoiled = Month::with(|world, _| {
+            world.replace("cutter.toml", "UPDATE billing.setting SET value = $1 WHERE name = 'posting'", otherwise);
+        });
+        assert_eq!(spoiled.exec("preview").exit, 0);
+        let ran = spoiled.exec("posting-on");
+        assert_eq!((ran.exit, value(&spoiled).as_str()), (exit, "off"), "{otherwise}: {}{}", ran.stdout, ran.stderr);
     }
 }
