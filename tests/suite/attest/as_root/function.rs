@@ -18,9 +18,28 @@ body = { value = "$1 ${resource} {resource}" }
 actor = { value = "cutter_exec" }
 "#;
 
+/// One call for each row of a file whose digest is a fact of the run.
+const EACH: &str = r#"
+[effects.compensate.sql]
+function = "public.fn_iu_create(text, text, text, text, text, text, text, text, uuid)"
+role = "cutter_exec"
+owner = "directus"
+definition_sha256 = "DEFINITION"
+each = { file = "ROWS", sha256_fact = "cutplan.writer_digest" }
+answers = { status = "created" }
+[effects.compensate.sql.arguments]
+canonical_address = { field = "address" }
+title = { field = "title" }
+body = { value = "of a file" }
+actor = { value = "cutter_exec" }
+"#;
+
 /// A run whose one action the quorum approved.
 fn approved() -> Scene {
-    let scene = Scene::new();
+    approved_for(Scene::new(), WORK)
+}
+
+fn approved_for(scene: Scene, work: &str) -> Scene {
     let quorum = ["president", "council-1", "council-2"];
     let signer =
         |who: &&str| format!("{who} namespaces=\"cutter-approval,cutter-reject\" {}", scene.make_key(who, "ed25519"));
@@ -35,7 +54,7 @@ fn approved() -> Scene {
             (digest[..64].to_owned(), triggers)
         };
         let (digest, triggers) = pins("cut-leg-a");
-        let work = WORK.replace("DEFINITION", &digest);
+        let work = work.replace("DEFINITION", &digest);
         format!("{config}\n[effects.compensate]\n{COMPENSATION}\ndoes = \"creates one unit\"\n{work}{triggers}")
     });
     let target = scene.read(PLAN).parse::<Value>().unwrap()["target"]["database"].clone();
@@ -147,4 +166,38 @@ fn an_answer_that_is_not_the_declared_one_or_a_refusal_of_the_server_lasts_no_lo
         assert!(ran.exit == 10 && said.contains(words) && said.contains("stay used"), "{said} {}", ran.stderr);
         assert_eq!(units(&scene), there);
     }
+}
+
+#[test]
+fn a_function_is_called_for_each_row_of_the_file_that_was_approved_and_all_of_it_lasts_or_nothing() {
+    let count = |scene: &Scene| -> i64 {
+        let sql = "SELECT count(*) FROM public.information_unit WHERE canonical_address LIKE 'EACH-%'";
+        scene.server.connect("postgres", "directus").query_one(sql, &[]).unwrap().get(0)
+    };
+    let with = |rows: &Value| {
+        let scene = Scene::new();
+        let (file, text) = (scene.path("rows.json"), rows.to_string());
+        scene.write("rows.json", &text);
+        let digest = cutter::digest::Digest::of(text.as_bytes()).to_string();
+        scene.edit("entities/runs.json", |runs| {
+            for run in runs.as_array_mut().unwrap() {
+                run["attrs"]["facts"]["cutplan"] =
+                    json!({"units": 2, "writer_digest": digest, "second_digest": digest});
+            }
+        });
+        approved_for(scene, &EACH.replace("ROWS", &file.display().to_string()))
+    };
+    let row = |address: &str| json!({"address": address, "title": "one of several"});
+    let scene = with(&json!([row("EACH-1/ARTICLE-1"), row("EACH-1/ARTICLE-2")]));
+    let text = scene.read("rows.json");
+    scene.write("rows.json", text.replace("ARTICLE-2", "ARTICLE-3"));
+    let other = scene.exec("it");
+    assert!(other.exit == 1 && other.stderr.contains("has the sha256"), "{}{}", other.stdout, other.stderr);
+    scene.write("rows.json", &text);
+    let ran = scene.exec("it");
+    assert_eq!((ran.exit, count(&scene)), (0, 2), "{}{}", ran.stdout, ran.stderr);
+    // The second call answers that it is there already, and the first does not last.
+    let scene = with(&json!([row("EACH-1/ARTICLE-1"), row("EACH-1/ARTICLE-1")]));
+    let ran = scene.exec("it");
+    assert_eq!((ran.exit, count(&scene)), (10, 0), "{}{}", ran.stdout, ran.stderr);
 }
