@@ -62,6 +62,16 @@ pub fn canonical(value: &serde_json::Value) -> String {
     }
 }
 
+/// A value in Cedar's JSON form as one word: a text, a number, a truth, the id of an entity, the argument of an extension.
+pub fn plain(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::Bool(truth) => Some(truth.to_string()),
+        value => ["/__entity/id", "/__extn/arg"].iter().find_map(|at| Some(value.pointer(at)?.as_str()?.to_owned())),
+    }
+}
+
 /// The same value without positions.
 pub fn to_serde(value: &Value<'_>) -> serde_json::Value {
     match value {

@@ -186,6 +186,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "text",
             "time",
             "problem",
+            "json",
             "files",
             "db",
             "settings",

@@ -166,7 +166,7 @@ impl<'a> Offer<'a> {
             let value = match name {
                 "resource" => resource.id().unescaped().to_owned(),
                 name => {
-                    let value = parameters.get(name).map(plain);
+                    let value = parameters.get(name).map(json::plain);
                     value.ok_or_else(|| self.unfillable(name, "is no parameter"))?.unwrap_or_default()
                 }
             };
@@ -196,7 +196,7 @@ impl<'a> Offer<'a> {
                 (_, Argument::Fact(given)) => SqlArgument::Fact(given.fact.clone()),
                 (_, Argument::Field(given)) => SqlArgument::Field(given.field.clone()),
                 (None | Some(Value::Null), _) => SqlArgument::Null,
-                (Some(value), _) => match plain(value) {
+                (Some(value), _) => match json::plain(value) {
                     Some(text) => SqlArgument::Text(text),
                     None => return Err(self.unfillable(name, "has a value that no argument can be")),
                 },
@@ -237,16 +237,6 @@ fn hole(text: &str) -> Option<(&str, &str, &str)> {
             return Some((text.get(..open)?, inner.get(..end)?, inner.get(end + 1..)?));
         }
         from = open + 1;
-    }
-}
-
-/// A value as one word: a text, a number, a truth, the id of an entity, the text of a time.
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        value => ["/__entity/id", "/__extn/arg"].iter().find_map(|at| Some(value.pointer(at)?.as_str()?.to_owned())),
     }
 }
 

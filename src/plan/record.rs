@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Work as documents show it. Its digest covers every other field.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct WorkRecord {
     /// Sha-256 over the other fields, as `jq -cSj 'del(.sha256)'` prints them.
@@ -104,10 +104,11 @@ pub struct WorkRecord {
 }
 
 /// The kinds of work, as documents name them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkKind {
     /// A program is run.
+    #[default]
     Program,
     /// A switch is set.
     Flag,
@@ -123,10 +124,11 @@ impl Work {
         let Self { effect, does, task, expects, produces, repeatable } = self;
         let mut record = WorkRecord {
             effect: effect.clone(),
+            does: does.clone(),
             expects: expects.clone(),
             produces: produces.iter().map(|(fact, origin)| (fact.clone(), origin.to_string())).collect(),
             repeatable: *repeatable,
-            ..WorkRecord::empty(does)
+            ..WorkRecord::default()
         };
         match task {
             Task::Program(Program { argv, pin, interpreter, env, cwd, timeout_seconds }) => {
@@ -177,41 +179,6 @@ impl Work {
 }
 
 impl WorkRecord {
-    fn empty(does: &str) -> Self {
-        Self {
-            sha256: None,
-            kind: WorkKind::Program,
-            effect: None,
-            does: does.to_owned(),
-            argv: Vec::new(),
-            pin: None,
-            interpreter_sha256: None,
-            env: Vec::new(),
-            cwd: None,
-            timeout_seconds: None,
-            flag: None,
-            file: None,
-            pattern: None,
-            query: None,
-            set: None,
-            to: None,
-            function: None,
-            arguments: BTreeMap::new(),
-            role: None,
-            owner: None,
-            definition_sha256: None,
-            triggers: BTreeMap::new(),
-            each: None,
-            each_sha256_fact: None,
-            answers: BTreeMap::new(),
-            builtin: None,
-            folder: None,
-            expects: BTreeMap::new(),
-            produces: BTreeMap::new(),
-            repeatable: false,
-        }
-    }
-
     /// The digest over all that it says, whatever digest it names.
     pub fn digest(&self) -> Digest {
         let bare = Self { sha256: None, ..self.clone() };

@@ -6,6 +6,7 @@ use super::work::{Outcome, Use};
 use crate::db::{Access, DatabaseError, WritingSession, WritingTransaction, identifier};
 use crate::digest::Digest;
 use crate::files;
+use crate::json;
 use crate::plan::{SqlArgument, SqlTask};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::settings::effects::{FactKind, Origin};
@@ -55,7 +56,7 @@ impl ReadySql {
                 .ok_or_else(|| refused(task, &format!("the fact `{path}` for its argument `{name}` is not recorded"))),
             SqlArgument::Field(field) => match row.get(field) {
                 Some(Value::Null) => Ok(None),
-                value => Some(value.and_then(plain))
+                value => Some(value.and_then(json::plain))
                     .filter(Option::is_some)
                     .ok_or_else(|| refused(task, &format!("a row has no `{field}` for its argument `{name}`"))),
             },
@@ -242,17 +243,7 @@ fn rows(task: &SqlTask, of: &Use<'_>, file: &Path, path: &str) -> Result<Vec<Val
 
 /// A fact of the run as one text.
 fn fact(context: &Value, path: &str) -> Option<String> {
-    plain(context.pointer(&format!("/run/facts/{}", path.replace('.', "/")))?)
-}
-
-/// A value as one text: the server reads it as the declared type.
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        value => ["/__entity/id", "/__extn/arg"].iter().find_map(|at| Some(value.pointer(at)?.as_str()?.to_owned())),
-    }
+    json::plain(context.pointer(&format!("/run/facts/{}", path.replace('.', "/")))?)
 }
 
 fn refused(task: &SqlTask, why: &str) -> Problem {
