@@ -1,5 +1,6 @@
 //! Approvals: signed documents that open gates for exactly one plan. Rust judges bytes, Cedar judges authority.
 
+mod asking;
 pub mod document;
 pub mod judge;
 mod reasons;
