@@ -1,16 +1,13 @@
 //! `cutter authorize`: decisions for every intended action of a plan. It only looks.
 
 use crate::attestation::{Statement, gather};
-use crate::cli::shared::authority::AuthorityArguments;
-use crate::cli::shared::clock::ClockArguments;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::exit::no_json;
-use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::ledger::NamedLedger;
-use crate::cli::shared::next::Typed;
 use crate::cli::shared::outlook;
 use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::preview::PreviewArguments;
 use crate::cli::shared::progress::Progress;
 use crate::decision::Verdict;
 use crate::progress::Phase;
@@ -23,11 +20,7 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    inputs: InputArguments,
-    #[command(flatten)]
-    clock: ClockArguments,
-    #[command(flatten)]
-    authority: AuthorityArguments,
+    preview: PreviewArguments,
     /// Also write the unsigned in-toto statement over the decisions
     #[arg(long, value_name = "FILE")]
     attest: Option<PathBuf>,
@@ -53,23 +46,24 @@ enum Format {
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.attest.as_deref().map_or(Ok(()), files::check_free)?;
-        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
+        let inputs = self.preview.load(output)?;
         let progress = Progress::default();
         let phase = Phase::new(&progress, "authorize", 0);
-        let authorization = self.authority.authorize_rest(&inputs, Stage::Plan, |journal| {
+        let authorization = self.preview.authority.authorize_rest(&inputs, Stage::Plan, |journal| {
             gather::ended_well(&inputs.plan, &inputs.config, inputs.bundle.schema(), journal)
         })?;
         let statement = Statement::of_decisions(authorization.document()?);
         drop(phase);
         let facts = authorization.requests().facts().texts().iter().map(|(_, text)| text.len()).sum();
-        outlook::check_size(&inputs.plan, statement.text()?.len(), facts)?;
-        let ledger = self.authority.ledger.locate(&inputs.config);
+        let statement_text = statement.text()?;
+        outlook::check_size(&inputs.plan, statement_text.len(), facts)?;
+        let ledger = self.preview.authority.ledger.locate(&inputs.config);
         output.warn(&outlook::of_plan(&inputs.plan, matches!(ledger, Ok(NamedLedger::Postgres(_)))));
         if let Some(path) = &self.attest {
-            files::create(path, statement.text()?.as_bytes())?;
+            files::create(path, statement_text.as_bytes())?;
         }
         let decisions = &statement.predicate.decisions;
-        let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+        let typed = self.preview.typed();
         let guide = || Guide {
             closes: explain::closing(&inputs.bundle, decisions),
             next: typed.after(decisions, &authorization),

@@ -1,27 +1,19 @@
 //! `cutter approval verify` and `list`: every document for a plan, judged.
 
 use crate::approval::judge::barred;
-use crate::cli::shared::authority::AuthorityArguments;
-use crate::cli::shared::clock::ClockArguments;
 use crate::cli::shared::exit::{CommandResult, Exit, no_json};
 use crate::cli::shared::format::TableOrJson;
-use crate::cli::shared::inputs::InputArguments;
-use crate::cli::shared::next::Typed;
 use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::preview::PreviewArguments;
 use crate::record::ApprovalRow;
 use crate::render;
 use crate::render::approvals::Judged;
-use crate::request::Stage;
 use clap::Args;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    inputs: InputArguments,
-    #[command(flatten)]
-    clock: ClockArguments,
-    #[command(flatten)]
-    authority: AuthorityArguments,
+    preview: PreviewArguments,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: TableOrJson,
@@ -29,14 +21,14 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments, verify: bool) -> CommandResult {
-        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
-        let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
+        let inputs = self.preview.load(output)?;
+        let authorization = self.preview.authorize(&inputs)?;
         let rows: Vec<ApprovalRow> = authorization.approvals().judged.iter().map(ApprovalRow::new).collect();
         let needed = barred(authorization.requests(), authorization.closed());
         let open = needed.keys().filter(|gate| authorization.approvals().gates.contains(*gate)).count();
         let text = match self.format {
             TableOrJson::Table => {
-                let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+                let typed = self.preview.typed();
                 let next = if open < needed.len() { typed.after_judging(&rows, &authorization) } else { Vec::new() };
                 let judged = Judged {
                     rows: &rows,

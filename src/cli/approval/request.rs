@@ -4,20 +4,17 @@ use crate::approval::document::ApprovalDocument;
 use crate::approval::renewal::Renewal;
 use crate::approval::request::{ApprovalRequest, request};
 use crate::authorization::Authorization;
-use crate::cli::shared::authority::AuthorityArguments;
-use crate::cli::shared::clock::ClockArguments;
 use crate::cli::shared::exit::{CommandResult, Exit, no_json};
 use crate::cli::shared::format::TableOrJson;
-use crate::cli::shared::inputs::InputArguments;
-use crate::cli::shared::next::{Typed, word};
+use crate::cli::shared::next::word;
 use crate::cli::shared::output::OutputArguments;
+use crate::cli::shared::preview::PreviewArguments;
 use crate::digest::Digest;
 use crate::files::{self, Output};
 use crate::layout::Style;
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::render;
 use crate::render::approvals::Requested;
-use crate::request::Stage;
 use clap::Args;
 use serde_json::{Map, json};
 use std::path::{Path, PathBuf};
@@ -25,11 +22,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    inputs: InputArguments,
-    #[command(flatten)]
-    clock: ClockArguments,
-    #[command(flatten)]
-    authority: AuthorityArguments,
+    preview: PreviewArguments,
     /// Replace documents that were given for what has changed since, and say what that is; the old ones are kept beside them
     #[arg(long)]
     renew: bool,
@@ -47,9 +40,9 @@ impl Arguments {
             return Err(problem.help("name their folder with --output").coded(Code::OutputRefused).into());
         }
         files::check_folder(&folder)?;
-        let inputs = self.inputs.load(self.clock.now, Some(&self.authority.ledger), output)?;
-        let authorization = self.authority.authorize(&inputs, Stage::Plan)?;
-        let ledger = self.authority.ledger.locate(&inputs.config)?;
+        let inputs = self.preview.load(output)?;
+        let authorization = self.preview.authorize(&inputs)?;
+        let ledger = self.preview.authority.ledger.locate(&inputs.config)?;
         let Some(id) = ledger.store().id()? else {
             let problem = Problem::failure("there is no ledger that an approval could name");
             return Err(problem.help("make one with `cutter ledger init`").coded(Code::LedgerMissing).into());
@@ -117,7 +110,7 @@ impl Arguments {
         let sign = |(file, _): &(String, &ApprovalDocument)| format!("cutter approval sign {} --key KEY", word(file));
         let mut next: Vec<String> = written.iter().map(sign).collect();
         if !written.is_empty() {
-            next.push(Typed { inputs: &self.inputs, authority: &self.authority }.command("approval verify", None));
+            next.push(self.preview.typed().command("approval verify", None));
         }
         let requested = Requested {
             written: &written,

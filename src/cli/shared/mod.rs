@@ -13,6 +13,7 @@ pub mod named;
 pub mod next;
 pub mod outlook;
 pub mod output;
+pub mod preview;
 pub mod progress;
 pub mod signing;
 pub mod solver;
