@@ -112,16 +112,27 @@ impl Arguments {
         Ok((render::exec::said(action, row.basis, (tone, &what), output.style()), exit))
     }
 
-    /// Why it is not allowed, and where facts are to blame, how they are measured.
+    /// Why it is not allowed: what is wrong with the approvals that are there, and where facts are to blame, how they are measured.
     fn denied(&self, action: &IntendedAction, row: &DecisionRow, authorization: &Authorization<'_>) -> String {
-        let mut message = denied(row, authorization);
-        let facts: Vec<FactRecord> = row.facts.iter().map(FactRecord::from).collect();
-        let typed = Typed { inputs: &self.inputs, authority: &self.authority };
-        let measure = typed.measure("exec", Some(&action.id), &facts).filter(|_| row.basis == Basis::Indeterminate);
-        if let Some(command) = measure {
-            message.push_str(&format!("; measure them: {command}"));
+        let mut parts = vec![row.reason.trim_end_matches('.').to_owned()];
+        let needs = row.needs.iter().filter(|_| row.basis != Basis::Approved);
+        parts.extend(needs.map(|gate| {
+            let of_gate = authorization.approvals().judged.iter().filter(|judged| judged.gate == *gate);
+            let faults = of_gate.filter_map(|judged| judged.faults.first());
+            let faults: Vec<String> = faults.map(|fault| format!("{}: {}", fault.code.name(), fault.detail)).collect();
+            if faults.is_empty() { format!("needs {gate}") } else { format!("needs {gate} ({})", faults.join("; ")) }
+        }));
+        if !row.gaps.is_empty() {
+            parts.push(format!("gaps {}", row.gaps.join(", ")));
         }
-        message
+        parts.extend(row.errors.iter().cloned());
+        if row.basis == Basis::Indeterminate {
+            let facts: Vec<FactRecord> = row.facts.iter().map(FactRecord::from).collect();
+            let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+            let measure = typed.measure("exec", Some(&action.id), &facts);
+            parts.extend(measure.map(|command| format!("measure them: {command}")));
+        }
+        parts.join("; ")
     }
 
     /// Proof that the trust root vouches for bundle, plan, author and the running user; the problems say why not.
@@ -228,25 +239,6 @@ fn do_builtin(inputs: &Inputs, builtin: Builtin, folder: Option<&str>) -> Result
         (Builtin::Targets, Some(folder)) => targets::package(inputs, folder).map(drop),
         _ => Ok(()),
     }
-}
-
-fn denied(row: &DecisionRow, authorization: &Authorization<'_>) -> String {
-    let mut parts = vec![row.reason.trim_end_matches('.').to_owned()];
-    let needs = row.needs.iter().filter(|_| row.basis != Basis::Approved);
-    // Not only which approval is missing: what is wrong with the one that is there.
-    parts.extend(needs.map(|gate| {
-        let of_gate = authorization.approvals().judged.iter().filter(|judged| judged.gate == *gate);
-        let faults = of_gate.filter_map(|judged| judged.faults.first());
-        match faults.map(|fault| format!("{}: {}", fault.code.name(), fault.detail)).collect::<Vec<_>>().as_slice() {
-            [] => format!("needs {gate}"),
-            faults => format!("needs {gate} ({})", faults.join("; ")),
-        }
-    }));
-    if !row.gaps.is_empty() {
-        parts.push(format!("gaps {}", row.gaps.join(", ")));
-    }
-    parts.extend(row.errors.iter().cloned());
-    parts.join("; ")
 }
 
 /// What was read so long ago is read again.
