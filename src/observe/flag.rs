@@ -15,9 +15,7 @@ pub fn observe(
 ) -> Result<Observation, DatabaseError> {
     let mut observation = Observation::new(ObservationKind::Flag, name);
     if let Some((query, snapshot)) = settings.query.as_ref().zip(snapshot) {
-        let columns = "(SELECT count(*) FROM json_object_keys(row_to_json(answer)))::text";
-        let sql = format!("SELECT answer.value::text, {columns} FROM (\n{query}\n) AS answer(value) LIMIT 2");
-        match snapshot.texts(&sql, 2) {
+        match snapshot.texts(&FlagSettings::asked(query), 2) {
             Ok(rows) => match rows.as_slice() {
                 [row] => match row.as_slice() {
                     [value, Some(columns)] if columns == "1" => {

@@ -46,10 +46,10 @@ impl Permission<'_> {
         clock: &dyn Fn() -> Result<Timestamp, Problem>,
         surroundings: &Surroundings<'_>,
     ) -> Result<Execution, Problems> {
-        let context = RecordedRow::new(self.action, &self.row)?.context;
+        let recorded = RecordedRow::new(self.action, &self.row)?;
         let database = Some(self.plan().target.field("database")).filter(|name| !name.is_empty());
-        let ready = Ready::prepare(self.work, &work::Use { context: &context, database }, surroundings)?;
-        let started = match held.begin(&self.started()?)? {
+        let ready = Ready::prepare(self.work, &work::Use { context: &recorded.context, database }, surroundings)?;
+        let started = match held.begin(&self.started(recorded)?)? {
             Begun::Begun(number) => number,
             Begun::Not(conflict) => return Ok(Execution::NotBegun(conflict)),
         };
@@ -86,14 +86,14 @@ impl Permission<'_> {
     }
 
     /// The record that begins it, with one use of each approval that opened a gate for this row.
-    fn started(&self) -> Result<Started, Problem> {
+    fn started(&self, recorded: RecordedRow) -> Result<Started, Problem> {
         let inputs = self.authorization.inputs();
         let is_approved = self.row.basis == Basis::Approved;
         let gates = self.row.needs.iter().filter(|_| is_approved);
         let approvals = gates.filter_map(|gate| self.authorization.approvals().for_gate(gate)).filter_map(|judged| {
             Some(ApprovalUsed { id: judged.id.clone(), gate: judged.gate.clone(), sha256: judged.digest? })
         });
-        let decision = serde_json::to_value(self.decision()?)
+        let decision = serde_json::to_value(self.decision(recorded))
             .map_err(|error| Problem::failure(format!("the decision has no JSON form: {error}")))?;
         Ok(Started {
             run: self.plan().run.clone(),
@@ -110,7 +110,7 @@ impl Permission<'_> {
     }
 
     /// What the journal keeps of the decision, so that a report need not take the word of whoever ran it.
-    fn decision(&self) -> Result<UseDecision, Problem> {
+    fn decision(&self, row: RecordedRow) -> UseDecision {
         let facts = self.authorization.requests().facts();
         let run = &self.plan().run;
         let of_run = self.authorization.journal().starts().filter(|(_, started)| started.run == *run);
@@ -118,11 +118,11 @@ impl Permission<'_> {
         let is_kept = decisions.any(|earlier| earlier.facts.sha256 == facts.digest() && !earlier.texts.is_empty());
         let texts = if is_kept { &[] } else { facts.texts() };
         let text = |(name, text): &(String, String)| FactText { name: name.clone(), text: text.clone() };
-        Ok(UseDecision {
+        UseDecision {
             texts: texts.iter().map(text).collect(),
             policies: JudgedBy::of(self.authorization.requests().bundle()),
             facts: FactsSummary { source: facts.origin(), sha256: facts.digest() },
-            row: RecordedRow::new(self.action, &self.row)?,
-        })
+            row,
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::session::{self, Who};
 use super::work::Outcome;
 use crate::db::{Access, DatabaseError, WritingSession, WritingTransaction};
 use crate::problem::{Code, Coded as _, Problem};
+use crate::settings::evidence::FlagSettings;
 
 /// A switch, and a session in which it can be set.
 pub struct ReadyRow {
@@ -31,7 +32,7 @@ impl ReadyRow {
         let failed = |error: DatabaseError| error.problem("the switch cannot be read");
         let mut transaction = ready.session.begin().map_err(failed)?;
         session::check(&mut transaction, &ready.who).map_err(|why| refused(&ready.name, &why))?;
-        transaction.query(&value_of(&ready.query), &[]).map_err(failed)?;
+        transaction.query(&FlagSettings::asked(&ready.query), &[]).map_err(failed)?;
         drop(transaction);
         Ok(ready)
     }
@@ -53,7 +54,7 @@ impl ReadyRow {
         let mut transaction = session.begin().map_err(failed)?;
         session::check(&mut transaction, who).map_err(|why| refused(name, &why))?;
         transaction.query_with_texts(set, &[Some(to)]).map_err(failed)?;
-        let rows = transaction.query(&value_of(query), &[]).map_err(failed)?;
+        let rows = transaction.query(&FlagSettings::asked(query), &[]).map_err(failed)?;
         let is = match rows.as_slice() {
             [row] => row.try_get::<_, Option<String>>(0).ok().flatten(),
             _ => None,
@@ -66,10 +67,6 @@ impl ReadyRow {
             }
         }
     }
-}
-
-fn value_of(query: &str) -> String {
-    format!("SELECT answer.value::text FROM (\n{query}\n) AS answer(value) LIMIT 2")
 }
 
 fn refused(name: &str, why: &str) -> Problem {

@@ -151,6 +151,12 @@ pub struct FlagSettings {
 }
 
 impl FlagSettings {
+    /// The statement that asks a query of a switch: its value as a text, and of how many columns that is; two rows where it gives more.
+    pub fn asked(query: &str) -> String {
+        let columns = "(SELECT count(*) FROM json_object_keys(row_to_json(answer)))::text";
+        format!("SELECT answer.value::text, {columns} FROM (\n{query}\n) AS answer(value) LIMIT 2")
+    }
+
     /// Its declared value for on or off.
     pub fn value(&self, to: OnOff) -> Option<&str> {
         match to {
