@@ -4,13 +4,16 @@ use crate::attest::scene::Scene;
 use crate::support::world::{COMPENSATION, PLAN};
 use serde_json::{Value, json};
 
-const WORK: &str = r#"
+/// The function that is called, pinned; what follows says how.
+const FUNCTION: &str = r#"
 [effects.compensate.sql]
 function = "public.fn_iu_create(text, text, text, text, text, text, text, text, uuid)"
 role = "cutter_exec"
 owner = "directus"
 definition_sha256 = "DEFINITION"
-answers = { status = "created" }
+"#;
+
+const WORK: &str = r#"answers = { status = "created" }
 [effects.compensate.sql.arguments]
 canonical_address = { value = "TEST-1/ARTICLE-1" }
 title = { value = "x'); DROP TABLE public.information_unit; --" }
@@ -19,13 +22,7 @@ actor = { value = "cutter_exec" }
 "#;
 
 /// One call for each row of a file whose digest is a fact of the run.
-const EACH: &str = r#"
-[effects.compensate.sql]
-function = "public.fn_iu_create(text, text, text, text, text, text, text, text, uuid)"
-role = "cutter_exec"
-owner = "directus"
-definition_sha256 = "DEFINITION"
-each = { file = "ROWS", sha256_fact = "cutplan.writer_digest" }
+const EACH: &str = r#"each = { file = "ROWS", sha256_fact = "cutplan.writer_digest" }
 answers = { status = "created" }
 [effects.compensate.sql.arguments]
 canonical_address = { field = "address" }
@@ -54,7 +51,7 @@ fn approved_for(scene: Scene, work: &str) -> Scene {
             (digest[..64].to_owned(), triggers)
         };
         let (digest, triggers) = pins("cut-leg-a");
-        let work = work.replace("DEFINITION", &digest);
+        let work = FUNCTION.replace("DEFINITION", &digest) + work;
         format!("{config}\n[effects.compensate]\n{COMPENSATION}\ndoes = \"creates one unit\"\n{work}{triggers}")
     });
     let target = scene.read(PLAN).parse::<Value>().unwrap()["target"]["database"].clone();

@@ -220,3 +220,20 @@ fn a_switch_in_a_row_is_set_and_read_again_and_what_is_read_otherwise_does_not_l
         assert_eq!((ran.exit, value(&spoiled).as_str()), (exit, "off"), "{otherwise}: {}{}", ran.stdout, ran.stderr);
     }
 }
+
+/// Only exactly as many writes beneath a switch as were declared explain that it may have moved.
+#[test]
+fn writes_beneath_a_switch_that_nobody_declared_leave_it_unknown() {
+    let month = Month::with(|world, _| {
+        let config = world.read("cutter.toml").replace("\"below updated\" = 1", "\"below updated\" = 2");
+        world.write("cutter.toml", config);
+    });
+    for row in ROWS {
+        assert_eq!(month.exec(row).exit, 0, "{row}");
+    }
+    month.capture("b.json");
+    let ran = month.cutter(&format!("attest {PLAN} --baseline a.json --final b.json --facts postgres --format json"));
+    let rows = ran.json()["predicate"]["non_mutation"].clone();
+    let switch = rows.as_array().unwrap().iter().find(|row| row["id"] == "flag:posting").unwrap();
+    assert_eq!((ran.exit, &switch["status"]), (7, &"UNKNOWN".into()), "{switch}{}", ran.stderr);
+}
