@@ -2,14 +2,13 @@
 
 use crate::attestation::{Statement, gather};
 use crate::cli::shared::exit::CommandResult;
-use crate::cli::shared::exit::Exit;
 use crate::cli::shared::exit::no_json;
+use crate::cli::shared::exit::of_verdict;
 use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::outlook;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::preview::PreviewArguments;
 use crate::cli::shared::progress::Progress;
-use crate::decision::Verdict;
 use crate::progress::Phase;
 use crate::render::table::Guide;
 use crate::request::Stage;
@@ -75,17 +74,6 @@ impl Arguments {
             Format::Json => render::json::document(decisions),
             Format::Ndjson => render::json::lines(decisions),
         };
-        Ok((text.map_err(no_json)?, exit(decisions.verdict)))
-    }
-}
-
-/// The exit code of a verdict.
-pub fn exit(verdict: Verdict) -> Exit {
-    match verdict {
-        Verdict::Authorized => Exit::Authorized,
-        Verdict::Blocked => Exit::Blocked,
-        Verdict::ReadyForSovereignApproval => Exit::Ready,
-        Verdict::Denied => Exit::Denied,
-        Verdict::Indeterminate => Exit::Unmeasured,
+        Ok((text.map_err(no_json)?, of_verdict(decisions.verdict)))
     }
 }

@@ -1,31 +1,17 @@
 //! `cutter exec`: decides one action again at the moment of use, uses its approvals up, and runs what was declared.
 
-use super::authorize::exit;
-use crate::authorization::{Authorization, Inputs};
-use crate::cli::evidence::{grants, targets};
+use crate::cli::moment::Moment;
 use crate::cli::shared::authority::AuthorityArguments;
-use crate::cli::shared::clock::system_time;
-use crate::cli::shared::connection::role_access;
 use crate::cli::shared::exit::CommandResult;
-use crate::cli::shared::exit::Exit;
 use crate::cli::shared::inputs::InputArguments;
-use crate::cli::shared::next::Typed;
+use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::output::OutputArguments;
-use crate::decision::{Basis, DecisionRow, Verdict};
-use crate::json::in_backticks;
-use crate::layout::lines::Tone;
-use crate::ledger::{Conflict, Record, Refused};
 use crate::plan::{IntendedAction, Mode};
-use crate::problem::{Code, Coded as _, Problem, Problems};
-use crate::record::FactRecord;
+use crate::problem::Problem;
 use crate::render;
-use crate::request::Stage;
-use crate::runtime::{Execution, Outcome, Permission, Refusal, Surroundings};
-use crate::settings::effects::Builtin;
-use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use clap::Args;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -46,106 +32,18 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        let mut since = Instant::now();
-        let mut inputs = self.inputs.load(None, Some(&self.authority.ledger), output)?;
+        let since = Instant::now();
+        let moment = Moment { inputs: &self.inputs, authority: &self.authority, output };
+        let inputs = moment.load()?;
         self.check_command(inputs.plan.named(&self.action)?)?;
-        if inputs.plan.mode == Mode::DryRun {
-            return self.dry_run(&inputs, output);
-        }
-        let named = self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?;
-        let ledger = named.store();
-        let run = inputs.plan.run.clone();
-        let held = ledger.hold(&run)?;
-        // The last look: whatever had to be waited for, all that decides is read after it.
-        if self.inputs.measures() || inputs.plan.produces() || since.elapsed() > LONG {
-            since = Instant::now();
-            inputs = self.inputs.load(None, Some(&self.authority.ledger), output)?;
-            self.check_command(inputs.plan.named(&self.action)?)?;
-        }
-        let action = inputs.plan.named(&self.action)?;
-        let trusted = self.trusted(&inputs, action)?;
-        let authorization = self.authority.authorize(&inputs, Stage::Use)?;
-        let row = authorization.row(action)?;
-        let said = |tone, message: &str| render::exec::said(action, row.basis, (tone, message), output.style());
-        let ((tone, what), exit) = match (held, row.basis.allows()) {
-            (_, false) => ((Tone::Plain, self.denied(action, &row, &authorization)), exit(Verdict::of(row.basis))),
-            (None, true) => {
-                let what = "blocked: another action of this run is at work".to_owned();
-                ((Tone::Open, what), Exit::Blocked)
-            }
-            (Some(mut held), true) => match Permission::new(&trusted, &authorization, action)? {
-                Ok(permission) => ended(permission.run(
-                    &mut *held,
-                    since,
-                    &system_time,
-                    &Surroundings {
-                        variable: &|name| std::env::var_os(name),
-                        connection: &|role| role_access(&inputs.config, role),
-                        builtin: &|builtin, folder| do_builtin(&inputs, builtin, folder),
-                    },
-                )?),
-                Err(refusal) => refused(&refusal),
-            },
+        let ledger = match inputs.plan.mode {
+            Mode::Live => Some(self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?),
+            Mode::DryRun => None,
         };
-        // What ran is written down already; what did not is, too.
-        if !matches!(exit, Exit::Authorized | Exit::Effect) {
-            ledger.note(&Record::Refused(Refused {
-                run,
-                plan: inputs.plan.digest,
-                action: action.id.clone(),
-                principal: action.principal.to_string(),
-                reason: what.chars().take(LONGEST_REASON).collect(),
-            }))?;
-        }
-        Ok((said(tone, &what), exit))
-    }
-
-    /// A dry run reaches no effect, and needs nobody's word.
-    fn dry_run(&self, inputs: &Inputs, output: &OutputArguments) -> CommandResult {
-        let action = inputs.plan.named(&self.action)?;
-        let authorization = self.authority.authorize(inputs, Stage::Use)?;
-        let row = authorization.row(action)?;
-        let ((tone, what), exit) = match row.basis.allows() {
-            true => refused(&Refusal::DryRun),
-            false => ((Tone::Plain, self.denied(action, &row, &authorization)), exit(Verdict::of(row.basis))),
-        };
-        Ok((render::exec::said(action, row.basis, (tone, &what), output.style()), exit))
-    }
-
-    /// Why it is not allowed: what is wrong with the approvals that are there, and where facts are to blame, how they are measured.
-    fn denied(&self, action: &IntendedAction, row: &DecisionRow, authorization: &Authorization<'_>) -> String {
-        let mut parts = vec![row.reason.trim_end_matches('.').to_owned()];
-        let needs = row.needs.iter().filter(|_| row.basis != Basis::Approved);
-        parts.extend(needs.map(|gate| {
-            let of_gate = authorization.approvals().judged.iter().filter(|judged| judged.gate == *gate);
-            let faults = of_gate.filter_map(|judged| judged.faults.first());
-            let faults: Vec<String> = faults.map(|fault| format!("{}: {}", fault.code.name(), fault.detail)).collect();
-            if faults.is_empty() { format!("needs {gate}") } else { format!("needs {gate} ({})", faults.join("; ")) }
-        }));
-        if !row.gaps.is_empty() {
-            parts.push(format!("gaps {}", row.gaps.join(", ")));
-        }
-        parts.extend(row.errors.iter().cloned());
-        if row.basis == Basis::Indeterminate {
-            let facts: Vec<FactRecord> = row.facts.iter().map(FactRecord::from).collect();
-            let typed = Typed { inputs: &self.inputs, authority: &self.authority };
-            let measure = typed.measure("exec", Some(&action.id), &facts);
-            parts.extend(measure.map(|command| format!("measure them: {command}")));
-        }
-        parts.join("; ")
-    }
-
-    /// Proof that the trust root vouches for bundle, plan, author and the running user; the problems say why not.
-    fn trusted(&self, inputs: &Inputs, action: &IntendedAction) -> Result<Trusted, Problems> {
-        let claims = Claims {
-            bundle: &inputs.bundle,
-            bundle_signature: &SignatureFile::beside(self.inputs.bundle.folder())?,
-            plan: &inputs.plan,
-            plan_signature: &SignatureFile::beside(&self.inputs.plan)?,
-            user: &RunningUser::of_this_process()?,
-            acting: &[&action.principal],
-        };
-        judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
+        let store = ledger.as_ref().map(NamedLedger::store);
+        let (inputs, used) = moment.act(inputs, &self.action, store, since)?;
+        let said = (used.tone, used.what.as_str());
+        Ok((render::exec::said(inputs.plan.named(&self.action)?, used.basis, said, output.style()), used.exit))
     }
 
     /// What was typed after `--` must be the command of the row's work.
@@ -157,91 +55,3 @@ impl Arguments {
             .help("leave the command out, or write it exactly as `cutter explain` shows it"))
     }
 }
-
-/// What became of a permitted action, in words.
-fn ended(execution: Execution) -> ((Tone, String), Exit) {
-    match execution {
-        Execution::Ended(Outcome::Done(said)) if said.is_empty() => ((Tone::Good, "done".to_owned()), Exit::Authorized),
-        Execution::Ended(Outcome::Done(said) | Outcome::Answered(said, _)) => {
-            ((Tone::Good, format!("done: {said}")), Exit::Authorized)
-        }
-        Execution::Ended(Outcome::Ended(Some(0))) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
-        Execution::Ended(Outcome::Ended(status)) => {
-            let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
-            let what = format!("the command ended {status}; its approvals stay used");
-            ((Tone::Bad, what), Exit::Effect)
-        }
-        Execution::Ended(Outcome::Failed(why) | Outcome::InDoubt(why)) => {
-            ((Tone::Bad, format!("{why}; its approvals stay used")), Exit::Effect)
-        }
-        Execution::TooLate(took) => {
-            let what = format!(
-                "refused: {} ms passed between the decision and the start; its approvals stay used",
-                took.as_millis()
-            );
-            ((Tone::Bad, what), Exit::Untrusted)
-        }
-        Execution::NotBegun(conflict) => {
-            let (what, exit) = stands_against(&conflict);
-            ((Tone::Bad, format!("refused: {what}")), exit)
-        }
-    }
-}
-
-/// What the ledger has against a start, in words.
-fn stands_against(conflict: &Conflict) -> (String, Exit) {
-    match conflict {
-        Conflict::ApprovalUsed { approval, action, at } => {
-            (format!("approval `{}` was used for `{action}` at {at}", approval.id), Exit::Ready)
-        }
-        Conflict::AnotherPlan { plan, at } => {
-            (format!("the run began at {at} under another plan, sha256 {plan}"), Exit::Denied)
-        }
-        Conflict::RanBefore { at } => {
-            (format!("it began at {at} in this run, and its effect is not `repeatable`"), Exit::Denied)
-        }
-        Conflict::OlderBundle { seen, ours } if seen.version == ours.version => {
-            let what = "another bundle of the same version was used; raise `version` in cutter.toml and sign again";
-            (format!("{what} (version {}, sha256 {})", seen.version, seen.sha256), Exit::Untrusted)
-        }
-        Conflict::OlderBundle { seen, ours } => {
-            let (seen, ours) = (seen.version, ours.version);
-            (format!("the bundle is of version {ours}, and one of version {seen} was used"), Exit::Untrusted)
-        }
-    }
-}
-
-/// Why an action that is allowed does not run, in words.
-fn refused(refusal: &Refusal) -> ((Tone, String), Exit) {
-    match refusal {
-        Refusal::DryRun => ((Tone::Plain, "the plan is a dry run: nothing was run".to_owned()), Exit::Authorized),
-        Refusal::Waiting(rows) => {
-            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
-            let what = format!("blocked: it comes after {}, not finished in this run", in_backticks(&rows));
-            ((Tone::Open, what), Exit::Blocked)
-        }
-        Refusal::ClockDiffers { now, ledger } => {
-            let what = format!("refused: the clock shows {now}, and the ledger's {ledger}");
-            ((Tone::Bad, what), Exit::Untrusted)
-        }
-        Refusal::NotTrusted => {
-            ((Tone::Bad, "refused: the trust root vouches for something else".to_owned()), Exit::Untrusted)
-        }
-        Refusal::Denied => ((Tone::Bad, "refused: it is denied".to_owned()), Exit::Denied),
-        Refusal::NoWork => ((Tone::Bad, "refused: it declares nothing to run".to_owned()), Exit::Invalid),
-    }
-}
-
-/// What cutter itself does, besides what the journal says of it.
-fn do_builtin(inputs: &Inputs, builtin: Builtin, folder: Option<&str>) -> Result<(), Problems> {
-    match (builtin, folder.map(Path::new)) {
-        (Builtin::Grants, Some(folder)) => grants::package(&inputs.config, folder).map(drop),
-        (Builtin::Targets, Some(folder)) => targets::package(inputs, folder).map(drop),
-        _ => Ok(()),
-    }
-}
-
-/// What was read so long ago is read again.
-const LONG: Duration = Duration::from_millis(250);
-
-const LONGEST_REASON: usize = 1000;

@@ -9,6 +9,7 @@ mod exec;
 mod explain;
 mod ledger;
 mod log;
+mod moment;
 mod plan;
 mod replay;
 mod review;

@@ -1,5 +1,6 @@
 //! What a command gives: a text and an exit code, or problems.
 
+use crate::decision::Verdict;
 use crate::problem::{Problem, Problems};
 
 /// What a script may conclude from a run of `cutter`.
@@ -44,4 +45,15 @@ pub type CommandResult = Result<(String, Exit), Problems>;
 /// A record that has no JSON form; it does not happen, and is said if it does.
 pub fn no_json(error: serde_json::Error) -> Problem {
     Problem::failure(format!("the result has no JSON form: {error}"))
+}
+
+/// The exit code of a verdict.
+pub fn of_verdict(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Authorized => Exit::Authorized,
+        Verdict::Blocked => Exit::Blocked,
+        Verdict::ReadyForSovereignApproval => Exit::Ready,
+        Verdict::Denied => Exit::Denied,
+        Verdict::Indeterminate => Exit::Unmeasured,
+    }
 }
