@@ -201,6 +201,7 @@ fn stands_against(conflict: &Conflict) -> (String, Exit) {
         Conflict::RanBefore { at } => {
             (format!("it began at {at} in this run, and its effect is not `repeatable`"), Exit::Denied)
         }
+        Conflict::Voided { at } => (format!("the run was voided at {at}"), Exit::Denied),
         Conflict::OlderBundle { seen, ours } if seen.version == ours.version => {
             let what = "another bundle of the same version was used; raise `version` in cutter.toml and sign again";
             (format!("{what} (version {}, sha256 {})", seen.version, seen.sha256), Exit::Untrusted)

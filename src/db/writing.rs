@@ -2,7 +2,7 @@
 
 use super::{Access, DatabaseError, Limits};
 use crate::problem::Problem;
-use postgres::{Client, Row, Transaction, types::ToSql};
+use postgres::{Client, Row, types::ToSql};
 use std::time::Duration;
 
 impl Access {
@@ -24,11 +24,10 @@ impl WritingSession {
         self.client.query(sql, parameters).map_err(|error| DatabaseError::new(&error, self.secret.as_deref()))
     }
 
-    /// Begins a transaction; every statement sees what was committed before it.
-    pub fn begin(&mut self) -> Result<WritingTransaction<'_>, DatabaseError> {
-        let secret = self.secret.clone();
-        let transaction = self.client.transaction().map_err(|error| DatabaseError::new(&error, secret.as_deref()))?;
-        Ok(WritingTransaction { transaction, secret })
+    /// Begins a transaction, for which the session is from here on; every statement sees what was committed before it.
+    pub fn begin(mut self) -> Result<WritingTransaction, DatabaseError> {
+        self.run("BEGIN")?;
+        Ok(WritingTransaction { session: self })
     }
 
     /// Several statements without parameters.
@@ -38,16 +37,14 @@ impl WritingSession {
 }
 
 /// One transaction that may write; dropped without a commit, it leaves nothing behind.
-pub struct WritingTransaction<'a> {
-    transaction: Transaction<'a>,
-    secret: Option<String>,
+pub struct WritingTransaction {
+    session: WritingSession,
 }
 
-impl WritingTransaction<'_> {
+impl WritingTransaction {
     /// The rows of one statement.
     pub fn query(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DatabaseError> {
-        let secret = self.secret.as_deref();
-        self.transaction.query(sql, parameters).map_err(|error| DatabaseError::new(&error, secret))
+        self.session.query(sql, parameters)
     }
 
     /// The rows of one statement whose parameters are all texts.
@@ -56,10 +53,17 @@ impl WritingTransaction<'_> {
         self.query(sql, &parameters)
     }
 
+    /// Its id, by which the server says later what became of it ([`pg_xact_status`]).
+    ///
+    /// [`pg_xact_status`]: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+    pub fn id(&mut self) -> Result<String, DatabaseError> {
+        let rows = self.query("SELECT pg_current_xact_id()::text", &[])?;
+        rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(DatabaseError::lost)
+    }
+
     /// Makes all of it last.
-    pub fn commit(self) -> Result<(), DatabaseError> {
-        let Self { transaction, secret } = self;
-        transaction.commit().map_err(|error| DatabaseError::new(&error, secret.as_deref()))
+    pub fn commit(mut self) -> Result<(), DatabaseError> {
+        self.session.run("COMMIT")
     }
 }
 

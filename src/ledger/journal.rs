@@ -109,6 +109,11 @@ pub enum Conflict {
         /// When.
         at: Timestamp,
     },
+    /// The run was voided.
+    Voided {
+        /// When.
+        at: Timestamp,
+    },
     /// A newer bundle was seen, or another one of the same version.
     OlderBundle {
         /// What was seen.
@@ -169,6 +174,17 @@ impl Journal {
             .is_some_and(|(_, end)| end.exit_status == Some(0))
     }
 
+    /// When the run was voided, if it was.
+    pub fn voided(&self, run: &str) -> Option<Timestamp> {
+        let is_it = |entry: &&Entry| matches!(&entry.record, Record::Voided(voided) if voided.run == run);
+        self.entries.iter().find(is_it).map(|entry| entry.time)
+    }
+
+    /// The starts of a run that have no end: their work is going on, or whoever began it is gone.
+    pub fn open(&self, run: &str) -> impl Iterator<Item = (&Entry, &Started)> {
+        self.starts().filter(move |(entry, started)| started.run == run && self.end_of(entry.sequence).is_none())
+    }
+
     /// The newest bundle that was seen.
     pub fn newest_bundle(&self) -> Option<SeenBundle> {
         self.entries.iter().rev().find_map(|entry| match &entry.record {
@@ -203,6 +219,9 @@ impl Journal {
     /// What stands against this start.
     pub fn conflict(&self, ours: &Started) -> Option<Conflict> {
         let of_run = || self.starts().filter(|(_, started)| started.run == ours.run);
+        if let Some(at) = self.voided(&ours.run) {
+            return Some(Conflict::Voided { at });
+        }
         if let Some((entry, other)) = of_run().find(|(_, started)| started.plan != ours.plan) {
             return Some(Conflict::AnotherPlan { plan: other.plan, at: entry.time });
         }

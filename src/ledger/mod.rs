@@ -16,7 +16,8 @@ pub use database::PostgresLedger;
 pub use directory::DirectoryLedger;
 pub use journal::{Conflict, Damage, Journal, Wanted};
 pub use record::{
-    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Made, Moved, Record, Refused, SeenBundle, Started, Vote,
+    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Made, Moved, Record, Refused, SeenBundle, Started, Voided,
+    Vote,
 };
 
 use crate::digest::Digest;
@@ -39,7 +40,7 @@ pub trait Ledger {
     /// The digest of the record of this number; every record before it is looked at where the store holds them in one file.
     fn digest_at(&self, number: u64) -> Result<Option<Digest>, Problem>;
 
-    /// Keeps an attempt that came to nothing, or a vote.
+    /// Keeps an attempt that came to nothing, the voiding of a run, or a vote.
     fn note(&self, record: &Record) -> Result<u64, Problem>;
 
     /// Keeps an attestation under its number, which is taken once, after the one whose digest it names.
@@ -56,7 +57,7 @@ pub trait Held {
     /// Only after [`Begun::Begun`] may the work begin.
     fn begin(&mut self, started: &Started) -> Result<Begun, Problem>;
 
-    /// Writes down the end of an action that this began.
+    /// Writes down the end of an action of this run: of one that this began, or of one whose beginner is gone.
     fn finish(&mut self, finished: &Finished) -> Result<u64, Problem>;
 }
 
@@ -111,6 +112,6 @@ fn displaced(name: &str, made: &str, found: &str) -> Problem {
 /// What is said of an end without a beginning.
 fn never_began(finished: &Finished) -> Problem {
     Problem::failure(format!("record {} is no open beginning of `{}`", finished.started, finished.action))
-        .help("an action is ended once, by whoever began it")
+        .help("an action is ended once, by whoever has its run's place")
         .coded(Code::LedgerUnusable)
 }

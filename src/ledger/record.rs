@@ -72,6 +72,8 @@ pub enum Record {
     Finished(Finished),
     /// An action was to begin, and did not.
     Refused(Refused),
+    /// A run is over, whatever it has done: nothing of it begins any more.
+    Voided(Voided),
     /// A yes or a no to an approval.
     Vote(Vote),
     /// A bundle newer than all before it.
@@ -87,6 +89,7 @@ impl Record {
             Self::Started(started) => Some(started.run.clone()),
             Self::Finished(finished) => Some(finished.run.clone()),
             Self::Refused(refused) => Some(refused.run.clone()),
+            Self::Voided(voided) => Some(voided.run.clone()),
             Self::Vote(vote) => Some(vote.approval.to_string()),
             Self::Made(_) | Self::Moved(_) | Self::NewerBundle(_) | Self::Attestation(_) => None,
         }
@@ -128,6 +131,9 @@ pub struct Started {
     pub principal: String,
     /// The exact command.
     pub argv: Vec<String>,
+    /// The id of the one transaction in which the work is done, where it is; its server says later what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
     /// The approvals that it uses up.
     pub approvals: Vec<ApprovalUsed>,
     /// When it was decided, by the clock of whoever decided.
@@ -175,6 +181,19 @@ pub struct Refused {
     pub action: String,
     /// By whom.
     pub principal: String,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// The end of a run by somebody's word.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct Voided {
+    /// The run.
+    pub run: String,
+    /// Sha-256 over the exact bytes of the plan.
+    #[serde(rename = "plan_sha256")]
+    pub plan: Digest,
     /// Why, in one line.
     pub reason: String,
 }

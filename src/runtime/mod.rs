@@ -1,6 +1,8 @@
 //! Running one allowed action: one record begins it and uses its approvals up, then exactly the declared command runs, then its end
 //! is written down.
 
+mod answer;
+mod doubt;
 mod flag;
 mod permission;
 mod private;
@@ -10,6 +12,7 @@ mod session;
 mod sql;
 mod work;
 
+pub use doubt::{Fate, fate};
 pub use permission::{Permission, Refusal};
 pub use work::{Outcome, Ready, Surroundings};
 
@@ -49,7 +52,7 @@ impl Permission<'_> {
         let recorded = RecordedRow::new(self.action, &self.row)?;
         let database = Some(self.plan().target.field("database")).filter(|name| !name.is_empty());
         let ready = Ready::prepare(self.work, &work::Use { context: &recorded.context, database }, surroundings)?;
-        let started = match held.begin(&self.started(recorded)?)? {
+        let started = match held.begin(&self.started(recorded, ready.transaction())?)? {
             Begun::Begun(number) => number,
             Begun::Not(conflict) => return Ok(Execution::NotBegun(conflict)),
         };
@@ -86,7 +89,7 @@ impl Permission<'_> {
     }
 
     /// The record that begins it, with one use of each approval that opened a gate for this row.
-    fn started(&self, recorded: RecordedRow) -> Result<Started, Problem> {
+    fn started(&self, recorded: RecordedRow, transaction: Option<&str>) -> Result<Started, Problem> {
         let inputs = self.authorization.inputs();
         let is_approved = self.row.basis == Basis::Approved;
         let gates = self.row.needs.iter().filter(|_| is_approved);
@@ -101,6 +104,7 @@ impl Permission<'_> {
             action: self.action.id.clone(),
             principal: self.action.principal.to_string(),
             argv: self.work.argv().to_vec(),
+            transaction: transaction.map(str::to_owned),
             approvals: approvals.collect(),
             decided_at: self.now(),
             bundle: SeenBundle { version: inputs.config.version, sha256: inputs.bundle.digest() },

@@ -1,16 +1,19 @@
 //! Running a program that is known to be the one that was meant: opened once, checked, and run by that very descriptor, with
 //! nothing borrowed from whoever called cutter.
 
+use super::answer;
 use super::private::{self, PrivateFolder};
 use super::work::Outcome;
 use crate::digest::Digest;
 use crate::files;
 use crate::plan::{Program, ProgramPin};
 use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::settings::effects::Origin;
 use crate::trust::guarded;
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -18,9 +21,10 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// A program that is open, and everything that it gets.
@@ -33,11 +37,17 @@ pub struct ReadyProgram {
     before: Vec<OsString>,
     environment: Vec<(String, OsString)>,
     private: PrivateFolder,
+    /// The facts that its answer gives.
+    produces: BTreeMap<String, Origin>,
 }
 
 impl ReadyProgram {
     /// Opens and checks the program, and what runs it if it is a script.
-    pub fn prepare(program: &Program, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Problems> {
+    pub fn prepare(
+        program: &Program,
+        produces: &BTreeMap<String, Origin>,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, Problems> {
         let Some(path) = program.argv.first() else {
             return Err(Problem::invalid("an empty command cannot be run").into());
         };
@@ -61,17 +71,21 @@ impl ReadyProgram {
             name = interpreter;
         }
         let environment = program.env.iter().filter_map(|name| Some((name.clone(), variable(name)?))).collect();
-        Ok(Self { program: program.clone(), opened, name, before, environment, private })
+        let (program, produces) = (program.clone(), produces.clone());
+        Ok(Self { program, opened, name, before, environment, private, produces })
     }
 
     /// Runs it to its end, or to the end of its time; what it left running in its group ends with it.
     pub fn run(self) -> Result<Outcome, Problem> {
-        let Self { program, opened, name, before, environment, private } = self;
+        let Self { program, opened, name, before, environment, private, produces } = self;
         let path = program.argv.first().cloned().unwrap_or_default();
         let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
         command.arg0(&name).args(before).args(program.argv.iter().skip(1));
         command.env_clear().envs(environment).env("HOME", private.path().join("home"));
         command.current_dir(&program.cwd).stdin(Stdio::null()).process_group(0);
+        if !produces.is_empty() {
+            command.stdout(Stdio::piped());
+        }
         private::close_to_children();
         let signals = heed().map_err(|error| unreadable(&path, &error))?;
         let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
@@ -81,6 +95,7 @@ impl ReadyProgram {
             Ok(child) => child,
             Err(error) => return Ok(Outcome::Failed(format!("`{path}` cannot be started: {}", files::cause(&error)))),
         };
+        let answer = child.stdout.take().map(said);
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let ended = group.is_some_and(|group| wait(group, Duration::from_secs(program.timeout_seconds), &signals));
         // The first of the group is not reaped yet, so that its number is nobody else's.
@@ -88,7 +103,37 @@ impl ReadyProgram {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let status = child.wait().map_err(|error| unreadable(&path, &error))?;
-        Ok(Outcome::Ended(if ended { status.code() } else { None }))
+        Ok(match (status.code().filter(|_| ended), answer) {
+            (Some(0), Some(answer)) => answered(&path, &produces, answer.recv_timeout(LONGEST_WAIT).ok()),
+            (code, _) => Outcome::Ended(code),
+        })
+    }
+}
+
+/// All that a program writes, as far as it is no longer than an answer may be; read beside it, so that it never waits for cutter.
+fn said(output: ChildStdout) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = output.take(LONGEST_ANSWER + 1).read_to_end(&mut bytes);
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+/// What a program that ended well says of the facts that it brought about.
+fn answered(path: &str, produces: &BTreeMap<String, Origin>, said: Option<Vec<u8>>) -> Outcome {
+    let Some(said) = said else {
+        return Outcome::InDoubt(format!("`{path}` ended with 0, and somebody still writes its answer"));
+    };
+    let answer = match serde_json::from_slice(&said) {
+        _ if said.len() as u64 > LONGEST_ANSWER => Err(format!("more than {LONGEST_ANSWER} bytes")),
+        Err(_) => Err("what is no JSON".to_owned()),
+        Ok(answer) => answer::facts(produces, &answer),
+    };
+    match answer {
+        Ok(facts) => Outcome::Answered(String::new(), facts),
+        Err(why) => Outcome::InDoubt(format!("`{path}` ended with 0 and answered {why}")),
     }
 }
 
@@ -213,3 +258,8 @@ fn refused(path: &str, why: &str, help: &str) -> Problem {
         .help(help)
         .coded(Code::ProgramRefused)
 }
+
+const LONGEST_ANSWER: u64 = 64 * 1024;
+
+/// Whoever still holds the other end after the program's group has ended is nobody to wait for.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ pub struct Who {
 }
 
 /// The session is that of the role, on the primary that the plan is aimed at, and no setting takes guards away; else why not.
-pub fn check(transaction: &mut WritingTransaction<'_>, who: &Who) -> Result<(), String> {
+pub fn check(transaction: &mut WritingTransaction, who: &Who) -> Result<(), String> {
     let rows = transaction.query(SESSION, &[]).map_err(|error| format!("its session cannot be looked at: {error}"))?;
     let read = |index: usize| rows.first().and_then(|row| row.try_get::<_, String>(index).ok()).unwrap_or_default();
     for (index, what, wanted) in [

@@ -1,23 +1,24 @@
 //! Calling one declared function in a transaction of its own: the session, the function and its triggers are as they were
 //! pinned, before the call and again before it lasts, or nothing of it does.
 
+use super::answer;
 use super::session::{self, Who};
 use super::work::{Outcome, Use};
-use crate::db::{Access, DatabaseError, WritingSession, WritingTransaction, identifier};
+use crate::db::{Access, DatabaseError, WritingTransaction, identifier};
 use crate::digest::Digest;
 use crate::files;
 use crate::json;
 use crate::plan::{SqlArgument, SqlTask};
 use crate::problem::{Code, Coded as _, Problem, Problems};
-use crate::settings::effects::{FactKind, Origin};
-use crate::time::Timestamp;
-use serde_json::{Value, json};
+use crate::settings::effects::Origin;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A session in which the function was as it was pinned, a moment ago.
+/// A transaction in which the function was as it was pinned, a moment ago.
 pub struct ReadySql {
-    session: WritingSession,
+    transaction: WritingTransaction,
+    id: String,
     task: SqlTask,
     who: Who,
     /// The names of the arguments, and their values for each call.
@@ -37,7 +38,7 @@ struct Found {
 }
 
 impl ReadySql {
-    /// Opens the session and compares everything once, before anything is used up.
+    /// Begins the transaction and compares everything once, before anything is used up.
     pub fn prepare(
         task: &SqlTask,
         produces: &BTreeMap<String, Origin>,
@@ -63,25 +64,27 @@ impl ReadySql {
         };
         let call = |row| task.arguments.iter().map(|(name, argument)| value(name, argument, row)).collect();
         let calls = rows.iter().map(call).collect::<Result<Vec<_>, Problem>>()?;
-        let names = task.arguments.keys().cloned().collect();
-        let session = connection(&task.role)?.open_writing()?;
-        let (database, produces) = (of.database.map(str::to_owned), produces.clone());
-        let who = Who { role: task.role.clone(), database };
-        let mut ready = Self { session, task: task.clone(), who, names, calls, produces };
-        let Self { session, task, who, names, .. } = &mut ready;
-        let mut transaction = session.begin().map_err(|error| lost(task, &error))?;
-        look(&mut transaction, task, who, names)?;
-        drop(transaction);
-        Ok(ready)
+        let names: Vec<String> = task.arguments.keys().cloned().collect();
+        let who = Who { role: task.role.clone(), database: of.database.map(str::to_owned) };
+        let begun = connection(&task.role)?.open_writing()?.begin();
+        let mut transaction = begun.map_err(|error| lost(task, &error))?;
+        look(&mut transaction, task, &who, &names)?;
+        let id = transaction.id().map_err(|error| lost(task, &error))?;
+        Ok(Self { transaction, id, task: task.clone(), who, names, calls, produces: produces.clone() })
+    }
+
+    /// The id of the transaction, by which the server says later what became of it.
+    pub fn transaction(&self) -> &str {
+        &self.id
     }
 
     /// Calls the function; only an answer that is as declared lasts.
     pub fn run(mut self) -> Outcome {
-        let task = self.task.clone();
-        let (transaction, said, produced) = match self.call() {
+        let (said, produced) = match self.call() {
             Ok(done) => done,
             Err(problem) => return Outcome::Failed(problem.message),
         };
+        let Self { transaction, task, .. } = self;
         match transaction.commit() {
             Ok(()) if produced.is_empty() => Outcome::Done(said),
             Ok(()) => Outcome::Answered(said, produced),
@@ -92,12 +95,11 @@ impl ReadySql {
 }
 
 impl ReadySql {
-    /// The call, in a transaction that may be committed, and its answer.
-    fn call(&mut self) -> Result<(WritingTransaction<'_>, String, BTreeMap<String, Value>), Problem> {
-        let Self { session, task, who, names, calls, produces } = self;
+    /// The call, after which the transaction may be committed, and its answer.
+    fn call(&mut self) -> Result<(String, BTreeMap<String, Value>), Problem> {
+        let Self { transaction, task, who, names, calls, produces, .. } = self;
         let failed = |error: DatabaseError| error.problem(&format!("`{}`", task.function));
-        let mut transaction = session.begin().map_err(failed)?;
-        let found = look(&mut transaction, task, who, names)?;
+        let found = look(transaction, task, who, names)?;
         let (mut answers, mut produced) = (Vec::new(), BTreeMap::new());
         for values in calls.iter() {
             let bound: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
@@ -108,30 +110,27 @@ impl ReadySql {
             let text: Option<String> = row.try_get(0).map_err(|_| refused(task, "its answer cannot be read"))?;
             let answer: Value = text.as_deref().and_then(|text| text.parse().ok()).unwrap_or(Value::Null);
             agrees(task, &answer)?;
-            for (fact, origin) in produces.iter() {
-                produced.insert(fact.clone(), produced_value(task, fact, origin, &answer)?);
-            }
+            let facts = answer::facts(produces, &answer);
+            produced.extend(facts.map_err(|why| {
+                let message = format!("`{}` answered {why}; nothing of it lasts", task.function);
+                Problem::failure(message).coded(Code::FunctionRefused)
+            })?);
             answers.push(answer.to_string());
         }
         // What changed while the call ran is not what was approved.
-        if look(&mut transaction, task, who, names)? != found {
+        if look(transaction, task, who, names)? != found {
             return Err(refused(task, "it, or a trigger of what it writes, was changed during the call"));
         }
         let said = match answers.as_slice() {
             [only] => format!("answered {only}"),
             all => format!("called {} times", all.len()),
         };
-        Ok((transaction, said, produced))
+        Ok((said, produced))
     }
 }
 
 /// Compares session, function, arguments and triggers with what is declared.
-fn look(
-    transaction: &mut WritingTransaction<'_>,
-    task: &SqlTask,
-    who: &Who,
-    names: &[String],
-) -> Result<Found, Problem> {
+fn look(transaction: &mut WritingTransaction, task: &SqlTask, who: &Who, names: &[String]) -> Result<Found, Problem> {
     session::check(transaction, who).map_err(|why| refused(task, &why))?;
     let failed = |error: DatabaseError| lost(task, &error);
     let rows = transaction.query(FUNCTION, &[&task.function]).map_err(failed)?;
@@ -176,17 +175,14 @@ fn look(
 }
 
 /// The type of each argument by its name.
-fn argument_types(
-    transaction: &mut WritingTransaction<'_>,
-    task: &SqlTask,
-) -> Result<BTreeMap<String, String>, Problem> {
+fn argument_types(transaction: &mut WritingTransaction, task: &SqlTask) -> Result<BTreeMap<String, String>, Problem> {
     let rows = transaction.query(ARGUMENTS, &[&task.function]).map_err(|error| lost(task, &error))?;
     Ok(rows.iter().filter_map(|row| Some((row.try_get(0).ok()?, row.try_get(1).ok()?))).collect())
 }
 
 /// The triggers of a relation: row version and digest by name.
 fn triggers(
-    transaction: &mut WritingTransaction<'_>,
+    transaction: &mut WritingTransaction,
     task: &SqlTask,
     relation: &str,
 ) -> Result<BTreeMap<String, (String, String)>, Problem> {
@@ -206,24 +202,6 @@ fn agrees(task: &SqlTask, answer: &Value) -> Result<(), Problem> {
         }
     }
     Ok(())
-}
-
-/// What an answer says of a fact, in Cedar's JSON form; an answer that says nothing of it does not last.
-fn produced_value(task: &SqlTask, fact: &str, origin: &Origin, answer: &Value) -> Result<Value, Problem> {
-    let given = origin.answer.as_ref().map_or(Some(answer), |member| answer.get(member)).unwrap_or(&Value::Null);
-    let value = match (origin.kind, given) {
-        (FactKind::Bool, Value::Bool(_)) | (FactKind::String, Value::String(_)) => Some(given.clone()),
-        (FactKind::Long, Value::Number(number)) => number.as_i64().map(Value::from),
-        (FactKind::Datetime, Value::String(text)) => {
-            Timestamp::parse(text).map(|time| json!({"__extn": {"fn": "datetime", "arg": time.to_cedar()}}))
-        }
-        _ => None,
-    };
-    value.ok_or_else(|| {
-        let function = &task.function;
-        let why = format!("`{function}` answered {given}, and `{fact}` is {origin}; nothing of it lasts");
-        Problem::failure(why).coded(Code::FunctionRefused)
-    })
 }
 
 /// The rows of a file whose digest is the recorded one.

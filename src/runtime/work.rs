@@ -97,7 +97,9 @@ impl<'a> Ready<'a> {
     /// Everything that can be found wrong before anything is used up.
     pub fn prepare(work: &Work, of: &Use<'_>, surroundings: &'a Surroundings<'a>) -> Result<Self, Problems> {
         Ok(match &work.task {
-            Task::Program(program) => Self::Program(ReadyProgram::prepare(program, surroundings.variable)?),
+            Task::Program(program) => {
+                Self::Program(ReadyProgram::prepare(program, &work.produces, surroundings.variable)?)
+            }
             Task::Flag(FlagTask { name, place: FlagPlace::File(file, pattern), to }) => {
                 Self::Flag(ReadyFlag::prepare(name, to, (file, pattern))?)
             }
@@ -118,6 +120,15 @@ impl<'a> Ready<'a> {
                 Self::Builtin(*builtin, folder.clone(), surroundings)
             }
         })
+    }
+
+    /// The id of the one transaction in which it is done, where it is.
+    pub fn transaction(&self) -> Option<&str> {
+        match self {
+            Self::Row(row) => Some(row.transaction()),
+            Self::Sql(sql) => Some(sql.transaction()),
+            Self::Program(_) | Self::Flag(_) | Self::Builtin(..) => None,
+        }
     }
 
     /// Does it.

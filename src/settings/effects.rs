@@ -84,7 +84,8 @@ pub struct Origin {
     /// The type of the value.
     #[serde(rename = "type")]
     pub kind: FactKind,
-    /// The member of what the function answered; the whole answer where nothing is said.
+    /// The member of what the function answered, or the program wrote to its standard output as one JSON value; the whole answer
+    /// where nothing is said.
     pub answer: Option<String>,
 }
 

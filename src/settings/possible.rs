@@ -42,8 +42,11 @@ impl Effect {
         if self.context.contains_key("run") || self.open.contains("run") {
             wrong("names `run` among its parameters, which belongs to the runtime".to_owned(), "remove it");
         }
-        if !self.produces.is_empty() && self.sql.is_none() {
-            wrong("produces facts".to_owned(), "only what a function of the database answers is a fact; use `sql`");
+        if !self.produces.is_empty() && self.sql.is_none() && self.argv.is_empty() {
+            wrong(
+                "produces facts".to_owned(),
+                "only what a function or a program answers is a fact; use `sql` or `argv`",
+            );
         }
         if !self.produces.is_empty() && self.sql.as_ref().is_some_and(|sql| sql.each.is_some()) {
             let help = "a function that is called once can answer for all";

@@ -142,7 +142,8 @@ DECLARE
     'decided_at', cutter_ledger.moment(said->'decided_at'),
     'bundle', ours,
     'repeatable', (said->>'repeatable')::boolean,
-    'decision', coalesce(said->'decision', 'null'));
+    'decision', coalesce(said->'decision', 'null'))
+    || CASE WHEN said ? 'transaction' THEN jsonb_build_object('transaction', cutter_ledger.word(said->'transaction')) ELSE '{}' END;
 BEGIN
   PERFORM cutter_ledger.enter();
   SELECT cutter_ledger.said(r.line) INTO seen FROM cutter_ledger.records r
@@ -152,6 +153,9 @@ BEGIN
       WHERE cutter_ledger.subject(r.line) = started->>'run' AND cutter_ledger.said(r.line)->>'kind' = 'started'
         AND (cutter_ledger.said(r.line)->'plan_sha256' <> started->'plan_sha256'
           OR cutter_ledger.said(r.line)->'action' = started->'action' AND NOT (started->'repeatable')::boolean)
+  ) OR EXISTS (
+    SELECT FROM cutter_ledger.records r
+      WHERE cutter_ledger.subject(r.line) = started->>'run' AND cutter_ledger.said(r.line)->>'kind' = 'voided'
   ) OR EXISTS (
     SELECT FROM jsonb_array_elements(started->'approvals') a, cutter_ledger.records r
       WHERE cutter_ledger.said(r.line)->'approvals' @> jsonb_build_array(jsonb_build_object('sha256', a.value->'sha256'))
@@ -169,12 +173,13 @@ BEGIN
   INSERT INTO cutter_ledger.tokens VALUES (number, token::uuid);
 END $$;
 
--- Ends what was begun, once, for whoever has its token.
+-- Ends what was begun, once: for whoever has its token, or, without one, for whoever has the place of the run while no other does.
 CREATE FUNCTION cutter_ledger.finish(said jsonb, secret text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   began bigint := cutter_ledger.whole(said->'started');
   exit_status integer := (said->>'exit_status')::integer;
+  waits text := current_setting('lock_timeout');
   finished jsonb := jsonb_build_object('kind', 'finished', 'run', cutter_ledger.word(said->'run'),
     'action', cutter_ledger.word(said->'action'), 'started', began, 'exit_status', exit_status);
 BEGIN
@@ -186,8 +191,13 @@ BEGIN
     finished := finished || jsonb_build_object('produced', (
       SELECT jsonb_object_agg(p.key, p.value) FROM jsonb_each(said->'produced') p));
   END IF;
+  IF secret = '' THEN
+    PERFORM set_config('lock_timeout', '500ms', true);
+    PERFORM cutter_ledger.hold(finished->>'run');
+    PERFORM set_config('lock_timeout', waits, true);
+  END IF;
   DELETE FROM cutter_ledger.tokens t USING cutter_ledger.records r
-    WHERE t.sequence = began AND t.token::text = secret AND r.sequence = began
+    WHERE t.sequence = began AND secret IN ('', t.token::text) AND r.sequence = began
       AND cutter_ledger.said(r.line)->'run' = finished->'run' AND cutter_ledger.said(r.line)->'action' = finished->'action';
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no open beginning' USING ERRCODE = 'CL002';
@@ -202,6 +212,9 @@ BEGIN
     WHEN 'refused' THEN RETURN cutter_ledger.write(jsonb_build_object('kind', 'refused',
       'run', cutter_ledger.word(said->'run'), 'plan_sha256', cutter_ledger.hex(said->'plan_sha256'),
       'action', cutter_ledger.word(said->'action'), 'principal', cutter_ledger.word(said->'principal'),
+      'reason', cutter_ledger.word(said->'reason')));
+    WHEN 'voided' THEN RETURN cutter_ledger.write(jsonb_build_object('kind', 'voided',
+      'run', cutter_ledger.word(said->'run'), 'plan_sha256', cutter_ledger.hex(said->'plan_sha256'),
       'reason', cutter_ledger.word(said->'reason')));
     WHEN 'vote' THEN RETURN cutter_ledger.write(jsonb_build_object('kind', 'vote',
       'approval_sha256', cutter_ledger.hex(said->'approval_sha256'), 'signature', cutter_ledger.word(said->'signature')));

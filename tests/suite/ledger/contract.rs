@@ -3,7 +3,7 @@
 use crate::ledger::scene::{self, begin, finished, refused, run, started};
 use cutter::digest::Digest;
 use cutter::ledger::{
-    Attestation, Attested, Begun, Conflict, Ledger, LedgerId, Published, Record, SeenBundle, Vote, Wanted,
+    Attestation, Attested, Begun, Conflict, Ledger, LedgerId, Published, Record, SeenBundle, Voided, Vote, Wanted,
 };
 use serde_json::json;
 use std::sync::mpsc::channel;
@@ -121,6 +121,42 @@ fn an_end_is_written_once_and_by_whoever_began() {
         let number = run(ledger, &again, Some(0));
         assert!(ledger.hold("r-2").unwrap().unwrap().finish(&finished(&again, number, Some(0))).is_err());
         assert_eq!(ledger.read(Wanted::All).unwrap().damages, []);
+    });
+}
+
+#[test]
+fn what_a_beginner_that_is_gone_left_open_is_ended_by_whoever_has_the_place_of_the_run_and_not_while_it_works() {
+    scene::each(|ledger| {
+        let start = started("r-1", "cut", &["a"]);
+        let mut held = ledger.hold("r-1").unwrap().unwrap();
+        let Begun::Begun(number) = held.begin(&start).unwrap() else { panic!("it did not begin") };
+        let open = |ledger: &dyn Ledger| ledger.read(of("r-1", &[])).unwrap().open("r-1").count();
+        assert_eq!(open(ledger), 1);
+        let mut elsewhere = ledger.hold("r-2").unwrap().unwrap();
+        if ledger.name() == "postgres" {
+            assert!(elsewhere.finish(&finished(&start, number, Some(0))).is_err(), "it works still");
+        }
+        drop((held, elsewhere));
+        let mut held = ledger.hold("r-1").unwrap().unwrap();
+        held.finish(&finished(&start, number, Some(1))).unwrap();
+        drop(held);
+        assert_eq!(open(ledger), 0);
+        assert!(ledger.hold("r-1").unwrap().unwrap().finish(&finished(&start, number, Some(0))).is_err());
+        assert!(matches!(conflict(ledger, &start), Conflict::ApprovalUsed { .. } | Conflict::RanBefore { .. }));
+    });
+}
+
+#[test]
+fn nothing_begins_in_a_run_that_was_voided() {
+    scene::each(|ledger| {
+        run(ledger, &started("r-1", "cut", &[]), Some(1));
+        let (run, plan) = ("r-1".to_owned(), Digest::of(b"plan"));
+        ledger.note(&Record::Voided(Voided { run, plan, reason: "the cut failed".to_owned() })).unwrap();
+        let mut next = started("r-1", "record", &[]);
+        next.repeatable = true;
+        assert!(matches!(conflict(ledger, &next), Conflict::Voided { .. }));
+        assert!(matches!(begin(ledger, &started("r-2", "record", &[])), Begun::Begun(_)));
+        assert!(ledger.read(of("r-1", &[])).unwrap().voided("r-1").is_some());
     });
 }
 

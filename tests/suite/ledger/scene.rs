@@ -78,6 +78,7 @@ pub fn started(run: &str, action: &str, approvals: &[&str]) -> Started {
         action: action.to_owned(),
         principal: "Cutter::Agent::\"run-agent\"".to_owned(),
         argv: vec!["tool".to_owned(), "a \"b\"\n\u{1b}\u{e9}".to_owned()],
+        transaction: Some("747".to_owned()),
         approvals: approvals.iter().map(used).collect(),
         decided_at: time("2026-05-21T08:15:00.25Z"),
         bundle: SeenBundle { version: 1, sha256: Digest::of(b"bundle") },
