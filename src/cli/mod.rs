@@ -13,6 +13,7 @@ mod moment;
 mod plan;
 mod replay;
 mod review;
+mod run;
 mod schema;
 mod shared;
 mod test;
@@ -48,6 +49,8 @@ enum Command {
     Approval(approval::Arguments),
     /// Decide one action again at the moment of use, use its approvals up, and run it
     Exec(exec::Arguments),
+    /// Do every row of a plan in order, each decided at its own moment of use; the switches are off however it ends
+    Run(Box<run::Arguments>),
     /// Say why one row of a plan is what it is, and what would change it
     Explain(explain::Arguments),
     /// Observe PostgreSQL and its host; compare two observations
@@ -105,6 +108,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Attest(arguments) => arguments.run(output),
         Command::Approval(arguments) => arguments.run(output),
         Command::Exec(arguments) => arguments.run(output),
+        Command::Run(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
         Command::Evidence(arguments) => arguments.run(output),
         Command::Ledger(arguments) => arguments.run(),
@@ -176,5 +180,5 @@ Exit codes:
   7 unmeasured   something could not be judged, observed or read
   8 untrusted    a signature, a digest or the clock does not verify
   9 blocked      approvals are there, but a named gap is open
-  10 effect      an allowed command ran and failed
+  10 effect      an allowed command ran and failed; a run on hold
   64 usage       wrong command line";

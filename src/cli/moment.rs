@@ -17,9 +17,11 @@ use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Code, Coded as _, Problems};
 use crate::record::FactRecord;
 use crate::request::Stage;
-use crate::runtime::{Execution, Outcome, Permission, Refusal, Surroundings};
+use crate::runtime::{Execution, Outcome, Permission, Ready, Refusal, Surroundings, Use};
 use crate::settings::effects::Builtin;
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
+use cedar_policy::EntityUid;
+use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -68,7 +70,7 @@ impl Moment<'_> {
             inputs = self.load()?;
         }
         let row = inputs.plan.named(action)?;
-        let trusted = self.trusted(&inputs, row)?;
+        let trusted = self.trusted(&inputs, &[&row.principal])?;
         let authorization = self.authority.authorize(&inputs, Stage::Use)?;
         let decided = authorization.row(row)?;
         let ((tone, what), exit) = match (held, decided.basis.allows()) {
@@ -78,16 +80,10 @@ impl Moment<'_> {
                 ((Tone::Open, what), Exit::Blocked)
             }
             (Some(mut held), true) => match Permission::new(&trusted, &authorization, row)? {
-                Ok(permission) => ended(permission.run(
-                    &mut *held,
-                    since,
-                    &system_time,
-                    &Surroundings {
-                        variable: &|name| std::env::var_os(name),
-                        connection: &|role| role_access(&inputs.config, role),
-                        builtin: &|builtin, folder| do_builtin(&inputs, builtin, folder),
-                    },
-                )?),
+                Ok(permission) => {
+                    let work = |around: &Surroundings<'_>| permission.run(&mut *held, since, &system_time, around);
+                    ended(around(&inputs, work)?)
+                }
                 Err(refusal) => refused(&refusal),
             },
         };
@@ -103,6 +99,14 @@ impl Moment<'_> {
         }
         let basis = decided.basis;
         Ok((inputs, Used { basis, tone, what, exit }))
+    }
+
+    /// Looks at the work of a row from all sides, as before it begins; what it is, in one line.
+    pub fn look_at_work(inputs: &Inputs, action: &IntendedAction, context: &Value) -> Result<String, Problems> {
+        let Some(work) = &action.work else { return Ok("nothing to run".to_owned()) };
+        let database = Some(inputs.plan.target.field("database")).filter(|name| !name.is_empty());
+        around(inputs, |around| Ready::prepare(work, &Use { context, database }, around).map(drop))?;
+        Ok(work.record().line())
     }
 
     /// A dry run reaches no effect, and needs nobody's word.
@@ -145,18 +149,28 @@ impl Moment<'_> {
         ((Tone::Plain, parts.join("; ")), of_verdict(Verdict::of(row.basis)))
     }
 
-    /// Proof that the trust root vouches for bundle, plan, author and the running user; the problems say why not.
-    fn trusted(&self, inputs: &Inputs, action: &IntendedAction) -> Result<Trusted, Problems> {
+    /// Proof that the trust root vouches for bundle, plan, author and the running user, who is to act as these; the problems say why
+    /// not.
+    pub fn trusted(&self, inputs: &Inputs, acting: &[&EntityUid]) -> Result<Trusted, Problems> {
         let claims = Claims {
             bundle: &inputs.bundle,
             bundle_signature: &SignatureFile::beside(self.inputs.bundle.folder())?,
             plan: &inputs.plan,
             plan_signature: &SignatureFile::beside(&self.inputs.plan)?,
             user: &RunningUser::of_this_process()?,
-            acting: &[&action.principal],
+            acting,
         };
         judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
     }
+}
+
+/// Work with what it needs of the world around it.
+fn around<T>(inputs: &Inputs, work: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+    work(&Surroundings {
+        variable: &|name| std::env::var_os(name),
+        connection: &|role| role_access(&inputs.config, role),
+        builtin: &|builtin, folder| do_builtin(inputs, builtin, folder),
+    })
 }
 
 /// What became of a permitted action, in words.

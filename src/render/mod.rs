@@ -15,6 +15,7 @@ mod page_facts;
 mod page_forms;
 pub mod problems;
 pub mod review;
+pub mod run;
 pub mod table;
 pub mod targets;
 pub mod testing;

@@ -2,6 +2,7 @@
 //! is written down.
 
 mod answer;
+mod course;
 mod doubt;
 mod flag;
 mod permission;
@@ -10,11 +11,15 @@ mod program;
 mod row;
 mod session;
 mod sql;
+mod told;
 mod work;
 
+pub use course::{Course, RowState};
 pub use doubt::{Fate, fate};
 pub use permission::{Permission, Refusal};
-pub use work::{Outcome, Ready, Surroundings};
+pub use program::told_to_stop;
+pub use told::{Event, EventKind, RowRecord, RunRecord, RunState};
+pub use work::{Outcome, Ready, Surroundings, Use};
 
 use crate::decision::Basis;
 use crate::ledger::{ApprovalUsed, Begun, Conflict, Finished, Held, SeenBundle, Started};
@@ -51,7 +56,7 @@ impl Permission<'_> {
     ) -> Result<Execution, Problems> {
         let recorded = RecordedRow::new(self.action, &self.row)?;
         let database = Some(self.plan().target.field("database")).filter(|name| !name.is_empty());
-        let ready = Ready::prepare(self.work, &work::Use { context: &recorded.context, database }, surroundings)?;
+        let ready = Ready::prepare(self.work, &Use { context: &recorded.context, database }, surroundings)?;
         let started = match held.begin(&self.started(recorded, ready.transaction())?)? {
             Begun::Begun(number) => number,
             Begun::Not(conflict) => return Ok(Execution::NotBegun(conflict)),

@@ -83,9 +83,9 @@ impl ReadyProgram {
         command.arg0(&name).args(before).args(program.argv.iter().skip(1));
         command.env_clear().envs(environment).env("HOME", private.path().join("home"));
         command.current_dir(&program.cwd).stdin(Stdio::null()).process_group(0);
-        if !produces.is_empty() {
-            command.stdout(Stdio::piped());
-        }
+        // Standard output is for what cutter itself has to say.
+        let output = rustix::io::dup(rustix::stdio::stderr()).map(Stdio::from);
+        command.stdout(if produces.is_empty() { output.unwrap_or_else(|_| Stdio::null()) } else { Stdio::piped() });
         private::close_to_children();
         let signals = heed().map_err(|error| unreadable(&path, &error))?;
         let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
@@ -154,7 +154,11 @@ fn wait(process: Pid, time: Duration, signals: &AtomicBool) -> bool {
     }
 }
 
-/// Set once somebody tells cutter to stop.
+/// Set once somebody tells cutter to stop, which from here on does not end it by itself.
+pub fn told_to_stop() -> Result<Arc<AtomicBool>, Problem> {
+    heed().map_err(|error| Problem::failure(format!("signals cannot be heeded: {}", files::cause(&error))))
+}
+
 fn heed() -> std::io::Result<Arc<AtomicBool>> {
     let told = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {

@@ -10,6 +10,7 @@ mod ledger;
 mod postgres;
 mod prelude;
 mod review;
+mod run;
 mod signatures;
 mod support;
 mod testing;

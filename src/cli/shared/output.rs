@@ -61,9 +61,7 @@ impl OutputArguments {
     /// The text of problems, as standard error wants it.
     pub fn problems(&self, problems: &Problems) -> String {
         match self.error_format {
-            ErrorFormat::Human => {
-                render::problems::human(problems, ProblemLevel::Error, self.style_for(std::io::stderr().is_terminal()))
-            }
+            ErrorFormat::Human => render::problems::human(problems, ProblemLevel::Error, self.style_of_errors()),
             ErrorFormat::Plain => render::problems::plain(problems, ProblemLevel::Error),
             ErrorFormat::Json => render::problems::json(problems, ProblemLevel::Error),
         }
@@ -87,7 +85,7 @@ impl OutputArguments {
     /// Says on standard error what does not stop the work.
     pub fn warn(&self, problems: &Problems) {
         if !problems.is_empty() {
-            let style = self.style_for(std::io::stderr().is_terminal());
+            let style = self.style_of_errors();
             let text = match self.error_format {
                 ErrorFormat::Human => render::problems::human(problems, ProblemLevel::Warning, style),
                 ErrorFormat::Plain => render::problems::plain(problems, ProblemLevel::Warning),
@@ -95,6 +93,16 @@ impl OutputArguments {
             };
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
+    }
+
+    /// How standard error wants it.
+    pub fn style_of_errors(&self) -> Style {
+        self.style_for(std::io::stderr().is_terminal())
+    }
+
+    /// Tells of work as it goes on, on standard error.
+    pub fn say(&self, text: &str) {
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 
     /// Says in one line on standard error how it went, where the result itself went to a file.

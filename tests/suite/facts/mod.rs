@@ -1,4 +1,4 @@
 //! Facts and where they come from: what may be done rests on nothing that the run only states.
 
-mod as_root;
+pub mod as_root;
 mod layers;

@@ -5,6 +5,7 @@ use crate::support::postgres::{Options, Server};
 use crate::support::ran::Ran;
 use crate::support::world::{World, split};
 use serde_json::{Value, json};
+use std::process::Command;
 
 pub const PLAN: &str = "plans/close-2026-10.json";
 const ROWS: [&str; 5] = ["preview", "posting-on", "post", "close", "posting-off"];
@@ -65,16 +66,26 @@ impl Month {
     }
 
     pub fn cutter(&self, arguments: &str) -> Ran {
-        let words = words(&split(arguments), &self.world.trust_path());
+        self.words(&split(arguments))
+    }
+
+    pub fn words(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&mut self.command(arguments))
+    }
+
+    /// A command of cutter on the month, not yet run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let words = words(arguments, &self.world.trust_path());
         let mut command = self.world.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
         let socket = self.server.socket_directory().display().to_string();
         command.env("BILLING_CLOSER_URL", self.server.conninfo("closer", "postgres"));
-        Ran::of(command.env("BILLING_URL", self.server.conninfo("postgres", "postgres")).envs([
+        command.env("BILLING_URL", self.server.conninfo("postgres", "postgres")).envs([
             ("PGHOST", socket.as_str()),
             ("PGPORT", &self.server.port().to_string()),
             ("PGUSER", "postgres"),
             ("PGDATABASE", "postgres"),
-        ]))
+        ]);
+        command
     }
 
     fn succeeds(&self, arguments: &str) -> Ran {

@@ -1,6 +1,6 @@
 //! What `exec` does by facts of each source.
 
-mod billing;
+pub mod billing;
 mod measured;
 mod produced;
 mod stated;

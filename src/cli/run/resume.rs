@@ -1,0 +1,49 @@
+//! What a driver that is gone left open: each row is ended by what its server, or the journal itself, knows of it.
+
+use crate::authorization::Inputs;
+use crate::cli::shared::connection::role_access;
+use crate::ledger::{Finished, Journal, Ledger, Started};
+use crate::plan::{FlagPlace, FlagTask, Task};
+use crate::problem::Problems;
+use crate::runtime::{Fate, fate};
+use crate::settings::effects::Builtin;
+use std::collections::BTreeMap;
+
+/// Ends what can be known; what cannot stays open.
+pub fn settle(ledger: &dyn Ledger, inputs: &Inputs, journal: &Journal) -> Result<(), Problems> {
+    for (entry, started) in journal.open(&inputs.plan.run) {
+        let Some((exit_status, note)) = known(inputs, started)? else { continue };
+        let Some(mut held) = ledger.hold(&started.run)? else { continue };
+        held.finish(&Finished {
+            run: started.run.clone(),
+            action: started.action.clone(),
+            started: entry.sequence,
+            exit_status: Some(exit_status),
+            note: Some(note.to_owned()),
+            produced: BTreeMap::new(),
+        })?;
+    }
+    Ok(())
+}
+
+/// How a row ended whose beginner is gone, where that can be known.
+fn known(inputs: &Inputs, started: &Started) -> Result<Option<(i32, &'static str)>, Problems> {
+    let Some(task) = inputs.plan.action(&started.action).and_then(|(_, row)| Some(&row.work.as_ref()?.task)) else {
+        return Ok(None);
+    };
+    let role = match task {
+        // Nothing but the journal is their work.
+        Task::Builtin(Builtin::Start | Builtin::Pause | Builtin::Resume | Builtin::End, _) => {
+            return Ok(Some((0, "found begun, and nothing but that was to be done")));
+        }
+        Task::Sql(task) => &task.role,
+        Task::Flag(FlagTask { place: FlagPlace::Row { role, .. }, .. }) => role,
+        Task::Builtin(..) | Task::Program(_) | Task::Flag(_) => return Ok(None),
+    };
+    let Some(transaction) = &started.transaction else { return Ok(None) };
+    Ok(match fate(&role_access(&inputs.config, role)?, transaction)? {
+        Fate::Committed => Some((0, "found committed, by the word of its server")),
+        Fate::Aborted => Some((1, "found rolled back, by the word of its server")),
+        Fate::Unknown => None,
+    })
+}

@@ -1,0 +1,34 @@
+//! Whether a switch is off now, and whose it is while a run holds it.
+
+use super::connection::role_access;
+use crate::observe::flag::observe;
+use crate::plan::{FlagPlace, FlagTask};
+use crate::problem::{Problem, Problems};
+use crate::settings::Config;
+use crate::settings::effects::OnOff;
+
+/// The place in the ledger of whoever may have turned the switch on.
+pub fn lease(name: &str) -> String {
+    format!("lease of the switch {name}")
+}
+
+/// Whether it stands at its declared off value; one that cannot be read is an error.
+pub fn is_off(config: &Config, flag: &FlagTask) -> Result<bool, Problems> {
+    let name = &flag.name;
+    let unknown = |why: &str| {
+        Problem::failure(format!("whether the switch `{name}` is off is not known: {why}"))
+            .help("nothing begins before that; correct its declaration in [evidence.flags], or what it reads")
+    };
+    let settings = config.evidence.flags.get(name).ok_or_else(|| unknown("it is not declared"))?;
+    let observation = match &flag.place {
+        FlagPlace::File(..) => observe(name, settings, None),
+        FlagPlace::Row { role, .. } => {
+            let mut session = role_access(config, role)?.open()?;
+            let mut snapshot = session.begin().map_err(|error| unknown(&error.to_string()))?;
+            observe(name, settings, Some(&mut snapshot))
+        }
+    };
+    let observation = observation.map_err(|error| unknown(&error.to_string()))?;
+    let value = observation.values.get("value").ok_or_else(|| unknown("it has no one value"))?;
+    Ok(settings.value(OnOff::Off) == Some(value.as_str()))
+}

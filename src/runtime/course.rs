@@ -1,0 +1,191 @@
+//! The course of a whole run: what of it is done by the journal, and which row comes next. It runs nothing.
+
+use crate::ledger::Journal;
+use crate::plan::{FlagTask, IntendedAction, RunPlan, Task};
+use crate::settings::Config;
+use crate::settings::effects::{Builtin, OnOff};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// How far a row is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowState {
+    /// Its turn has not come.
+    Open,
+    /// It ended well.
+    Done,
+    /// It was to begin, and did not.
+    Refused,
+    /// It began, and did not end well.
+    Failed,
+    /// It began, and how it ended is not known.
+    Unknown,
+}
+
+/// A run on its way.
+#[derive(Clone, Debug)]
+pub struct Course<'a> {
+    plan: &'a RunPlan,
+    states: Vec<RowState>,
+    /// Rows that are bound to one that cannot be done yet, so that none of them begins.
+    left_out: BTreeSet<usize>,
+}
+
+impl<'a> Course<'a> {
+    /// The run of a plan, as far as the journal has it.
+    pub fn of(plan: &'a RunPlan, journal: &Journal) -> Self {
+        let state = |action: &IntendedAction| {
+            let mut starts = journal.starts().filter(|(_, started)| {
+                (started.run.as_str(), started.action.as_str()) == (plan.run.as_str(), action.id.as_str())
+            });
+            match starts.next_back().map(|(entry, _)| journal.end_of(entry.sequence)) {
+                None => RowState::Open,
+                Some(None) => RowState::Unknown,
+                Some(Some((_, end))) if end.exit_status == Some(0) => RowState::Done,
+                Some(Some((_, end))) if end.exit_status.is_some() => RowState::Failed,
+                Some(Some(_)) => RowState::Unknown,
+            }
+        };
+        Self { plan, states: plan.actions.iter().map(state).collect(), left_out: BTreeSet::new() }
+    }
+
+    /// The row's state.
+    pub fn state(&self, index: usize) -> RowState {
+        self.states.get(index).copied().unwrap_or(RowState::Open)
+    }
+
+    /// The row got so far.
+    pub fn set(&mut self, index: usize, state: RowState) {
+        if let Some(held) = self.states.get_mut(index) {
+            *held = state;
+        }
+    }
+
+    /// Whether nothing but its last rows began.
+    pub fn is_new(&self) -> bool {
+        self.ordinary().all(|(index, _)| self.state(index) == RowState::Open)
+    }
+
+    /// Whether every row but the last ones is done.
+    pub fn is_complete(&self) -> bool {
+        self.ordinary().all(|(index, _)| self.state(index) == RowState::Done)
+    }
+
+    /// Whether a row failed, or is in doubt: nothing but the last rows begins any more.
+    pub fn is_held(&self) -> bool {
+        self.ordinary().any(|(index, _)| matches!(self.state(index), RowState::Failed | RowState::Unknown))
+    }
+
+    /// Between two parts of a run the switches are off: a row that turns one on, and may do so again, is done again for what still
+    /// comes after it. So is any row that may be done again and did not end well.
+    pub fn reopen(&mut self, config: &Config) {
+        let is_left = |index: usize| {
+            self.ordinary()
+                .any(|(other, _)| self.state(other) != RowState::Done && self.ancestors(other).contains(&index))
+        };
+        let again = self.ordinary().filter(|(index, action)| {
+            action.work.as_ref().is_some_and(|work| work.repeatable)
+                && match self.state(*index) {
+                    RowState::Done => flag(action).is_some_and(|flag| !is_off(flag, config)) && is_left(*index),
+                    _ => true,
+                }
+        });
+        let again: Vec<usize> = again.map(|(index, _)| index).collect();
+        again.into_iter().for_each(|index| self.set(index, RowState::Open));
+    }
+
+    /// Leaves out every row that is bound to one of these that cannot be done, but for those behind a pause of the run, which may still
+    /// get what they lack: a part of work that would stop in its middle is not begun.
+    pub fn leave_out(&mut self, cannot: &BTreeSet<usize>) {
+        let before_a_pause = |index: &usize| {
+            let is_pause = |index: usize| {
+                let work = self.plan.actions.get(index).and_then(|action| action.work.as_ref());
+                work.is_some_and(|work| matches!(work.task, Task::Builtin(Builtin::Pause | Builtin::Resume, _)))
+            };
+            !self.ancestors(*index).into_iter().any(is_pause)
+        };
+        let mut bound: BTreeSet<usize> =
+            cannot.iter().copied().filter(|index| self.is_ordinary(*index) && before_a_pause(index)).collect();
+        loop {
+            let next = self.ordinary().map(|(index, _)| index);
+            let next: Vec<usize> =
+                next.filter(|index| !bound.contains(index) && self.touches(*index, &bound)).collect();
+            if next.is_empty() {
+                break;
+            }
+            bound.extend(next);
+        }
+        self.left_out = bound.into_iter().filter(|index| !cannot.contains(index)).collect();
+    }
+
+    /// The next row: the first whose turn has come.
+    pub fn next(&self) -> Option<usize> {
+        let is_next = |(index, action): &(usize, &IntendedAction)| {
+            self.state(*index) == RowState::Open
+                && !self.left_out.contains(index)
+                && action.after.iter().all(|before| self.state(*before) == RowState::Done)
+        };
+        self.ordinary().find(is_next).map(|(index, _)| index)
+    }
+
+    /// The rows that come last on every way out. What can be done once is kept for when the run is over for good.
+    pub fn last(&self, is_over: bool) -> Vec<usize> {
+        let repeatable = |action: &IntendedAction| action.work.as_ref().is_some_and(|work| work.repeatable);
+        let last = self.plan.actions.iter().enumerate().filter(|(index, action)| {
+            action.finally && (repeatable(action) || is_over && self.state(*index) == RowState::Open)
+        });
+        last.map(|(index, _)| index).collect()
+    }
+
+    /// The switches that rows of the run turn on, each with the row that turns it off in the end.
+    pub fn switches(&self, config: &Config) -> Vec<(&'a FlagTask, Option<usize>)> {
+        let off = |name: &str| {
+            self.plan.actions.iter().position(|action| {
+                action.finally && flag(action).is_some_and(|flag| flag.name == name && is_off(flag, config))
+            })
+        };
+        let mut seen = BTreeSet::new();
+        let on = self.plan.actions.iter().filter_map(flag).filter(|flag| !is_off(flag, config));
+        on.filter(|flag| seen.insert(flag.name.as_str())).map(|flag| (flag, off(&flag.name))).collect()
+    }
+
+    fn ordinary(&self) -> impl Iterator<Item = (usize, &'a IntendedAction)> {
+        self.plan.actions.iter().enumerate().filter(|(_, action)| !action.finally)
+    }
+
+    fn is_ordinary(&self, index: usize) -> bool {
+        self.plan.actions.get(index).is_some_and(|action| !action.finally)
+    }
+
+    /// Whether the row comes right before or after one of these.
+    fn touches(&self, index: usize, rows: &BTreeSet<usize>) -> bool {
+        let after =
+            |index: usize| self.plan.actions.get(index).map(|action| action.after.as_slice()).unwrap_or_default();
+        after(index).iter().any(|before| rows.contains(before)) || rows.iter().any(|row| after(*row).contains(&index))
+    }
+
+    /// Every row that must be done before this one.
+    fn ancestors(&self, index: usize) -> BTreeSet<usize> {
+        let (mut found, mut waiting) = (BTreeSet::new(), vec![index]);
+        while let Some(index) = waiting.pop() {
+            let before = self.plan.actions.get(index).map(|action| action.after.as_slice()).unwrap_or_default();
+            waiting.extend(before.iter().copied().filter(|before| found.insert(*before)));
+        }
+        found
+    }
+}
+
+/// The switch that the row sets, where it sets one.
+fn flag(action: &IntendedAction) -> Option<&FlagTask> {
+    match &action.work.as_ref()?.task {
+        Task::Flag(flag) => Some(flag),
+        _ => None,
+    }
+}
+
+/// Whether it is set to its declared off value.
+fn is_off(flag: &FlagTask, config: &Config) -> bool {
+    let settings = config.evidence.flags.get(&flag.name);
+    settings.and_then(|settings| settings.value(OnOff::Off)) == Some(flag.to.as_str())
+}

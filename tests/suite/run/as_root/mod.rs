@@ -1,0 +1,3 @@
+//! What needs root: a trust root that only root can change.
+
+mod whole;
