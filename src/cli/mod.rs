@@ -5,11 +5,9 @@ mod attest;
 mod authorize;
 mod bundle;
 mod evidence;
-mod exec;
 mod explain;
 mod ledger;
 mod log;
-mod moment;
 mod plan;
 mod replay;
 mod review;
@@ -48,9 +46,11 @@ enum Command {
     /// Request, sign, verify and list approvals
     Approval(approval::Arguments),
     /// Decide one action again at the moment of use, use its approvals up, and run it
-    Exec(exec::Arguments),
+    Exec(run::exec::Arguments),
     /// Do every row of a plan in order, each decided at its own moment of use; the switches are off however it ends
-    Run(Box<run::Arguments>),
+    Run(Box<run::whole::Arguments>),
+    /// Turn off every switch of a plan that is on while no run holds it
+    Guard(run::guard::Arguments),
     /// Say why one row of a plan is what it is, and what would change it
     Explain(explain::Arguments),
     /// Observe PostgreSQL and its host; compare two observations
@@ -109,6 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Approval(arguments) => arguments.run(output),
         Command::Exec(arguments) => arguments.run(output),
         Command::Run(arguments) => arguments.run(output),
+        Command::Guard(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
         Command::Evidence(arguments) => arguments.run(output),
         Command::Ledger(arguments) => arguments.run(),

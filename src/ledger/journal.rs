@@ -156,6 +156,11 @@ impl Journal {
         self.starts().find(|(_, started)| started.action == action && uses(started))
     }
 
+    /// Whether any start used this approval.
+    pub fn has_uses(&self, approval: Digest) -> bool {
+        self.starts().any(|(_, started)| started.approvals.iter().any(|used| used.sha256 == approval))
+    }
+
     /// Every vote on an approval, with the number of its record.
     pub fn votes(&self, approval: Digest) -> impl Iterator<Item = (u64, &Vote)> {
         self.entries.iter().filter_map(move |entry| match &entry.record {

@@ -138,15 +138,15 @@ impl<'a> Course<'a> {
         last.map(|(index, _)| index).collect()
     }
 
-    /// The switches that rows of the run turn on, each with the row that turns it off in the end.
-    pub fn switches(&self, config: &Config) -> Vec<(&'a FlagTask, Option<usize>)> {
+    /// The switches that rows of a plan turn on, each with the row that turns it off in the end.
+    pub fn switches(plan: &'a RunPlan, config: &Config) -> Vec<(&'a FlagTask, Option<usize>)> {
         let off = |name: &str| {
-            self.plan.actions.iter().position(|action| {
+            plan.actions.iter().position(|action| {
                 action.finally && flag(action).is_some_and(|flag| flag.name == name && is_off(flag, config))
             })
         };
         let mut seen = BTreeSet::new();
-        let on = self.plan.actions.iter().filter_map(flag).filter(|flag| !is_off(flag, config));
+        let on = plan.actions.iter().filter_map(flag).filter(|flag| !is_off(flag, config));
         on.filter(|flag| seen.insert(flag.name.as_str())).map(|flag| (flag, off(&flag.name))).collect()
     }
 

@@ -306,6 +306,7 @@ impl Bench<'_> {
             baseline: grounds.baseline.as_ref().map(|record| record.sha256),
             party_keys: &BTreeMap::new(),
             is_used: &|approval, row| Ok(used.contains(&(approval, row.to_owned()))),
+            has_uses: &|approval| used.iter().any(|(used, _)| *used == approval),
         };
         let table = closed.table(&Moment::closed(moment.now, Stage::Plan))?;
         Ok(judge(&self.files, requests, &barred(requests, &table), &authority, moment)?)

@@ -17,13 +17,15 @@ use crate::render;
 use crate::render::approvals::Requested;
 use clap::Args;
 use serde_json::{Map, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
     preview: PreviewArguments,
-    /// Replace documents that were given for what has changed since, and say what that is; the old ones are kept beside them
+    /// Replace documents that were given for what has changed since, and say what that is; the old ones are kept beside them. Where one
+    /// was used, a second is written for what still comes
     #[arg(long)]
     renew: bool,
     /// The form of the result
@@ -52,7 +54,24 @@ impl Arguments {
         let nonce = nonce.get(..12).unwrap_or(&nonce);
         let mut request =
             request(authorization.requests(), authorization.closed(), &id.to_string(), nonce, authorization.moment());
-        let path = |gate: &str| folder.join(format!("{gate}.json"));
+        let has_uses = |path: &Path| {
+            let digest = files::read_bytes(path).map(|bytes| Digest::of(&bytes));
+            digest.is_ok_and(|digest| authorization.journal().has_uses(digest))
+        };
+        // A document that was used stays, for the report; the next one has a number.
+        let place = |gate: &str| {
+            let mut path = folder.join(format!("{gate}.json"));
+            for number in 2.. {
+                if !(self.renew && has_uses(&path)) {
+                    break;
+                }
+                path = folder.join(format!("{gate}-{number}.json"));
+            }
+            path
+        };
+        let places: BTreeMap<String, PathBuf> =
+            request.documents.iter().map(|document| (document.gate.clone(), place(&document.gate))).collect();
+        let path = |gate: &str| places.get(gate).cloned().unwrap_or_else(|| folder.join(format!("{gate}.json")));
         let mut renewals = Vec::new();
         let mut problems = Problems::new();
         for document in request.documents.iter().filter(|document| path(&document.gate).exists()) {

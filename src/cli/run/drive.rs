@@ -1,12 +1,13 @@
 //! Driving a run: the next row whose turn has come, one after the other, and the last rows on every way out.
 
-use super::{resume, stands};
+use super::moment::Moment;
+use super::resume;
+use super::switch;
+use super::whole::stands;
 use crate::attestation::gather;
 use crate::authorization::Inputs;
-use crate::cli::moment::Moment;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::exit::{Exit, no_json, of_verdict};
-use crate::cli::shared::switch;
 use crate::decision::Verdict;
 use crate::files::AppendFile;
 use crate::json::in_backticks;
@@ -120,7 +121,7 @@ impl<'a> Drive<'a> {
     /// Takes the run and its switches for this process; if somebody else has them, how the run stands.
     fn take(&mut self) -> Result<Option<Ended>, Problems> {
         let run = &self.inputs.plan.run;
-        let switches = self.course.switches(&self.inputs.config);
+        let switches = Course::switches(&self.inputs.plan, &self.inputs.config);
         let leases = [(format!("{run} as a whole"), format!("the run `{run}`"))].into_iter();
         let of_switch = |name: &String| (switch::lease(name), format!("the switch `{name}`"));
         for (name, what) in leases.chain(switches.iter().map(|(flag, _)| of_switch(&flag.name))) {
@@ -135,7 +136,7 @@ impl<'a> Drive<'a> {
     /// The switches that are on though nobody holds them, each turned off now.
     fn turn_off_what_is_on(&mut self) -> Result<Vec<String>, Problems> {
         let mut found = Vec::new();
-        for (flag, off) in self.course.switches(&self.inputs.config) {
+        for (flag, off) in Course::switches(&self.inputs.plan, &self.inputs.config) {
             if switch::is_off(&self.inputs.config, flag)? {
                 continue;
             }

@@ -17,6 +17,5 @@ pub mod preview;
 pub mod progress;
 pub mod signing;
 pub mod solver;
-pub mod switch;
 pub mod trust;
 pub mod vouch;

@@ -72,11 +72,11 @@ fn a_run_that_stops_after_a_row_leaves_the_switch_off_and_goes_on_with_a_new_app
     assert_eq!((ran.exit, switch(&month).as_str()), (5, "off"), "{}{}", ran.stdout, ran.stderr);
     let ran = month.cutter(&format!("approval request {PLAN} --renew --facts postgres"));
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
-    month.world.edit("approvals/SWITCH.json", |document| {
+    month.world.edit("approvals/SWITCH-2.json", |document| {
         document["allowance"] = "explicit".into();
         document["reason"] = "it goes on".into();
     });
-    let ran = month.cutter("approval sign --yes approvals/SWITCH.json --key keys/dan --as dan");
+    let ran = month.cutter("approval sign --yes approvals/SWITCH-2.json --key keys/dan --as dan");
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
     let ran = run(&month, "--resume --format json");
     assert_eq!((ran.exit, switch(&month).as_str()), (0, "off"), "{}{}", ran.stdout, ran.stderr);

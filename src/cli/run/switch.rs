@@ -1,6 +1,6 @@
 //! Whether a switch is off now, and whose it is while a run holds it.
 
-use super::connection::role_access;
+use crate::cli::shared::connection::role_access;
 use crate::observe::flag::observe;
 use crate::plan::{FlagPlace, FlagTask};
 use crate::problem::{Problem, Problems};

@@ -1,14 +1,14 @@
 //! One action at its moment of use: decided by what is so now, begun in the ledger, done, and written down.
 
-use super::evidence::{grants, targets};
-use super::shared::authority::AuthorityArguments;
-use super::shared::clock::system_time;
-use super::shared::connection::role_access;
-use super::shared::exit::{Exit, of_verdict};
-use super::shared::inputs::InputArguments;
-use super::shared::next::Typed;
-use super::shared::output::OutputArguments;
 use crate::authorization::{Authorization, Inputs};
+use crate::cli::evidence::{grants, targets};
+use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::shared::clock::system_time;
+use crate::cli::shared::connection::role_access;
+use crate::cli::shared::exit::{Exit, of_verdict};
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::next::Typed;
+use crate::cli::shared::output::OutputArguments;
 use crate::decision::{Basis, DecisionRow, Verdict};
 use crate::json::in_backticks;
 use crate::layout::lines::Tone;

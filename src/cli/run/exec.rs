@@ -1,6 +1,6 @@
 //! `cutter exec`: decides one action again at the moment of use, uses its approvals up, and runs what was declared.
 
-use crate::cli::moment::Moment;
+use super::moment::Moment;
 use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::inputs::InputArguments;

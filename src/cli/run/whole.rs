@@ -1,0 +1,146 @@
+//! `cutter run`: every row of a plan in its order, each decided at its own moment of use; the switches are off however it ends.
+
+use super::drive::{self, Drive, Ended};
+use super::moment::Moment;
+use crate::cli::shared::authority::AuthorityArguments;
+use crate::cli::shared::exit::{CommandResult, Exit, no_json};
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::ledger::NamedLedger;
+use crate::cli::shared::next::Typed;
+use crate::cli::shared::output::OutputArguments;
+use crate::plan::{Mode, RunPlan};
+use crate::problem::{Problem, Problems};
+use crate::render;
+use crate::runtime::{RowRecord, RowState, RunRecord, RunState};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    inputs: InputArguments,
+    #[command(flatten)]
+    authority: AuthorityArguments,
+    /// A head of the ledger that was published with `cutter ledger head --to FILE`; only root may be able to change the file
+    #[arg(long, value_name = "FILE")]
+    head: Option<PathBuf>,
+    /// Go on with a run that began before: after a pause, or after cutter was killed
+    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    resume: Option<Option<String>>,
+    /// End a run that began for good: its last rows are done, and nothing of it begins any more
+    #[arg(long, value_name = "RUN", num_args = 0..=1, requires = "reason", conflicts_with_all = ["resume", "dry_run", "until"])]
+    void: Option<Option<String>>,
+    /// Why the run is ended, for the journal
+    #[arg(long, value_name = "TEXT", requires = "void")]
+    reason: Option<String>,
+    /// Decide every row and look at its work from all sides; begin nothing, and write nothing
+    #[arg(long, conflicts_with = "resume")]
+    dry_run: bool,
+    /// Stop after this row; the run can be resumed
+    #[arg(long, value_name = "ROW")]
+    until: Option<String>,
+    /// How long to wait for a row that another user does
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    wait: u64,
+    /// Also write each event as it comes, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The forms of a run.
+#[derive(Clone, Copy, Default, ValueEnum, Debug)]
+enum Format {
+    /// For terminals
+    #[default]
+    Table,
+    /// One versioned document
+    Json,
+}
+
+impl Arguments {
+    pub fn run(&self, output: &OutputArguments) -> CommandResult {
+        let moment = Moment { inputs: &self.inputs, authority: &self.authority, output };
+        let inputs = moment.load()?;
+        let plan = &inputs.plan;
+        self.check_names(plan)?;
+        let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+        if self.dry_run || plan.mode == Mode::DryRun {
+            let ended = drive::rehearse(moment, &inputs)?;
+            return self.told(plan, &ended, Vec::new(), output);
+        }
+        let named = self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?;
+        let next = |state: RunState| match state {
+            RunState::Completed | RunState::Voided => vec![typed.command("attest", None)],
+            RunState::Hold => vec![format!("{} --void --reason TEXT", typed.command("run", None))],
+            RunState::Paused => {
+                vec![typed.command("approval verify", None), format!("{} --resume", typed.command("run", None))]
+            }
+            RunState::Denied | RunState::Rehearsed => Vec::new(),
+            _ => vec![format!("{} --resume", typed.command("run", None))],
+        };
+        let ended = self.drive(moment, &named, &inputs)?;
+        let next = next(ended.state);
+        self.told(plan, &ended, next, output)
+    }
+
+    fn drive(
+        &self,
+        moment: Moment<'_>,
+        named: &NamedLedger,
+        inputs: &crate::authorization::Inputs,
+    ) -> Result<Ended, Problems> {
+        let mut drive = Drive::new(moment, named.store(), inputs, self.events.as_deref(), self.wait)?;
+        match (&self.void, &self.reason) {
+            (Some(_), Some(reason)) => drive.void(reason),
+            _ => drive.go(self.resume.is_some(), self.until.as_deref()),
+        }
+    }
+
+    /// A run that is named beside its plan is the plan's.
+    fn check_names(&self, plan: &RunPlan) -> Result<(), Problem> {
+        if let Some(until) = &self.until {
+            plan.named(until)?;
+        }
+        match [&self.resume, &self.void].into_iter().flatten().flatten().find(|run| **run != plan.run) {
+            Some(run) => Err(Problem::invalid(format!("the plan's run is `{}`, not `{run}`", plan.run))
+                .help("name the plan of that run")),
+            None => Ok(()),
+        }
+    }
+
+    fn told(&self, plan: &RunPlan, ended: &Ended, next: Vec<String>, output: &OutputArguments) -> CommandResult {
+        let row = |(index, id): (usize, &String)| {
+            let (state, what) = ended.rows.get(index).cloned().unwrap_or((RowState::Open, String::new()));
+            RowRecord { id: id.clone(), state, what }
+        };
+        let record = RunRecord {
+            version: 1,
+            state: ended.state,
+            run: plan.run.clone(),
+            plan: plan.name.clone(),
+            rows: plan.actions.iter().map(|action| &action.id).enumerate().map(row).collect(),
+            next,
+        };
+        let text = match self.format {
+            Format::Table => render::run::table(&record, output.style()),
+            Format::Json => render::json::document(&record).map_err(no_json)?,
+        };
+        Ok((text, ended.exit))
+    }
+}
+
+/// How a run stands by the exit code of what stopped it.
+pub(super) fn stands(exit: Exit) -> RunState {
+    match exit {
+        Exit::Authorized => RunState::Completed,
+        Exit::Ready => RunState::Paused,
+        Exit::Denied | Exit::Invalid | Exit::Usage | Exit::Refuted => RunState::Denied,
+        Exit::Unmeasured | Exit::Contradicted => RunState::Indeterminate,
+        Exit::Untrusted => RunState::Untrusted,
+        Exit::Blocked => RunState::Blocked,
+        Exit::Effect | Exit::Failure => RunState::Hold,
+    }
+}
