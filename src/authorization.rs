@@ -88,7 +88,7 @@ impl<'a> Authorization<'a> {
                 let used = journal.used(approval, row);
                 Ok(used.is_some_and(|(_, started)| started.run != inputs.plan.run || !is_done(row)))
             },
-            has_uses: &|approval| journal.has_uses(approval),
+            first_use: &|approval| journal.first_use(approval),
         };
         let mut found = documents.approvals;
         for file in &mut found {

@@ -27,8 +27,8 @@ pub struct Authority<'a> {
     pub party_keys: &'a BTreeMap<Fingerprint, String>,
     /// Whether the ledger knows a use of this document for this row.
     pub is_used: &'a dyn Fn(Digest, &str) -> Result<bool, Problem>,
-    /// Whether the ledger knows any use of this document.
-    pub has_uses: &'a dyn Fn(Digest) -> bool,
+    /// The number of the ledger's first record that uses this document, where one does.
+    pub first_use: &'a dyn Fn(Digest) -> Option<u64>,
 }
 
 /// The rows that each gate bars, from a table that was decided with every gate closed.
@@ -63,12 +63,13 @@ pub fn judge(
     for gate in barred.keys() {
         let matches = |judged: &JudgedApproval| judged.is_accepted() && judged.gate == *gate;
         let matching = approvals.judged.iter().filter(|judged| matches(judged)).count();
-        let is_begun = |judged: &JudgedApproval| judged.digest.is_some_and(authority.has_uses);
-        let fresh = approvals.judged.iter().filter(|judged| matches(judged) && !is_begun(judged)).count();
-        if matching > 1 && fresh == 1 {
-            // A second document takes the place of one that the run has begun to use up.
-            for judged in approvals.judged.iter_mut().filter(|judged| matches(judged) && is_begun(judged)) {
-                let why = format!("it was used, and another document opens `{gate}` from here on");
+        let began = |judged: &JudgedApproval| judged.digest.and_then(authority.first_use).unwrap_or(u64::MAX);
+        let last = approvals.judged.iter().filter(|judged| matches(judged)).map(began).max();
+        let newest = |judged: &JudgedApproval| Some(began(judged)) == last;
+        if matching > 1 && approvals.judged.iter().filter(|judged| matches(judged) && newest(judged)).count() == 1 {
+            // Another document takes the place of one that the run has begun to use up.
+            for judged in approvals.judged.iter_mut().filter(|judged| matches(judged) && !newest(judged)) {
+                let why = format!("it was used, and another document opens `{gate}` from there on");
                 judged.faults.push(fault(RejectCode::AlreadyConsumed, why));
             }
         } else if matching > 1 {
@@ -116,7 +117,7 @@ pub fn would_reject(
         baseline: None,
         party_keys: &BTreeMap::new(),
         is_used: &|_, _| Ok(false),
-        has_uses: &|_| false,
+        first_use: &|_| None,
     };
     let bench = Bench { requests, barred, authority: &authority, moment, authorizer: Authorizer::new() };
     let Some(gate) = requests.bundle().schema().gate(&document.gate) else { return true };

@@ -156,9 +156,10 @@ impl Journal {
         self.starts().find(|(_, started)| started.action == action && uses(started))
     }
 
-    /// Whether any start used this approval.
-    pub fn has_uses(&self, approval: Digest) -> bool {
-        self.starts().any(|(_, started)| started.approvals.iter().any(|used| used.sha256 == approval))
+    /// The number of the first start that used this approval.
+    pub fn first_use(&self, approval: Digest) -> Option<u64> {
+        let uses = |started: &Started| started.approvals.iter().any(|used| used.sha256 == approval);
+        self.starts().find(|(_, started)| uses(started)).map(|(entry, _)| entry.sequence)
     }
 
     /// Every vote on an approval, with the number of its record.

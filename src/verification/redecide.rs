@@ -190,6 +190,7 @@ impl Bench<'_> {
         }
         let mut ran = again.decided;
         let mut used: BTreeSet<(Digest, String)> = BTreeSet::new();
+        let mut begun: BTreeMap<Digest, u64> = BTreeMap::new();
         let mut tables: BTreeMap<Digest, Closed<'_>> = BTreeMap::new();
         for (number, entry) in journal.entries.iter().enumerate() {
             let place = format!("predicate.grounds.journal.records[{number}]");
@@ -218,7 +219,7 @@ impl Bench<'_> {
             };
             let mut moment = Moment::closed(started.decided_at, Stage::Use);
             let closed = tables.entry(decision.facts.sha256).or_insert_with(|| Closed::new(requests));
-            let approvals = self.approvals((requests, closed), &moment, &used)?;
+            let approvals = self.approvals((requests, closed), &moment, &used, &begun)?;
             moment.gates.clone_from(&approvals.gates);
             moment.spent.clone_from(&approvals.spent);
             let row = decide_one(requests, action, &moment)?;
@@ -250,6 +251,7 @@ impl Bench<'_> {
                     &mut found.differences,
                 );
             }
+            uses.iter().for_each(|one| drop(begun.entry(one.sha256).or_insert(entry.sequence)));
             used.extend(uses.into_iter().map(|one| (one.sha256, action.id.clone())));
             found.run += 1;
             ran.insert(index, row);
@@ -266,8 +268,11 @@ impl Bench<'_> {
     ) -> Result<(), Problems> {
         let (recorded, differences) = (&self.report.decisions, &mut found.differences);
         let spent = self.report.grounds.journal.spent.iter().map(|one| (one.sha256, one.action.clone())).collect();
+        let done = self.report.done.iter().rev();
+        let first = done.filter_map(|done| Some((done.records.first()?, &done.approvals)));
+        let begun = first.flat_map(|(number, uses)| uses.iter().map(move |used| (used.sha256, *number))).collect();
         let mut moment = Moment::closed(recorded.time, Stage::Plan);
-        let approvals = self.approvals((requests, &mut Closed::new(requests)), &moment, &spent)?;
+        let approvals = self.approvals((requests, &mut Closed::new(requests)), &moment, &spent, &begun)?;
         let rows: Vec<ApprovalRow> = approvals.judged.iter().map(ApprovalRow::new).collect();
         compare("predicate.decisions.approvals", &recorded.approvals, &rows, differences);
         moment.gates = approvals.gates;
@@ -291,12 +296,13 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The recorded approvals at a moment, of which these were used up before.
+    /// The recorded approvals at a moment, of which these were used up before, and their uses began with these records.
     fn approvals(
         &self,
         (requests, closed): (&Requests<'_>, &mut Closed<'_>),
         moment: &Moment,
         used: &BTreeSet<(Digest, String)>,
+        begun: &BTreeMap<Digest, u64>,
     ) -> Result<Approvals, Problems> {
         let grounds = &self.report.grounds;
         let authority = Authority {
@@ -306,7 +312,7 @@ impl Bench<'_> {
             baseline: grounds.baseline.as_ref().map(|record| record.sha256),
             party_keys: &BTreeMap::new(),
             is_used: &|approval, row| Ok(used.contains(&(approval, row.to_owned()))),
-            has_uses: &|approval| used.iter().any(|(used, _)| *used == approval),
+            first_use: &|approval| begun.get(&approval).copied(),
         };
         let table = closed.table(&Moment::closed(moment.now, Stage::Plan))?;
         Ok(judge(&self.files, requests, &barred(requests, &table), &authority, moment)?)

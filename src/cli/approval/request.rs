@@ -56,7 +56,7 @@ impl Arguments {
             request(authorization.requests(), authorization.closed(), &id.to_string(), nonce, authorization.moment());
         let has_uses = |path: &Path| {
             let digest = files::read_bytes(path).map(|bytes| Digest::of(&bytes));
-            digest.is_ok_and(|digest| authorization.journal().has_uses(digest))
+            digest.is_ok_and(|digest| authorization.journal().first_use(digest).is_some())
         };
         // A document that was used stays, for the report; the next one has a number.
         let place = |gate: &str| {

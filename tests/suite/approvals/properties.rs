@@ -61,7 +61,7 @@ fn opened(files: &[ApprovalFile], now: Timestamp) -> Vec<String> {
         baseline: None,
         party_keys: &std::collections::BTreeMap::new(),
         is_used: &|_, _| Ok(false),
-        has_uses: &|_| false,
+        first_use: &|_| None,
     };
     judge(files, &requests, &barred, &authority, &moment).unwrap().gates.into_iter().collect()
 }

@@ -1,3 +1,4 @@
 //! What needs root: a trust root that only root can change.
 
+mod killed;
 mod whole;

@@ -81,6 +81,11 @@ fn a_run_that_stops_after_a_row_leaves_the_switch_off_and_goes_on_with_a_new_app
     let ran = run(&month, "--resume --format json");
     assert_eq!((ran.exit, switch(&month).as_str()), (0, "off"), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.json()["state"], "COMPLETED");
+    month.capture("b.json");
+    let report = month.report();
+    assert_eq!(report["predicate"]["verdict"], "AUTHORIZED", "{:#}", report["predicate"]["disclosures"]);
+    let verified = month.verify("report.json");
+    assert_eq!(verified.exit, 0, "{}{}", verified.stdout, verified.stderr);
 }
 
 #[test]
@@ -114,4 +119,54 @@ fn a_switch_that_is_found_on_is_turned_off_and_nothing_begins() {
     assert!(ran.stderr.contains("`posting` was found on"), "{}", ran.stderr);
     let ran = run(&month, "");
     assert_eq!((ran.exit, switch(&month).as_str()), (0, "off"), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_guard_leaves_a_switch_alone_that_a_run_holds_and_turns_one_off_that_nobody_does() {
+    let month = Month::with(|world, server| {
+        let psql = server.client("psql").get_program().to_str().unwrap().to_owned();
+        let slow = format!("argv = [\"{psql}\", \"-X\", \"-c\", \"SELECT pg_sleep(14)\"]");
+        let close = world.read("cutter.toml");
+        let from = close.find("[effects.close]").unwrap();
+        let argv = from + close[from..].find("argv = ").unwrap();
+        let end = argv + close[argv..].find('\n').unwrap();
+        world.write("cutter.toml", format!("{}{slow}{}", &close[..argv], &close[end..]));
+    });
+    let guard = || month.cutter(&format!("guard {PLAN} --facts postgres"));
+    assert_eq!(guard().exit, 0);
+    let words = ["run", PLAN, "--facts", "postgres", "--format", "json"];
+    let mut driver =
+        month.command(&words).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    while switch(&month) != "on" {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let held = guard();
+    assert_eq!((held.exit, switch(&month).as_str()), (9, "on"), "{}{}", held.stdout, held.stderr);
+    assert!(held.stdout.contains("HELD"), "{}", held.stdout);
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    let ran = guard();
+    assert_eq!((ran.exit, switch(&month).as_str()), (0, "off"), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("turned off"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_ends_what_it_began_and_turns_the_switch_off() {
+    let month = Month::with(|world, _| {
+        world.replace(
+            "cutter.toml",
+            "UPDATE billing.book SET closed_at = now() WHERE month = '2026-10'",
+            "SELECT pg_sleep(60)",
+        );
+    });
+    let mut driver =
+        month.command(&["run", PLAN, "--facts", "postgres"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+    let count = || -> i64 { month.server.connect("postgres", "postgres").query_one(busy, &[]).unwrap().get(0) };
+    while count() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let pid = driver.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!((driver.wait().unwrap().code(), switch(&month).as_str()), (Some(10), "off"));
 }
