@@ -2,7 +2,7 @@
 //! what it bars, and the table with the gates that they open. It reads no file and asks no clock.
 
 use crate::approval::judge::{Authority, barred, judge};
-use crate::approval::{ApprovalFile, Approvals};
+use crate::approval::{ApprovalFile, Approvals, KnownKeys};
 use crate::decision::{DecisionRow, DecisionTable, decide, decide_one, decide_rest};
 use crate::digest::Digest;
 use crate::facts::Facts;
@@ -13,7 +13,7 @@ use crate::problem::{Problem, Problems};
 use crate::record::{BundleTrust, Clock, Decisions};
 use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
-use crate::signature::{APPROVAL, Fingerprint, REJECT, RejectionCode, Revocations, verify_one_of};
+use crate::signature::{APPROVAL, REJECT, RejectionCode, Revocations, verify_one_of};
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -37,8 +37,8 @@ pub struct Inputs {
     pub trust: BundleTrust,
     /// Keys that lost the right to sign.
     pub revocations: Revocations,
-    /// The keys of those who made the plan, each with who that is.
-    pub party_keys: BTreeMap<Fingerprint, String>,
+    /// Keys of which is known whose they are.
+    pub known_keys: KnownKeys,
 }
 
 /// The approval documents as they were found, and the evidence that they may be bound to.
@@ -82,7 +82,7 @@ impl<'a> Authorization<'a> {
             revocations: &inputs.revocations,
             ledger: id.as_deref(),
             baseline: documents.baseline,
-            party_keys: &inputs.party_keys,
+            known_keys: &inputs.known_keys,
             // What was used and is not recorded as done stays used.
             is_used: &|approval, row| {
                 let used = journal.used(approval, row);

@@ -1,15 +1,14 @@
 //! Judging approvals: form, signatures and ledger here; who may open which gate, from when and how long is Cedar's to say.
 
 use super::document::ApprovalDocument;
+use super::keys::KnownKeys;
 use super::{ApprovalFile, Approvals, JudgedApproval, RejectReason};
 use crate::decision::DecisionTable;
 use crate::digest::Digest;
 use crate::policy::annotations::RejectCode;
 use crate::problem::Problem;
 use crate::request::{Moment, Requests};
-use crate::signature::{
-    APPROVAL, AllowedSigners, Fingerprint, REJECT, RejectionCode, Revocations, Signer, verify_one_of,
-};
+use crate::signature::{APPROVAL, AllowedSigners, REJECT, RejectionCode, Revocations, Signer, verify_one_of};
 use cedar_policy::{Authorizer, EntityId, EntityUid};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +22,8 @@ pub struct Authority<'a> {
     pub ledger: Option<&'a str>,
     /// The evidence that approvals may be bound to.
     pub baseline: Option<Digest>,
-    /// The keys of those who made the plan, each with who that is: whatever name they are listed under, they are parties.
-    pub party_keys: &'a BTreeMap<Fingerprint, String>,
+    /// Keys that the trust root or the plan's signature knows: whatever name they are listed under, they are whose they are.
+    pub known_keys: &'a KnownKeys,
     /// Whether the ledger knows a use of this document for this row.
     pub is_used: &'a dyn Fn(Digest, &str) -> Result<bool, Problem>,
     /// The number of the ledger's first record that uses this document, where one does.
@@ -115,7 +114,7 @@ pub fn would_reject(
         revocations: &revocations,
         ledger: None,
         baseline: None,
-        party_keys: &BTreeMap::new(),
+        known_keys: &KnownKeys::default(),
         is_used: &|_, _| Ok(false),
         first_use: &|_| None,
     };
@@ -227,8 +226,8 @@ impl Bench<'_> {
             let message = file.source.text().as_bytes();
             let (signers, revocations) = (self.authority.signers, self.authority.revocations);
             match verify_one_of(&[APPROVAL, REJECT], message, signature, signers, revocations, self.moment.now) {
-                Ok(signer) if self.authority.party_keys.contains_key(&signer.key) => {
-                    let whose = self.authority.party_keys.get(&signer.key).map_or("", String::as_str);
+                Ok(signer) if self.holder(&signer).is_some() => {
+                    let whose = self.holder(&signer).unwrap_or_default();
                     faults.push(fault(RejectCode::SelfApproval, format!("`{name}` is made with the key of {whose}")));
                 }
                 Ok(signer) if self.is_shared(&signer) => {
@@ -252,6 +251,21 @@ impl Bench<'_> {
             faults.push(fault(RejectCode::Unsigned, "the only signatures beside it say no"));
         }
         voters
+    }
+
+    /// Who holds the key of a signer, where that is known to be somebody who may not vote by this name.
+    fn holder(&self, signer: &Signer) -> Option<&str> {
+        let holder = self.authority.known_keys.holder(&signer.key)?;
+        let may_vote = holder.entity.as_ref().is_some_and(|entity| {
+            !self.is_party(entity) && self.person(&signer.principal).is_ok_and(|person| person == *entity)
+        });
+        (!may_vote).then_some(holder.whose.as_str())
+    }
+
+    /// Whether an entity made the plan or does one of its rows.
+    fn is_party(&self, entity: &EntityUid) -> bool {
+        let plan = self.requests.plan();
+        plan.author == *entity || plan.actions.iter().any(|action| action.principal == *entity)
     }
 
     /// Whether another name is listed with the same key, so that one person could be two.

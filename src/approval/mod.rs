@@ -3,10 +3,13 @@
 mod asking;
 pub mod document;
 pub mod judge;
+mod keys;
 mod reasons;
 pub mod renewal;
 pub mod request;
 pub mod row;
+
+pub use keys::KnownKeys;
 
 use crate::policy::annotations::RejectCode;
 use crate::problem::Source;

@@ -171,8 +171,8 @@ const EARLIER: [(&str, &str); 0] = [];
 /// The type of every in-toto Statement v1 (<https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>).
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// The type of a predicate over decisions; its last part is the version.
-pub const DECISIONS_TYPE: &str = "https://cutter.invalid/decisions/v1";
+/// The type of a predicate over decisions; its last part is the version. `docs/predicates/README.md` says why it is a URN.
+pub const DECISIONS_TYPE: &str = "urn:uuid:f080be5f-0a03-4717-ad7d-c83eb72b6b37#decisions/v1";
 
 /// The type of a predicate over a whole run; its last part is the version.
-pub const REPORT_TYPE: &str = "https://cutter.invalid/attestation/v1";
+pub const REPORT_TYPE: &str = "urn:uuid:f080be5f-0a03-4717-ad7d-c83eb72b6b37#attestation/v1";

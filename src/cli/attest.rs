@@ -279,7 +279,7 @@ impl Arguments {
 /// certain.
 fn certain(mut parts: Parts, inputs: &Inputs) -> Result<Report, Problems> {
     let report = Report::derive(parts.clone())?;
-    let again = redecide(&report, &inputs.bundle, &inputs.config, &inputs.revocations)?;
+    let again = redecide(&report, &inputs.bundle, &inputs.config, (&inputs.known_keys, &inputs.revocations))?;
     if again.differences.is_empty() {
         return Ok(report);
     }

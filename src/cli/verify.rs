@@ -64,8 +64,8 @@ pub struct Arguments {
     /// The verdict that each must have; without it CONTRADICTED ends in 6 and INDETERMINATE in 7
     #[arg(long, value_name = "VERDICT", value_parser = verdict)]
     expect: Option<ReportVerdict>,
-    /// The predicate type that each must be of [default: that of the report of a whole run]
-    #[arg(long = "type", value_name = "PREDICATE_TYPE", value_parser = predicate_type)]
+    /// The predicate type that each must be of: attestation, decisions, or as statements write it [default: attestation]
+    #[arg(long = "type", value_name = "TYPE", value_parser = predicate_type)]
     predicate_type: Option<PredicateType>,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
@@ -79,8 +79,8 @@ fn verdict(text: &str) -> Result<ReportVerdict, String> {
 }
 
 fn predicate_type(text: &str) -> Result<PredicateType, String> {
-    let known = [PredicateType::Report, PredicateType::Decisions].map(PredicateType::name).join(", ");
-    PredicateType::parse(text).ok_or_else(|| format!("it is one of {known}"))
+    let known = PredicateType::ALL.map(PredicateType::short).join(", ");
+    PredicateType::named(text).ok_or_else(|| format!("it is one of {known}, or one of these as statements write it"))
 }
 
 /// What was checked, version 1.

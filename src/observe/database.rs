@@ -105,13 +105,16 @@ fn values_of_sequences(
     let known = snapshot.query(SEQUENCES, &[&settings.schemas])?;
     let mut readable = Vec::new();
     for row in &known {
-        let (Ok(schema), Ok(name), Ok(may_read)) =
-            (row.try_get::<_, String>(0), row.try_get::<_, String>(1), row.try_get::<_, bool>(2))
-        else {
+        let (Ok(schema), Ok(name), Ok(may_read), Ok(whose)) = (
+            row.try_get::<_, String>(0),
+            row.try_get::<_, String>(1),
+            row.try_get::<_, bool>(2),
+            row.try_get::<_, Option<String>>(3),
+        ) else {
             continue;
         };
         if may_read {
-            readable.push((schema, name));
+            readable.push((schema, name, whose));
         } else {
             observation.unknown(format!("{schema}.{name}"), "permission denied");
             if let Some(last) = observation.unknown.last_mut() {
@@ -123,16 +126,19 @@ fn values_of_sequences(
         let selects: Vec<String> = chunk
             .iter()
             .enumerate()
-            .map(|(index, (schema, name))| {
+            .map(|(index, (schema, name, _))| {
                 let from = format!("{}.{}", identifier(schema), identifier(name));
                 format!("SELECT {index}::text, last_value::text, is_called::text, log_cnt::text FROM {from}")
             })
             .collect();
         for row in snapshot.texts(&selects.join(" UNION ALL "), chunk.len())? {
             let [Some(index), Some(last), Some(called), Some(logged)] = row.as_slice() else { continue };
-            let Some((schema, name)) = index.parse().ok().and_then(|index: usize| chunk.get(index)) else { continue };
+            let Some((schema, name, whose)) = index.parse().ok().and_then(|index: usize| chunk.get(index)) else {
+                continue;
+            };
             let value = if called == "true" { last.clone() } else { format!("{last} not called") };
             observation.value(format!("{schema}.{name}"), value);
+            whose.iter().for_each(|whose| observation.trace(format!("owner {schema}.{name}"), whose));
             observation.trace(format!("{schema}.{name}"), logged.clone());
         }
     }
@@ -242,9 +248,15 @@ SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_curre
        current_setting('server_version'),
        pg_current_snapshot()::text";
 
+/// Each with the table whose column it fills, if there is one, and by how much one call may move it where that is not one.
 const SEQUENCES: &str = "
-SELECT n.nspname::text, c.relname::text, has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT')
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT n.nspname::text, c.relname::text, has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT'),
+       (SELECT format('%s.%s', owner.nspname, t.relname)
+               || CASE WHEN s.seqincrement * s.seqcache <> 1 THEN ' in steps of ' || s.seqincrement * s.seqcache ELSE '' END
+        FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace owner ON owner.oid = t.relnamespace
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
+          AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') LIMIT 1)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
 WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\\_%' AND (cardinality($1::text[]) = 0 OR n.nspname = ANY ($1))
 ORDER BY 1, 2";

@@ -16,7 +16,7 @@ pub use signature_file::SignatureFile;
 pub use user::RunningUser;
 
 use crate::problem::{Problem, Problems, Source};
-use crate::signature::{self, AllowedSigners};
+use crate::signature::{self, AllowedSigners, Fingerprint};
 use bindings::{Binding, Kind};
 use cedar_policy::EntityUid;
 use std::collections::BTreeMap;
@@ -88,6 +88,12 @@ impl TrustRoot {
     /// The users of the operating system that are this principal.
     pub fn users_of(&self, principal: &EntityUid) -> impl Iterator<Item = &str> {
         self.users.iter().filter(move |(_, is)| *is == principal).map(|(user, _)| user.as_str())
+    }
+
+    /// The keys that are bound to entities.
+    pub fn bound_keys(&self) -> impl Iterator<Item = (Fingerprint, &EntityUid)> {
+        let bound = |name: &str| self.entities.get(name);
+        self.signers.iter().filter_map(move |signer| Some((signer.fingerprint(), bound(signer.principal())?)))
     }
 
     /// The entity that a name among the signers is.

@@ -69,9 +69,25 @@ pub enum PredicateType {
 }
 
 impl PredicateType {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Report, Self::Decisions];
+
+    /// Reads a type as people write it: by its short name, or in full.
+    pub fn named(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::ALL.into_iter().find(|known| known.short() == text))
+    }
+
     /// Reads a type as statements write it.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Report, Self::Decisions].into_iter().find(|known| known.name() == text)
+        Self::ALL.into_iter().find(|known| known.name() == text)
+    }
+
+    /// The short name, for people.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Report => "attestation",
+            Self::Decisions => "decisions",
+        }
     }
 
     /// The type as statements write it.

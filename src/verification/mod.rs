@@ -8,6 +8,7 @@ mod stated;
 
 pub use given::{LedgerView, PredicateType, StatementFile, Verified, Verifier};
 
+use crate::approval::KnownKeys;
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{CaptureRecord, Vouched};
 use crate::attestation::report::{Report, ReportVerdict};
@@ -95,9 +96,12 @@ impl Verifier {
         let value: Value = serde_json::from_str(text).unwrap_or_default();
         let stated = value.get("predicateType").and_then(Value::as_str).unwrap_or_default();
         if let Some(other) = PredicateType::parse(stated).filter(|other| *other != self.predicate_type) {
-            let message = format!("`{file}` is of the type `{}`, not `{}`", other.name(), self.predicate_type.name());
+            let (found, wanted) = (other.short(), self.predicate_type.short());
+            let message = format!("`{file}` is of the type `{found}`, not `{wanted}`");
             let help = match other {
-                PredicateType::Decisions => "it was made before a run and nothing was observed; --type asks for it",
+                PredicateType::Decisions => {
+                    "it was made before a run and nothing was observed; --type decisions asks for it"
+                }
                 PredicateType::Report => "leave --type out for the report of a whole run",
             };
             return Err(Problem::untrusted(message).help(help).into());
@@ -181,7 +185,8 @@ impl Verifier {
             _ => {}
         }
         if let Some((bundle, config, _)) = &self.bundle {
-            let mut again = redecide(report, bundle, config, &self.revocations)?;
+            let known_keys = self.known_keys(report);
+            let mut again = redecide(report, bundle, config, (&known_keys, &self.revocations))?;
             // What the report itself discloses has cost it its verdict already.
             again.differences.retain(|difference| {
                 !report.grounds.journal.faults.contains(&format!("{}{difference}", redecide::DISCLOSED))
@@ -197,6 +202,13 @@ impl Verifier {
             }
         }
         Ok(())
+    }
+
+    /// Whose keys are, by the trust root and by the plan's own signature.
+    fn known_keys(&self, report: &Report) -> KnownKeys {
+        let signed = report.grounds.plan_signed.as_ref().map(|signed| signed.signature.as_bytes());
+        let author = report.decisions.plan.author.parse();
+        author.map(|author| KnownKeys::new(self.trust.bound_keys(), &author, signed)).unwrap_or_default()
     }
 
     /// Whoever is said to have signed the plan must have, and be its author.

@@ -3,7 +3,7 @@
 
 use super::check::compare;
 use crate::approval::judge::{Authority, barred, judge};
-use crate::approval::{ApprovalFile, Approvals};
+use crate::approval::{ApprovalFile, Approvals, KnownKeys};
 use crate::attestation::gather;
 use crate::attestation::grounds::{ApprovalSource, Rules};
 use crate::attestation::produced::produced;
@@ -43,7 +43,7 @@ pub fn redecide(
     report: &Report,
     bundle: &PolicyBundle,
     config: &Config,
-    revocations: &Revocations,
+    (known_keys, revocations): (&KnownKeys, &Revocations),
 ) -> Result<Redecided, Problems> {
     let mut found = Redecided::default();
     let recorded = &report.decisions;
@@ -82,8 +82,8 @@ pub fn redecide(
             Err(_) => {}
         }
     }
-    let bench =
-        Bench { report, revocations, files: report.grounds.approvals.iter().map(ApprovalSource::found).collect() };
+    let files = report.grounds.approvals.iter().map(ApprovalSource::found).collect();
+    let bench = Bench { report, known_keys, revocations, files };
     let ran = bench.rows_that_ran(&plan, config, &worlds, &mut found)?;
     match worlds.get(&recorded.facts.sha256) {
         Some(requests) => bench.rest(requests, &ran, &mut found)?,
@@ -157,6 +157,7 @@ fn standing(report: &Report, bundle: &PolicyBundle, config: &Config, differences
 /// The recorded approvals, ready to be judged for one moment after the other.
 struct Bench<'a> {
     report: &'a Report,
+    known_keys: &'a KnownKeys,
     revocations: &'a Revocations,
     files: Vec<ApprovalFile>,
 }
@@ -310,7 +311,7 @@ impl Bench<'_> {
             revocations: self.revocations,
             ledger: grounds.journal.ledger.as_deref(),
             baseline: grounds.baseline.as_ref().map(|record| record.sha256),
-            party_keys: &BTreeMap::new(),
+            known_keys: self.known_keys,
             is_used: &|approval, row| Ok(used.contains(&(approval, row.to_owned()))),
             first_use: &|approval| begun.get(&approval).copied(),
         };

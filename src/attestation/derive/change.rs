@@ -1,6 +1,6 @@
 //! The non-mutation table: what a comparison says, and which changes are exactly what done actions declare.
 
-use super::Input;
+use super::{Input, sequences};
 use crate::attestation::report::{Contradiction, ContradictionKind, DoneOutcome, DoneRow, ObservedRow, ObservedStatus};
 use crate::evidence::{Capture, Comparison, Observation, ObservationId, ObservationKind, RowStatus, fresh};
 use crate::record::RowDecision;
@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 /// What finished actions declare of one observation.
 #[derive(Default)]
-struct Expected<'a> {
-    by: Vec<&'a DoneRow>,
+pub(super) struct Expected<'a> {
+    pub(super) by: Vec<&'a DoneRow>,
     /// By how much counters move, where all say so.
-    moves: BTreeMap<&'a str, i64>,
+    pub(super) moves: BTreeMap<&'a str, i64>,
     /// Whether one of them does not say by how much.
-    unbounded: bool,
+    pub(super) unbounded: bool,
 }
 
 /// One row for each row of the comparison; what does not fit becomes a contradiction.
@@ -46,12 +46,16 @@ pub fn rows(
             contradictions.push(Contradiction { kind, about, text });
         };
         match (row.status, expected.by.is_empty()) {
-            (RowStatus::Changed, true) => {
-                contradict(
+            (RowStatus::Changed, true) => match sequences::filled_by(input, &row.id, baseline, last) {
+                Some((status, by)) => {
+                    observed.status = status;
+                    observed.explained_by = by;
+                }
+                None => contradict(
                     ContradictionKind::UnexplainedChange,
                     unexplained(input, &row.id, &row.because, (baseline, last)),
-                );
-            }
+                ),
+            },
             (RowStatus::Changed, false) => {
                 match expected.difference(baseline.observation(&row.id), last.observation(&row.id)) {
                     None => {
@@ -150,6 +154,9 @@ fn declaration(id: &ObservationId, baseline: Option<&Observation>, last: Option<
         .filter(|(_, by)| *by > 0)
         .map(|(name, by)| if name.contains(' ') { format!("\"{name}\" = {by}") } else { format!("{name} = {by}") })
         .collect();
+    if let Some(owners) = sequences::owners(id, baseline, last) {
+        return owners;
+    }
     match moves.is_empty() {
         true => "no counter of it moved, so that no effect can declare it within bounds".to_owned(),
         false => format!("an effect would declare it by `expects.\"{id}\" = {{ {} }}`", moves.join(", ")),
@@ -198,7 +205,8 @@ fn allowed<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a DoneRow> {
     input.done.iter().filter(|done| done.outcome == DoneOutcome::Finished).filter(is_allowed)
 }
 
-fn expected<'a>(input: &Input<'a>, id: &str) -> Expected<'a> {
+/// What finished actions declare of an observation.
+pub(super) fn expected<'a>(input: &Input<'a>, id: &str) -> Expected<'a> {
     let mut expected = Expected::default();
     for done in allowed(input) {
         let Some(moves) = done.expects.get(id) else { continue };
@@ -220,7 +228,7 @@ impl Expected<'_> {
     }
 
     /// In what the change differs from what is declared.
-    fn difference(&self, baseline: Option<&Observation>, last: Option<&Observation>) -> Option<String> {
+    pub(super) fn difference(&self, baseline: Option<&Observation>, last: Option<&Observation>) -> Option<String> {
         if self.unbounded {
             return None;
         }

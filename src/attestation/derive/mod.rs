@@ -5,6 +5,7 @@ mod bans;
 mod change;
 mod conduct;
 mod disclose;
+mod sequences;
 mod uncertain;
 
 use super::grounds::{CaptureRecord, Grounds, Vouched, keep_facts};

@@ -4,6 +4,7 @@ use super::facts::{FactsArguments, Wanted};
 use super::folder;
 use super::ledger::LedgerArguments;
 use super::trust::TrustArguments;
+use crate::approval::KnownKeys;
 use crate::authorization::Inputs;
 use crate::facts::Facts;
 use crate::plan::RunPlan;
@@ -11,12 +12,10 @@ use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::record::Clock;
 use crate::settings::Config;
-use crate::signature::{self, Fingerprint};
 use crate::time::Timestamp;
-use crate::trust::SignatureFile;
+use crate::trust::{SignatureFile, TrustRoot};
 use crate::{files, project};
 use clap::Args;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::clock::system_time;
@@ -114,8 +113,8 @@ impl InputArguments {
                 let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
                 output.warn(&distrust);
                 let config = config.unwrap_or_default();
-                let party_keys = self.party_keys(&plan);
-                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations, party_keys })
+                let known_keys = self.known_keys(&plan);
+                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations, known_keys })
             }
             _ => Err(problems),
         }
@@ -123,18 +122,12 @@ impl InputArguments {
 }
 
 impl InputArguments {
-    /// The key that signed the plan, and those of its author by the trust root, as far as they are at hand.
-    fn party_keys(&self, plan: &RunPlan) -> BTreeMap<Fingerprint, String> {
-        let mut keys = BTreeMap::new();
-        if let Some(root) = Some(&self.trust).filter(|trust| trust.is_there()).and_then(|trust| trust.load().ok()) {
-            let of_author = |name: &str| root.entity_of_signer(name) == Some(&plan.author);
-            let own = root.signers().iter().filter(|signer| of_author(signer.principal()));
-            keys.extend(own.map(|signer| (signer.fingerprint(), format!("the plan's author `{}`", plan.author))));
-        }
+    /// The key that signed the plan, and those that the trust root binds to somebody, as far as they are at hand.
+    fn known_keys(&self, plan: &RunPlan) -> KnownKeys {
+        let root = Some(&self.trust).filter(|trust| trust.is_there()).and_then(|trust| trust.load().ok());
         let signature = (!files::is_stream(&self.plan)).then(|| SignatureFile::beside(&self.plan).ok()).flatten();
-        let key = signature.and_then(|signature| signature::key_of(signature.bytes()?));
-        keys.extend(key.map(|key| (key, "whoever signed the plan".to_owned())));
-        keys
+        let signed = signature.as_ref().and_then(SignatureFile::bytes);
+        KnownKeys::new(root.iter().flat_map(TrustRoot::bound_keys), &plan.author, signed)
     }
 }
 

@@ -59,7 +59,7 @@ fn opened(files: &[ApprovalFile], now: Timestamp) -> Vec<String> {
         revocations: &Revocations::none(),
         ledger: Some(&bench.ledger),
         baseline: None,
-        party_keys: &std::collections::BTreeMap::new(),
+        known_keys: &cutter::approval::KnownKeys::default(),
         is_used: &|_, _| Ok(false),
         first_use: &|_| None,
     };

@@ -67,6 +67,26 @@ fn the_key_of_the_plans_author_approves_nothing_under_any_name() {
     assert_eq!(listed["approvals"][0]["code"], "self_approval", "{listed}");
 }
 
+/// Somebody whom the trust root knows by another name, among those who may approve.
+#[test]
+fn one_person_is_not_two_by_a_second_name_in_the_trust_root() {
+    let office = office(&ruled_row());
+    approve(&office);
+    let root = std::fs::read_to_string(office.world.trust_path()).unwrap();
+    let as_observer = |entity: &str| {
+        let key = office.world.public_key("council-1");
+        let line = format!("auditor namespaces=\"cutter-evidence\" {key}\n# cutter-signer: auditor = {entity}\n");
+        office.world.trust(&format!("{root}{line}"));
+        office.exec("rule")
+    };
+    let other = as_observer("Cutter::Person::\"council-2\"");
+    assert_eq!((other.exit, ran(&office).as_str()), (5, ""), "{}{}", other.stdout, other.stderr);
+    let told = format!("{}{}", other.stdout, other.stderr);
+    assert!(told.contains("SG_3 (self_approval"), "{told}");
+    let same = as_observer("Cutter::Person::\"council-1\"");
+    assert_eq!((same.exit, ran(&office).as_str()), (0, "rule\n"), "{}{}", same.stdout, same.stderr);
+}
+
 /// A copy of the ledger, put in its place after the approval was used.
 #[test]
 fn a_ledger_that_was_put_back_lets_nothing_run_again() {

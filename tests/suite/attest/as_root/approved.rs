@@ -123,6 +123,30 @@ fn an_effect_that_is_absent_differs_or_goes_further_contradicts() {
 }
 
 #[test]
+fn the_sequence_of_a_table_moves_with_the_rows_that_are_declared_for_it_and_no_further() {
+    let insert = |number: &str| {
+        format!(
+            "INSERT INTO public.iu_lifecycle_log OVERRIDING SYSTEM VALUE SELECT (one).* FROM (SELECT jsonb_populate_record(l, jsonb_build_object('id', {number})) AS one FROM public.iu_lifecycle_log l LIMIT 1) AS ones"
+        )
+    };
+    let next = "nextval('public.iu_lifecycle_log_id_seq')";
+    let expects = r#"expects = { "relation:public.iu_lifecycle_log" = { inserted = 1 } }"#;
+    for (sql, status, exit) in [
+        (insert(next), "EXPECTED", 0),
+        (format!("{}; SELECT {next}", insert(next)), "CHANGED", 6),
+        (format!("{}; SELECT nextval('public.knowledge_documents_id_seq')", insert(next)), "CHANGED", 6),
+        (format!("{}; SELECT setval('public.iu_lifecycle_log_id_seq', 1)", insert("999999")), "CHANGED", 6),
+    ] {
+        let (_scene, found, report) = run(&sql, expects);
+        let observed = row(&report, "non_mutation", "database:sequences");
+        let told = &report["predicate"]["contradictions"];
+        assert_eq!((found, &observed["status"]), (exit, &status.into()), "{sql}: {told:#}");
+        let named = observed["explained_by"] == json!(["compensate"]) || told.to_string().contains("inserted = ");
+        assert!(named || sql.contains("setval"), "{told:#}");
+    }
+}
+
+#[test]
 fn a_failed_action_that_changed_nothing_is_disclosed_and_leaves_calls_unknown() {
     let (_scene, exit, report) = run("SELECT 1 / 0", ONE);
     // It was rolled back, and a call that ends in an error is counted nowhere.
@@ -169,6 +193,15 @@ fn a_report_after_facts_changed_verifies_and_one_whose_quorum_was_stripped_or_re
     let ran = scene.verify("report.json --policies policies --expect AUTHORIZED");
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(scene.faults("report.json --expect BLOCKED").contains("BLOCKED was expected"));
+    // To whoever knows that a voter's key is the author's, the quorum was not there.
+    let root = std::fs::read_to_string(scene.trust_path()).unwrap();
+    let key = scene.public_key("council-1");
+    for entity in ["Cutter::Agent::\"run-agent\"", "Cutter::Person::\"council-2\""] {
+        scene.trust(&format!("{root}voter namespaces=\"cutter-evidence\" {key}\n# cutter-signer: voter = {entity}\n"));
+        let faults = scene.faults("report.json --policies policies");
+        assert!(faults.contains("predicate.decisions.approvals") && faults.contains("self_approval"), "{faults}");
+    }
+    scene.trust(&root);
     let approvals = |change: &dyn Fn(&mut Value)| {
         let name = format!("forged-{}.json", std::fs::read_dir(scene.folder()).unwrap().count());
         scene.forge(&name, |it| change(it));

@@ -1,6 +1,6 @@
 //! Report 07, reproduced: nothing approved, four free actions done, and every ban measured.
 
-use crate::attest::scene::Scene;
+use crate::attest::scene::{FREE, Scene, row};
 use crate::support::world::{PLAN, root};
 use regex::Regex;
 use std::fs;
@@ -48,6 +48,21 @@ fn report_07_is_reproduced_on_the_test_database_line_by_line() {
     compare(&steady(&scene, &ran.stdout), "page.md");
     let ran = scene.attest("");
     assert!(ran.stdout.lines().count() <= 90, "{}", ran.stdout);
+}
+
+#[test]
+fn a_gap_that_no_done_row_packages_leaves_the_question_to_the_runs_own_word() {
+    let scene = Scene::new();
+    assert_eq!(scene.capture("a.json"), 0);
+    for action in FREE.into_iter().filter(|action| *action != "read-source-registries") {
+        assert_eq!(scene.exec(action).exit, 0, "{action}");
+    }
+    assert_eq!(scene.capture("b.json"), 0);
+    let (exit, report) = scene.report();
+    let ban = row(&report, "forbidden", "no-artifact-request");
+    assert_eq!((exit, &ban["status"], &ban["basis"]), (5, &"NOT_ATTEMPTED".into(), &"self_reported".into()), "{ban}");
+    let gaps = row(&report, "non_mutation", "report:gaps")["final"].to_string();
+    assert!(gaps.contains("GAP8"), "{gaps}");
 }
 
 fn compare(found: &str, name: &str) {

@@ -443,12 +443,14 @@ fn decisions_before_a_run_are_no_report_unless_their_type_is_asked_for() {
     let ran = scene.cutter(&format!("authorize {PLAN} --attest before.json"));
     assert_eq!(ran.exit, 5, "{}", ran.stderr);
     scene.keygen_sign("attester", "cutter-attestation", "before.json");
-    assert!(scene.faults("before.json").contains("--type asks for it"));
-    let kind = cutter::attestation::DECISIONS_TYPE;
-    let ran = scene.verify(&format!("before.json --type {kind}"));
-    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("nothing was observed"), "{}", ran.stdout);
-    assert!(scene.faults(&format!("report.json --type {kind}")).contains("not"));
+    assert!(scene.faults("before.json").contains("--type decisions asks for it"));
+    for kind in ["decisions", cutter::attestation::DECISIONS_TYPE] {
+        let ran = scene.verify(&format!("before.json --type {kind}"));
+        assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("nothing was observed"), "{}", ran.stdout);
+        assert!(scene.faults(&format!("report.json --type {kind}")).contains("not `decisions`"));
+    }
+    assert_eq!(scene.verify("report.json --type attestation").exit, 0);
     assert_eq!(scene.verify("report.json --type https://example.com/other/v1").exit, 64);
 }
 
