@@ -252,7 +252,9 @@ impl Bench<'_> {
                     &mut found.differences,
                 );
             }
-            uses.iter().for_each(|one| drop(begun.entry(one.sha256).or_insert(entry.sequence)));
+            for one in &uses {
+                begun.entry(one.sha256).or_insert(entry.sequence);
+            }
             used.extend(uses.into_iter().map(|one| (one.sha256, action.id.clone())));
             found.run += 1;
             ran.insert(index, row);

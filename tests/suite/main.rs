@@ -4,6 +4,7 @@
 mod approvals;
 mod attest;
 mod authorize;
+mod documents;
 mod examples;
 mod facts;
 mod ledger;

@@ -92,11 +92,11 @@ fn nothing_below_invariants_is_loaded_for_a_decision() {
 }
 
 #[test]
-fn the_policies_digest_is_what_the_readme_command_prints() {
+fn the_policies_digest_is_what_the_command_of_the_page_prints() {
     let world = World::shipped();
     // The two lines of the page, as they stand there.
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let lines = readme.lines().skip_while(|line| !line.starts_with("$ prelude=")).take(2);
+    let page = std::fs::read_to_string(root().join("docs/digests.md")).unwrap();
+    let lines = page.lines().skip_while(|line| !line.starts_with("$ prelude=")).take(2);
     let command: String = lines.map(|line| format!("{}\n", line.trim_start_matches("$ "))).collect();
     let folder = std::path::Path::new(CUTTER).parent().unwrap().display().to_string();
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap());

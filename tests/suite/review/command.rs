@@ -201,12 +201,12 @@ fn a_ceiling_or_floor_of_the_review_changes_no_decision() {
 }
 
 #[test]
-fn the_commands_of_the_recipe_in_the_readme_run() {
+fn the_commands_of_the_recipe_for_ci_run() {
     let world = World::edited("permits.cedar", "context.to", "context.to");
     world.keep_little();
     world.commit();
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    let (_, recipe) = readme.split_once("```yaml\n").unwrap();
+    let page = std::fs::read_to_string("docs/ci.md").unwrap();
+    let (_, recipe) = page.split_once("```yaml\n").unwrap();
     let runs = recipe.split("```").next().unwrap().lines().filter_map(|line| line.split_once("run: cutter "));
     let commands: Vec<&str> = runs.map(|(_, command)| command).collect();
     assert_eq!(commands.len(), 3, "{commands:?}");
