@@ -3,6 +3,7 @@
 mod approval;
 mod attest;
 mod authorize;
+mod backup;
 mod bundle;
 mod evidence;
 mod explain;
@@ -41,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Decide every intended action of a plan; it only looks
     Authorize(authorize::Arguments),
+    /// Try the encryption of backups
+    Backup(backup::Arguments),
     /// Report on a run: what was forbidden, what was observed, what was done, and the verdict
     Attest(Box<attest::Arguments>),
     /// Request, sign, verify and list approvals
@@ -105,6 +108,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let checked = checked.and(spared).map_err(Problems::from);
     let result = checked.and_then(|()| match &arguments.command {
         Command::Authorize(arguments) => arguments.run(output),
+        Command::Backup(arguments) => arguments.run(),
         Command::Attest(arguments) => arguments.run(output),
         Command::Approval(arguments) => arguments.run(output),
         Command::Exec(arguments) => arguments.run(output),

@@ -1,5 +1,6 @@
 //! `cutter.toml`: what a domain tells the runtime that is neither policy nor fact.
 
+pub mod backup;
 pub mod effects;
 pub mod evidence;
 pub mod facts;
@@ -12,6 +13,7 @@ mod possible;
 pub mod review;
 pub mod targets;
 
+use self::backup::BackupSettings;
 use self::effects::Effect;
 use self::evidence::EvidenceSettings;
 use self::facts::FactsSettings;
@@ -42,6 +44,8 @@ pub struct Config {
     /// How the roles of effects reach it, by the name of the role.
     #[serde(default)]
     pub connections: BTreeMap<String, DatabaseSettings>,
+    /// What a backup is of, and for whom it is encrypted.
+    pub backup: Option<BackupSettings>,
     /// Which version of itself the bundle is; a ledger lets no older one decide.
     #[serde(default)]
     pub version: u64,
@@ -118,6 +122,9 @@ impl Config {
         problems.absorb(config.evidence.check());
         problems.absorb(config.review.check());
         problems.absorb(config.check_effects());
+        for (text, help) in config.backup.iter().flat_map(|backup| backup.faults(&config)) {
+            problems.push(Problem::invalid(format!("[backup] in cutter.toml {text}")).help(help));
+        }
         if config.grants != GrantsSettings::default() {
             problems.absorb(config.grants.check());
         }
