@@ -137,7 +137,18 @@ pub struct ComparedRow {
 /// How a reason ends that rests on the counters of what lies beneath alone.
 pub const BENEATH: &str = ", of what it is made of: put back, or it does not show";
 
+/// How a reason ends that rests on transactions alone that were rolled back; their number stands before it.
+pub const ROLLED_BACK: &str = " transactions were rolled back, and a call that ends in an error is not counted";
+
 impl ComparedRow {
+    /// How many transactions were rolled back, where it is unknown for nothing else; somebody may declare as many.
+    pub fn rolled_back(&self) -> Option<i64> {
+        match self.because.as_slice() {
+            [why] if self.status == RowStatus::Unknown => why.strip_suffix(ROLLED_BACK)?.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// Whether it is unknown for nothing but counted writes beneath it, which somebody may declare.
     pub fn is_open_beneath(&self) -> bool {
         self.status == RowStatus::Unknown

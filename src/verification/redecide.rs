@@ -21,6 +21,7 @@ use crate::request::{Moment, Requests, Stage};
 use crate::settings::Config;
 use crate::signature::Revocations;
 use serde::Deserialize as _;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a report begins the disclosure of what did not come out again when it was made.
@@ -137,6 +138,13 @@ fn program(recorded: &Decisions, path: &str) -> Option<Digest> {
     Digest::parse(row.context.get("sha256")?.as_str()?)
 }
 
+/// The gates that were open for a row, by its recorded context.
+fn gates(context: &Value) -> BTreeSet<String> {
+    let gates = context.pointer("/run/gates").and_then(Value::as_array);
+    let id = |gate: &Value| Some(gate.pointer("/__entity/id")?.as_str()?.to_owned());
+    gates.into_iter().flatten().filter_map(id).collect()
+}
+
 /// Whether bans and rules are those of the bundle and its configuration.
 fn standing(report: &Report, bundle: &PolicyBundle, config: &Config, differences: &mut Vec<String>) {
     let bans: Vec<&Ban> = report.forbidden.iter().map(|row| &row.ban).collect();
@@ -221,7 +229,9 @@ impl Bench<'_> {
             let mut moment = Moment::closed(started.decided_at, Stage::Use);
             let closed = tables.entry(decision.facts.sha256).or_insert_with(|| Closed::new(requests));
             let approvals = self.approvals((requests, closed), &moment, &used, &begun)?;
-            moment.gates.clone_from(&approvals.gates);
+            // A document may have been signed later than at that moment: what was not open then opened nothing.
+            let open = gates(&decision.row.context);
+            moment.gates = approvals.gates.iter().filter(|gate| open.contains(*gate)).cloned().collect();
             moment.spent.clone_from(&approvals.spent);
             let row = decide_one(requests, action, &moment)?;
             let place = format!("{place}.decision");

@@ -80,6 +80,10 @@ pub fn rows(
                 observed.status = ObservedStatus::Expected;
                 observed.explained_by.clone_from(&by);
             }
+            // Exactly as many were rolled back as is declared, so that no call is among them.
+            (RowStatus::Unknown, true) if row.rolled_back() == Some(rolled_back(input)) => {
+                observed.status = ObservedStatus::Unchanged;
+            }
             (RowStatus::Unchanged | RowStatus::Tolerated, false) if expected.demands(&row.id) => contradict(
                 ContradictionKind::EffectAbsent,
                 format!("{} is done and declares to change {}, which did not change so", by.join(", "), row.id),
@@ -107,7 +111,8 @@ pub fn rows(
     }
     // What is declared and was never observed cannot be confirmed.
     for done in allowed(input) {
-        for id in done.expects.keys().filter_map(|id| ObservationId::parse(id)) {
+        let observed = done.expects.keys().filter(|id| id.as_str() != TRANSACTIONS);
+        for id in observed.filter_map(|id| ObservationId::parse(id)) {
             if !rows.iter().any(|row| row.id == id) {
                 rows.push(ObservedRow {
                     id,
@@ -122,6 +127,15 @@ pub fn rows(
     }
     rows
 }
+
+/// How many transactions are declared to be rolled back, as a program that only reads may end.
+fn rolled_back(input: &Input<'_>) -> i64 {
+    let declared = allowed(input).into_iter().filter_map(|done| done.expects.get(TRANSACTIONS)?.get("rolled_back"));
+    declared.fold(0, |sum, by| sum.saturating_add(*by))
+}
+
+/// Where effects declare it; no observation of its own.
+const TRANSACTIONS: &str = "database:transactions";
 
 /// What nothing explains, with the denied actions whose effect it may be.
 fn unexplained(input: &Input<'_>, id: &ObservationId, because: &[String], captures: (&Capture, &Capture)) -> String {

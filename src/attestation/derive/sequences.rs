@@ -26,6 +26,9 @@ pub(super) fn filled_by(
     let (mut status, mut by) = (ObservedStatus::Expected, Vec::new());
     for sequence in &moved {
         let calls = sequence.calls?;
+        if tolerated(input, id, sequence.name, baseline.observation(id), last.observation(id)) {
+            continue;
+        }
         let table = format!("relation:{}", sequence.owner?);
         let expected = expected(input, &table);
         let as_declared = expected.difference(baseline.observation(&table), last.observation(&table)).is_none();
@@ -40,6 +43,22 @@ pub(super) fn filled_by(
         by.extend(expected.by.iter().map(|done| done.id.clone()).filter(|id| !by.contains(id)).collect::<Vec<_>>());
     }
     (!moved.is_empty()).then_some((status, by))
+}
+
+/// Whether it grew by no more than the rules allow it by itself.
+fn tolerated(
+    input: &Input<'_>,
+    id: &ObservationId,
+    name: &str,
+    baseline: Option<&Observation>,
+    last: Option<&Observation>,
+) -> bool {
+    let value = |of: Option<&Observation>| of?.values.get(name)?.parse::<i64>().ok();
+    let grown = value(last).zip(value(baseline)).and_then(|(last, baseline)| last.checked_sub(baseline));
+    let mut rules = input.grounds.rules.tolerate.iter();
+    rules.any(|rule| {
+        rule.id == *id && rule.value.as_deref() == Some(name) && grown.is_some_and(|by| (0..=rule.growth).contains(&by))
+    })
 }
 
 /// The declarations that would have allowed what moved, where each sequence fills a table.

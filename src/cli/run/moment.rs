@@ -176,7 +176,9 @@ fn around<T>(inputs: &Inputs, work: impl FnOnce(&Surroundings<'_>) -> T) -> T {
 /// What became of a permitted action, in words.
 fn ended(execution: Execution) -> ((Tone, String), Exit) {
     match execution {
-        Execution::Ended(Outcome::Done(said)) if said.is_empty() => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        Execution::Ended(Outcome::Done(said) | Outcome::Answered(said, _)) if said.is_empty() => {
+            ((Tone::Good, "done".to_owned()), Exit::Authorized)
+        }
         Execution::Ended(Outcome::Done(said) | Outcome::Answered(said, _)) => {
             ((Tone::Good, format!("done: {said}")), Exit::Authorized)
         }

@@ -140,7 +140,7 @@ pub(super) fn stands(exit: Exit) -> RunState {
         Exit::Denied | Exit::Invalid | Exit::Usage | Exit::Refuted => RunState::Denied,
         Exit::Unmeasured | Exit::Contradicted => RunState::Indeterminate,
         Exit::Untrusted => RunState::Untrusted,
-        Exit::Blocked => RunState::Blocked,
-        Exit::Effect | Exit::Failure => RunState::Hold,
+        Exit::Blocked | Exit::Failure => RunState::Blocked,
+        Exit::Effect => RunState::Hold,
     }
 }

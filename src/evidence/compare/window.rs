@@ -1,6 +1,6 @@
 //! What is known of the time between two captures, and what each thing observed at both ends came to in it.
 
-use super::super::comparison::{BENEATH, ComparedRow, RowStatus};
+use super::super::comparison::{BENEATH, ComparedRow, ROLLED_BACK, RowStatus};
 use super::super::{Capture, InFlight, Observation, ObservationId, ObservationKind, Status};
 use super::growth::Growth;
 use super::{catalogs, difference};
@@ -207,10 +207,7 @@ impl<'a> Window<'a> {
             ));
         }
         if is_call && self.rolled_back > 0 {
-            unknown(format!(
-                "{} transactions were rolled back, and a call that ends in an error is not counted",
-                self.rolled_back
-            ));
+            unknown(format!("{}{ROLLED_BACK}", self.rolled_back));
         }
         let moved = difference(&before.opening, &after.closing);
         let certain = difference(&before.closing, &after.closing);

@@ -60,6 +60,7 @@ impl Scene {
             ("tests", "passed=471\nfailed=0\ncommit=fdcf580\n"),
             ("deployed", "commit=fdcf580\n"),
             ("dry-run", "generic-first-target=FAIL\n"),
+            ("ruling", "ruling_recorded=false\n"),
         ] {
             self.write(&format!("operator/{name}.status"), text);
         }

@@ -217,10 +217,15 @@ impl World {
 
     /// The same as the user without rights, in an environment that claims to be root.
     pub fn cutter_as_nobody(&self, arguments: &str) -> Ran {
+        self.cutter_as_nobody_with(arguments, &[])
+    }
+
+    pub fn cutter_as_nobody_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
         // The build folder may lie where others cannot look; an open file is open.
         let mut command = self.program("/proc/self/fd/0", &split(arguments));
         command.stdin(fs::File::open(CUTTER).unwrap()).arg0("cutter").uid(NOBODY).gid(NOBODY);
-        Ran::of(command.envs([("USER", "root"), ("LOGNAME", "root"), ("HOME", "/root")]))
+        command.envs([("USER", "root"), ("LOGNAME", "root"), ("HOME", "/root")]);
+        Ran::of(command.envs(environment.iter().copied()))
     }
 
     /// The same with this on standard input.

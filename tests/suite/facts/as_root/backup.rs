@@ -42,11 +42,11 @@ CREATE TABLE billing.hidden (secret text);
 GRANT SELECT ON billing.staged, billing.entry, billing.book TO closer;";
 
 /// Somebody's keys, both halves, in a folder of their own.
-struct Keys(tempfile::TempDir);
+pub struct Keys(tempfile::TempDir);
 
 impl Keys {
     /// A key that can do this.
-    fn make(name: &str, usage: &str) -> Self {
+    pub fn make(name: &str, usage: &str) -> Self {
         let keys = Self(tempfile::tempdir().unwrap());
         mode(keys.0.path(), 0o700);
         let pair = if usage == "sign" { ["ed25519", "sign"] } else { ["future-default", "default"] };
@@ -67,11 +67,11 @@ impl Keys {
         output.stdout
     }
 
-    fn public(&self) -> Vec<u8> {
+    pub fn public(&self) -> Vec<u8> {
         self.gpg(&["--armor", "--export"], b"")
     }
 
-    fn fingerprint(&self) -> String {
+    pub fn fingerprint(&self) -> String {
         let listed = String::from_utf8(self.gpg(&["--with-colons", "--list-keys"], b"")).unwrap();
         let line = listed.lines().find(|line| line.starts_with("fpr:")).unwrap();
         line.split(':').nth(9).unwrap().to_owned()
