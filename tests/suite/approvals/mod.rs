@@ -2,6 +2,7 @@
 
 mod as_root {
     mod exec;
+    mod killed;
     mod moment;
     mod work;
 }

@@ -205,7 +205,7 @@ fn a_user_namespace_of_its_own_runs_nothing() {
 }
 
 /// An office whose ledger lies in PostgreSQL, as its signed configuration says.
-fn shared(rows: &str) -> (Server, Office) {
+pub fn in_postgres(rows: &str) -> (Server, Office) {
     let server = Server::start();
     server.execute("CREATE ROLE owner LOGIN; CREATE ROLE runs LOGIN; GRANT CREATE ON DATABASE postgres TO owner");
     let office = office(rows);
@@ -228,7 +228,7 @@ fn shared(rows: &str) -> (Server, Office) {
 
 #[test]
 fn a_run_uses_the_shared_ledger_that_its_signed_configuration_names_and_no_other() {
-    let (server, office) = shared(&[free_row("one", ""), free_row("two", "")].join(","));
+    let (server, office) = in_postgres(&[free_row("one", ""), free_row("two", "")].join(","));
     let trust = office.world.trust_path().display().to_string();
     let exec = |more: &str| {
         office.world.cutter_with(&format!("exec --trust {trust} plan.json {more}"), &[("LEDGER_USER", "runs")])
@@ -268,7 +268,7 @@ fn exec_with_a_long_journal_costs_little_more_than_with_a_short_one() {
             .collect();
         median(&mut times)
     };
-    let (server, in_postgres) = shared(&rows.join(","));
+    let (server, in_postgres) = in_postgres(&rows.join(","));
     let in_folder = office(&rows.join(","));
     let short = (timed(&in_folder, 0), timed(&in_postgres, 0));
     // Chained as the ledger itself does it.
