@@ -21,6 +21,7 @@ use crate::files;
 use crate::layout::printable_lines;
 use crate::problem::{Blame, Code, Coded as _, Problem, Problems};
 use crate::render;
+use crate::runtime;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use shared::exit::Exit;
 use shared::named::Named;
@@ -78,6 +79,10 @@ enum Command {
 /// Parses the command line, does the work, prints, and says how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = arguments.into_iter().collect();
+    if words.first().is_some_and(|name| name == runtime::WATCHER) {
+        runtime::watch();
+        return Exit::Usage;
+    }
     let parsed = Arguments::command().try_get_matches_from(&words);
     let parsed = parsed.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, Named::of(&matches))));
     let (arguments, named) = match parsed {

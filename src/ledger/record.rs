@@ -157,7 +157,7 @@ pub struct Finished {
     pub action: String,
     /// The number of the record with which it began.
     pub started: u64,
-    /// What the work ended with, 0 where it went well; `None` where a signal ended it, or `note` says why that is not known.
+    /// What the work ended with, 0 where it went well; `None` where it did not end by itself, or `note` says why that is not known.
     #[serde(deserialize_with = "Option::deserialize")]
     pub exit_status: Option<i32>,
     /// What else is to be said of the end.

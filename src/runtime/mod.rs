@@ -12,6 +12,7 @@ mod row;
 mod session;
 mod sql;
 mod told;
+mod watcher;
 mod work;
 
 pub use course::{Course, RowState};
@@ -19,6 +20,7 @@ pub use doubt::{Fate, fate};
 pub use permission::{Permission, Refusal};
 pub use program::told_to_stop;
 pub use told::{Event, EventKind, RowRecord, RunRecord, RunState};
+pub use watcher::{NAME as WATCHER, watch};
 pub use work::{Outcome, Ready, Surroundings, Use};
 
 use crate::decision::Basis;

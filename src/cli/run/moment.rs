@@ -180,10 +180,9 @@ fn ended(execution: Execution) -> ((Tone, String), Exit) {
         Execution::Ended(Outcome::Done(said) | Outcome::Answered(said, _)) => {
             ((Tone::Good, format!("done: {said}")), Exit::Authorized)
         }
-        Execution::Ended(Outcome::Ended(Some(0))) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        Execution::Ended(Outcome::Ended(0)) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
         Execution::Ended(Outcome::Ended(status)) => {
-            let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
-            let what = format!("the command ended {status}; its approvals stay used");
+            let what = format!("the command ended with {status}; its approvals stay used");
             ((Tone::Bad, what), Exit::Effect)
         }
         Execution::Ended(Outcome::Failed(why) | Outcome::InDoubt(why)) => {

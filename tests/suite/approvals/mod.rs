@@ -1,6 +1,7 @@
 //! Approvals as a person makes them, with real keys, and every way in which one is none.
 
 mod as_root {
+    mod ended;
     mod exec;
     mod killed;
     mod moment;
