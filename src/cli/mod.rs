@@ -21,7 +21,6 @@ use crate::files;
 use crate::layout::printable_lines;
 use crate::problem::{Blame, Code, Coded as _, Problem, Problems};
 use crate::render;
-use crate::runtime;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use shared::exit::Exit;
 use shared::named::Named;
@@ -79,8 +78,7 @@ enum Command {
 /// Parses the command line, does the work, prints, and says how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = arguments.into_iter().collect();
-    if words.first().is_some_and(|name| name == runtime::WATCHER) {
-        runtime::watch();
+    if run::watches(&words) {
         return Exit::Usage;
     }
     let parsed = Arguments::command().try_get_matches_from(&words);

@@ -5,6 +5,7 @@ mod answer;
 mod course;
 mod doubt;
 mod flag;
+mod off;
 mod permission;
 mod private;
 mod program;
@@ -17,6 +18,7 @@ mod work;
 
 pub use course::{Course, RowState};
 pub use doubt::{Fate, fate};
+pub use off::SwitchOff;
 pub use permission::{Permission, Refusal};
 pub use program::told_to_stop;
 pub use told::{Event, EventKind, RowRecord, RunRecord, RunState};

@@ -5,6 +5,7 @@ mod as_root {
     mod exec;
     mod killed;
     mod moment;
+    mod off;
     mod work;
 }
 mod asked;
