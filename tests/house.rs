@@ -331,6 +331,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "problem",
             "json",
             "files",
+            "policy",
             "settings",
             "plan",
             "request",

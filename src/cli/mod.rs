@@ -81,6 +81,9 @@ enum Command {
 /// Parses the command line, does the work, prints, and says how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = arguments.into_iter().collect();
+    if run::watches(&words) {
+        return Exit::Usage;
+    }
     let parsed = Arguments::command().try_get_matches_from(&words);
     let parsed = parsed.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, Named::of(&matches))));
     let (arguments, named) = match parsed {

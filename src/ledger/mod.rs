@@ -16,8 +16,8 @@ pub use database::PostgresLedger;
 pub use directory::DirectoryLedger;
 pub use journal::{Conflict, Damage, Journal, Wanted};
 pub use record::{
-    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Made, Moved, Record, Refused, SeenBundle, Started, Voided,
-    Vote,
+    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Made, Moved, Record, Refused, SeenBundle, Started,
+    SwitchedOff, Voided, Vote,
 };
 
 use crate::digest::Digest;

@@ -74,6 +74,8 @@ pub enum Record {
     Refused(Refused),
     /// A run is over, whatever it has done: nothing of it begins any more.
     Voided(Voided),
+    /// A switch was turned off by its declaration alone.
+    SwitchedOff(SwitchedOff),
     /// A yes or a no to an approval.
     Vote(Vote),
     /// A bundle newer than all before it.
@@ -90,6 +92,7 @@ impl Record {
             Self::Finished(finished) => Some(finished.run.clone()),
             Self::Refused(refused) => Some(refused.run.clone()),
             Self::Voided(voided) => Some(voided.run.clone()),
+            Self::SwitchedOff(off) => Some(off.run.clone()),
             Self::Vote(vote) => Some(vote.approval.to_string()),
             Self::Made(_) | Self::Moved(_) | Self::NewerBundle(_) | Self::Attestation(_) => None,
         }
@@ -157,7 +160,7 @@ pub struct Finished {
     pub action: String,
     /// The number of the record with which it began.
     pub started: u64,
-    /// What the work ended with, 0 where it went well; `None` where a signal ended it, or `note` says why that is not known.
+    /// What the work ended with, 0 where it went well; `None` where it did not end by itself, or `note` says why that is not known.
     #[serde(deserialize_with = "Option::deserialize")]
     pub exit_status: Option<i32>,
     /// What else is to be said of the end.
@@ -196,6 +199,32 @@ pub struct Voided {
     pub plan: Digest,
     /// Why, in one line.
     pub reason: String,
+}
+
+/// A switch that was turned off by its declaration alone: written down afterwards, by whoever came to write.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct SwitchedOff {
+    /// The run.
+    pub run: String,
+    /// Sha-256 over the exact bytes of the plan.
+    #[serde(rename = "plan_sha256")]
+    pub plan: Digest,
+    /// The action's name in the plan.
+    pub action: String,
+    /// The switch.
+    pub flag: String,
+    /// Its declared off value.
+    pub value: String,
+    /// When and by which user, and why it is not the record of an ordinary start.
+    pub note: String,
+}
+
+impl SwitchedOff {
+    /// What is off and how that came.
+    pub fn words(&self) -> String {
+        format!("{} is {}; {}", self.flag, self.value, self.note)
+    }
 }
 
 /// A yes or a no to an approval; who said it follows from the signature alone.

@@ -7,13 +7,15 @@ use crate::layout::lines::{Cell, Fit, Lines, Tone, flow};
 use crate::plan::IntendedAction;
 use crate::record::RowDecision;
 
-/// The decision, and what came of it.
-pub fn said(action: &IntendedAction, basis: Basis, (tone, what): (Tone, &str), style: Style) -> String {
-    let (_, colour) = mark(basis);
-    let decision = RowDecision::of(basis).words();
+/// The decision, where one was needed, and what came of it.
+pub fn said(action: &IntendedAction, basis: Option<Basis>, (tone, what): (Tone, &str), style: Style) -> String {
+    let decided = basis.map_or_else(
+        || Cell::toned("off", Tone::Open),
+        |basis| Cell::toned(format!("{}: {}", RowDecision::of(basis).words(), basis.words()), mark(basis).1),
+    );
     let heading = [
         Cell::new("exec"),
-        Cell::toned(format!("{decision}: {}", basis.words()), colour),
+        decided,
         Cell::new(&action.id),
         Cell::named(action.action.id().unescaped(), action.resource.id().unescaped(), Tone::Plain),
     ];

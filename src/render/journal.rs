@@ -13,7 +13,11 @@ pub fn table(journal: &Journal, style: Style) -> String {
     let mut headings = Vec::new();
     for (index, Entry { sequence, time, by, record }) in journal.entries.iter().enumerate() {
         let of = match record {
-            Record::Started(_) | Record::Finished(_) | Record::Refused(_) | Record::Voided(_) => record.subject(),
+            Record::Started(_)
+            | Record::Finished(_)
+            | Record::Refused(_)
+            | Record::Voided(_)
+            | Record::SwitchedOff(_) => record.subject(),
             _ => None,
         };
         if of.is_some() && of != run {
@@ -82,6 +86,7 @@ fn told(record: &Record) -> (String, Tone, String, String) {
             (event, tone, finished.action.clone(), finished.note.clone().unwrap_or_default())
         }
         Record::Refused(refused) => ("refused".to_owned(), Tone::Bad, refused.action.clone(), refused.reason.clone()),
+        Record::SwitchedOff(off) => ("off".to_owned(), Tone::Open, off.action.clone(), off.words()),
         Record::Voided(voided) => ("voided".to_owned(), Tone::Open, String::new(), voided.reason.clone()),
         Record::Vote(vote) => {
             ("vote".to_owned(), Tone::Plain, String::new(), format!("approval sha256 {}", vote.approval.short()))

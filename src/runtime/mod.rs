@@ -6,6 +6,7 @@ mod backup;
 mod course;
 mod doubt;
 mod flag;
+mod off;
 mod permission;
 mod private;
 mod program;
@@ -13,14 +14,17 @@ mod row;
 mod session;
 mod sql;
 mod told;
+mod watcher;
 mod work;
 
 pub use backup::{SelfTest, self_test};
 pub use course::{Course, RowState};
 pub use doubt::{Fate, fate};
+pub use off::SwitchOff;
 pub use permission::{Permission, Refusal};
 pub use program::told_to_stop;
 pub use told::{Event, EventKind, RowRecord, RunRecord, RunState};
+pub use watcher::{NAME as WATCHER, watch};
 pub use work::{Outcome, Ready, Surroundings, Use};
 
 use crate::decision::Basis;

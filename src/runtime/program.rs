@@ -3,6 +3,7 @@
 
 use super::answer;
 use super::private::{self, PrivateFolder};
+use super::watcher::Watcher;
 use super::work::Outcome;
 use crate::digest::Digest;
 use crate::files;
@@ -11,19 +12,20 @@ use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::settings::effects::Origin;
 use crate::trust::guarded;
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::low_level::signal_name;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,8 @@ pub struct ReadyProgram {
     before: Vec<OsString>,
     environment: Vec<(String, OsString)>,
     private: PrivateFolder,
+    /// Ends its group when cutter is gone.
+    watcher: Watcher,
     /// The facts that its answer gives.
     produces: BTreeMap<String, Origin>,
 }
@@ -71,23 +75,23 @@ impl ReadyProgram {
             name = interpreter;
         }
         let environment = program.env.iter().filter_map(|name| Some((name.clone(), variable(name)?))).collect();
-        let (program, produces) = (program.clone(), produces.clone());
-        Ok(Self { program, opened, name, before, environment, private, produces })
+        let (program, produces, watcher) = (program.clone(), produces.clone(), Watcher::start()?);
+        Ok(Self { program, opened, name, before, environment, private, watcher, produces })
     }
 
-    /// Runs it to its end, or to the end of its time; what it left running in its group ends with it.
+    /// Runs it to its end, or to the end of its time, or of cutter's; what it left running in its group ends with it.
     pub fn run(self) -> Result<Outcome, Problem> {
-        let Self { program, opened, name, before, environment, private, produces } = self;
+        let Self { program, opened, name, before, environment, private, watcher, produces } = self;
         let path = program.argv.first().cloned().unwrap_or_default();
         let mut command = command(&opened, &name);
         command.args(before).args(program.argv.iter().skip(1));
         command.envs(environment).env("HOME", private.path().join("home"));
-        command.current_dir(&program.cwd).stdin(Stdio::null()).process_group(0);
+        command.current_dir(&program.cwd).stdin(Stdio::null()).process_group(watcher.group());
         // Standard output is for what cutter itself has to say.
         let output = rustix::io::dup(rustix::stdio::stderr()).map(Stdio::from);
         command.stdout(if produces.is_empty() { output.unwrap_or_else(|_| Stdio::null()) } else { Stdio::piped() });
         private::close_to_children();
-        let signals = heed().map_err(|error| unreadable(&path, &error))?;
+        let told = heed().map_err(|error| unreadable(&path, &error))?;
         let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
         let started = command.spawn();
         rustix::process::umask(mask);
@@ -96,16 +100,19 @@ impl ReadyProgram {
             Err(error) => return Ok(Outcome::Failed(format!("`{path}` cannot be started: {}", files::cause(&error)))),
         };
         let answer = child.stdout.take().map(said);
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let ended = group.is_some_and(|group| wait(group, Duration::from_secs(program.timeout_seconds), &signals));
-        // The first of the group is not reaped yet, so that its number is nobody else's.
-        if let Some(group) = group {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        let time = Duration::from_secs(program.timeout_seconds);
+        let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let stopped = process.and_then(|process| wait(process, time, &told));
+        drop(watcher);
         let status = child.wait().map_err(|error| unreadable(&path, &error))?;
-        Ok(match (status.code().filter(|_| ended), answer) {
-            (Some(0), Some(answer)) => answered(&path, &produces, answer.recv_timeout(LONGEST_WAIT).ok()),
-            (code, _) => Outcome::Ended(code),
+        Ok(match (stopped, status.code(), answer) {
+            (Some(why), ..) => Outcome::InDoubt(format!("the command was ended: {why}")),
+            (None, Some(0), Some(answer)) => answered(&path, &produces, answer.recv_timeout(LONGEST_WAIT).ok()),
+            (None, Some(code), _) => Outcome::Ended(code),
+            (None, None, _) => {
+                let signal = status.signal().map_or_else(|| "a signal".to_owned(), signal_in_words);
+                Outcome::InDoubt(format!("the command was ended by {signal}"))
+            }
         })
     }
 }
@@ -156,17 +163,24 @@ pub fn command(opened: &File, name: &str) -> Command {
     command
 }
 
-/// Whether the process ended by itself: before its time was over, and before anybody told cutter to stop.
-pub fn wait(process: Pid, time: Duration, signals: &AtomicBool) -> bool {
+/// Waits for the process to end by itself; else says why it is to be ended: its time is over, or somebody tells cutter to stop.
+pub fn wait(process: Pid, time: Duration, told: &AtomicUsize) -> Option<String> {
     let (began, mut pause) = (Instant::now(), Duration::from_millis(1));
     loop {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(process), look) {
             Ok(None) | Err(rustix::io::Errno::INTR) => {}
-            Ok(Some(_)) | Err(_) => return true,
+            Ok(Some(_)) | Err(_) => return None,
         }
-        if began.elapsed() >= time || signals.load(Ordering::Relaxed) {
-            return false;
+        if began.elapsed() >= time {
+            return Some(format!("its `timeout` of {} s was over", time.as_secs()));
+        }
+        match i32::try_from(told.load(Ordering::Relaxed)) {
+            Ok(0) => {}
+            signal => {
+                let signal = signal.map_or_else(|_| "a signal".to_owned(), signal_in_words);
+                return Some(format!("cutter was told to stop by {signal}"));
+            }
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
@@ -175,15 +189,28 @@ pub fn wait(process: Pid, time: Duration, signals: &AtomicBool) -> bool {
 
 /// Set once somebody tells cutter to stop, which from here on does not end it by itself.
 pub fn told_to_stop() -> Result<Arc<AtomicBool>, Problem> {
-    heed().map_err(|error| Problem::failure(format!("signals cannot be heeded: {}", files::cause(&error))))
-}
-
-pub fn heed() -> std::io::Result<Arc<AtomicBool>> {
     let told = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&told))?;
+        signal_hook::flag::register(signal, Arc::clone(&told))
+            .map_err(|error| Problem::failure(format!("signals cannot be heeded: {}", files::cause(&error))))?;
     }
     Ok(told)
+}
+
+/// The signal by which somebody tells cutter to stop; 0 before.
+pub fn heed() -> std::io::Result<Arc<AtomicUsize>> {
+    let told = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        signal_hook::flag::register_usize(signal, Arc::clone(&told), signal.try_into().unwrap_or(usize::MAX))?;
+    }
+    Ok(told)
+}
+
+fn signal_in_words(signal: i32) -> String {
+    match signal_name(signal) {
+        Some(name) => format!("signal {signal} ({name})"),
+        None => format!("signal {signal}"),
+    }
 }
 
 /// Opens a program that is what its pin says. What is run later is what was looked at here.

@@ -58,12 +58,18 @@ impl ReadyRow {
         let Self { transaction, name, to, query, set, who, .. } = self;
         let failed = |error: DatabaseError| error.problem(&format!("the flag `{name}` cannot be set"));
         session::check(transaction, who).map_err(|why| refused(name, &why))?;
-        transaction.query_with_texts(set, &[Some(to)]).map_err(failed)?;
-        let rows = transaction.query(&FlagSettings::asked(query), &[]).map_err(failed)?;
-        let is = match rows.as_slice() {
-            [row] => row.try_get::<_, Option<String>>(0).ok().flatten(),
-            _ => None,
+        let read = |transaction: &mut WritingTransaction| -> Result<Option<String>, DatabaseError> {
+            let rows = transaction.query(&FlagSettings::asked(query), &[])?;
+            Ok(match rows.as_slice() {
+                [row] => row.try_get::<_, Option<String>>(0).ok().flatten(),
+                _ => None,
+            })
         };
+        if read(transaction).map_err(failed)?.as_deref() == Some(to.as_str()) {
+            return Ok(());
+        }
+        transaction.query_with_texts(set, &[Some(to)]).map_err(failed)?;
+        let is = read(transaction).map_err(failed)?;
         match is.as_deref() == Some(to.as_str()) {
             true => Ok(()),
             false => {

@@ -43,8 +43,8 @@ pub enum Outcome {
     Done(String),
     /// As it was meant to; with what there is to say of it, and the facts that it brought about.
     Answered(String, BTreeMap<String, Value>),
-    /// A program ended with this status; `None` where a signal, or cutter after its time, ended it.
-    Ended(Option<i32>),
+    /// A program ended by itself with this status.
+    Ended(i32),
     /// Nothing of it lasts.
     Failed(String),
     /// Whether it lasts is not known.
@@ -56,7 +56,7 @@ impl Outcome {
     pub fn status(&self) -> Option<i32> {
         match self {
             Self::Done(_) | Self::Answered(..) => Some(0),
-            Self::Ended(status) => *status,
+            Self::Ended(status) => Some(*status),
             Self::Failed(_) => Some(1),
             Self::InDoubt(_) => None,
         }

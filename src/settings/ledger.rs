@@ -2,7 +2,7 @@
 
 use crate::db::DatabaseSettings;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `[ledger]` of `cutter.toml`. It is signed with the bundle, so that no run chooses its ledger.
@@ -20,11 +20,18 @@ pub struct LedgerSettings {
     pub server_user: Option<String>,
     /// By how much the clock of a run may differ from the ledger's; 10 where nothing is said.
     pub clock_skew_seconds: Option<u32>,
+    /// The file that keeps what was turned off while the ledger was away; `cutter-spool.ndjson` where nothing is said.
+    pub spool: Option<PathBuf>,
     /// Within what time of its decision an action must begin; 5 where nothing is said.
     pub start_within_seconds: Option<u32>,
 }
 
 impl LedgerSettings {
+    /// The file that keeps what was turned off while the ledger was away.
+    pub fn spool(&self) -> &Path {
+        self.spool.as_deref().unwrap_or(Path::new("cutter-spool.ndjson"))
+    }
+
     /// By how much the clock of a run may differ from the ledger's.
     pub fn clock_skew(&self) -> Duration {
         Duration::from_secs(self.clock_skew_seconds.unwrap_or(10).into())

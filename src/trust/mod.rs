@@ -9,11 +9,13 @@ mod judgment;
 mod signature_file;
 mod signed;
 mod user;
+mod vouched;
 
 pub use evidence::{EvidenceSigner, judge_evidence};
 pub use judgment::{Claims, Trusted, judge, judge_bundle};
 pub use signature_file::SignatureFile;
 pub use user::RunningUser;
+pub use vouched::Vouched;
 
 use crate::problem::{Problem, Problems, Source};
 use crate::signature::{self, AllowedSigners, Fingerprint};

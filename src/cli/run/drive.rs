@@ -1,6 +1,7 @@
 //! Driving a run: the next row whose turn has come, one after the other, and the last rows on every way out.
 
 use super::moment::Moment;
+use super::off::TurnedOff;
 use super::resume;
 use super::switch;
 use super::whole::stands;
@@ -208,6 +209,7 @@ impl<'a> Drive<'a> {
 
     fn act(&self, action: &str) -> (RowState, Exit, String) {
         let since = Instant::now();
+        let first = TurnedOff::first(self.moment.inputs, action);
         let acted = self.moment.load().and_then(|first| {
             // Another plan under the same name is another run.
             if first.plan.digest != self.inputs.plan.digest {
@@ -215,8 +217,13 @@ impl<'a> Drive<'a> {
             }
             self.moment.act(first, action, Some(self.ledger), since)
         });
-        match acted {
-            Ok((_, used)) => {
+        let used = acted.map(|(_, used)| used);
+        let used = match first {
+            Some(off) => off.settle(used, Some(self.ledger)),
+            None => used,
+        };
+        match used {
+            Ok(used) => {
                 let state = match used.exit {
                     Exit::Authorized => RowState::Done,
                     Exit::Effect => RowState::Failed,

@@ -1,13 +1,15 @@
 //! `cutter exec`: decides one action again at the moment of use, uses its approvals up, and runs what was declared.
 
-use super::moment::Moment;
+use super::moment::{Moment, Used};
+use super::off::TurnedOff;
+use crate::authorization::Inputs;
 use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::output::OutputArguments;
 use crate::plan::{IntendedAction, Mode};
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::render;
 use clap::Args;
 use std::path::PathBuf;
@@ -32,18 +34,32 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        let since = Instant::now();
         let moment = Moment { inputs: &self.inputs, authority: &self.authority, output };
+        let said = |action: &IntendedAction, used: &Used| {
+            render::exec::said(action, used.basis, (used.tone, &used.what), output.style())
+        };
+        // A command that is typed must be the row's, and only the ordinary way compares them.
+        let first = self.command.is_empty().then(|| TurnedOff::first(&self.inputs, &self.action)).flatten();
+        let mut ledger = None;
+        let ordinary = self.act(moment, &mut ledger);
+        let Some(off) = first else {
+            let (inputs, used) = ordinary?;
+            return Ok((said(inputs.plan.named(&self.action)?, &used), used.exit));
+        };
+        let action = off.action().clone();
+        let used = off.settle(ordinary.map(|(_, used)| used), ledger.as_ref().map(NamedLedger::store))?;
+        Ok((said(&action, &used), used.exit))
+    }
+
+    /// The ordinary way, by the ledger that it finds.
+    fn act(&self, moment: Moment<'_>, ledger: &mut Option<NamedLedger>) -> Result<(Inputs, Used), Problems> {
+        let since = Instant::now();
         let inputs = moment.load()?;
         self.check_command(inputs.plan.named(&self.action)?)?;
-        let ledger = match inputs.plan.mode {
-            Mode::Live => Some(self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?),
-            Mode::DryRun => None,
-        };
-        let store = ledger.as_ref().map(NamedLedger::store);
-        let (inputs, used) = moment.act(inputs, &self.action, store, since)?;
-        let said = (used.tone, used.what.as_str());
-        Ok((render::exec::said(inputs.plan.named(&self.action)?, used.basis, said, output.style()), used.exit))
+        if inputs.plan.mode == Mode::Live {
+            *ledger = Some(self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?);
+        }
+        moment.act(inputs, &self.action, ledger.as_ref().map(NamedLedger::store), since)
     }
 
     /// What was typed after `--` must be the command of the row's work.

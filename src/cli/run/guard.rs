@@ -1,6 +1,7 @@
 //! `cutter guard`: turns off every switch of a plan that is on while no run holds it; once, or again and again.
 
-use super::moment::Moment;
+use super::moment::{Moment, Used};
+use super::off::TurnedOff;
 use super::switch;
 use crate::authorization::Inputs;
 use crate::cli::shared::authority::AuthorityArguments;
@@ -10,6 +11,7 @@ use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::output::OutputArguments;
 use crate::layout::Style;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
+use crate::ledger::Ledger;
 use crate::plan::FlagTask;
 use crate::problem::{Problem, Problems};
 use crate::runtime::{Course, told_to_stop};
@@ -105,11 +107,22 @@ fn look_at(
     let Some(off) = off.and_then(|index| inputs.plan.actions.get(index)) else {
         return Ok(Found::Stuck("no last row of the plan turns it off".to_owned()));
     };
-    let (_, used) = moment.act(moment.load()?, &off.id, Some(named.store()), Instant::now())?;
+    let used = act(moment, &off.id, named.store())?;
     Ok(match used.exit {
         Exit::Authorized => Found::TurnedOff,
         _ => Found::Stuck(used.what),
     })
+}
+
+/// Turns it off first, and then the ordinary way, which writes it down.
+fn act(moment: Moment<'_>, off: &str, ledger: &dyn Ledger) -> Result<Used, Problems> {
+    let first = TurnedOff::first(moment.inputs, off);
+    let acted = moment.load().and_then(|inputs| moment.act(inputs, off, Some(ledger), Instant::now()));
+    let used = acted.map(|(_, used)| used);
+    match first {
+        Some(first) => first.settle(used, Some(ledger)),
+        None => used,
+    }
 }
 
 fn said(found: &[(String, Found)], style: Style) -> String {

@@ -4,6 +4,19 @@ mod drive;
 pub mod exec;
 pub mod guard;
 mod moment;
+mod off;
 mod resume;
 mod switch;
 pub mod whole;
+
+use crate::runtime;
+use std::ffi::OsString;
+
+/// Whether this process was started to watch over a program; it does so first.
+pub fn watches(words: &[OsString]) -> bool {
+    let is_watcher = words.first().is_some_and(|name| name == runtime::WATCHER);
+    if is_watcher {
+        runtime::watch();
+    }
+    is_watcher
+}

@@ -35,7 +35,8 @@ pub struct Moment<'a> {
 
 /// What became of an action.
 pub struct Used {
-    pub basis: Basis,
+    /// What decided; nothing where a switch was turned off by its declaration alone.
+    pub basis: Option<Basis>,
     pub tone: Tone,
     /// In one line.
     pub what: String,
@@ -97,7 +98,7 @@ impl Moment<'_> {
                 reason: what.chars().take(LONGEST_REASON).collect(),
             }))?;
         }
-        let basis = decided.basis;
+        let basis = Some(decided.basis);
         Ok((inputs, Used { basis, tone, what, exit }))
     }
 
@@ -118,7 +119,7 @@ impl Moment<'_> {
             true => refused(&Refusal::DryRun),
             false => self.denied(action, &row, &authorization),
         };
-        Ok(Used { basis: row.basis, tone, what, exit })
+        Ok(Used { basis: Some(row.basis), tone, what, exit })
     }
 
     /// Why it is not allowed: what is wrong with the approvals that are there, and where facts are to blame, how they are measured.
@@ -182,10 +183,9 @@ fn ended(execution: Execution) -> ((Tone, String), Exit) {
         Execution::Ended(Outcome::Done(said) | Outcome::Answered(said, _)) => {
             ((Tone::Good, format!("done: {said}")), Exit::Authorized)
         }
-        Execution::Ended(Outcome::Ended(Some(0))) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
+        Execution::Ended(Outcome::Ended(0)) => ((Tone::Good, "done".to_owned()), Exit::Authorized),
         Execution::Ended(Outcome::Ended(status)) => {
-            let status = status.map_or("by a signal".to_owned(), |status| format!("with {status}"));
-            let what = format!("the command ended {status}; its approvals stay used");
+            let what = format!("the command ended with {status}; its approvals stay used");
             ((Tone::Bad, what), Exit::Effect)
         }
         Execution::Ended(Outcome::Failed(why) | Outcome::InDoubt(why)) => {

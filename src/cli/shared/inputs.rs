@@ -122,6 +122,17 @@ impl InputArguments {
 }
 
 impl InputArguments {
+    /// The bundle, the configuration and the plan alone; nothing where any of them cannot be read.
+    pub fn plan_alone(&self) -> Option<(PolicyBundle, Config, RunPlan)> {
+        if files::is_stream(&self.plan) {
+            return None;
+        }
+        let (bundle, config) = self.bundle.load().ok()?;
+        let (source, config) = (files::read_plan(&self.plan).ok()?, config?);
+        let plan = RunPlan::parse(&source, bundle.schema(), Some(&config), &project::program).ok()?;
+        Some((bundle, config, plan))
+    }
+
     /// The key that signed the plan, and those that the trust root binds to somebody, as far as they are at hand.
     fn known_keys(&self, plan: &RunPlan) -> KnownKeys {
         let root = Some(&self.trust).filter(|trust| trust.is_there()).and_then(|trust| trust.load().ok());

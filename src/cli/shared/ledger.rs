@@ -1,5 +1,7 @@
 //! Where the ledger lies: a folder, or PostgreSQL.
 
+pub mod spool;
+
 use super::clock::system_time;
 use crate::db::Access;
 use crate::files;
@@ -127,6 +129,7 @@ impl LedgerArguments {
             }
             _ => {}
         }
+        spool::bring_in(settings.spool(), named.store())?;
         Ok(named)
     }
 }

@@ -78,6 +78,12 @@ impl TrustArguments {
         }
     }
 
+    /// Where root declares switches that may always be turned off, beside the trust root; nothing where there is no such file.
+    pub fn switches(&self) -> Option<PathBuf> {
+        let beside = self.path().map(|path| path.with_file_name(SWITCHES));
+        beside.filter(|path| path.symlink_metadata().is_ok())
+    }
+
     /// The keys that lost the right to sign: a command line can add to them, and never give a right back.
     pub fn revocations(&self) -> Result<Revocations, Problems> {
         let beside = self.path().map(|path| path.with_file_name(REVOKED));
@@ -106,6 +112,8 @@ impl TrustArguments {
         }
     }
 }
+
+const SWITCHES: &str = "switches.toml";
 
 const REVOKED: &str = "revoked_keys";
 

@@ -216,6 +216,10 @@ BEGIN
     WHEN 'voided' THEN RETURN cutter_ledger.write(jsonb_build_object('kind', 'voided',
       'run', cutter_ledger.word(said->'run'), 'plan_sha256', cutter_ledger.hex(said->'plan_sha256'),
       'reason', cutter_ledger.word(said->'reason')));
+    WHEN 'switched_off' THEN RETURN cutter_ledger.write(jsonb_build_object('kind', 'switched_off',
+      'run', cutter_ledger.word(said->'run'), 'plan_sha256', cutter_ledger.hex(said->'plan_sha256'),
+      'action', cutter_ledger.word(said->'action'), 'flag', cutter_ledger.word(said->'flag'),
+      'value', cutter_ledger.word(said->'value'), 'note', cutter_ledger.word(said->'note')));
     WHEN 'vote' THEN RETURN cutter_ledger.write(jsonb_build_object('kind', 'vote',
       'approval_sha256', cutter_ledger.hex(said->'approval_sha256'), 'signature', cutter_ledger.word(said->'signature')));
     ELSE RAISE EXCEPTION 'no such note' USING ERRCODE = '22023';

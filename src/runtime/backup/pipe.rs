@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 /// Where bytes go.
@@ -99,9 +99,9 @@ struct Running(Child);
 
 impl Running {
     /// How it ended by itself in this time; none where it was ended.
-    fn end(&mut self, time: Duration, signals: &AtomicBool) -> Option<ExitStatus> {
+    fn end(&mut self, time: Duration, signals: &AtomicUsize) -> Option<ExitStatus> {
         let group = self.group();
-        let by_itself = group.is_some_and(|group| wait(group, time, signals));
+        let by_itself = group.is_some_and(|group| wait(group, time, signals).is_none());
         self.stop();
         self.0.wait().ok().filter(|_| by_itself)
     }

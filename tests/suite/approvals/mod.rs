@@ -1,8 +1,11 @@
 //! Approvals as a person makes them, with real keys, and every way in which one is none.
 
 mod as_root {
+    mod ended;
     mod exec;
+    mod killed;
     mod moment;
+    mod off;
     mod work;
 }
 mod asked;

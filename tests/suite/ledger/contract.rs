@@ -3,7 +3,8 @@
 use crate::ledger::scene::{self, begin, finished, refused, run, started};
 use cutter::digest::Digest;
 use cutter::ledger::{
-    Attestation, Attested, Begun, Conflict, Ledger, LedgerId, Published, Record, SeenBundle, Voided, Vote, Wanted,
+    Attestation, Attested, Begun, Conflict, Ledger, LedgerId, Published, Record, SeenBundle, SwitchedOff, Voided, Vote,
+    Wanted,
 };
 use serde_json::json;
 use std::sync::mpsc::channel;
@@ -157,6 +158,23 @@ fn nothing_begins_in_a_run_that_was_voided() {
         assert!(matches!(conflict(ledger, &next), Conflict::Voided { .. }));
         assert!(matches!(begin(ledger, &started("r-2", "record", &[])), Begun::Begun(_)));
         assert!(ledger.read(of("r-1", &[])).unwrap().voided("r-1").is_some());
+    });
+}
+
+#[test]
+fn what_was_turned_off_by_its_declaration_alone_is_kept_with_its_run() {
+    scene::each(|ledger| {
+        let off = SwitchedOff {
+            run: "r-1".to_owned(),
+            plan: Digest::of(b"plan"),
+            action: "off".to_owned(),
+            flag: "posting".to_owned(),
+            value: "off \u{e9}".to_owned(),
+            note: "the ledger was away".to_owned(),
+        };
+        ledger.note(&Record::SwitchedOff(off.clone())).unwrap();
+        let kept = ledger.read(of("r-1", &[])).unwrap().entries;
+        assert!(matches!(kept.as_slice(), [entry] if entry.record == Record::SwitchedOff(off.clone())), "{kept:?}");
     });
 }
 

@@ -6,7 +6,7 @@ use crate::ledger::scene::{folder, write_anew};
 use crate::support::postgres::Server;
 use cutter::digest::Digest;
 use cutter::ledger::{Ledger as _, Record, Vote};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The veto was cast with the program, and its file is gone.
 #[test]
@@ -205,7 +205,7 @@ fn a_user_namespace_of_its_own_runs_nothing() {
 }
 
 /// An office whose ledger lies in PostgreSQL, as its signed configuration says.
-fn shared(rows: &str) -> (Server, Office) {
+pub fn in_postgres(rows: &str) -> (Server, Office) {
     let server = Server::start();
     server.execute("CREATE ROLE owner LOGIN; CREATE ROLE runs LOGIN; GRANT CREATE ON DATABASE postgres TO owner");
     let office = office(rows);
@@ -228,7 +228,7 @@ fn shared(rows: &str) -> (Server, Office) {
 
 #[test]
 fn a_run_uses_the_shared_ledger_that_its_signed_configuration_names_and_no_other() {
-    let (server, office) = shared(&[free_row("one", ""), free_row("two", "")].join(","));
+    let (server, office) = in_postgres(&[free_row("one", ""), free_row("two", "")].join(","));
     let trust = office.world.trust_path().display().to_string();
     let exec = |more: &str| {
         office.world.cutter_with(&format!("exec --trust {trust} plan.json {more}"), &[("LEDGER_USER", "runs")])
@@ -244,53 +244,4 @@ fn a_run_uses_the_shared_ledger_that_its_signed_configuration_names_and_no_other
     std::os::unix::fs::chown(server.socket_directory().join(".s.PGSQL.5432"), Some(65534), None).unwrap();
     let stranger = exec("two");
     assert_eq!((stranger.exit, ran(&office).as_str()), (8, "one\n"), "{}{}", stranger.stdout, stranger.stderr);
-}
-
-/// Printed for people: what `exec` costs beyond its command, in both stores and after many records.
-#[test]
-fn exec_with_a_long_journal_costs_little_more_than_with_a_short_one() {
-    let many = if std::env::var_os("CUTTER_TEST_ALL").is_some() { 100_000 } else { 2_000 };
-    let rows: Vec<String> = (0..8).map(|number| free_row(&format!("row-{number}"), "")).collect();
-    let median = |times: &mut Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2]
-    };
-    let timed = |office: &Office, from: usize| {
-        let trust = office.world.trust_path().display().to_string();
-        let mut times: Vec<Duration> = (from..from + 4)
-            .map(|number| {
-                let began = Instant::now();
-                let line = format!("exec --trust {trust} plan.json row-{number}");
-                let ran = office.world.cutter_with(&line, &[("LEDGER_USER", "runs")]);
-                assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
-                began.elapsed()
-            })
-            .collect();
-        median(&mut times)
-    };
-    let (server, in_postgres) = shared(&rows.join(","));
-    let in_folder = office(&rows.join(","));
-    let short = (timed(&in_folder, 0), timed(&in_postgres, 0));
-    // Chained as the ledger itself does it.
-    write_anew(&in_folder.world.path(".cutter"), |text| {
-        let last = text.lines().last().unwrap();
-        let at = last.find(",\"sequence\":").unwrap();
-        let end = at + last[at..].find(",\"time\"").unwrap();
-        let first: u64 = last[at + 12..end].parse().unwrap();
-        let more = (1..=many).map(|number| {
-            let line = last.replace("\"run\":\"ictr", "\"run\":\"other");
-            format!("{}{}{}\n", &line[..at + 12], first + number, &line[end..])
-        });
-        text.to_owned() + &more.collect::<String>()
-    });
-    let note = format!(
-        r#"SELECT count(cutter_ledger.write(jsonb_build_object('kind', 'refused', 'run', 'other', 'plan_sha256', repeat('0', 64),
-        'action', 'cut', 'principal', 'p', 'reason', repeat('x', 300)))) FROM generate_series(1, {many})"#
-    );
-    server.execute(&note);
-    let long = (timed(&in_folder, 4), timed(&in_postgres, 4));
-    println!("exec of `sh -c echo`, median of 4: folder {:?}, after {many} records {:?}", short.0, long.0);
-    println!("exec of `sh -c echo`, median of 4: postgres {:?}, after {many} records {:?}", short.1, long.1);
-    let most = Duration::from_millis(1_000) + Duration::from_micros(40) * u32::try_from(many).unwrap();
-    assert!(long.0 < short.0 * 3 + most && long.1 < short.1 * 3 + most, "{short:?} {long:?}");
 }

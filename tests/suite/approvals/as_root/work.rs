@@ -303,7 +303,13 @@ fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
     });
     bench.office.trust();
     let ran = bench.exec();
-    assert!(ran.exit == 10 && ran.stdout.contains("by a signal"), "{} {}{}", ran.exit, ran.stdout, ran.stderr);
+    assert!(
+        ran.exit == 10 && ran.stdout.contains("its `timeout` of 1 s was over"),
+        "{} {}{}",
+        ran.exit,
+        ran.stdout,
+        ran.stderr
+    );
     std::thread::sleep(std::time::Duration::from_secs(3));
     assert!(!bench.marker().exists());
 }

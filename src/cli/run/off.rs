@@ -1,0 +1,90 @@
+//! Turning off first: what a row turns off is off before anything else of it is asked, and is written down afterwards.
+
+use super::moment::Used;
+use crate::cli::shared::clock::system_time;
+use crate::cli::shared::connection::role_access;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::ledger::spool;
+use crate::layout::lines::Tone;
+use crate::ledger::{Ledger, Record, SwitchedOff};
+use crate::plan::{IntendedAction, Mode, RunPlan};
+use crate::policy::PolicyBundle;
+use crate::problem::Problems;
+use crate::runtime::{Outcome, SwitchOff};
+use crate::settings::Config;
+use crate::trust::{RunningUser, SignatureFile, Vouched};
+
+/// A switch that is off by its declaration alone, and not yet written down.
+pub struct TurnedOff {
+    config: Config,
+    action: IntendedAction,
+    record: SwitchedOff,
+}
+
+impl TurnedOff {
+    /// Turns off what the row turns off, if that is all that it does and somebody vouched for the declaration. Nothing else is asked.
+    ///
+    /// Nothing where the row does anything else, where nobody vouched, or where the switch cannot be set: the ordinary way says why.
+    pub fn first(inputs: &InputArguments, action: &str) -> Option<Self> {
+        let (bundle, config, plan) = inputs.plan_alone()?;
+        let row = plan.named(action).ok().filter(|_| plan.mode == Mode::Live)?;
+        let off = by_bundle(inputs, &bundle, &config, (&plan, row)).or_else(|| {
+            let switches = inputs.trust.switches()?;
+            SwitchOff::by_root(&plan, row, &config, &switches).ok()?
+        })?;
+        let outcome = off.run(&|role| role_access(&config, role)).ok()?;
+        let Outcome::Done(_) = outcome else { return None };
+        let (flag, value) = (off.flag().name.clone(), off.flag().to.clone());
+        let (run, action) = (plan.run.clone(), row.id.clone());
+        let record = SwitchedOff { run, plan: plan.digest, action, flag, value, note: String::new() };
+        let action = row.clone();
+        Some(Self { config, action, record })
+    }
+
+    /// The row.
+    pub fn action(&self) -> &IntendedAction {
+        &self.action
+    }
+
+    /// What came of the ordinary way, where that wrote it down. Else its record goes into the ledger, or, while that is away, into a file.
+    pub fn settle(self, ordinary: Result<Used, Problems>, ledger: Option<&dyn Ledger>) -> Result<Used, Problems> {
+        let why = match ordinary {
+            Ok(used) if used.exit == Exit::Authorized => return Ok(used),
+            Ok(used) => used.what,
+            Err(problems) => problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; "),
+        };
+        let mut record = self.record;
+        let when = system_time().map_or_else(|_| "at a time that is not known".to_owned(), |time| format!("at {time}"));
+        let who =
+            RunningUser::of_this_process().map_or_else(|_| "somebody".to_owned(), |user| format!("`{}`", user.name()));
+        let note = format!("{when} by {who}, by its declaration alone: {why}");
+        record.note = note.chars().take(LONGEST_NOTE).collect();
+        let what = format!("{} is {}, by its declaration alone: {why}", record.flag, record.value);
+        let record = Record::SwitchedOff(record);
+        let kept = ledger.and_then(|ledger| ledger.note(&record).ok());
+        let what = match kept {
+            Some(_) => what,
+            None => {
+                let path = self.config.ledger.spool();
+                spool::keep(path, &record)?;
+                format!("{what}; its record waits in `{}` for the ledger", path.display())
+            }
+        };
+        Ok(Used { basis: None, tone: Tone::Open, what, exit: Exit::Authorized })
+    }
+}
+
+fn by_bundle<'a>(
+    inputs: &InputArguments,
+    bundle: &PolicyBundle,
+    config: &Config,
+    (plan, row): (&'a RunPlan, &'a IntendedAction),
+) -> Option<SwitchOff<'a>> {
+    let (trust, revocations) = (inputs.trust.load().ok()?, inputs.trust.revocations().ok()?);
+    let signature = SignatureFile::beside(inputs.bundle.folder()).ok()?;
+    let vouched = Vouched::ever(&trust, bundle.listing(), &signature, &revocations)?;
+    SwitchOff::by_bundle(plan, row, (bundle.digest(), config), &vouched)
+}
+
+const LONGEST_NOTE: usize = 1000;

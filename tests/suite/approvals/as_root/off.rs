@@ -1,0 +1,156 @@
+//! Turning a declared switch off: always possible, and nothing else.
+
+use crate::approvals::office::{AGENT, Office, PLANNER, plan};
+use crate::support::world::{AUTHOR, scripted};
+use std::fs;
+
+/// An office with a switch in a file, which is on, and a row that turns it off, one that turns it on and one that does more.
+fn office() -> Office {
+    let office = Office::new();
+    let world = &office.world;
+    world.write("flag.py", text("True"));
+    let shipped = "/opt/incomex/dot/iu-cutter-v0.6/cutter_agent/orchestrator/__init__.py";
+    world.replace("cutter.toml", shipped, &world.path("flag.py").display().to_string());
+    let switch = world.path("flag.py").display().to_string();
+    world.declare("program", AUTHOR, &scripted(&format!("echo '__execution_enabled__ = False' > {switch}")));
+    let rows = ["off", "on", "program"].map(|id| {
+        let effect = if id == "program" { id.to_owned() } else { format!("switch-{id}") };
+        format!(r#"{{"id":"{id}","effect":"{effect}"}}"#)
+    });
+    world.write("plan.json", plan(PLANNER, AGENT, &rows.join(",")));
+    office.trust();
+    office
+}
+
+fn text(value: &str) -> String {
+    format!("__execution_enabled__ = {value}\n")
+}
+
+/// What was turned off by its declaration alone, as the ledger has it.
+fn recorded(office: &Office) -> usize {
+    let log = office.world.cutter("log --format json").json();
+    log["records"].as_array().unwrap().iter().filter(|entry| entry["record"]["kind"] == "switched_off").count()
+}
+
+fn assert_off(office: &Office, case: &str) {
+    let ran = office.exec("off");
+    assert_eq!((ran.exit, office.world.read("flag.py")), (0, text("False")), "{case}: {}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn in_order_it_is_one_ordinary_start_and_end() {
+    let office = office();
+    assert_off(&office, "in order");
+    let log = office.world.cutter("log --format json").json();
+    let kinds: Vec<&str> =
+        log["records"].as_array().unwrap().iter().filter_map(|entry| entry["record"]["kind"].as_str()).collect();
+    assert_eq!(kinds, ["made", "newer_bundle", "started", "finished"]);
+}
+
+/// What goes wrong, and whether the ledger can be written nevertheless.
+#[test]
+fn nothing_that_goes_wrong_keeps_a_switch_on() {
+    let cases: &[(&str, bool, &dyn Fn(&Office))] = &[
+        ("no plan's signature", true, &|office| office.world.remove("plan.json.sig")),
+        ("another plan began", true, &|office| {
+            assert_eq!(office.exec("off").exit, 0);
+            office.world.write("flag.py", text("True"));
+            office.world.write("plan.json", office.world.read("plan.json") + "\n");
+        }),
+        ("the key of the bundle's signer is out of its time", true, &|office| {
+            let root = fs::read_to_string(office.world.trust_path()).unwrap();
+            office.world.trust(
+                &root
+                    .replace("namespaces=\"cutter-bundle\"", "namespaces=\"cutter-bundle\",valid-before=\"20200101Z\""),
+            );
+        }),
+        ("a user who is nobody in the plan", true, &|office| {
+            let root = fs::read_to_string(office.world.trust_path()).unwrap();
+            office.world.trust(&root.replace("cutter-user: root", "cutter-user: daemon"));
+        }),
+        ("no facts", false, &|office| office.world.remove("entities")),
+        ("no ledger", false, &|office| office.world.remove(".cutter")),
+        ("a ledger of somebody else", false, &|office| {
+            std::os::unix::fs::chown(office.world.path(".cutter"), Some(65534), Some(65534)).unwrap();
+        }),
+        ("approvals that are none", true, &|office| office.world.write("approvals/SG_1.json", "{")),
+        ("a damaged ledger", false, &|office| {
+            let text = office.world.read(".cutter/records.ndjson").replacen("\"made\"", "\"mode\"", 1);
+            office.world.write(".cutter/records.ndjson", text);
+        }),
+    ];
+    for (case, is_written, spoil) in cases {
+        let office = office();
+        spoil(&office);
+        assert_off(&office, case);
+        let waits = office.world.path("cutter-spool.ndjson").exists();
+        assert_eq!(waits, !is_written, "{case}");
+        if *is_written && *case != "approvals that are none" {
+            assert_eq!(recorded(&office), 1, "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_was_kept_while_the_ledger_was_away_is_in_it_once_the_next_one_wrote() {
+    let office = office();
+    fs::rename(office.world.path(".cutter"), office.world.path("away")).unwrap();
+    let off = office.exec("off");
+    assert!(off.exit == 0 && off.stdout.contains("waits in `cutter-spool.ndjson`"), "{}{}", off.stdout, off.stderr);
+    fs::rename(office.world.path("away"), office.world.path(".cutter")).unwrap();
+    let program = office.exec("program");
+    assert_eq!(program.exit, 0, "{}{}", program.stdout, program.stderr);
+    assert_eq!((recorded(&office), office.world.path("cutter-spool.ndjson").exists()), (1, false));
+    let log = office.world.cutter("log --format json").stdout;
+    assert!(log.contains("by `root`, by its declaration alone: there is no ledger at `.cutter`"), "{log}");
+    // What is no such record brings nothing in.
+    office.world.write("cutter-spool.ndjson", "{\"kind\":\"vote\",\"approval_sha256\":\"\",\"signature\":\"\"}\n");
+    assert_eq!(office.exec("program").exit, 1);
+    assert_eq!(recorded(&office), 1);
+}
+
+#[test]
+fn a_declaration_that_nobody_vouched_for_turns_nothing_off_until_root_declares_the_same_switch() {
+    let office = office();
+    office.world.append("cutter.toml", "\n# edited\n");
+    let switches = office.world.trust_path().with_file_name("switches.toml");
+    let declared = |pattern: &str| {
+        let file = office.world.path("flag.py").display().to_string();
+        let text = format!(
+            "[evidence.flags.execution_enabled]\nfile = \"{file}\"\npattern = '{pattern}'\non = \"True\"\noff = \"False\"\n"
+        );
+        fs::write(&switches, text).unwrap();
+    };
+    let config = office.world.read("cutter.toml");
+    let line = config.lines().find(|line| line.starts_with("pattern") && line.contains("execution")).unwrap();
+    let pattern = line.split_once('\'').unwrap().1.split_once('\'').unwrap().0;
+    let stays_on = |case: &str| {
+        let ran = office.exec("off");
+        assert_eq!((ran.exit, office.world.read("flag.py")), (8, text("True")), "{case}: {}{}", ran.stdout, ran.stderr);
+    };
+    stays_on("nobody");
+    office.world.sign_bundle("stranger");
+    stays_on("a stranger");
+    declared("^other = (.*)$");
+    stays_on("another switch");
+    declared(pattern);
+    std::os::unix::fs::chown(&switches, Some(65534), None).unwrap();
+    stays_on("declared by somebody who is not root");
+    std::os::unix::fs::chown(&switches, Some(0), None).unwrap();
+    assert_off(&office, "declared by root");
+}
+
+#[test]
+fn what_does_anything_else_goes_the_ordinary_way() {
+    let office = office();
+    office.world.remove("plan.json.sig");
+    office.world.write("flag.py", text("off"));
+    for row in ["on", "program"] {
+        let ran = office.exec(row);
+        assert_eq!((ran.exit, office.world.read("flag.py")), (8, text("off")), "{row}: {}{}", ran.stdout, ran.stderr);
+    }
+    // Nor does a key that was revoked vouch for what it signed.
+    let key = office.world.public_key("reviewer");
+    fs::write(office.world.safe("revoked_keys"), key).unwrap();
+    assert_eq!((office.exec("off").exit, office.world.read("flag.py")), (8, text("off")));
+}
