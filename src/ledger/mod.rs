@@ -11,13 +11,12 @@ mod journal;
 mod lines;
 mod record;
 
-pub use chain::{Chain, Head, Published, previous};
+pub use chain::{Chain, Published, previous};
 pub use database::PostgresLedger;
 pub use directory::DirectoryLedger;
 pub use journal::{Conflict, Damage, Journal, Wanted};
 pub use record::{
-    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Made, Moved, Record, Refused, SeenBundle, Started, Voided,
-    Vote,
+    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Record, Refused, SeenBundle, Started, Voided, Vote,
 };
 
 use crate::digest::Digest;

@@ -5,7 +5,7 @@ mod revision;
 mod sorted;
 
 pub use cases::{FOUND, read_cases};
-pub use revision::{Revision, read_revision};
+pub use revision::read_revision;
 pub use sorted::Nested;
 
 use crate::approval::ApprovalFile;

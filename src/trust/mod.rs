@@ -10,7 +10,7 @@ mod signature_file;
 mod signed;
 mod user;
 
-pub use evidence::{EvidenceSigner, judge_evidence};
+pub use evidence::judge_evidence;
 pub use judgment::{Claims, Trusted, judge, judge_bundle};
 pub use signature_file::SignatureFile;
 pub use user::RunningUser;
