@@ -5,6 +5,7 @@
 //! leaves the one without the other.
 
 mod chain;
+#[cfg(feature = "postgres")]
 mod database;
 mod directory;
 mod journal;
@@ -12,6 +13,7 @@ mod lines;
 mod record;
 
 pub use chain::{Chain, Published, previous};
+#[cfg(feature = "postgres")]
 pub use database::PostgresLedger;
 pub use directory::DirectoryLedger;
 pub use journal::{Conflict, Damage, Journal, Wanted};
