@@ -13,10 +13,11 @@
 #[path = "../tests/suite/support/postgres/mod.rs"]
 mod server;
 
-use cutter::db::{Access, DatabaseSettings};
+use cutter::db::Access;
 use cutter::digest::Digest;
 use cutter::observe::{self, Task};
 use cutter::progress::Silent;
+use cutter::settings::database::DatabaseSettings;
 use cutter::settings::evidence::{EvidenceSettings, Level};
 use cutter::time::Timestamp;
 use server::{Options, Server};

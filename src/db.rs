@@ -3,16 +3,16 @@
 
 mod fault;
 mod passfile;
-mod settings;
+mod resolve;
 mod writing;
 
 pub use fault::DatabaseError;
 pub use postgres::Row;
 pub use postgres::types::ToSql;
-pub use settings::DatabaseSettings;
 pub use writing::{WritingSession, WritingTransaction};
 
 use crate::problem::Problem;
+use crate::settings::database::DatabaseSettings;
 use postgres::config::Host;
 use postgres::{Client, Config, IsolationLevel, NoTls, Transaction};
 use rustls::pki_types::pem::PemObject as _;
@@ -78,7 +78,7 @@ impl Access {
         settings: &DatabaseSettings,
         variable: &dyn Fn(&str) -> Option<std::ffi::OsString>,
     ) -> Result<Self, Problem> {
-        settings::resolve(settings, variable)
+        resolve::resolve(settings, variable)
     }
 
     /// Whether the server is shown to be the right one: by its certificate, or by the folder of its socket.

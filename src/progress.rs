@@ -33,9 +33,11 @@ impl Drop for Phase<'_> {
 }
 
 /// Shows nothing.
+#[cfg(feature = "internals")]
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 
+#[cfg(feature = "internals")]
 impl Observer for Silent {
     fn begin(&self, _: &str, _: u64) {}
     fn advance(&self, _: u64) {}

@@ -1,6 +1,6 @@
 //! What a report stands on: texts, captures and rules, all of it in the statement, so that a reader can derive it again.
 
-pub use super::kept::{FactFile, FactSet, KeptText, keep_facts};
+pub use super::kept::{FactSet, KeptText, keep_facts};
 
 use crate::approval::ApprovalFile;
 use crate::digest::Digest;

@@ -12,6 +12,7 @@ pub mod report;
 mod rows;
 mod said;
 pub mod schema;
+#[cfg(feature = "postgres")]
 pub mod secrets;
 
 use crate::digest::Digest;

@@ -10,7 +10,9 @@ mod table;
 pub(crate) use asking::{Answer, Slice, ask};
 pub use closed::Closed;
 pub use held::Held;
-pub use table::{decide, decide_each, decide_one, decide_rest};
+#[cfg(feature = "internals")]
+pub use table::decide_each;
+pub use table::{decide, decide_one, decide_rest};
 
 use crate::facts::FactRead;
 use cedar_policy::Context;

@@ -28,6 +28,7 @@ pub fn decide_rest(
 }
 
 /// Judges every row at a moment of its own; there are as many moments as rows.
+#[cfg(feature = "internals")]
 pub fn decide_each(requests: &Requests<'_>, moments: &[Moment]) -> Result<DecisionTable, Problems> {
     let mut judge = Judge::new(requests);
     tabulate(requests, &mut |index, action| {

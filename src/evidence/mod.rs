@@ -8,7 +8,7 @@ pub mod witness;
 
 pub use crate::settings::observation::{ObservationId, ObservationKind};
 pub use compare::{ComparisonLimits, compare};
-pub use comparison::{ComparedRow, Comparison, LevelReached, Quiet, RowStatus, Voucher, Vouchers};
+pub use comparison::{ComparedRow, Comparison, RowStatus, Voucher, Vouchers};
 pub use testimony::testify;
 
 use crate::digest::Digest;

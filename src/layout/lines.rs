@@ -88,11 +88,6 @@ impl Lines {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// All rows as text, each ended; no line is wider than the terminal unless a column that never gives way is.
     pub fn text(&self, style: Style) -> String {
         let widths = self.widths(usize::from(style.width));

@@ -5,19 +5,21 @@
 //! leaves the one without the other.
 
 mod chain;
+#[cfg(feature = "postgres")]
 mod database;
 mod directory;
 mod journal;
 mod lines;
 mod record;
 
-pub use chain::{Chain, Head, Published, previous};
+pub use chain::{Chain, Published, previous};
+#[cfg(feature = "postgres")]
 pub use database::PostgresLedger;
 pub use directory::DirectoryLedger;
 pub use journal::{Conflict, Damage, Journal, Wanted};
 pub use record::{
-    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Made, Moved, Record, Refused, SeenBundle, Started,
-    SwitchedOff, Voided, Vote,
+    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Record, Refused, SeenBundle, Started, SwitchedOff, Voided,
+    Vote,
 };
 
 use crate::digest::Digest;

@@ -15,7 +15,7 @@ use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
 use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jsonc_parser::ast::Value;
 pub use places::Places;
-pub use record::{WorkKind, WorkRecord};
+pub use record::WorkRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -38,8 +38,6 @@ pub struct RunPlan {
     pub author: EntityUid,
     /// What it is aimed at.
     pub target: Target,
-    /// Sha-256 of the files it was made from, by name.
-    pub inputs: BTreeMap<String, Digest>,
     /// Free text that reports echo and no policy reads.
     pub labels: BTreeMap<String, String>,
     /// The rows, in the order of the file; at least one.

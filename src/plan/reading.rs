@@ -39,8 +39,7 @@ impl RunPlan {
             .string("principal")
             .and_then(|(text, at)| Some((principal(&mut reader, "principal", (text, at.clone()), &vocabulary)?, at)));
         let target = reader.optional("target");
-        let inputs = inputs(&mut reader);
-        vocabulary.inputs.clone_from(&inputs);
+        vocabulary.inputs = inputs(&mut reader);
         let labels = labels(&mut reader);
         let rows = reader.required("actions");
         reader.finish();
@@ -78,7 +77,6 @@ impl RunPlan {
                 mode,
                 author,
                 target,
-                inputs,
                 labels,
                 actions,
                 digest: Digest::of(source.text().as_bytes()),

@@ -22,7 +22,10 @@ pub enum Tier {
 /// Why an approval is no approval; in the order in which one is shown when several apply.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the codes are the contract's own words; docs/approvals.md explains each")]
+#[cfg_attr(
+    feature = "internals",
+    expect(missing_docs, reason = "the codes are the contract's own words; docs/approvals.md explains each")
+)]
 pub enum RejectCode {
     Missing,
     Malformed,

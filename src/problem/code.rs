@@ -10,6 +10,7 @@ macro_rules! codes {
 
         impl Code {
             /// All, in the order of the page.
+            #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$code,)*];
 
             /// The word for it.
@@ -18,6 +19,7 @@ macro_rules! codes {
             }
 
             /// What it says, in one line.
+            #[cfg(test)]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$code => $meaning,)* }
             }

@@ -1,11 +1,13 @@
 //! A project on disk, or at a git revision, read into what the other modules parse: bundle, facts and approvals.
 
+#[cfg(feature = "prove")]
 mod cases;
 mod revision;
 mod sorted;
 
+#[cfg(feature = "prove")]
 pub use cases::{FOUND, read_cases};
-pub use revision::{Revision, read_revision};
+pub use revision::read_revision;
 pub use sorted::Nested;
 
 use crate::approval::ApprovalFile;

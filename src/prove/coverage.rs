@@ -12,7 +12,7 @@ use crate::prove::cache::Cache;
 use crate::prove::claim::{Claim, Side, Which};
 use crate::prove::property::judged;
 use crate::prove::workshop::Workshop;
-use crate::prove::{ProveOptions, shadow, solver};
+use crate::prove::{shadow, solver};
 use crate::subject::Subject;
 use crate::subject::invariant::Asked;
 use cedar_policy::Effect;
@@ -20,7 +20,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Drops each policy in turn. The invariants must hold of the whole bundle, else nothing follows from a refutation.
-pub fn coverage(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Part, Problem> {
+#[cfg(feature = "internals")]
+pub fn coverage(
+    subject: &Subject,
+    options: &crate::prove::ProveOptions,
+    observer: &dyn Observer,
+) -> Result<Part, Problem> {
     coverage_in(&Workshop::new(subject, options), &BTreeSet::new(), observer)
 }
 

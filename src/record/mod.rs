@@ -4,7 +4,7 @@ mod facts;
 mod row;
 
 pub use facts::{FactRecord, gathered, unmeasured};
-pub use row::{FactText, Need, RecordedRow, RowDecision, UseDecision};
+pub use row::{FactText, RecordedRow, RowDecision, UseDecision};
 
 use crate::approval::{Approvals, JudgedApproval};
 use crate::decision::{DecisionTable, Verdict};

@@ -21,5 +21,3 @@ pub mod targets;
 pub mod testing;
 pub mod witness;
 mod work;
-
-pub use crate::layout::{Style, printable};

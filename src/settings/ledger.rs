@@ -1,6 +1,6 @@
 //! `[ledger]` of `cutter.toml`: where the ledger of every run lies, and how far clocks may differ.
 
-use crate::db::DatabaseSettings;
+use super::database::DatabaseSettings;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! `cutter.toml`: what a domain tells the runtime that is neither policy nor fact.
 
 pub mod backup;
+pub mod database;
 pub mod effects;
 pub mod evidence;
 pub mod facts;
@@ -14,6 +15,7 @@ pub mod review;
 pub mod targets;
 
 use self::backup::BackupSettings;
+use self::database::DatabaseSettings;
 use self::effects::Effect;
 use self::evidence::EvidenceSettings;
 use self::facts::FactsSettings;
@@ -21,7 +23,6 @@ use self::grants::GrantsSettings;
 use self::ledger::LedgerSettings;
 use self::review::ReviewSettings;
 use self::targets::TargetSettings;
-use crate::db::DatabaseSettings;
 use crate::json::in_backticks;
 use crate::problem::{Problem, Problems, Source, nearest};
 use serde::Deserialize;

@@ -17,7 +17,10 @@ pub struct ReviewSettings {
 /// The least severity that fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "they are the severities of findings, which are explained there")]
+#[cfg_attr(
+    feature = "internals",
+    expect(missing_docs, reason = "they are the severities of findings, which are explained there")
+)]
 pub enum FailOn {
     Note,
     Warning,
@@ -37,7 +40,10 @@ pub struct RuleSetting {
 /// How grave the findings of a rule are in a project.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "they are the severities of findings, which are explained there")]
+#[cfg_attr(
+    feature = "internals",
+    expect(missing_docs, reason = "they are the severities of findings, which are explained there")
+)]
 pub enum RuleSeverity {
     Off,
     Note,

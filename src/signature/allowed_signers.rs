@@ -88,11 +88,6 @@ impl AllowedSigner {
         self.options.valid_before
     }
 
-    /// The kind of its key.
-    pub fn kind(&self) -> KeyKind {
-        self.key.kind()
-    }
-
     /// The fingerprint of its key.
     pub fn fingerprint(&self) -> Fingerprint {
         self.key.fingerprint()

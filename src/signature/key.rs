@@ -152,11 +152,6 @@ impl Fingerprint {
         Some(Self(Digest::from_bytes(bytes.try_into().ok()?)))
     }
 
-    /// The digest itself.
-    pub fn digest(&self) -> Digest {
-        self.0
-    }
-
     pub(super) fn of(blob: &[u8]) -> Self {
         Self(Digest::of(blob))
     }

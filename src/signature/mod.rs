@@ -27,13 +27,17 @@ pub mod sign;
 mod ssh;
 mod wire;
 
-pub use allowed_signers::{AllowedSigner, AllowedSigners};
-pub use key::{Fingerprint, KeyError, KeyKind};
+pub use allowed_signers::AllowedSigners;
+pub use key::Fingerprint;
+#[cfg(feature = "internals")]
+pub use key::KeyKind;
 pub use key_file::KeyFile;
 pub use plain::{PlainKey, verify_plain};
-pub use rejection::{Rejection, RejectionCode, RejectionReason};
+pub use rejection::{Rejection, RejectionCode};
 pub use revocation::Revocations;
-pub use ssh::{Presence, Signer, key_of, verify, verify_one_of};
+#[cfg(feature = "internals")]
+pub use ssh::Presence;
+pub use ssh::{Signer, key_of, verify, verify_one_of};
 
 /// The namespace of a yes to an approval document.
 pub const APPROVAL: &str = "cutter-approval";

@@ -26,6 +26,7 @@ pub enum Prompts {
     /// To the standard error stream, for the person at the terminal.
     Person,
     /// Into the problem, if there is one.
+    #[cfg_attr(not(feature = "internals"), expect(dead_code, reason = "tests alone sign without a person"))]
     Problem,
 }
 

@@ -230,11 +230,6 @@ impl Subject {
         actions.dedup();
         actions
     }
-
-    /// How many of the bundle's policies have this effect.
-    pub fn count(&self, effect: Effect) -> usize {
-        self.bundle.policies().iter().filter(|policy| policy.policy.effect() == effect).count()
-    }
 }
 
 /// Each name costs the solver time, at worst by its square.

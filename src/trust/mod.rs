@@ -11,14 +11,14 @@ mod signed;
 mod user;
 mod vouched;
 
-pub use evidence::{EvidenceSigner, judge_evidence};
+pub use evidence::judge_evidence;
 pub use judgment::{Claims, Trusted, judge, judge_bundle};
 pub use signature_file::SignatureFile;
 pub use user::RunningUser;
 pub use vouched::Vouched;
 
-use crate::problem::{Problem, Problems, Source};
-use crate::signature::{self, AllowedSigners, Fingerprint};
+use crate::problem::{Code, Coded as _, Problem, Problems, Source};
+use crate::signature::{self, AllowedSigners, Fingerprint, Revocations};
 use bindings::{Binding, Kind};
 use cedar_policy::EntityUid;
 use std::collections::BTreeMap;
@@ -26,6 +26,16 @@ use std::path::Path;
 
 /// Where the trust root lies if nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/cutter/trusted_signers";
+
+/// The keys that lost the right to sign by the list beside a trust root; none where there is no list.
+pub fn revoked_beside(trust_root: &Path) -> Result<Revocations, Problems> {
+    let path = trust_root.with_file_name("revoked_keys");
+    if path.symlink_metadata().is_err() {
+        return Ok(Revocations::none());
+    }
+    let source = guarded::read(&path, "the list of revoked keys");
+    source.and_then(|source| Revocations::parse(&source)).map_err(Problems::as_untrusted).coded(Code::TrustRootInvalid)
+}
 
 /// An `allowed_signers` file whose comments also say who is who.
 ///

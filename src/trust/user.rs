@@ -49,11 +49,6 @@ impl RunningUser {
     pub fn name(&self) -> &str {
         &self.name
     }
-
-    /// The number.
-    pub fn id(&self) -> u32 {
-        self.id
-    }
 }
 
 /// In a user namespace of its own anybody is root, and anybody's file belongs to root.

@@ -86,17 +86,7 @@ impl TrustArguments {
 
     /// The keys that lost the right to sign: a command line can add to them, and never give a right back.
     pub fn revocations(&self) -> Result<Revocations, Problems> {
-        let beside = self.path().map(|path| path.with_file_name(REVOKED));
-        let standing = match beside.filter(|path| path.symlink_metadata().is_ok()) {
-            Some(beside) => {
-                let source = trust::guarded::read(&beside, "the list of revoked keys");
-                source
-                    .and_then(|source| Revocations::parse(&source))
-                    .map_err(Problems::as_untrusted)
-                    .coded(Code::TrustRootInvalid)?
-            }
-            None => Revocations::none(),
-        };
+        let standing = self.path().map_or_else(|| Ok(Revocations::none()), trust::revoked_beside)?;
         match &self.revoked {
             Some(path) => Ok(standing.joined(Revocations::parse(&files::read(path)?).coded(Code::TrustRootInvalid)?)),
             None => Ok(standing),
@@ -114,8 +104,6 @@ impl TrustArguments {
 }
 
 const SWITCHES: &str = "switches.toml";
-
-const REVOKED: &str = "revoked_keys";
 
 /// In place of a file: a file of this name is `./none`.
 const NONE: &str = "none";

@@ -218,7 +218,7 @@ impl Form {
 }
 
 /// What a file of JSON in a bundle of cutter's own holds that is not read there, and what to do.
-pub(in crate::policy) fn refused(source: &Source) -> Option<Problem> {
+pub(in super::super) fn refused(source: &Source) -> Option<Problem> {
     let value = json::parse(source).map(|value| json::to_serde(&value)).ok()?;
     let (what, help) = match Form::of(&value) {
         Form::Other => return None,
@@ -233,7 +233,7 @@ pub(in crate::policy) fn refused(source: &Source) -> Option<Problem> {
 }
 
 /// Whether a file holds a schema in JSON form.
-pub(in crate::policy) fn is_schema(source: &Source) -> bool {
+pub(in super::super) fn is_schema(source: &Source) -> bool {
     json::parse(source).is_ok_and(|value| matches!(Form::of(&json::to_serde(&value)), Form::Schema))
 }
 

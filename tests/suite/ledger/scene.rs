@@ -2,13 +2,13 @@
 
 use crate::support::postgres::{Options, Server};
 use crate::support::world::World;
-use cutter::db::DatabaseSettings;
 use cutter::digest::Digest;
 use cutter::ledger::{
     ApprovalUsed, Begun, DirectoryLedger, Finished, Ledger, LedgerId, PostgresLedger, Record, Refused, SeenBundle,
     Started,
 };
 use cutter::problem::Problem;
+use cutter::settings::database::DatabaseSettings;
 use cutter::settings::ledger::LedgerSettings;
 use cutter::time::Timestamp;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! What people see of a result, on every screen it is looked at: golden files.
 
 use crate::support::golden::golden;
-use cutter::render::Style;
+use cutter::layout::Style;
 use unicode_width::UnicodeWidthStr as _;
 
 /// The result at 80 and 140 columns, plain and coloured; no line is wider than the screen, and colour changes no letter.

@@ -3,8 +3,9 @@
 use crate::attest::as_root::report::readiness;
 use cutter::attestation::report::Report;
 use cutter::attestation::{REPORT_TYPE, Statement};
+use cutter::layout::Style;
 use cutter::problem::Source;
-use cutter::render::{self, Style};
+use cutter::render;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
