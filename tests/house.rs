@@ -95,6 +95,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("attestation::fit", &[]),
     ("attestation::secrets", &["problem", "db"]),
+    ("attestation::produced", &["time", "schema", "plan", "facts", "ledger"]),
     (
         "attestation",
         &[
@@ -224,6 +225,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("layout", &["text", "problem"]),
     ("render::review", &["problem", "subject", "findings", "review", "layout"]),
     ("render::testing", &["layout", "testing", "testing::properties", "render::review"]),
+    ("render::grants", &["grants", "layout"]),
     (
         "render",
         &[
@@ -238,7 +240,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "approval",
             "record",
             "evidence",
-            "grants",
             "targets",
             "ledger",
             "runtime",
@@ -247,6 +248,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "layout",
             "render::review",
             "render::testing",
+            "render::grants",
         ],
     ),
     (

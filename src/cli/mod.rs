@@ -3,7 +3,6 @@
 mod approval;
 mod attest;
 mod authorize;
-mod backup;
 mod bundle;
 mod evidence;
 mod explain;
@@ -43,7 +42,7 @@ enum Command {
     /// Decide every intended action of a plan; it only looks
     Authorize(authorize::Arguments),
     /// Try the encryption of backups
-    Backup(backup::Arguments),
+    Backup(run::backup::Arguments),
     /// Report on a run: what was forbidden, what was observed, what was done, and the verdict
     Attest(Box<attest::Arguments>),
     /// Request, sign, verify and list approvals

@@ -130,7 +130,7 @@ pub fn rows(
 
 /// How many transactions are declared to be rolled back, as a program that only reads may end.
 fn rolled_back(input: &Input<'_>) -> i64 {
-    let declared = allowed(input).into_iter().filter_map(|done| done.expects.get(TRANSACTIONS)?.get("rolled_back"));
+    let declared = allowed(input).filter_map(|done| done.expects.get(TRANSACTIONS)?.get("rolled_back"));
     declared.fold(0, |sum, by| sum.saturating_add(*by))
 }
 

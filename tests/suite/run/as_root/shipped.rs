@@ -118,13 +118,9 @@ impl Production {
                 .replace("/var/lib/cutter/runs/cutplan.json", &file)
                 .replace("folder = \"/var/lib/cutter/backups\"", &format!("folder = \"{here}/runtime/backups\""))
         });
-        for name in ["sovereign"] {
-            let key = scene.make_key(name, "ed25519");
-            scene.write(
-                "policies/allowed_signers",
-                format!("{name} namespaces=\"cutter-approval,cutter-reject\" {key}"),
-            );
-        }
+        let key = scene.make_key("sovereign", "ed25519");
+        let signer = format!("sovereign namespaces=\"cutter-approval,cutter-reject\" {key}");
+        scene.write("policies/allowed_signers", signer);
         let root = fs::read_to_string(scene.trust_path()).unwrap();
         scene.trust(&format!("{root}# cutter-user: nobody = Cutter::Agent::\"verify-agent\"\n"));
         production.pin_the_tree();
