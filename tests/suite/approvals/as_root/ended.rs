@@ -53,8 +53,8 @@ fn kill(signal: &str, process: &str) {
 /// The end of the row, as the journal has it; nothing where it has none.
 fn end(office: &Office) -> Value {
     let log = office.world.cutter("log --format json").json();
-    let records = log["records"].as_array().unwrap().iter().map(|entry| entry["record"].clone());
-    records.filter(|record| record["kind"] == "finished").next_back().unwrap_or_default()
+    let mut records = log["records"].as_array().unwrap().iter().map(|entry| entry["record"].clone());
+    records.rfind(|record| record["kind"] == "finished").unwrap_or_default()
 }
 
 const WITH_A_CHILD: &str = "sleep 60 & echo $! >> NUMBERS; echo $$ >> NUMBERS; wait";

@@ -47,10 +47,12 @@ fn in_order_it_is_one_ordinary_start_and_end() {
     assert_eq!(kinds, ["made", "newer_bundle", "started", "finished"]);
 }
 
-/// What goes wrong, and whether the ledger can be written nevertheless.
+/// What goes wrong, whether the ledger can be written nevertheless, and how it comes.
+type Case<'a> = (&'a str, bool, &'a dyn Fn(&Office));
+
 #[test]
 fn nothing_that_goes_wrong_keeps_a_switch_on() {
-    let cases: &[(&str, bool, &dyn Fn(&Office))] = &[
+    let cases: &[Case<'_>] = &[
         ("no plan's signature", true, &|office| office.world.remove("plan.json.sig")),
         ("another plan began", true, &|office| {
             assert_eq!(office.exec("off").exit, 0);
