@@ -18,7 +18,9 @@ use postgres::{Client, Config, IsolationLevel, NoTls, Transaction};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::ffi::{OsStr, OsString};
 use std::io::BufRead as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,6 +103,30 @@ impl Access {
             Some(Host::Unix(folder)) => Some(folder.join(format!(".s.PGSQL.{port}"))),
             _ => None,
         }
+    }
+
+    /// The environment in which a program of PostgreSQL's own reaches the same place; it holds the password, and is for one child alone.
+    pub fn libpq(&self) -> Vec<(&'static str, OsString)> {
+        let text = |text: Option<&str>| OsString::from(text.unwrap_or_default());
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let mut all = vec![
+            ("PGHOST", OsString::from(self.server_name())),
+            ("PGPORT", OsString::from(port.to_string())),
+            ("PGUSER", text(self.config.get_user())),
+            ("PGDATABASE", text(self.config.get_dbname())),
+            ("PGCONNECT_TIMEOUT", OsString::from("10")),
+            ("PGGSSENCMODE", OsString::from("disable")),
+        ];
+        all.extend(self.config.get_hostaddrs().first().map(|ip| ("PGHOSTADDR", OsString::from(ip.to_string()))));
+        all.extend(self.config.get_password().map(|bytes| ("PGPASSWORD", OsStr::from_bytes(bytes).to_owned())));
+        match &self.encryption {
+            Encryption::Local => all.push(("PGSSLMODE", OsString::from("disable"))),
+            Encryption::Verified(file) => {
+                all.push(("PGSSLMODE", OsString::from("verify-full")));
+                all.push(("PGSSLROOTCERT", file.clone().into_os_string()));
+            }
+        }
+        all
     }
 
     /// Opens a session that can only read.

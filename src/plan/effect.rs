@@ -4,7 +4,7 @@ use super::row::Vocabulary;
 use super::work::{FlagPlace, FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 use crate::json;
 use crate::settings::Config;
-use crate::settings::effects::{Effect, OnOff, Pin};
+use crate::settings::effects::{Builtin, Effect, OnOff, Pin};
 use crate::settings::function::{Argument, SqlSettings};
 use cedar_policy::{EntityTypeName, EntityUid};
 use serde_json::{Map, Value};
@@ -105,6 +105,10 @@ impl<'a> Offer<'a> {
         let effect = self.effect;
         let task = if let Some(sql) = &effect.sql {
             Task::Sql(self.sql(sql, parameters)?)
+        } else if let (Some(Builtin::Backup), Some(settings), Some(folder)) =
+            (effect.builtin, &self.config.backup, &effect.folder)
+        {
+            Task::Backup(Box::new(settings.clone()), folder.clone())
         } else if let Some(builtin) = effect.builtin {
             Task::Builtin(builtin, effect.folder.clone())
         } else if let Some(task) = self.flag() {

@@ -3,6 +3,7 @@
 use super::work::{FlagPlace, FlagTask, Program, ProgramPin, SqlArgument, SqlTask, Task, Work};
 use crate::digest::Digest;
 use crate::json;
+use crate::settings::backup::BackupSettings;
 use crate::settings::effects::Builtin;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,21 @@ pub struct WorkRecord {
     /// What cutter itself does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub builtin: Option<Builtin>,
+    /// The tables that are dumped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
+    /// The whole fingerprint of the key that the dump is encrypted for; empty where none is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The file of that key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<String>,
+    /// The programs that dump and encrypt; only root may be able to change them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<String>,
+    /// What the envelope has beside the run, its tables and what is measured, each with where it stands in the row's context.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub envelope: BTreeMap<String, String>,
     /// The folder that it writes into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
@@ -166,6 +182,19 @@ impl Work {
                 record.each = each.as_ref().map(|(file, _)| file.display().to_string());
                 record.each_sha256_fact = each.as_ref().map(|(_, fact)| fact.clone());
                 record.answers.clone_from(answers);
+            }
+            Task::Backup(settings, folder) => {
+                let BackupSettings { role, tables, key_file, pg_dump, gpg, timeout, envelope, .. } = settings.as_ref();
+                record.kind = WorkKind::Builtin;
+                record.builtin = Some(Builtin::Backup);
+                record.folder = Some(folder.clone());
+                record.role = Some(role.clone());
+                record.tables.clone_from(tables);
+                record.fingerprint = Some(settings.fingerprint().unwrap_or_default());
+                record.key_file = Some(key_file.display().to_string());
+                record.programs = vec![pg_dump.clone(), gpg.clone()];
+                record.timeout_seconds = *timeout;
+                record.envelope.clone_from(envelope);
             }
             Task::Builtin(builtin, folder) => {
                 record.kind = WorkKind::Builtin;

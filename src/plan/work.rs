@@ -1,6 +1,7 @@
 //! Exactly what a row would run: what is shown, what is approved and what runs are made from this one value.
 
 use crate::digest::Digest;
+use crate::settings::backup::BackupSettings;
 use crate::settings::effects::{Builtin, Origin};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub enum Task {
     Flag(FlagTask),
     /// A function of the database is called.
     Sql(SqlTask),
+    /// Tables are dumped, encrypted, into a folder.
+    Backup(Box<BackupSettings>, String),
     /// Cutter itself does it.
     Builtin(Builtin, Option<String>),
 }

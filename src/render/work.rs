@@ -26,6 +26,15 @@ pub fn details(work: Option<&WorkRecord>) -> Vec<String> {
         let digest = work.definition_sha256.map(|digest| digest.to_string()).unwrap_or_default();
         say(format!("{function}, owner {owner}, definition sha256 {digest}"));
     }
+    if !work.tables.is_empty() {
+        let (role, key) = (work.role.as_deref().unwrap_or_default(), work.key_file.as_deref().unwrap_or_default());
+        say(format!("dumps as {role}: {}", work.tables.join(", ")));
+        let fingerprint = work.fingerprint.as_deref().filter(|text| !text.is_empty()).unwrap_or("no key: none is set");
+        say(format!("for {fingerprint}, in {key}; programs root-owned: {}", work.programs.join(", ")));
+    }
+    for (field, path) in &work.envelope {
+        say(format!("its envelope has {field}: {path}"));
+    }
     for (relation, triggers) in &work.triggers {
         let names: Vec<&str> = triggers.keys().map(String::as_str).collect();
         say(format!("triggers of {relation}: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") }));

@@ -18,6 +18,7 @@ pub fn facts(produces: &BTreeMap<String, Origin>, answer: &Value) -> Result<BTre
 fn of_kind(kind: FactKind, given: &Value) -> Option<Value> {
     match (kind, given) {
         (FactKind::Bool, Value::Bool(_)) | (FactKind::String, Value::String(_)) => Some(given.clone()),
+        (FactKind::Strings, Value::Array(all)) if all.iter().all(Value::is_string) => Some(given.clone()),
         (FactKind::Long, Value::Number(number)) => number.as_i64().map(Value::from),
         (FactKind::Datetime, Value::String(text)) => {
             Timestamp::parse(text).map(|time| json!({"__extn": {"fn": "datetime", "arg": time.to_cedar()}}))

@@ -2,6 +2,7 @@
 //! is written down.
 
 mod answer;
+mod backup;
 mod course;
 mod doubt;
 mod flag;
@@ -14,6 +15,7 @@ mod sql;
 mod told;
 mod work;
 
+pub use backup::{SelfTest, self_test};
 pub use course::{Course, RowState};
 pub use doubt::{Fate, fate};
 pub use permission::{Permission, Refusal};

@@ -79,9 +79,9 @@ impl ReadyProgram {
     pub fn run(self) -> Result<Outcome, Problem> {
         let Self { program, opened, name, before, environment, private, produces } = self;
         let path = program.argv.first().cloned().unwrap_or_default();
-        let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
-        command.arg0(&name).args(before).args(program.argv.iter().skip(1));
-        command.env_clear().envs(environment).env("HOME", private.path().join("home"));
+        let mut command = command(&opened, &name);
+        command.args(before).args(program.argv.iter().skip(1));
+        command.envs(environment).env("HOME", private.path().join("home"));
         command.current_dir(&program.cwd).stdin(Stdio::null()).process_group(0);
         // Standard output is for what cutter itself has to say.
         let output = rustix::io::dup(rustix::stdio::stderr()).map(Stdio::from);
@@ -137,8 +137,27 @@ fn answered(path: &str, produces: &BTreeMap<String, Origin>, said: Option<Vec<u8
     }
 }
 
+/// Opens a program of root's that is no script: what another program would read is not what was opened.
+pub fn open_binary(path: &str) -> Result<File, Problems> {
+    let mut opened = open(path, ProgramPin::RootOwned)?;
+    match interpreter(&mut opened, path)? {
+        None => Ok(opened),
+        Some(_) => {
+            let help = "name the program that it runs in the end, as `file` shows it to be one";
+            Err(refused(path, "it is a script, and another program would run it", help).into())
+        }
+    }
+}
+
+/// What runs a file that is open, with nothing of our own environment.
+pub fn command(opened: &File, name: &str) -> Command {
+    let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+    command.arg0(name).env_clear();
+    command
+}
+
 /// Whether the process ended by itself: before its time was over, and before anybody told cutter to stop.
-fn wait(process: Pid, time: Duration, signals: &AtomicBool) -> bool {
+pub fn wait(process: Pid, time: Duration, signals: &AtomicBool) -> bool {
     let (began, mut pause) = (Instant::now(), Duration::from_millis(1));
     loop {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -159,7 +178,7 @@ pub fn told_to_stop() -> Result<Arc<AtomicBool>, Problem> {
     heed().map_err(|error| Problem::failure(format!("signals cannot be heeded: {}", files::cause(&error))))
 }
 
-fn heed() -> std::io::Result<Arc<AtomicBool>> {
+pub fn heed() -> std::io::Result<Arc<AtomicBool>> {
     let told = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&told))?;

@@ -1,6 +1,6 @@
 //! What a session must be before anything is done in it: that of the role, on the primary that the plan is aimed at, with the guards on.
 
-use crate::db::WritingTransaction;
+use crate::db::{Row, WritingTransaction};
 
 /// Who acts, and where.
 pub struct Who {
@@ -13,6 +13,11 @@ pub struct Who {
 /// The session is that of the role, on the primary that the plan is aimed at, and no setting takes guards away; else why not.
 pub fn check(transaction: &mut WritingTransaction, who: &Who) -> Result<(), String> {
     let rows = transaction.query(SESSION, &[]).map_err(|error| format!("its session cannot be looked at: {error}"))?;
+    compare(&rows, who)
+}
+
+/// The same of what [`SESSION`] gave.
+pub fn compare(rows: &[Row], who: &Who) -> Result<(), String> {
     let read = |index: usize| rows.first().and_then(|row| row.try_get::<_, String>(index).ok()).unwrap_or_default();
     for (index, what, wanted) in [
         (0, "the session is that of", who.role.as_str()),
@@ -30,5 +35,6 @@ pub fn check(transaction: &mut WritingTransaction, who: &Who) -> Result<(), Stri
     }
 }
 
-const SESSION: &str = "SELECT current_user::text, session_user::text, pg_is_in_recovery()::text,
+/// What a session says of itself.
+pub const SESSION: &str = "SELECT current_user::text, session_user::text, pg_is_in_recovery()::text,
     current_setting('session_replication_role'), (SELECT system_identifier::text FROM pg_control_system())";

@@ -1,5 +1,6 @@
 //! Work in two steps: all that can be known before an approval is used up, and then the work itself.
 
+use super::backup::ReadyBackup;
 use super::flag::ReadyFlag;
 use super::program::ReadyProgram;
 use super::row::ReadyRow;
@@ -89,6 +90,8 @@ pub enum Ready<'a> {
     Row(Box<ReadyRow>),
     /// A session in which the function is as it was pinned.
     Sql(Box<ReadySql>),
+    /// Programs, a key and a session with which an encrypted dump can be made.
+    Backup(Box<ReadyBackup>),
     /// Something that cutter itself does.
     Builtin(Builtin, Option<String>, &'a Surroundings<'a>),
 }
@@ -111,9 +114,9 @@ impl<'a> Ready<'a> {
             Task::Sql(task) => {
                 Self::Sql(Box::new(ReadySql::prepare(task, &work.produces, of, surroundings.connection)?))
             }
-            Task::Builtin(builtin @ (Builtin::Package | Builtin::Backup), _) => {
-                let problem = Problem::failure(format!("cutter cannot do `{}` yet", builtin.name()));
-                return Err(problem.help("give the effect another kind of work").into());
+            Task::Backup(settings, folder) => {
+                let task = (settings.as_ref(), folder.as_str());
+                Self::Backup(Box::new(ReadyBackup::prepare(task, &work.produces, of, surroundings.connection)?))
             }
             Task::Builtin(builtin, folder) => {
                 folder.as_ref().map_or(Ok(()), |folder| files::check_folder(Path::new(folder)))?;
@@ -127,7 +130,7 @@ impl<'a> Ready<'a> {
         match self {
             Self::Row(row) => Some(row.transaction()),
             Self::Sql(sql) => Some(sql.transaction()),
-            Self::Program(_) | Self::Flag(_) | Self::Builtin(..) => None,
+            Self::Program(_) | Self::Flag(_) | Self::Backup(_) | Self::Builtin(..) => None,
         }
     }
 
@@ -138,6 +141,7 @@ impl<'a> Ready<'a> {
             Self::Flag(flag) => Ok(flag.run()),
             Self::Row(row) => Ok(row.run()),
             Self::Sql(sql) => Ok(sql.run()),
+            Self::Backup(backup) => Ok(backup.run()),
             Self::Builtin(builtin, folder, surroundings) => {
                 Ok(match (surroundings.builtin)(builtin, folder.as_deref()) {
                     Ok(()) => Outcome::Done(String::new()),

@@ -84,8 +84,8 @@ pub struct Origin {
     /// The type of the value.
     #[serde(rename = "type")]
     pub kind: FactKind,
-    /// The member of what the function answered, or the program wrote to its standard output as one JSON value; the whole answer
-    /// where nothing is said.
+    /// The member of what the function answered, the program wrote to its standard output as one JSON value, or a backup's envelope says;
+    /// the whole answer where nothing is said.
     pub answer: Option<String>,
 }
 
@@ -105,6 +105,9 @@ pub enum FactKind {
     Long,
     /// A text.
     String,
+    /// Texts, in no order.
+    #[serde(rename = "Set<String>")]
+    Strings,
     /// A time, RFC 3339.
     #[serde(rename = "datetime")]
     Datetime,
@@ -117,6 +120,7 @@ impl FactKind {
             Self::Bool => "Bool",
             Self::Long => "Long",
             Self::String => "String",
+            Self::Strings => "Set<String>",
             Self::Datetime => "datetime",
         }
     }

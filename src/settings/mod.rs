@@ -1,9 +1,11 @@
 //! `cutter.toml`: what a domain tells the runtime that is neither policy nor fact.
 
+pub mod backup;
 pub mod effects;
 pub mod evidence;
 pub mod facts;
 pub mod function;
+pub mod gaps;
 pub mod grants;
 pub mod ledger;
 mod names;
@@ -12,9 +14,11 @@ mod possible;
 pub mod review;
 pub mod targets;
 
+use self::backup::BackupSettings;
 use self::effects::Effect;
 use self::evidence::EvidenceSettings;
 use self::facts::FactsSettings;
+use self::gaps::Gaps;
 use self::grants::GrantsSettings;
 use self::ledger::LedgerSettings;
 use self::review::ReviewSettings;
@@ -37,11 +41,16 @@ pub struct Config {
     /// What is particular about single gates.
     #[serde(default)]
     pub gates: BTreeMap<String, Gate>,
+    /// What closes each gap, for the package of a run.
+    #[serde(default)]
+    pub gaps: Gaps,
     /// Where the parts of the connection to PostgreSQL stand.
     pub database: Option<DatabaseSettings>,
     /// How the roles of effects reach it, by the name of the role.
     #[serde(default)]
     pub connections: BTreeMap<String, DatabaseSettings>,
+    /// What a backup is of, and for whom it is encrypted.
+    pub backup: Option<BackupSettings>,
     /// Which version of itself the bundle is; a ledger lets no older one decide.
     #[serde(default)]
     pub version: u64,
@@ -118,6 +127,9 @@ impl Config {
         problems.absorb(config.evidence.check());
         problems.absorb(config.review.check());
         problems.absorb(config.check_effects());
+        for (text, help) in config.backup.iter().flat_map(|backup| backup.faults(&config)) {
+            problems.push(Problem::invalid(format!("[backup] in cutter.toml {text}")).help(help));
+        }
         if config.grants != GrantsSettings::default() {
             problems.absorb(config.grants.check());
         }

@@ -42,15 +42,19 @@ impl Effect {
         if self.context.contains_key("run") || self.open.contains("run") {
             wrong("names `run` among its parameters, which belongs to the runtime".to_owned(), "remove it");
         }
-        if !self.produces.is_empty() && self.sql.is_none() && self.argv.is_empty() {
-            wrong(
-                "produces facts".to_owned(),
-                "only what a function or a program answers is a fact; use `sql` or `argv`",
-            );
+        let is_backup = self.builtin == Some(Builtin::Backup);
+        if !self.produces.is_empty() && self.sql.is_none() && self.argv.is_empty() && !is_backup {
+            let help =
+                "only what a function or a program answers, or a backup measures, is a fact; use `sql` or `argv`";
+            wrong("produces facts".to_owned(), help);
         }
         if !self.produces.is_empty() && self.sql.as_ref().is_some_and(|sql| sql.each.is_some()) {
             let help = "a function that is called once can answer for all";
             wrong("produces facts, and is called for each row of a file".to_owned(), help);
+        }
+        if is_backup && config.backup.is_none() {
+            let help = "add [backup] with `role`, `tables`, `key_file`, `fingerprint`, `pg_dump` and `gpg`";
+            wrong("makes a backup, and nothing says of what".to_owned(), help);
         }
         self.program_faults(&mut wrong);
         if let Some(flag) = &self.flag {
@@ -180,7 +184,7 @@ impl SqlSettings {
 }
 
 /// An absolute path in which no part means another.
-fn is_plain_path(path: &str) -> bool {
+pub(super) fn is_plain_path(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     let whole: PathBuf = Path::new(path).components().collect();
     parts.next() == Some(Component::RootDir)

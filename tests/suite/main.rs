@@ -8,6 +8,7 @@ mod documents;
 mod examples;
 mod facts;
 mod ledger;
+mod package;
 mod postgres;
 mod prelude;
 mod review;

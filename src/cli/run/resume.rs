@@ -38,7 +38,7 @@ fn known(inputs: &Inputs, started: &Started) -> Result<Option<(i32, &'static str
         }
         Task::Sql(task) => &task.role,
         Task::Flag(FlagTask { place: FlagPlace::Row { role, .. }, .. }) => role,
-        Task::Builtin(..) | Task::Program(_) | Task::Flag(_) => return Ok(None),
+        Task::Backup(..) | Task::Builtin(..) | Task::Program(_) | Task::Flag(_) => return Ok(None),
     };
     let Some(transaction) = &started.transaction else { return Ok(None) };
     Ok(match fate(&role_access(&inputs.config, role)?, transaction)? {

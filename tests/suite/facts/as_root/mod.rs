@@ -1,5 +1,6 @@
 //! What `exec` does by facts of each source.
 
+mod backup;
 pub mod billing;
 mod measured;
 mod produced;
