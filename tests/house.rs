@@ -99,6 +99,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "attestation",
         &[
+            "attestation::produced",
             "digest",
             "time",
             "problem",
@@ -107,7 +108,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "policy",
             "settings",
             "plan",
-            "facts",
             "decision",
             "approval",
             "record",
@@ -120,6 +120,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "verification",
         &[
+            "attestation::produced",
             "digest",
             "text",
             "time",
@@ -224,6 +225,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("layout", &["text", "problem"]),
     ("render::review", &["problem", "subject", "findings", "review", "layout"]),
+    ("render::package", &["digest", "layout"]),
     ("render::testing", &["layout", "testing", "testing::properties", "render::review"]),
     ("render::grants", &["grants", "layout"]),
     (
@@ -246,6 +248,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "explain",
             "attestation",
             "layout",
+            "render::package",
             "render::review",
             "render::testing",
             "render::grants",
@@ -254,6 +257,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli::shared",
         &[
+            "attestation::produced",
             "digest",
             "time",
             "problem",
@@ -350,6 +354,25 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["problem", "json", "files", "policy", "testing", "project", "render", "cli::shared", "cli::review"],
     ),
     (
+        "cli::package",
+        &[
+            "digest",
+            "problem",
+            "files",
+            "settings",
+            "trust",
+            "record",
+            "approval",
+            "explain",
+            "authorization",
+            "layout",
+            "render",
+            "render::package",
+            "cli::shared",
+            "cli::evidence",
+        ],
+    ),
+    (
         "cli::run",
         &[
             "problem",
@@ -371,6 +394,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "render",
             "cli::shared",
             "cli::evidence",
+            "cli::package",
         ],
     ),
     (
@@ -404,6 +428,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cli::review",
             "cli::test",
             "cli::replay",
+            "cli::package",
             "cli::run",
             "attestation::secrets",
         ],
@@ -545,7 +570,6 @@ const DOMAIN: &[&str] = &[
     "iu-cutter",
     "ICX",
     "DOT_",
-    "gpg",
     "o9",
     "ictr",
     "workflow_admin",

@@ -8,6 +8,7 @@ mod evidence;
 mod explain;
 mod ledger;
 mod log;
+mod package;
 mod plan;
 mod replay;
 mod review;
@@ -63,6 +64,8 @@ enum Command {
     Log(log::Arguments),
     /// Sign the policy bundle, or check its signature under the trust root
     Bundle(bundle::Arguments),
+    /// Write everything that people must do before and during a run into a folder, ready to follow; it does none of it
+    Package(package::Arguments),
     /// Sign a plan, or check everything that a live run asks of the trust root
     Plan(plan::Arguments),
     /// Check attestations offline: signatures, digests, chain, and that the verdict follows
@@ -101,10 +104,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let output = &arguments.output;
     let stored = match &arguments.command {
         Command::Approval(arguments) => arguments.writes_folder(),
+        Command::Package(_) => true,
         Command::Evidence(arguments) => arguments.stores_its_result(),
         _ => false,
     };
-    let folder = matches!(&arguments.command, Command::Approval(arguments) if arguments.writes_folder());
+    let folder = match &arguments.command {
+        Command::Approval(arguments) => arguments.writes_folder(),
+        Command::Package(_) => true,
+        _ => false,
+    };
     let checked = if stored { Ok(()) } else { output.check() };
     let spared = output.file().filter(|_| !folder).map_or(Ok(()), |file| named.spare(file));
     let checked = checked.and(spared).map_err(Problems::from);
@@ -121,6 +129,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Ledger(arguments) => arguments.run(),
         Command::Log(arguments) => arguments.run(output),
         Command::Bundle(arguments) => arguments.run(output),
+        Command::Package(arguments) => arguments.run(output),
         Command::Plan(arguments) => arguments.run(output),
         Command::Verify(arguments) => arguments.run(output),
         Command::Review(arguments) => arguments.run(output),

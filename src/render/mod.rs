@@ -10,6 +10,7 @@ pub mod grants;
 pub mod journal;
 pub mod json;
 pub mod markdown;
+pub mod package;
 mod page;
 mod page_facts;
 mod page_forms;

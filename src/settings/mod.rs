@@ -6,6 +6,7 @@ pub mod effects;
 pub mod evidence;
 pub mod facts;
 pub mod function;
+pub mod gaps;
 pub mod grants;
 pub mod ledger;
 mod names;
@@ -19,6 +20,7 @@ use self::database::DatabaseSettings;
 use self::effects::Effect;
 use self::evidence::EvidenceSettings;
 use self::facts::FactsSettings;
+use self::gaps::Gaps;
 use self::grants::GrantsSettings;
 use self::ledger::LedgerSettings;
 use self::review::ReviewSettings;
@@ -40,6 +42,9 @@ pub struct Config {
     /// What is particular about single gates.
     #[serde(default)]
     pub gates: BTreeMap<String, Gate>,
+    /// What closes each gap, for the package of a run.
+    #[serde(default)]
+    pub gaps: Gaps,
     /// Where the parts of the connection to PostgreSQL stand.
     pub database: Option<DatabaseSettings>,
     /// How the roles of effects reach it, by the name of the role.

@@ -9,6 +9,7 @@ mod examples;
 mod facts;
 mod ledger;
 mod library;
+mod package;
 mod postgres;
 mod prelude;
 mod review;

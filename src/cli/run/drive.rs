@@ -331,7 +331,7 @@ pub fn rehearse(moment: Moment<'_>, inputs: &Inputs) -> Result<Ended, Problems> 
         let (state, exit, what) = if !row.basis.allows() {
             (RowState::Refused, of_verdict(Verdict::of(row.basis)), row.reason.clone())
         } else {
-            match Moment::look_at_work(inputs, action, &row.context) {
+            match moment.look_at_work(inputs, action, &row.context) {
                 Ok(what) => (RowState::Open, Exit::Authorized, what),
                 Err(problems) => {
                     let what: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();

@@ -2,6 +2,7 @@
 
 use crate::authorization::{Authorization, Inputs};
 use crate::cli::evidence::{grants, targets};
+use crate::cli::package::Maker;
 use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::connection::role_access;
@@ -83,7 +84,7 @@ impl Moment<'_> {
             (Some(mut held), true) => match Permission::new(&trusted, &authorization, row)? {
                 Ok(permission) => {
                     let work = |around: &Surroundings<'_>| permission.run(&mut *held, since, &system_time, around);
-                    ended(around(&inputs, work)?)
+                    ended(self.around(&inputs, work)?)
                 }
                 Err(refusal) => refused(&refusal),
             },
@@ -103,10 +104,10 @@ impl Moment<'_> {
     }
 
     /// Looks at the work of a row from all sides, as before it begins; what it is, in one line.
-    pub fn look_at_work(inputs: &Inputs, action: &IntendedAction, context: &Value) -> Result<String, Problems> {
+    pub fn look_at_work(&self, inputs: &Inputs, action: &IntendedAction, context: &Value) -> Result<String, Problems> {
         let Some(work) = &action.work else { return Ok("nothing to run".to_owned()) };
         let database = Some(inputs.plan.target.field("database")).filter(|name| !name.is_empty());
-        around(inputs, |around| Ready::prepare(work, &Use { context, database }, around).map(drop))?;
+        self.around(inputs, |around| Ready::prepare(work, &Use { context, database }, around).map(drop))?;
         Ok(work.record().line())
     }
 
@@ -163,15 +164,29 @@ impl Moment<'_> {
         };
         judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
     }
-}
 
-/// Work with what it needs of the world around it.
-fn around<T>(inputs: &Inputs, work: impl FnOnce(&Surroundings<'_>) -> T) -> T {
-    work(&Surroundings {
-        variable: &|name| std::env::var_os(name),
-        connection: &|role| role_access(&inputs.config, role),
-        builtin: &|builtin, folder| do_builtin(inputs, builtin, folder),
-    })
+    /// Work with what it needs of the world around it.
+    fn around<T>(&self, inputs: &Inputs, work: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+        work(&Surroundings {
+            variable: &|name| std::env::var_os(name),
+            connection: &|role| role_access(&inputs.config, role),
+            builtin: &|builtin, folder| self.do_builtin(inputs, builtin, folder),
+        })
+    }
+
+    /// What cutter itself does, besides what the journal says of it.
+    fn do_builtin(&self, inputs: &Inputs, builtin: Builtin, folder: Option<&str>) -> Result<(), Problems> {
+        match (builtin, folder.map(Path::new)) {
+            (Builtin::Grants, Some(folder)) => grants::package(&inputs.config, folder).map(drop),
+            (Builtin::Targets, Some(folder)) => targets::package(inputs, folder).map(drop),
+            (Builtin::Package, Some(folder)) => {
+                let authorization = self.authority.authorize(inputs, Stage::Plan)?;
+                let maker = Maker { inputs: self.inputs, authority: self.authority, read: inputs };
+                maker.write(&authorization, folder).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What became of a permitted action, in words.
@@ -247,15 +262,6 @@ fn refused(refusal: &Refusal) -> ((Tone, String), Exit) {
         }
         Refusal::Denied => ((Tone::Bad, "refused: it is denied".to_owned()), Exit::Denied),
         Refusal::NoWork => ((Tone::Bad, "refused: it declares nothing to run".to_owned()), Exit::Invalid),
-    }
-}
-
-/// What cutter itself does, besides what the journal says of it.
-fn do_builtin(inputs: &Inputs, builtin: Builtin, folder: Option<&str>) -> Result<(), Problems> {
-    match (builtin, folder.map(Path::new)) {
-        (Builtin::Grants, Some(folder)) => grants::package(&inputs.config, folder).map(drop),
-        (Builtin::Targets, Some(folder)) => targets::package(inputs, folder).map(drop),
-        _ => Ok(()),
     }
 }
 

@@ -80,6 +80,11 @@ impl AuthorityArguments {
         self.baseline.as_deref()
     }
 
+    /// The folder of approvals.
+    pub fn folder(&self) -> PathBuf {
+        self.approvals.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_APPROVALS))
+    }
+
     /// The documents; without the default folder there are none.
     fn files(&self) -> Result<Vec<ApprovalFile>, Problems> {
         match &self.approvals {

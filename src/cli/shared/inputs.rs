@@ -48,14 +48,7 @@ pub struct BundleArguments {
 impl InputArguments {
     /// The flags that were not left to their defaults.
     pub fn flags(&self) -> Vec<String> {
-        let mut flags = Vec::new();
-        let mut flag = |name: &str, path: Option<&Path>, default: &str| {
-            if let Some(path) = path.filter(|path| path.as_os_str() != default) {
-                flags.extend([name.to_owned(), path.to_string_lossy().into_owned()]);
-            }
-        };
-        flag("--policies", Some(&self.bundle.policies), DEFAULT_POLICIES);
-        flag("--config", self.bundle.config.as_deref(), "");
+        let mut flags = self.bundle.flags();
         flags.extend(self.facts.flags());
         flags.extend(self.trust.flags());
         flags
@@ -146,6 +139,14 @@ impl BundleArguments {
     /// A bundle in this folder, with this configuration.
     pub fn of(folder: &Path, config: &Path) -> Self {
         Self { policies: folder.to_path_buf(), config: Some(config.to_path_buf()) }
+    }
+
+    /// The flags that were not left to their defaults.
+    pub fn flags(&self) -> Vec<String> {
+        let policies = Some(&self.policies).filter(|path| path.as_os_str() != DEFAULT_POLICIES);
+        let given = [("--policies", policies), ("--config", self.config.as_ref())].into_iter();
+        let given = given.filter_map(|(name, path)| Some([name.to_owned(), path?.to_string_lossy().into()]));
+        given.flatten().collect()
     }
 
     /// The folder of the bundle.

@@ -65,7 +65,7 @@ impl Scene {
             self.write(&format!("operator/{name}.status"), text);
         }
         self.write("v0.4/agent.py", "print('v0.4')\n");
-        self.write("staged/backup_runner.py", "def run(): pass\n");
+        self.write("staged/backup_runner.py", fs::read(root().join("staged/backup_runner.py")).unwrap());
         fs::create_dir(self.path("runtime")).unwrap();
         self.save_the_container(CONTAINER);
         let git = |arguments: &[&str]| {
@@ -106,14 +106,17 @@ impl Scene {
         let (before, rest) = config.split_once("argv = [\"/usr/bin/install\"").unwrap();
         let (_, after) = rest.split_once("pin = \"root-owned\"\n").unwrap();
         config = format!("{before}{}{after}", install("staged/backup_runner.py", "backup_runner.py"));
-        let package = "builtin = \"package\"\nfolder = \"/var/lib/cutter\"\n";
-        assert!(config.contains(package));
-        config = config.replace(package, &install(PLAN, "first-run.json"));
-        config = config.replace("folder = \"/var/lib/cutter\"", &format!("folder = \"{here}/runtime\""));
-        config = config.replace(
-            "[connections.cutter_exec]\nhost_env = \"DOT_CUTTER_DB_HOST\"\nport_env = \"DOT_CUTTER_DB_PORT\"\ndbname_env = \"DOT_CUTTER_DB_NAME\"\nuser = \"cutter_exec\"\npassword_env = \"DOT_CUTTER_EXEC_DB_PASSWORD\"\n",
-            &format!("[connections.cutter_exec]\nhost = \"{socket}\"\ndbname = \"directus\"\nuser = \"cutter_exec\"\n"),
-        );
+        config = config.replace("folder = \"/var/lib/cutter", &format!("folder = \"{here}/runtime"));
+        for (role, password) in
+            [("cutter_exec", "DOT_CUTTER_EXEC_DB_PASSWORD"), ("cutter_observe", "CUTTER_OBSERVE_DB_PASSWORD")]
+        {
+            let of_environment = format!(
+                "[connections.{role}]\nhost_env = \"DOT_CUTTER_DB_HOST\"\nport_env = \"DOT_CUTTER_DB_PORT\"\ndbname_env = \"DOT_CUTTER_DB_NAME\"\nuser = \"{role}\"\npassword_env = \"{password}\"\n"
+            );
+            assert!(config.contains(&of_environment), "{role}");
+            let here = format!("[connections.{role}]\nhost = \"{socket}\"\ndbname = \"directus\"\nuser = \"{role}\"\n");
+            config = config.replace(&of_environment, &here);
+        }
         self.write("cutter.toml", change(config));
     }
 

@@ -7,7 +7,7 @@ pub fn words(arguments: &[&str], trust: &Path) -> Vec<String> {
     let mut words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
     let at = match *arguments {
         ["approval", "request" | "verify" | "list", ..] | ["evidence", "targets", ..] => 2,
-        ["authorize" | "explain" | "exec" | "run" | "guard" | "attest" | "verify", ..] => 1,
+        ["authorize" | "explain" | "exec" | "run" | "guard" | "package" | "attest" | "verify", ..] => 1,
         _ => return words,
     };
     if !words.iter().any(|word| word == "--trust") {

@@ -3,9 +3,10 @@
 use super::billing::{Month, PLAN};
 use crate::support::postgres::Server;
 use crate::support::ran::Ran;
-use crate::support::world::{World, mode};
+use crate::support::world::{CUTTER, World, mode, root};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -173,7 +174,7 @@ fn a_backup_decrypts_to_the_same_rows_and_what_was_measured_of_it_is_a_fact_from
         "out": {"sha256": digest, "size_bytes": bytes.len(), "gpg_fpr": vault.keys.fingerprint(),
                 "artifact_ref": artifact.display().to_string()}});
     assert_eq!(envelope, wanted);
-    assert!(bytes.len() > 100_000 && fs::metadata(&artifact).unwrap().permissions().readonly() == false);
+    assert!(bytes.len() > 100_000 && fs::metadata(&artifact).unwrap().mode() & 0o777 == 0o600);
     // Restored elsewhere it is what it was.
     let dump = vault.month.world.path("dump");
     fs::write(&dump, vault.keys.gpg(&["--decrypt"], &bytes)).unwrap();
@@ -199,8 +200,8 @@ fn a_backup_decrypts_to_the_same_rows_and_what_was_measured_of_it_is_a_fact_from
     assert_eq!(fact("size").0, json!(bytes.len().to_string()));
     let ran = vault.month.exec("posting-on");
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
-    let log = vault.month.cutter("log").stdout;
-    assert!(log.contains(&digest[..12]) || log.contains(&digest), "{log}");
+    let log = vault.month.cutter("log --format json").stdout;
+    assert!(log.contains(&digest), "{log}");
 }
 
 #[test]
@@ -377,4 +378,21 @@ fn the_self_test_says_for_whom_it_encrypted() {
         vault.keys.fingerprint()
     );
     assert!(status.starts_with(&wanted) && status.contains("\nrecipient="), "{status}");
+    // By the name that people know.
+    let path = format!("{}:{}", Path::new(CUTTER).parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut runner = Command::new("python3");
+    runner.arg(root().join("staged/backup_runner.py")).arg("--selftest").env("PATH", path);
+    let ran = Ran::of(runner.current_dir(vault.month.world.folder()));
+    assert!(ran.exit == 0 && ran.stdout.starts_with(&wanted), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_backup_of_nothing_is_no_configuration() {
+    let world = World::shipped();
+    let config = world.read("cutter.toml");
+    let (before, rest) = config.split_once("\n[backup]\n").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    world.write("cutter.toml", format!("{before}\n{after}"));
+    let ran = world.cutter("authorize plans/o9-first-production-run.json");
+    assert!(ran.exit == 3 && ran.stderr.contains("nothing says of what"), "{} {}", ran.exit, ran.stderr);
 }
