@@ -241,7 +241,7 @@ impl Facts {
 
     /// The same facts, of which nobody asks where they come from: those of a test.
     #[must_use]
-    pub fn as_if_measured(self) -> Self {
+    pub fn into_measured(self) -> Self {
         Self { as_if_measured: true, ..self }
     }
 

@@ -198,7 +198,7 @@ impl Problems {
 
     /// The same problems, each a reason not to trust.
     #[must_use]
-    pub fn as_untrusted(mut self) -> Self {
+    pub fn into_untrusted(mut self) -> Self {
         self.kept.iter_mut().for_each(|problem| problem.fault = Blame::Untrusted);
         self
     }

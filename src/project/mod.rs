@@ -126,7 +126,7 @@ pub fn program(path: &str) -> Option<Digest> {
 pub fn read_statement(path: &Path) -> Result<StatementFile, Problems> {
     let source = read(path).map_err(|problems| match problems.fault() {
         // What cannot even be read as text is no statement that anybody signed.
-        Blame::Invalid => problems.as_untrusted(),
+        Blame::Invalid => problems.into_untrusted(),
         _ => problems,
     })?;
     Ok(StatementFile { source, signatures: read_signatures(path)? })

@@ -105,7 +105,7 @@ impl<'a> Evaluator<'a> {
         let raw = self.patched(case, action, &run).map_err(wrong)?;
         let facts = Facts::admit(&raw, self.inputs.bundle).map_err(|problems| placed(&problems, case))?;
         // A case says what the policies make of facts, not where they come from.
-        let facts = facts.as_if_measured();
+        let facts = facts.into_measured();
         let requests = Requests::new(&plan, self.inputs.bundle, &facts).map_err(|problems| placed(&problems, case))?;
         let moment = Moment { gates: case.gates.clone(), ..Moment::closed(case.now, case.stage) };
         match action {

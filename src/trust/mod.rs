@@ -34,7 +34,10 @@ pub fn revoked_beside(trust_root: &Path) -> Result<Revocations, Problems> {
         return Ok(Revocations::none());
     }
     let source = guarded::read(&path, "the list of revoked keys");
-    source.and_then(|source| Revocations::parse(&source)).map_err(Problems::as_untrusted).coded(Code::TrustRootInvalid)
+    source
+        .and_then(|source| Revocations::parse(&source))
+        .map_err(Problems::into_untrusted)
+        .coded(Code::TrustRootInvalid)
 }
 
 /// An `allowed_signers` file whose comments also say who is who.
@@ -61,7 +64,7 @@ pub struct TrustRoot {
 impl TrustRoot {
     /// Reads the file of this path, if nobody but root can change it. Whatever is wrong is a reason not to trust.
     pub fn read(path: &Path) -> Result<Self, Problems> {
-        guarded::read(path, "the trust root").and_then(|source| Self::parse(&source)).map_err(Problems::as_untrusted)
+        guarded::read(path, "the trust root").and_then(|source| Self::parse(&source)).map_err(Problems::into_untrusted)
     }
 
     /// Reads a whole file; if anything in it is wrong, nobody is trusted.

@@ -22,7 +22,7 @@ impl RunningUser {
 
     /// The user of this id on this machine.
     pub fn of_id(id: u32) -> Result<Self, Problems> {
-        let bytes = guarded::read_bytes(Path::new(PASSWD), "the list of users").map_err(Problems::as_untrusted)?;
+        let bytes = guarded::read_bytes(Path::new(PASSWD), "the list of users").map_err(Problems::into_untrusted)?;
         Ok(Self::named(id, &bytes)?)
     }
 

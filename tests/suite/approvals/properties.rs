@@ -37,8 +37,7 @@ fn bench() -> &'static Bench {
         let path = |name: &str| office.world.path(name);
         let sources = project::read_bundle(&path("policies"), Some(&path("cutter.toml"))).unwrap();
         let bundle = PolicyBundle::parse(&sources).unwrap();
-        let facts =
-            Facts::admit(&project::read_entities(&path("entities")).unwrap(), &bundle).unwrap().as_if_measured();
+        let facts = Facts::admit(&project::read_entities(&path("entities")).unwrap(), &bundle).unwrap().into_measured();
         let config = cutter::settings::Config::parse(&files::read(&path("cutter.toml")).unwrap()).unwrap();
         let plan =
             RunPlan::parse(&files::read(&path(PLAN)).unwrap(), bundle.schema(), Some(&config), &|_| None).unwrap();

@@ -50,7 +50,7 @@ impl Texts {
             names: vec!["entities/facts.json".to_owned()],
             name: "facts".to_owned(),
         };
-        let facts = Facts::admit(&raw, &bundle).unwrap().as_if_measured();
+        let facts = Facts::admit(&raw, &bundle).unwrap().into_measured();
         Some((bundle, facts))
     }
 
