@@ -157,6 +157,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "testing::properties",
         ],
     ),
+    ("testing::strategies", &["problem", "schema", "policy", "subject", "testing::matching"]),
     (
         "testing",
         &[
@@ -176,9 +177,24 @@ const LAYERS: &[(&str, &[&str])] = &[
             "testing::matching",
             "testing::properties",
             "testing::mutants",
+            "testing::strategies",
         ],
     ),
-    ("project", &["digest", "problem", "json", "files", "policy", "facts", "approval", "verification", "testing"]),
+    (
+        "project",
+        &[
+            "digest",
+            "problem",
+            "json",
+            "files",
+            "policy",
+            "facts",
+            "approval",
+            "verification",
+            "testing",
+            "testing::strategies",
+        ],
+    ),
     (
         "runtime",
         &[
