@@ -86,6 +86,13 @@ use layers::*;
 #[doc(hidden)]
 pub use layers::*;
 
+/// Policies under proptest.
+#[cfg(all(feature = "testing", not(feature = "internals")))]
+pub mod testing {
+    pub use crate::layers::testing::strategies;
+    pub(crate) use crate::layers::testing::*;
+}
+
 pub use layers::library::{Because, Bundle, Decided, Error, Explanation, Fault, Row, Verified, verify};
 
 /// The command line: parses these arguments, does what they ask, prints, and gives the exit code.

@@ -159,6 +159,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "testing::properties",
         ],
     ),
+    ("testing::strategies", &["problem", "schema", "policy", "subject", "testing::matching"]),
     (
         "testing",
         &[
@@ -178,9 +179,24 @@ const LAYERS: &[(&str, &[&str])] = &[
             "testing::matching",
             "testing::properties",
             "testing::mutants",
+            "testing::strategies",
         ],
     ),
-    ("project", &["digest", "problem", "json", "files", "policy", "facts", "approval", "verification", "testing"]),
+    (
+        "project",
+        &[
+            "digest",
+            "problem",
+            "json",
+            "files",
+            "policy",
+            "facts",
+            "approval",
+            "verification",
+            "testing",
+            "testing::strategies",
+        ],
+    ),
     (
         "library",
         &[

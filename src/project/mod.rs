@@ -17,7 +17,11 @@ use crate::files::{
     MOST_FILES, below, cause, is_signature_of, read, read_bytes, read_files, read_program, read_signatures, walk,
 };
 use crate::policy::BundleSources;
+#[cfg(feature = "testing")]
+use crate::policy::PolicyBundle;
 use crate::problem::{Blame, Code, Coded as _, Problem, Problems, Source};
+#[cfg(feature = "testing")]
+use crate::testing::strategies::{Bundle, NotLoaded};
 use crate::verification::StatementFile;
 use sorted::{Sorted, is_of_policies};
 use std::fs;
@@ -52,6 +56,15 @@ pub fn read_bundle_as_far(
     }
     let config = config.and_then(|config| problems.absorb(read(config)));
     sorted.into_sources(config)
+}
+
+#[cfg(feature = "testing")]
+impl Bundle {
+    /// Reads a policy bundle for tests: the folder `policies`, as `cutter review` reads it without its configuration.
+    pub fn load(folder: impl AsRef<Path>) -> Result<Self, NotLoaded> {
+        let sources = read_bundle(folder.as_ref(), None).map_err(NotLoaded::from)?;
+        Self::new(PolicyBundle::parse(&sources).map_err(NotLoaded::from)?)
+    }
 }
 
 /// Reads the invariants of a bundle: every `*.cedar` file under its `invariants/`, for review and never for a decision.

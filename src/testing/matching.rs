@@ -86,6 +86,26 @@ pub(crate) fn text(expression: &Value) -> Option<String> {
     Some(body.trim().trim_end_matches(';').trim_end().strip_suffix('}')?.trim().to_owned())
 }
 
+/// The length of a duration as Cedar writes it: `-1h30m`.
+pub(crate) fn milliseconds(text: &str) -> Option<i64> {
+    let (sign, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let mut sum: i64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let (unit, tail) = tail.split_at_checked(tail.find(|l: char| l.is_ascii_digit()).unwrap_or(tail.len()))?;
+        let unit = UNITS.iter().find(|(name, _)| *name == unit)?.1;
+        sum = sum.checked_add(number.parse::<i64>().ok()?.checked_mul(unit)?)?;
+        rest = tail;
+    }
+    Some(sign * sum)
+}
+
+const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,8 @@ pub mod mutants;
 pub mod properties;
 pub mod replay;
 mod runtests;
+#[cfg(feature = "testing")]
+pub mod strategies;
 mod table;
 mod world;
 

@@ -13,7 +13,7 @@ use crate::prove::{self, ProveOptions};
 use crate::render;
 use crate::subject::Subject;
 use clap::Args;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What is asked of the solver.
@@ -134,12 +134,19 @@ impl ProofArguments {
     pub fn write_counterexamples(&self, review: &Review) -> Result<(), Problems> {
         let Some(folder) = &self.counterexamples else { return Ok(()) };
         let mut outputs = Vec::new();
+        let mut known: BTreeMap<String, usize> = BTreeMap::new();
         for finding in review.findings() {
             let Some(shown) = &finding.counterexample else { continue };
             // What is named after its place has signs that a name of a file cannot have.
             let about =
                 finding.about.replace(|letter: char| !(letter.is_alphanumeric() || "-_. ".contains(letter)), "-");
-            let name = format!("{}-{about}", finding.rule.name);
+            let mut name = format!("{}-{about}", finding.rule.name);
+            // One policy may have several findings of one rule.
+            let count = known.entry(name.clone()).or_default();
+            *count += 1;
+            if *count > 1 {
+                name = format!("{name}-{count}");
+            }
             let mut add = |kind: &str, value: &serde_json::Value| -> Result<(), Problem> {
                 let text = render::json::document(value).map_err(no_json)?;
                 outputs.push(Output::replacing(folder.join(format!("{name}.{kind}.json")), text));

@@ -3,7 +3,7 @@
 use crate::policy::annotations::Tier;
 use crate::policy::{BundlePolicy, PolicyBundle};
 use crate::subject::Subject;
-use crate::testing::matching::text;
+use crate::testing::matching::{milliseconds, text};
 use cedar_policy::{EntityTypeName, Policy, PolicySet, ValidationMode, Validator};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -201,27 +201,8 @@ fn others(subject: &Subject, expression: &Value) -> Vec<Value> {
     found
 }
 
-/// The length of a duration as Cedar writes it: `-1h30m`.
-fn milliseconds(text: &str) -> Option<i64> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text),
-    };
-    let mut sum: i64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
-        let (number, tail) = rest.split_at_checked(digits)?;
-        let (unit, tail) = tail.split_at_checked(tail.find(|l: char| l.is_ascii_digit()).unwrap_or(tail.len()))?;
-        let unit = UNITS.iter().find(|(name, _)| *name == unit)?.1;
-        sum = sum.checked_add(number.parse::<i64>().ok()?.checked_mul(unit)?)?;
-        rest = tail;
-    }
-    Some(sign * sum)
-}
-
 /// Comparisons, and what is written for them by mistake.
 const SWAPPED: &[(&str, &str)] =
     &[("<", "<="), ("<=", "<"), (">", ">="), (">=", ">"), ("==", "!="), ("!=", "=="), ("containsAll", "containsAny")];
-const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 /// How many other names are tried in one place.
 const OTHERS: usize = 2;

@@ -1,5 +1,6 @@
 //! `cutter replay`: recorded decisions asked again of other policies; only what comes out otherwise is shown.
 
+use crate::support::scrubbed::scrubbed;
 use crate::support::world::World;
 use serde_json::Value;
 
@@ -90,4 +91,26 @@ fn what_is_no_request_any_more_is_not_taken_for_the_same() {
     assert_eq!(world.cutter("replay empty.ndjson").exit, 7);
     world.write("broken.ndjson", world.read("log.ndjson") + "{\n");
     assert_eq!(world.cutter("replay broken.ndjson").exit, 3);
+}
+
+#[test]
+fn the_policies_of_a_revision_are_asked_instead_of_those_that_lie_there() {
+    let world = recorded(false);
+    let git = |arguments: &[&str]| {
+        let mut command = scrubbed("git");
+        command.arg("-C").arg(world.folder()).args(["-c", "user.name=a", "-c", "user.email=a@example.com"]);
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "policies", "cutter.toml", "entities", "plan.json"]);
+    git(&["commit", "-qm", "the policies that decided"]);
+    world.remove("policies");
+    std::fs::rename(world.path("other"), world.path("policies")).unwrap();
+    let there = world.cutter("replay log.ndjson");
+    assert_eq!(there.exit, 4, "{}{}", there.stdout, there.stderr);
+    let before = world.cutter("replay log.ndjson --against main");
+    assert_eq!(before.exit, 0, "{}{}", before.stdout, before.stderr);
+    let unknown = world.cutter("replay log.ndjson --against nowhere");
+    assert!(unknown.exit == 1 && unknown.stderr.contains("nowhere"), "{}: {}", unknown.exit, unknown.stderr);
 }

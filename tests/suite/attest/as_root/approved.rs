@@ -222,3 +222,23 @@ fn a_report_after_facts_changed_verifies_and_one_whose_quorum_was_stripped_or_re
         assert!(faults.contains("approvals"), "{what}: {faults}");
     }
 }
+
+#[test]
+fn the_journal_of_a_real_run_comes_out_the_same_and_otherwise_without_the_permit_it_rested_on() {
+    let (scene, exit, _) = run(UPDATE, ONE);
+    assert_eq!(exit, 0);
+    let log = scene.cutter("log --format json --output journal.json");
+    assert_eq!(log.exit, 0, "{}", log.stderr);
+    let same = scene.cutter("replay journal.json");
+    assert_eq!(same.exit, 0, "{}{}", same.stdout, same.stderr);
+    assert!(same.stdout.starts_with("replay  THE SAME  1 decisions"), "{}", same.stdout);
+    scene.replace("policies/permits.cedar", "executor-does-its-work", "executor-does-nothing");
+    scene.replace(
+        "policies/permits.cedar",
+        "action in Iu::Action::\"executor_work\"",
+        "action == Iu::Action::\"survey\"",
+    );
+    let narrowed = scene.cutter("replay journal.json");
+    assert_eq!(narrowed.exit, 0, "{}{}", narrowed.stdout, narrowed.stderr);
+    assert!(narrowed.stdout.contains("NARROWED"), "{}", narrowed.stdout);
+}
