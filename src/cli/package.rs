@@ -90,7 +90,7 @@ impl Maker<'_> {
             let source = files::text(Path::new(&document.gate), text.clone().into_bytes())?;
             let page = render::approval_page::page(document, &source, Style { width: 120, color: false });
             outputs.push(Output::replacing(path.with_extension("txt"), page));
-            outputs.push(Output::replacing(path, text));
+            outputs.push(Output::new_file(path, text));
         }
         let here = std::env::current_dir().map_err(|error| {
             Problem::failure(format!("the folder one is in is not known: {}", files::cause(&error)))
@@ -269,6 +269,9 @@ impl Maker<'_> {
         }
         for document in documents.iter().filter(|document| is_asked && !path(&document.gate).exists()) {
             let from = folder.join("approvals").join(format!("{}.json", document.gate));
+            if std::path::absolute(path(&document.gate)).is_ok_and(|to| to == from) {
+                continue;
+            }
             let does = format!(
                 "lays the request for {} where it is looked for; `{}.txt` beside it is its page",
                 document.gate, document.gate

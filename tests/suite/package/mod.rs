@@ -49,6 +49,9 @@ fn the_shipped_package_has_each_request_with_its_page_and_what_closes_each_gap()
         runs,
         [(run.clone(), vec![5]), (format!("{run} --resume"), vec![5]), (format!("{run} --resume"), vec![0])]
     );
+    // Whoever signed a request there loses it by no second package.
+    let again = world.cutter(&format!("package {PLAN} --output first-run"));
+    assert!(again.exit == 1 && again.stderr.contains("exists already"), "{} {}", again.exit, again.stderr);
     // It did nothing.
     let after: Vec<_> =
         world.listing().into_iter().filter(|(path, _)| !path.starts_with(world.path("first-run"))).collect();
