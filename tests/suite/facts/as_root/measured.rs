@@ -143,7 +143,7 @@ fn every_measured_fact_says_what_measured_it_when_and_who() {
 fn another_role_than_the_observers_gives_no_facts() {
     let gate = Gate::new();
     let config = gate.0.read("cutter.toml");
-    gate.0.write("cutter.toml", config.replace("role = \"cutter_observe\"", "role = \"somebody\""));
+    gate.0.write("cutter.toml", config.replace("[facts]\nrole = \"cutter_observe\"", "[facts]\nrole = \"somebody\""));
     let ran = gate.0.cutter(&format!("authorize {PLAN} --facts postgres"));
     assert_eq!(ran.exit, 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("asked as `cutter_observe`, not as `somebody`"), "{}", ran.stderr);
