@@ -121,10 +121,11 @@ impl<'a> Course<'a> {
 
     /// The next row: the first whose turn has come.
     pub fn next(&self) -> Option<usize> {
-        let is_next = |(index, action): &(usize, &IntendedAction)| {
+        let is_next = |(index, _): &(usize, &IntendedAction)| {
             self.state(*index) == RowState::Open
                 && !self.left_out.contains(index)
-                && action.after.iter().all(|before| self.state(*before) == RowState::Done)
+                // One that is to be done again holds up all that comes after it, not only the next.
+                && self.ancestors(*index).iter().all(|before| self.state(*before) == RowState::Done)
         };
         self.ordinary().find(is_next).map(|(index, _)| index)
     }

@@ -95,7 +95,7 @@ impl<'a> Drive<'a> {
         let is_through = catch_unwind(AssertUnwindSafe(|| self.rows(until))).is_ok_and(|through| through);
         let is_over = self.course.is_complete();
         for index in self.course.last(is_over) {
-            self.row(index);
+            self.last(index);
         }
         Ok(self.ended(ahead, is_through, until))
     }
@@ -109,7 +109,7 @@ impl<'a> Drive<'a> {
         self.course = Course::of(&self.inputs.plan, &journal(self.ledger, self.inputs)?);
         let last = self.course.last(true);
         for index in &last {
-            self.row(*index);
+            self.last(*index);
         }
         let plan = &self.inputs.plan;
         let voided = Voided { run: plan.run.clone(), plan: plan.digest, reason: reason.to_owned() };
@@ -189,6 +189,19 @@ impl<'a> Drive<'a> {
             }
         }
         !self.is_told()
+    }
+
+    /// One of the last rows; a switch that is off already needs nothing done, and no record.
+    fn last(&mut self, index: usize) {
+        let Inputs { plan, config, .. } = self.inputs;
+        let turned = Course::switches(plan, config).into_iter().find(|(_, off)| *off == Some(index));
+        match turned {
+            Some((flag, _)) if switch::is_off(config, flag).unwrap_or(false) => {
+                self.said.insert(index, "it is off".to_owned());
+                self.course.set(index, RowState::Done);
+            }
+            _ => self.row(index),
+        }
     }
 
     /// One row, at its moment of use; what becomes of it is kept, and nothing else is undone by it.

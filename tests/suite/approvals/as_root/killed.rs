@@ -37,7 +37,7 @@ type Point = (String, usize);
 
 /// Kills one `exec` at each point and has a second one try the same row, by the same approval.
 fn kill_at_each(store: &str, office: &Office) {
-    let wanted = if std::env::var_os("CUTTER_TEST_ALL").is_some() { 400 } else { 44 };
+    let wanted = if std::env::var_os("CUTTER_TEST_ALL").is_some() { 400 } else { 56 };
     approve_rows(office, wanted + 2);
     // The first row is also the first that the ledger sees of the bundle; every later one is like the second.
     assert_eq!(exec(office, "row-0"), 0);

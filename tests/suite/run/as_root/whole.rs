@@ -26,7 +26,7 @@ fn one_command_does_every_row_in_order_and_the_report_verifies() {
     let resumed = run(&month, "--resume");
     assert_eq!(resumed.exit, 0, "{}{}", resumed.stdout, resumed.stderr);
     let journal = month.cutter("log --format ndjson").stdout;
-    assert_eq!(journal.matches(r#""kind":"started""#).count(), 6, "only the switch was turned off again: {journal}");
+    assert_eq!(journal.matches(r#""kind":"started""#).count(), 5, "nothing began again: {journal}");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn without_an_approval_nothing_of_what_hangs_together_begins() {
     assert_eq!((ran.json()["state"].as_str(), switch(&month).as_str()), (Some("PAUSED"), "off"));
     assert!(ran.stdout.contains("needs CLOSE"), "{}", ran.stdout);
     let journal = month.cutter("log --format ndjson").stdout;
-    assert!(!journal[before.len()..].contains(r#""action":"post"#) || journal.contains("posting-off"), "{journal}");
+    assert!(!journal[before.len()..].contains("started"), "{journal}");
 }
 
 #[test]
