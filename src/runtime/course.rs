@@ -190,3 +190,107 @@ fn is_off(flag: &FlagTask, config: &Config) -> bool {
     let settings = config.evidence.flags.get(&flag.name);
     settings.and_then(|settings| settings.value(OnOff::Off)) == Some(flag.to.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::plan::{Mode, Target, Work};
+    use crate::problem::Source;
+    use cedar_policy::EntityUid;
+    use std::collections::BTreeMap;
+    use std::str::FromStr as _;
+
+    fn uid(text: &str) -> EntityUid {
+        EntityUid::from_str(text).unwrap()
+    }
+
+    /// A plan of rows, each with those that it comes after, and whether it is a pause (`p`) or one of the last (`f`).
+    fn plan(rows: &[(&[usize], &str)]) -> RunPlan {
+        let row = |(id, (after, flags)): (usize, &(&[usize], &str))| {
+            let builtin = if flags.contains('p') { Builtin::Pause } else { Builtin::Start };
+            IntendedAction {
+                id: id.to_string(),
+                principal: uid("T::\"a\""),
+                action: uid("Action::\"a\""),
+                resource: uid("T::\"b\""),
+                parameters: BTreeMap::new(),
+                after: after.to_vec(),
+                finally: flags.contains('f'),
+                work: Some(Work { task: Task::Builtin(builtin, None), ..Work::stand_in() }),
+                labels: BTreeMap::new(),
+                span: 0..0,
+            }
+        };
+        RunPlan {
+            name: "a plan".to_owned(),
+            macro_name: None,
+            run: "r-1".to_owned(),
+            mode: Mode::Live,
+            author: uid("T::\"a\""),
+            target: Target::default(),
+            labels: BTreeMap::new(),
+            actions: rows.iter().enumerate().map(row).collect(),
+            digest: Digest::of(b"plan"),
+            source: Source::new("plan.json", "{}"),
+        }
+    }
+
+    /// The order in which rows come, where each that is tried ends like this.
+    fn order(plan: &RunPlan, cannot: &[usize], ends: impl Fn(usize) -> RowState) -> Vec<usize> {
+        let mut course = Course::of(plan, &Journal::default());
+        course.leave_out(&cannot.iter().copied().collect());
+        let mut order = Vec::new();
+        while let Some(index) = course.next() {
+            assert!(!order.contains(&index), "{index} comes twice");
+            order.push(index);
+            course.set(index, ends(index));
+        }
+        order
+    }
+
+    #[test]
+    fn rows_come_after_what_they_name_and_the_last_ones_never_by_themselves() {
+        let plan = plan(&[(&[], ""), (&[2], ""), (&[], ""), (&[1], ""), (&[], "f")]);
+        assert_eq!(order(&plan, &[], |_| RowState::Done), [0, 2, 1, 3]);
+        // What is refused or fails holds up what comes after it, and nothing else.
+        assert_eq!(order(&plan, &[], |index| if index == 2 { RowState::Refused } else { RowState::Done }), [0, 2]);
+    }
+
+    #[test]
+    fn what_hangs_together_with_a_row_that_cannot_be_done_is_left_out_but_behind_a_pause() {
+        // 0 stands alone; 1, 2 and 3 hang together.
+        let chain = plan(&[(&[], ""), (&[], ""), (&[1], ""), (&[2], "")]);
+        assert_eq!(order(&chain, &[3], |_| RowState::Done), [0]);
+        // It is tried itself, if its turn comes, so that the reason is written down.
+        assert_eq!(order(&chain, &[1], |_| RowState::Refused), [0, 1]);
+        let paused = plan(&[(&[], ""), (&[0], ""), (&[1], "p"), (&[2], "")]);
+        assert_eq!(
+            order(&paused, &[3], |index| if index == 3 { RowState::Refused } else { RowState::Done }),
+            [0, 1, 2, 3]
+        );
+        assert_eq!(order(&paused, &[1], |_| RowState::Done), [0_usize; 0]);
+    }
+
+    #[test]
+    fn a_row_that_is_open_again_holds_up_what_comes_after_what_is_done() {
+        let plan = plan(&[(&[], ""), (&[0], ""), (&[1], "")]);
+        let mut course = Course::of(&plan, &Journal::default());
+        course.set(1, RowState::Done);
+        assert_eq!(course.next(), Some(0));
+        course.set(0, RowState::Refused);
+        assert_eq!(course.next(), None);
+        assert!(!course.is_held() && !course.is_complete() && !course.is_new());
+        course.set(0, RowState::Failed);
+        assert!(course.is_held());
+    }
+
+    #[test]
+    fn what_can_be_done_once_comes_last_only_when_the_run_is_over() {
+        let plan = plan(&[(&[], ""), (&[], "f")]);
+        let mut course = Course::of(&plan, &Journal::default());
+        assert_eq!((course.last(false), course.last(true)), (vec![], vec![1]));
+        course.set(1, RowState::Done);
+        assert!(course.last(true).is_empty());
+    }
+}
