@@ -65,8 +65,8 @@ mod tests {
     #[test]
     fn an_action_that_the_schema_lacks_is_an_error_and_no_empty_test() {
         let bundle = Bundle::load(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/strategies/policies")).unwrap();
-        let misspelt = any_request(&bundle).action("restor");
+        let misspelt = any_request(&bundle).action("restores");
         let tried = TestRunner::default().run(&misspelt, |_| Ok(()));
-        assert!(matches!(tried, Err(TestError::Abort(why)) if why.message().contains("restor")));
+        assert!(matches!(tried, Err(TestError::Abort(why)) if why.message().contains("restores")));
     }
 }

@@ -26,15 +26,23 @@ impl Watcher {
         private::close_to_children();
         let mut command = Command::new("/proc/self/exe");
         command.arg0(NAME).env_clear().current_dir("/").process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let failed = |why: &str| Problem::failure(format!("nothing can watch over the program: {why}"));
         let mut child = command.spawn().map_err(|error| failed(&files::cause(&error)))?;
-        match i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            Some(group) => Ok(Self { child, group }),
-            None => {
-                let _ = child.kill();
-                Err(failed("it has no number"))
-            }
+        let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+            let _ = child.kill();
+            return Err(failed("it has no number"));
+        };
+        let watcher = Self { child, group };
+        watcher.awaited()
+    }
+
+    /// Waits until it heeds no signal any more: the first thing that a program does may be to signal its group.
+    fn awaited(mut self) -> Result<Self, Problem> {
+        let ready = self.child.stdout.take().map(|mut output| output.read_exact(&mut [0]));
+        match ready {
+            Some(Ok(())) => Ok(self),
+            _ => Err(Problem::failure("nothing can watch over the program: its watcher did not begin")),
         }
     }
 
@@ -62,11 +70,15 @@ pub fn watch() {
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)));
     }
+    let _ = rustix::io::write(rustix::stdio::stdout(), READY);
     if let Ok(mut input) = File::open("/proc/self/fd/0") {
         let _ = input.read_to_end(&mut Vec::new());
     }
     let _ = kill_process_group(getpgrp(), Signal::KILL);
 }
+
+/// What it says once it heeds no signal any more.
+const READY: &[u8] = b".";
 
 /// The name under which this program is a watcher.
 pub const NAME: &str = "cutter-watcher";
