@@ -222,6 +222,11 @@ impl Problems {
     pub fn fault(&self) -> Blame {
         self.kept.iter().map(|problem| problem.fault).max().unwrap_or(Blame::Failure)
     }
+
+    /// The messages in one line, for a record or a row of a result.
+    pub fn in_one_line(&self) -> String {
+        self.kept.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl From<Problem> for Problems {

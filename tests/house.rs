@@ -372,7 +372,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli::package",
         &[
-            "digest",
             "problem",
             "files",
             "settings",

@@ -163,7 +163,7 @@ impl Bench<'_> {
         let document = match ApprovalDocument::parse(&file.source) {
             Ok(document) => document,
             Err(problems) => {
-                let detail = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ");
+                let detail = problems.in_one_line();
                 judged.faults.push(fault(RejectCode::Malformed, detail));
                 return Ok((judged, BTreeSet::new()));
             }

@@ -4,6 +4,7 @@ use super::document::ApprovalDocument;
 use super::judge::{barred, would_reject};
 use super::row::rows;
 use crate::decision::{Basis, DecisionTable};
+use crate::digest::Digest;
 use crate::json::in_backticks;
 use crate::policy::annotations::RejectCode;
 use crate::request::{Moment, Requests};
@@ -21,16 +22,11 @@ pub struct ApprovalRequest {
 
 /// Writes the request for a plan, from a table that was decided with every gate closed.
 ///
-/// `allowance` and `reason` are left empty for a person to write, and so is `reference` where policies demand one;
-/// `nonce` makes the ids unique.
-pub fn request(
-    requests: &Requests<'_>,
-    closed: &DecisionTable,
-    ledger: &str,
-    nonce: &str,
-    moment: &Moment,
-) -> ApprovalRequest {
+/// `allowance` and `reason` are left empty for a person to write, and so is `reference` where policies demand one; ids differ by plan,
+/// ledger and time.
+pub fn request(requests: &Requests<'_>, closed: &DecisionTable, ledger: &str, moment: &Moment) -> ApprovalRequest {
     let plan = requests.plan();
+    let nonce = Digest::of(format!("{}{}{ledger}", moment.now, plan.digest).as_bytes()).short();
     let barred = barred(requests, closed);
     let issued_at = moment.now;
     let documents = barred

@@ -20,7 +20,7 @@ mod verify;
 
 use crate::files;
 use crate::layout::printable_lines;
-use crate::problem::{Blame, Code, Coded as _, Problem, Problems};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::render;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use shared::exit::Exit;
@@ -148,11 +148,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Err(problems) => {
             let _ = std::io::stderr().write_all(output.problems(&problems).as_bytes());
-            match problems.fault() {
-                Blame::Failure => Exit::Failure,
-                Blame::Invalid => Exit::Invalid,
-                Blame::Untrusted => Exit::Untrusted,
-            }
+            shared::exit::of_problems(&problems)
         }
     }
 }

@@ -11,11 +11,10 @@ use super::shared::preview::PreviewArguments;
 use crate::approval::document::ApprovalDocument;
 use crate::approval::request::request;
 use crate::authorization::{Authorization, Inputs};
-use crate::digest::Digest;
 use crate::explain;
 use crate::files::{self, Output};
 use crate::layout::{Style, printable};
-use crate::problem::{Code, Coded as _, Problem, Problems};
+use crate::problem::{Problem, Problems};
 use crate::record::Decisions;
 use crate::render;
 use crate::render::package::{Package, Part, Step, readme};
@@ -37,13 +36,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        let folder = output.folder("package");
-        if files::is_stream(&folder) {
-            let problem =
-                Problem::failure(format!("`{}` is a stream, and several files are written", folder.display()));
-            return Err(problem.help("name their folder with --output").coded(Code::OutputRefused).into());
-        }
-        files::check_folder(&folder)?;
+        let folder = output.folder("package")?;
         let inputs = self.preview.load(output)?;
         let authorization = self.preview.authorize(&inputs)?;
         let maker = Maker { inputs: &self.preview.inputs, authority: &self.preview.authority, read: &inputs };
@@ -125,9 +118,7 @@ impl Maker<'_> {
         let ledger = self.authority.ledger.locate(&self.read.config)?;
         let id = ledger.store().id()?.map(|id| id.to_string());
         let name = id.as_deref().unwrap_or_default();
-        let moment = authorization.moment();
-        let nonce = Digest::of(format!("{}{}{name}", moment.now, self.read.plan.digest).as_bytes()).short();
-        let request = request(authorization.requests(), authorization.closed(), name, &nonce, moment);
+        let request = request(authorization.requests(), authorization.closed(), name, authorization.moment());
         let is_missing = |document: &ApprovalDocument| !authorization.approvals().gates.contains(&document.gate);
         Ok((request.documents.into_iter().filter(is_missing).collect(), id.is_some()))
     }

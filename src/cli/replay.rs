@@ -2,6 +2,7 @@
 
 use super::review::reading;
 use super::shared::exit::{CommandResult, Exit, no_json};
+use super::shared::format::TableOrJson;
 use super::shared::inputs::BundleArguments;
 use super::shared::output::OutputArguments;
 use crate::policy::PolicyBundle;
@@ -9,7 +10,7 @@ use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::project::{self, Nested};
 use crate::testing::replay::{Replay, Replayer};
 use crate::{files, render};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
@@ -30,17 +31,7 @@ pub struct Arguments {
     merge: bool,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-/// The forms of a replay.
-#[derive(Clone, Copy, Default, ValueEnum, Debug)]
-enum Format {
-    /// For terminals
-    #[default]
-    Table,
-    /// One versioned document
-    Json,
+    format: TableOrJson,
 }
 
 impl Arguments {
@@ -52,8 +43,8 @@ impl Arguments {
             _ => Exit::Authorized,
         };
         let text = match self.format {
-            Format::Table => render::testing::replay(&replay, output.style()),
-            Format::Json => render::json::document(&replay).map_err(no_json)?,
+            TableOrJson::Table => render::testing::replay(&replay, output.style()),
+            TableOrJson::Json => render::json::document(&replay).map_err(no_json)?,
         };
         Ok((text, exit))
     }

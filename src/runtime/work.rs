@@ -145,14 +145,9 @@ impl<'a> Ready<'a> {
             Self::Builtin(builtin, folder, surroundings) => {
                 Ok(match (surroundings.builtin)(builtin, folder.as_deref()) {
                     Ok(()) => Outcome::Done(String::new()),
-                    Err(problems) => Outcome::Failed(said(&problems)),
+                    Err(problems) => Outcome::Failed(problems.in_one_line()),
                 })
             }
         }
     }
-}
-
-/// Problems in one line.
-pub fn said(problems: &Problems) -> String {
-    problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
 }

@@ -35,13 +35,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        let folder = output.folder("approvals");
-        if files::is_stream(&folder) {
-            let problem =
-                Problem::failure(format!("`{}` is a stream, and several files are written", folder.display()));
-            return Err(problem.help("name their folder with --output").coded(Code::OutputRefused).into());
-        }
-        files::check_folder(&folder)?;
+        let folder = output.folder("approvals")?;
         let inputs = self.preview.load(output)?;
         let authorization = self.preview.authorize(&inputs)?;
         let ledger = self.preview.authority.ledger.locate(&inputs.config)?;
@@ -49,11 +43,8 @@ impl Arguments {
             let problem = Problem::failure("there is no ledger that an approval could name");
             return Err(problem.help("make one with `cutter ledger init`").coded(Code::LedgerMissing).into());
         };
-        let nonce =
-            Digest::of(format!("{}{}{id}", authorization.moment().now, inputs.plan.digest).as_bytes()).to_string();
-        let nonce = nonce.get(..12).unwrap_or(&nonce);
         let mut request =
-            request(authorization.requests(), authorization.closed(), &id.to_string(), nonce, authorization.moment());
+            request(authorization.requests(), authorization.closed(), &id.to_string(), authorization.moment());
         let has_uses = |path: &Path| {
             let digest = files::read_bytes(path).map(|bytes| Digest::of(&bytes));
             digest.is_ok_and(|digest| authorization.journal().first_use(digest).is_some())

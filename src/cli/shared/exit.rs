@@ -1,7 +1,7 @@
 //! What a command gives: a text and an exit code, or problems.
 
 use crate::decision::Verdict;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Blame, Problem, Problems};
 
 /// What a script may conclude from a run of `cutter`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +45,15 @@ pub type CommandResult = Result<(String, Exit), Problems>;
 /// A record that has no JSON form; it does not happen, and is said if it does.
 pub fn no_json(error: serde_json::Error) -> Problem {
     Problem::failure(format!("the result has no JSON form: {error}"))
+}
+
+/// The exit code of problems: by whose fault it is.
+pub fn of_problems(problems: &Problems) -> Exit {
+    match problems.fault() {
+        Blame::Failure => Exit::Failure,
+        Blame::Invalid => Exit::Invalid,
+        Blame::Untrusted => Exit::Untrusted,
+    }
 }
 
 /// The exit code of a verdict.

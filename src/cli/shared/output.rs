@@ -67,9 +67,15 @@ impl OutputArguments {
         }
     }
 
-    /// The folder of a command that writes several files.
-    pub fn folder(&self, default: &str) -> PathBuf {
-        self.output.clone().unwrap_or_else(|| PathBuf::from(default))
+    /// The folder of a command that writes several files; one that they could not go to is refused before any work.
+    pub fn folder(&self, default: &str) -> Result<PathBuf, Problem> {
+        let folder = self.output.clone().unwrap_or_else(|| PathBuf::from(default));
+        if files::is_stream(&folder) {
+            let message = format!("`{}` is a stream, and several files are written", folder.display());
+            return Err(Problem::failure(message).help("name their folder with --output").coded(Code::OutputRefused));
+        }
+        files::check_folder(&folder)?;
+        Ok(folder)
     }
 
     /// Refuses, before any work, a file that the result could not go to.
