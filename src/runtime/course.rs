@@ -1,9 +1,10 @@
 //! The course of a whole run: what of it is done by the journal, and which row comes next. It runs nothing.
 
+use super::off::off;
 use crate::ledger::Journal;
 use crate::plan::{FlagTask, IntendedAction, RunPlan, Task};
 use crate::settings::Config;
-use crate::settings::effects::{Builtin, OnOff};
+use crate::settings::effects::Builtin;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -87,7 +88,7 @@ impl<'a> Course<'a> {
         let again = self.ordinary().filter(|(index, action)| {
             action.work.as_ref().is_some_and(|work| work.repeatable)
                 && match self.state(*index) {
-                    RowState::Done => flag(action).is_some_and(|flag| !is_off(flag, config)) && is_left(*index),
+                    RowState::Done => turns_on(action, config).is_some() && is_left(*index),
                     _ => true,
                 }
         });
@@ -141,14 +142,14 @@ impl<'a> Course<'a> {
 
     /// The switches that rows of a plan turn on, each with the row that turns it off in the end.
     pub fn switches(plan: &'a RunPlan, config: &Config) -> Vec<(&'a FlagTask, Option<usize>)> {
-        let off = |name: &str| {
-            plan.actions.iter().position(|action| {
-                action.finally && flag(action).is_some_and(|flag| flag.name == name && is_off(flag, config))
-            })
+        let last = |name: &str| {
+            plan.actions
+                .iter()
+                .position(|action| action.finally && off(action, config).is_some_and(|flag| flag.name == name))
         };
         let mut seen = BTreeSet::new();
-        let on = plan.actions.iter().filter_map(flag).filter(|flag| !is_off(flag, config));
-        on.filter(|flag| seen.insert(flag.name.as_str())).map(|flag| (flag, off(&flag.name))).collect()
+        let on = plan.actions.iter().filter_map(|action| turns_on(action, config));
+        on.filter(|flag| seen.insert(flag.name.as_str())).map(|flag| (flag, last(&flag.name))).collect()
     }
 
     fn ordinary(&self) -> impl Iterator<Item = (usize, &'a IntendedAction)> {
@@ -177,18 +178,12 @@ impl<'a> Course<'a> {
     }
 }
 
-/// The switch that the row sets, where it sets one.
-fn flag(action: &IntendedAction) -> Option<&FlagTask> {
+/// The switch that the row sets to anything but its declared off value.
+fn turns_on<'a>(action: &'a IntendedAction, config: &Config) -> Option<&'a FlagTask> {
     match &action.work.as_ref()?.task {
-        Task::Flag(flag) => Some(flag),
+        Task::Flag(flag) => Some(flag).filter(|_| off(action, config).is_none()),
         _ => None,
     }
-}
-
-/// Whether it is set to its declared off value.
-fn is_off(flag: &FlagTask, config: &Config) -> bool {
-    let settings = config.evidence.flags.get(&flag.name);
-    settings.and_then(|settings| settings.value(OnOff::Off)) == Some(flag.to.as_str())
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ impl<'a> SwitchOff<'a> {
 }
 
 /// The switch that the row turns off, if that is all that it does.
-fn off<'a>(action: &'a IntendedAction, config: &Config) -> Option<&'a FlagTask> {
+pub(super) fn off<'a>(action: &'a IntendedAction, config: &Config) -> Option<&'a FlagTask> {
     let work = action.work.as_ref()?;
     let Task::Flag(flag) = &work.task else { return None };
     let change = config.effects.get(work.effect.as_ref()?)?.flag.as_ref()?;

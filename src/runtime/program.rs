@@ -25,7 +25,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -187,17 +187,12 @@ pub fn wait(process: Pid, time: Duration, told: &AtomicUsize) -> Option<String> 
     }
 }
 
-/// Set once somebody tells cutter to stop, which from here on does not end it by itself.
-pub fn told_to_stop() -> Result<Arc<AtomicBool>, Problem> {
-    let told = Arc::new(AtomicBool::new(false));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&told))
-            .map_err(|error| Problem::failure(format!("signals cannot be heeded: {}", files::cause(&error))))?;
-    }
-    Ok(told)
+/// The signal by which somebody tells cutter to stop, or 0; from here on it does not end cutter by itself.
+pub fn told_to_stop() -> Result<Arc<AtomicUsize>, Problem> {
+    heed().map_err(|error| Problem::failure(format!("signals cannot be heeded: {}", files::cause(&error))))
 }
 
-/// The signal by which somebody tells cutter to stop; 0 before.
+/// The same for whoever says in its own words why it cannot.
 pub fn heed() -> std::io::Result<Arc<AtomicUsize>> {
     let told = Arc::new(AtomicUsize::new(0));
     for signal in [SIGHUP, SIGINT, SIGTERM] {

@@ -1,19 +1,19 @@
 //! Driving a run: the next row whose turn has come, one after the other, and the last rows on every way out.
 
 use super::moment::Moment;
-use super::off::TurnedOff;
 use super::resume;
 use super::switch;
 use super::whole::stands;
 use crate::attestation::gather;
 use crate::authorization::Inputs;
 use crate::cli::shared::clock::system_time;
-use crate::cli::shared::exit::{Exit, no_json, of_verdict};
+use crate::cli::shared::exit::{Exit, no_json, of_problems, of_verdict};
 use crate::decision::Verdict;
 use crate::files::AppendFile;
 use crate::json::in_backticks;
-use crate::ledger::{Held, Ledger, Record, Voided, Wanted};
-use crate::problem::{Blame, Problem, Problems};
+use crate::ledger::{Held, Journal, Ledger, Record, Voided, Wanted};
+use crate::plan::IntendedAction;
+use crate::problem::{Problem, Problems};
 use crate::render;
 use crate::request::Stage;
 use crate::runtime::{Course, Event, EventKind, RowState, RunState, told_to_stop};
@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How a run stands, and each of its rows.
@@ -45,7 +45,7 @@ pub struct Drive<'a> {
     refused: BTreeMap<usize, Exit>,
     events: Option<AppendFile>,
     wait: Duration,
-    told: Arc<AtomicBool>,
+    told: Arc<AtomicUsize>,
     /// The run as a whole, and each switch that it turns on: nobody else drives or turns them meanwhile.
     leases: Vec<Box<dyn Held + 'a>>,
 }
@@ -77,11 +77,9 @@ impl<'a> Drive<'a> {
         if let Some(at) = began.voided(&self.inputs.plan.run) {
             return Ok(self.stopped(Exit::Denied, &format!("the run was voided at {at}")));
         }
+        self.course = Course::of(&self.inputs.plan, &began);
         if resumes {
-            resume::settle(self.ledger, self.inputs, &began)?;
-        }
-        self.course = Course::of(&self.inputs.plan, &journal(self.ledger, self.inputs)?);
-        if resumes {
+            self.settle(&began)?;
             self.course.reopen(&self.inputs.config);
         } else if !self.course.is_new() {
             return Ok(self.stopped(Exit::Blocked, "the run began before; it goes on with `--resume`"));
@@ -105,8 +103,7 @@ impl<'a> Drive<'a> {
         if let Some(ended) = self.take()? {
             return Ok(ended);
         }
-        resume::settle(self.ledger, self.inputs, &journal(self.ledger, self.inputs)?)?;
-        self.course = Course::of(&self.inputs.plan, &journal(self.ledger, self.inputs)?);
+        self.settle(&journal(self.ledger, self.inputs)?)?;
         let last = self.course.last(true);
         for index in &last {
             self.last(*index);
@@ -117,6 +114,13 @@ impl<'a> Drive<'a> {
         let is_fine = last.iter().all(|index| self.course.state(*index) == RowState::Done);
         let exit = if is_fine { Exit::Authorized } else { Exit::Effect };
         Ok(Ended { state: if is_fine { RunState::Voided } else { RunState::Hold }, exit, rows: self.told() })
+    }
+
+    /// Ends what a driver that is gone left open, as far as that can be known, and looks at the run again.
+    fn settle(&mut self, began: &Journal) -> Result<(), Problems> {
+        resume::settle(self.ledger, self.inputs, began)?;
+        self.course = Course::of(&self.inputs.plan, &journal(self.ledger, self.inputs)?);
+        Ok(())
     }
 
     /// Takes the run and its switches for this process; if somebody else has them, how the run stands.
@@ -209,8 +213,8 @@ impl<'a> Drive<'a> {
         let Some(action) = self.inputs.plan.actions.get(index) else { return };
         self.event(index, EventKind::Begins, "");
         let (state, exit, what) = match action.principal == self.own {
-            true => self.act(&action.id),
-            false => self.await_other(index),
+            true => self.act(action),
+            false => self.await_other(index, action),
         };
         if exit != Exit::Authorized {
             self.refused.insert(index, exit);
@@ -220,22 +224,8 @@ impl<'a> Drive<'a> {
         self.course.set(index, state);
     }
 
-    fn act(&self, action: &str) -> (RowState, Exit, String) {
-        let since = Instant::now();
-        let first = TurnedOff::first(self.moment.inputs, action);
-        let acted = self.moment.load().and_then(|first| {
-            // Another plan under the same name is another run.
-            if first.plan.digest != self.inputs.plan.digest {
-                return Err(Problem::untrusted("the plan was changed while it ran").of(&first.plan.source).into());
-            }
-            self.moment.act(first, action, Some(self.ledger), since)
-        });
-        let used = acted.map(|(_, used)| used);
-        let used = match first {
-            Some(off) => off.settle(used, Some(self.ledger)),
-            None => used,
-        };
-        match used {
+    fn act(&self, action: &IntendedAction) -> (RowState, Exit, String) {
+        match self.moment.act_now(&self.inputs.plan, action, self.ledger) {
             Ok(used) => {
                 let state = match used.exit {
                     Exit::Authorized => RowState::Done,
@@ -248,23 +238,15 @@ impl<'a> Drive<'a> {
                 // Whether it began before that is in the ledger, if it can be read.
                 let run = &self.inputs.plan.run;
                 let is_open = journal(self.ledger, self.inputs)
-                    .map_or(true, |journal| journal.open(run).any(|(_, started)| started.action == action));
-                let exit = match problems.fault() {
-                    Blame::Failure => Exit::Failure,
-                    Blame::Invalid => Exit::Invalid,
-                    Blame::Untrusted => Exit::Untrusted,
-                };
-                let what: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-                (if is_open { RowState::Unknown } else { RowState::Refused }, exit, what.join("; "))
+                    .map_or(true, |journal| journal.open(run).any(|(_, started)| started.action == action.id));
+                let state = if is_open { RowState::Unknown } else { RowState::Refused };
+                (state, of_problems(&problems), problems.in_one_line())
             }
         }
     }
 
     /// Waits until another user has done a row of its own.
-    fn await_other(&mut self, index: usize) -> (RowState, Exit, String) {
-        let Some(action) = self.inputs.plan.actions.get(index) else {
-            return (RowState::Refused, Exit::Invalid, String::new());
-        };
+    fn await_other(&mut self, index: usize, action: &IntendedAction) -> (RowState, Exit, String) {
         let whose = format!("it is for `{}`: `cutter exec`, as the user who is that", action.principal);
         self.event(index, EventKind::Waits, &whose);
         let began = Instant::now();
@@ -317,7 +299,7 @@ impl<'a> Drive<'a> {
     }
 
     fn is_told(&self) -> bool {
-        self.told.load(Ordering::Relaxed)
+        self.told.load(Ordering::Relaxed) != 0
     }
 
     /// Tells of it as it happens; a full disk does not stop a run.
@@ -346,10 +328,7 @@ pub fn rehearse(moment: Moment<'_>, inputs: &Inputs) -> Result<Ended, Problems> 
         } else {
             match moment.look_at_work(inputs, action, &row.context) {
                 Ok(what) => (RowState::Open, Exit::Authorized, what),
-                Err(problems) => {
-                    let what: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-                    (RowState::Refused, Exit::Blocked, what.join("; "))
-                }
+                Err(problems) => (RowState::Refused, Exit::Blocked, problems.in_one_line()),
             }
         };
         exits.push(exit);
@@ -360,7 +339,7 @@ pub fn rehearse(moment: Moment<'_>, inputs: &Inputs) -> Result<Ended, Problems> 
 }
 
 /// What the ledger has of the run.
-fn journal(ledger: &dyn Ledger, inputs: &Inputs) -> Result<crate::ledger::Journal, Problem> {
+fn journal(ledger: &dyn Ledger, inputs: &Inputs) -> Result<Journal, Problem> {
     ledger.read(Wanted::Of { run: &inputs.plan.run, approvals: &[] })?.whole(&ledger.name())
 }
 

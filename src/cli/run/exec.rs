@@ -1,29 +1,21 @@
 //! `cutter exec`: decides one action again at the moment of use, uses its approvals up, and runs what was declared.
 
-use super::moment::{Moment, Used};
+use super::moment::{Moment, UseArguments, Used};
 use super::off::TurnedOff;
 use crate::authorization::Inputs;
-use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::exit::CommandResult;
-use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::output::OutputArguments;
 use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Problem, Problems};
 use crate::render;
 use clap::Args;
-use std::path::PathBuf;
 use std::time::Instant;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    inputs: InputArguments,
-    #[command(flatten)]
-    authority: AuthorityArguments,
-    /// A head of the ledger that was published with `cutter ledger head --to FILE`; only root may be able to change the file
-    #[arg(long, value_name = "FILE")]
-    head: Option<PathBuf>,
+    told: UseArguments,
     /// The row, by its id in the plan
     #[arg(value_name = "ACTION")]
     action: String,
@@ -34,12 +26,12 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        let moment = Moment { inputs: &self.inputs, authority: &self.authority, output };
+        let moment = self.told.moment(output);
         let said = |action: &IntendedAction, used: &Used| {
             render::exec::said(action, used.basis, (used.tone, &used.what), output.style())
         };
         // A command that is typed must be the row's, and only the ordinary way compares them.
-        let first = self.command.is_empty().then(|| TurnedOff::first(&self.inputs, &self.action)).flatten();
+        let first = self.command.is_empty().then(|| TurnedOff::first(&self.told.inputs, &self.action)).flatten();
         let mut ledger = None;
         let ordinary = self.act(moment, &mut ledger);
         let Some(off) = first else {
@@ -57,7 +49,7 @@ impl Arguments {
         let inputs = moment.load()?;
         self.check_command(inputs.plan.named(&self.action)?)?;
         if inputs.plan.mode == Mode::Live {
-            *ledger = Some(self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?);
+            *ledger = Some(self.told.ledger(&inputs.config)?);
         }
         moment.act(inputs, &self.action, ledger.as_ref().map(NamedLedger::store), since)
     }

@@ -1,34 +1,24 @@
 //! `cutter guard`: turns off every switch of a plan that is on while no run holds it; once, or again and again.
 
-use super::moment::{Moment, Used};
-use super::off::TurnedOff;
+use super::moment::{Moment, UseArguments};
 use super::switch;
 use crate::authorization::Inputs;
-use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::exit::{CommandResult, Exit};
-use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::output::OutputArguments;
 use crate::layout::Style;
 use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
-use crate::ledger::Ledger;
 use crate::plan::FlagTask;
 use crate::problem::{Problem, Problems};
 use crate::runtime::{Course, told_to_stop};
 use clap::Args;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    inputs: InputArguments,
-    #[command(flatten)]
-    authority: AuthorityArguments,
-    /// A head of the ledger that was published with `cutter ledger head --to FILE`; only root may be able to change the file
-    #[arg(long, value_name = "FILE")]
-    head: Option<PathBuf>,
+    told: UseArguments,
     /// Look again and again, with so many seconds in between, until it is told to stop
     #[arg(long, value_name = "SECONDS")]
     every: Option<u64>,
@@ -48,8 +38,7 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let told = told_to_stop()?;
         loop {
-            let moment = Moment { inputs: &self.inputs, authority: &self.authority, output };
-            let looked = self.look(moment);
+            let looked = self.look(self.told.moment(output));
             let Some(every) = self.every else {
                 let (found, exit) = looked?;
                 return Ok((said(&found, output.style()), exit));
@@ -62,7 +51,7 @@ impl Arguments {
             }
             let began = Instant::now();
             while began.elapsed() < Duration::from_secs(every) {
-                if told.load(Ordering::Relaxed) {
+                if told.load(Ordering::Relaxed) != 0 {
                     return Ok((String::new(), Exit::Authorized));
                 }
                 std::thread::sleep(Duration::from_millis(100));
@@ -72,7 +61,7 @@ impl Arguments {
 
     fn look(&self, moment: Moment<'_>) -> Result<(Vec<(String, Found)>, Exit), Problems> {
         let inputs = moment.load()?;
-        let named = self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?;
+        let named = self.told.ledger(&inputs.config)?;
         let mut found = Vec::new();
         for (flag, off) in Course::switches(&inputs.plan, &inputs.config) {
             found.push((flag.name.clone(), look_at(moment, &inputs, &named, flag, off)?));
@@ -107,22 +96,11 @@ fn look_at(
     let Some(off) = off.and_then(|index| inputs.plan.actions.get(index)) else {
         return Ok(Found::Stuck("no last row of the plan turns it off".to_owned()));
     };
-    let used = act(moment, &off.id, named.store())?;
+    let used = moment.act_now(&inputs.plan, off, named.store())?;
     Ok(match used.exit {
         Exit::Authorized => Found::TurnedOff,
         _ => Found::Stuck(used.what),
     })
-}
-
-/// Turns it off first, and then the ordinary way, which writes it down.
-fn act(moment: Moment<'_>, off: &str, ledger: &dyn Ledger) -> Result<Used, Problems> {
-    let first = TurnedOff::first(moment.inputs, off);
-    let acted = moment.load().and_then(|inputs| moment.act(inputs, off, Some(ledger), Instant::now()));
-    let used = acted.map(|(_, used)| used);
-    match first {
-        Some(first) => first.settle(used, Some(ledger)),
-        None => used,
-    }
 }
 
 fn said(found: &[(String, Found)], style: Style) -> String {

@@ -1,5 +1,6 @@
 //! One action at its moment of use: decided by what is so now, begun in the ledger, done, and written down.
 
+use super::off::TurnedOff;
 use crate::authorization::{Authorization, Inputs};
 use crate::cli::evidence::{grants, targets};
 use crate::cli::package::Maker;
@@ -8,23 +9,50 @@ use crate::cli::shared::clock::system_time;
 use crate::cli::shared::connection::role_access;
 use crate::cli::shared::exit::{Exit, of_verdict};
 use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::next::Typed;
 use crate::cli::shared::output::OutputArguments;
 use crate::decision::{Basis, DecisionRow, Verdict};
 use crate::json::in_backticks;
 use crate::layout::lines::Tone;
-use crate::ledger::{Conflict, Ledger, Record, Refused};
-use crate::plan::{IntendedAction, Mode};
-use crate::problem::{Code, Coded as _, Problems};
+use crate::ledger::{Conflict, Held, Ledger, Record, Refused};
+use crate::plan::{IntendedAction, Mode, RunPlan, Task};
+use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::record::FactRecord;
 use crate::request::Stage;
 use crate::runtime::{Execution, Outcome, Permission, Ready, Refusal, Surroundings, Use};
+use crate::settings::Config;
 use crate::settings::effects::Builtin;
 use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use cedar_policy::EntityUid;
+use clap::Args;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// What a command that reaches an effect is told.
+#[derive(Args, Debug)]
+pub struct UseArguments {
+    #[command(flatten)]
+    pub inputs: InputArguments,
+    #[command(flatten)]
+    pub authority: AuthorityArguments,
+    /// A head of the ledger that was published with `cutter ledger head --to FILE`; only root may be able to change the file
+    #[arg(long, value_name = "FILE")]
+    head: Option<PathBuf>,
+}
+
+impl UseArguments {
+    /// The moment of use of any action.
+    pub fn moment<'a>(&'a self, output: &'a OutputArguments) -> Moment<'a> {
+        Moment { inputs: &self.inputs, authority: &self.authority, output }
+    }
+
+    /// The ledger that every live run uses.
+    pub fn ledger(&self, config: &Config) -> Result<NamedLedger, Problems> {
+        self.authority.ledger.for_run(config, self.head.as_deref())
+    }
+}
 
 /// What the command line says of it.
 #[derive(Clone, Copy)]
@@ -44,7 +72,12 @@ pub struct Used {
     pub exit: Exit,
 }
 
-impl Moment<'_> {
+impl<'a> Moment<'a> {
+    /// What the next command has in common with this one.
+    pub fn typed(&self) -> Typed<'a> {
+        Typed { inputs: self.inputs, authority: self.authority }
+    }
+
     /// Everything that decides, read now.
     pub fn load(&self) -> Result<Inputs, Problems> {
         self.inputs.load(None, Some(&self.authority.ledger), self.output)
@@ -65,15 +98,47 @@ impl Moment<'_> {
             let used = self.only_decide(&inputs, action)?;
             return Ok((inputs, used));
         };
-        let run = inputs.plan.run.clone();
-        let held = ledger.hold(&run)?;
+        let held = ledger.hold(&inputs.plan.run)?;
         if self.inputs.measures() || inputs.plan.produces() || since.elapsed() > LONG {
             since = Instant::now();
             inputs = self.load()?;
         }
+        let used = self.decide_and_do(&inputs, action, (ledger, held), since)?;
+        Ok((inputs, used))
+    }
+
+    /// Does a row of a plan that was read before: what it turns off is off first, and all that decides is read once, when the run's place
+    /// is held.
+    pub fn act_now(&self, plan: &RunPlan, row: &IntendedAction, ledger: &dyn Ledger) -> Result<Used, Problems> {
+        let sets_a_switch = matches!(row.work.as_ref().map(|work| &work.task), Some(Task::Flag(_)));
+        let off = sets_a_switch.then(|| TurnedOff::first(self.inputs, &row.id)).flatten();
+        let ordinary = || -> Result<Used, Problems> {
+            let held = ledger.hold(&plan.run)?;
+            let since = Instant::now();
+            let inputs = self.load()?;
+            // Another plan under the same name is another run.
+            if inputs.plan.digest != plan.digest {
+                return Err(Problem::untrusted("the plan was changed while it ran").of(&inputs.plan.source).into());
+            }
+            self.decide_and_do(&inputs, &row.id, (ledger, held), since)
+        };
+        match off {
+            Some(off) => off.settle(ordinary(), Some(ledger)),
+            None => ordinary(),
+        }
+    }
+
+    /// Decides the action by what was read at `since`, and does it where its run's place is held.
+    fn decide_and_do(
+        &self,
+        inputs: &Inputs,
+        action: &str,
+        (ledger, held): (&dyn Ledger, Option<Box<dyn Held + '_>>),
+        since: Instant,
+    ) -> Result<Used, Problems> {
         let row = inputs.plan.named(action)?;
-        let trusted = self.trusted(&inputs, &[&row.principal])?;
-        let authorization = self.authority.authorize(&inputs, Stage::Use)?;
+        let trusted = self.trusted(inputs, &[&row.principal])?;
+        let authorization = self.authority.authorize(inputs, Stage::Use)?;
         let decided = authorization.row(row)?;
         let ((tone, what), exit) = match (held, decided.basis.allows()) {
             (_, false) => self.denied(row, &decided, &authorization),
@@ -84,7 +149,7 @@ impl Moment<'_> {
             (Some(mut held), true) => match Permission::new(&trusted, &authorization, row)? {
                 Ok(permission) => {
                     let work = |around: &Surroundings<'_>| permission.run(&mut *held, since, &system_time, around);
-                    ended(self.around(&inputs, work)?)
+                    ended(self.around(inputs, work)?)
                 }
                 Err(refusal) => refused(&refusal),
             },
@@ -92,15 +157,14 @@ impl Moment<'_> {
         // What ran is written down already; what did not is, too.
         if !matches!(exit, Exit::Authorized | Exit::Effect) {
             ledger.note(&Record::Refused(Refused {
-                run,
+                run: inputs.plan.run.clone(),
                 plan: inputs.plan.digest,
                 action: row.id.clone(),
                 principal: row.principal.to_string(),
                 reason: what.chars().take(LONGEST_REASON).collect(),
             }))?;
         }
-        let basis = Some(decided.basis);
-        Ok((inputs, Used { basis, tone, what, exit }))
+        Ok(Used { basis: Some(decided.basis), tone, what, exit })
     }
 
     /// Looks at the work of a row from all sides, as before it begins; what it is, in one line.
@@ -144,8 +208,7 @@ impl Moment<'_> {
         parts.extend(row.errors.iter().cloned());
         if row.basis == Basis::Indeterminate {
             let facts: Vec<FactRecord> = row.facts.iter().map(FactRecord::from).collect();
-            let typed = Typed { inputs: self.inputs, authority: self.authority };
-            let measure = typed.measure("exec", Some(&action.id), &facts);
+            let measure = self.typed().measure("exec", Some(&action.id), &facts);
             parts.extend(measure.map(|command| format!("measure them: {command}")));
         }
         ((Tone::Plain, parts.join("; ")), of_verdict(Verdict::of(row.basis)))

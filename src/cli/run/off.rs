@@ -52,7 +52,7 @@ impl TurnedOff {
         let why = match ordinary {
             Ok(used) if used.exit == Exit::Authorized => return Ok(used),
             Ok(used) => used.what,
-            Err(problems) => problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; "),
+            Err(problems) => problems.in_one_line(),
         };
         let mut record = self.record;
         let when = system_time().map_or_else(|_| "at a time that is not known".to_owned(), |time| format!("at {time}"));

@@ -1,29 +1,22 @@
 //! `cutter run`: every row of a plan in its order, each decided at its own moment of use; the switches are off however it ends.
 
 use super::drive::{self, Drive, Ended};
-use super::moment::Moment;
-use crate::cli::shared::authority::AuthorityArguments;
+use super::moment::{Moment, UseArguments};
 use crate::cli::shared::exit::{CommandResult, Exit, no_json};
-use crate::cli::shared::inputs::InputArguments;
+use crate::cli::shared::format::TableOrJson;
 use crate::cli::shared::ledger::NamedLedger;
-use crate::cli::shared::next::Typed;
 use crate::cli::shared::output::OutputArguments;
 use crate::plan::{Mode, RunPlan};
 use crate::problem::{Problem, Problems};
 use crate::render;
 use crate::runtime::{RowRecord, RowState, RunRecord, RunState};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    inputs: InputArguments,
-    #[command(flatten)]
-    authority: AuthorityArguments,
-    /// A head of the ledger that was published with `cutter ledger head --to FILE`; only root may be able to change the file
-    #[arg(long, value_name = "FILE")]
-    head: Option<PathBuf>,
+    told: UseArguments,
     /// Go on with a run that began before: after a pause, or after cutter was killed
     #[arg(long, value_name = "RUN", num_args = 0..=1)]
     resume: Option<Option<String>>,
@@ -47,31 +40,21 @@ pub struct Arguments {
     events: Option<PathBuf>,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-/// The forms of a run.
-#[derive(Clone, Copy, Default, ValueEnum, Debug)]
-enum Format {
-    /// For terminals
-    #[default]
-    Table,
-    /// One versioned document
-    Json,
+    format: TableOrJson,
 }
 
 impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
-        let moment = Moment { inputs: &self.inputs, authority: &self.authority, output };
+        let moment = self.told.moment(output);
         let inputs = moment.load()?;
         let plan = &inputs.plan;
         self.check_names(plan)?;
-        let typed = Typed { inputs: &self.inputs, authority: &self.authority };
+        let typed = moment.typed();
         if self.dry_run || plan.mode == Mode::DryRun {
             let ended = drive::rehearse(moment, &inputs)?;
-            return self.told(plan, &ended, Vec::new(), output);
+            return self.result(plan, &ended, Vec::new(), output);
         }
-        let named = self.authority.ledger.for_run(&inputs.config, self.head.as_deref())?;
+        let named = self.told.ledger(&inputs.config)?;
         let next = |state: RunState| match state {
             RunState::Completed | RunState::Voided => vec![typed.command("attest", None)],
             RunState::Hold => vec![format!("{} --void --reason TEXT", typed.command("run", None))],
@@ -83,7 +66,7 @@ impl Arguments {
         };
         let ended = self.drive(moment, &named, &inputs)?;
         let next = next(ended.state);
-        self.told(plan, &ended, next, output)
+        self.result(plan, &ended, next, output)
     }
 
     fn drive(
@@ -111,7 +94,7 @@ impl Arguments {
         }
     }
 
-    fn told(&self, plan: &RunPlan, ended: &Ended, next: Vec<String>, output: &OutputArguments) -> CommandResult {
+    fn result(&self, plan: &RunPlan, ended: &Ended, next: Vec<String>, output: &OutputArguments) -> CommandResult {
         let row = |(index, id): (usize, &String)| {
             let (state, what) = ended.rows.get(index).cloned().unwrap_or((RowState::Open, String::new()));
             RowRecord { id: id.clone(), state, what }
@@ -125,8 +108,8 @@ impl Arguments {
             next,
         };
         let text = match self.format {
-            Format::Table => render::run::table(&record, output.style()),
-            Format::Json => render::json::document(&record).map_err(no_json)?,
+            TableOrJson::Table => render::run::table(&record, output.style()),
+            TableOrJson::Json => render::json::document(&record).map_err(no_json)?,
         };
         Ok((text, ended.exit))
     }
