@@ -57,6 +57,15 @@ pub fn server() -> (Server, Place) {
     (server, place)
 }
 
+/// The user of the operating system whose server it is, as a signed configuration names it.
+pub fn user_of(server: &Server) -> String {
+    let socket = fs::metadata(server.socket_directory().join(format!(".s.PGSQL.{}", server.port()))).unwrap();
+    let number = std::os::unix::fs::MetadataExt::uid(&socket).to_string();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap();
+    let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&number)).unwrap();
+    line.split(':').next().unwrap().to_owned()
+}
+
 pub fn postgres(connection: &str, role: Option<&str>) -> PostgresLedger {
     resolve(connection, role).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use super::exec::{approve, approve_by, free_row, office, ran, ruled_row};
 use crate::approvals::office::Office;
-use crate::ledger::scene::{folder, write_anew};
+use crate::ledger::scene::{folder, user_of, write_anew};
 use crate::support::postgres::Server;
 use cutter::digest::Digest;
 use cutter::ledger::{Ledger as _, Record, Vote};
@@ -209,11 +209,7 @@ pub fn in_postgres(rows: &str) -> (Server, Office) {
     let server = Server::start();
     server.execute("CREATE ROLE owner LOGIN; CREATE ROLE runs LOGIN; GRANT CREATE ON DATABASE postgres TO owner");
     let office = office(rows);
-    let socket = std::fs::metadata(server.socket_directory().join(".s.PGSQL.5432")).unwrap();
-    let user = std::os::unix::fs::MetadataExt::uid(&socket);
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
-    let of = |line: &&str| line.split(':').nth(2) == Some(&user.to_string());
-    let user = passwd.lines().find(of).unwrap().split(':').next().unwrap();
+    let user = user_of(&server);
     let ledger = format!(
         "[ledger]\nrole = \"runs\"\nserver_user = \"{user}\"\n[ledger.database]\nhost = \"{}\"\nuser_env = \"LEDGER_USER\"\n\
          dbname = \"postgres\"\n\n[effects",

@@ -3,13 +3,13 @@
 
 use crate::attest::scene::{FREE, SECRET, Scene, row};
 use crate::facts::as_root::backup::Keys;
+use crate::ledger::scene::user_of;
 use crate::run::states;
 use crate::support::judging::words;
 use crate::support::ran::Ran;
 use crate::support::world::{PLAN, mode, shell, split};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
 
 /// What the domain's own program does for each phase, as short as it can be.
@@ -93,10 +93,7 @@ impl Production {
         fs::write(scene.safe("phase"), phase).unwrap();
         mode(&scene.safe("phase"), 0o755);
         fs::write(scene.safe("backup-key.asc"), keys.public()).unwrap();
-        let owner = fs::metadata(server.socket_directory().join(".s.PGSQL.5432")).unwrap().uid().to_string();
-        let passwd = fs::read_to_string("/etc/passwd").unwrap();
-        let of = |line: &&str| line.split(':').nth(2) == Some(owner.as_str());
-        let user = passwd.lines().find(of).unwrap().split(':').next().unwrap();
+        let user = user_of(server);
         let (here, key) = (scene.folder().display().to_string(), scene.safe("backup-key.asc").display().to_string());
         scene.configure(|config| {
             let observe = config.find("[connections.cutter_observe]").unwrap();
