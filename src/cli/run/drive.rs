@@ -14,6 +14,7 @@ use crate::json::in_backticks;
 use crate::ledger::{Held, Journal, Ledger, Record, Voided, Wanted};
 use crate::plan::IntendedAction;
 use crate::problem::{Problem, Problems};
+use crate::record::RecordedRow;
 use crate::render;
 use crate::request::Stage;
 use crate::runtime::{Course, Event, EventKind, RowState, RunState, told_to_stop};
@@ -170,11 +171,7 @@ impl<'a> Drive<'a> {
             }
             cannot.insert(index);
             verdicts.push(of_verdict(Verdict::of(row.basis)));
-            let needs = row.needs.iter().map(|need| format!("needs {}", need.gate));
-            let gaps = row.gaps.iter().map(|gap| format!("gap {gap}"));
-            let blocked = row.blocked_by.iter().map(|before| format!("after `{before}`"));
-            let all: Vec<String> = needs.chain(gaps).chain(blocked).collect();
-            self.said.insert(index, if all.is_empty() { row.reason.clone() } else { all.join(", ") });
+            self.said.insert(index, lacks(row));
         }
         self.course.leave_out(&cannot);
         Ok(worst(verdicts))
@@ -324,7 +321,7 @@ pub fn rehearse(moment: Moment<'_>, inputs: &Inputs) -> Result<Ended, Problems> 
     let (mut rows, mut exits) = (Vec::new(), Vec::new());
     for (action, row) in inputs.plan.actions.iter().zip(&decisions.decisions) {
         let (state, exit, what) = if !row.basis.allows() {
-            (RowState::Refused, of_verdict(Verdict::of(row.basis)), row.reason.clone())
+            (RowState::Refused, of_verdict(Verdict::of(row.basis)), lacks(row))
         } else {
             match moment.look_at_work(inputs, action, &row.context) {
                 Ok(what) => (RowState::Open, Exit::Authorized, what),
@@ -336,6 +333,15 @@ pub fn rehearse(moment: Moment<'_>, inputs: &Inputs) -> Result<Ended, Problems> 
     }
     let exit = worst(exits);
     Ok(Ended { state: if exit == Exit::Authorized { RunState::Rehearsed } else { stands(exit) }, exit, rows })
+}
+
+/// What a row that is denied lacks, in few words; why it is denied, where nothing could be given to it.
+fn lacks(row: &RecordedRow) -> String {
+    let needs = row.needs.iter().map(|need| format!("needs {}", need.gate));
+    let gaps = row.gaps.iter().map(|gap| format!("gap {gap}"));
+    let blocked = row.blocked_by.iter().map(|before| format!("after `{before}`"));
+    let all: Vec<String> = needs.chain(gaps).chain(blocked).collect();
+    if all.is_empty() { row.reason.clone() } else { all.join(", ") }
 }
 
 /// What the ledger has of the run.
