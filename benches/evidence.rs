@@ -127,7 +127,8 @@ fn capture(server: &Server, settings: &EvidenceSettings, strict: bool) {
         dbname: Some("postgres".to_owned()),
         ..DatabaseSettings::default()
     };
-    let access = Access::resolve(&database, &|_| None).unwrap_or_else(|problem| panic!("{}", problem.message));
+    let access =
+        Access::resolve(&database, "[database]", &|_| None).unwrap_or_else(|problem| panic!("{}", problem.message));
     let now = || Ok(Timestamp::from_system(SystemTime::now()).unwrap());
     let task = Task {
         settings,

@@ -3,8 +3,10 @@
 //! A process does what `cedar symcc` does, and no more is counted: it parses schema and policies, compiles what one query
 //! needs for its request type, starts a solver and asks it. A sample of all queries is run so, one after the other, and the
 //! rest counted at the same price. What needs to be found alive once only is counted once.
+//!
+//! Beside the time of the clock stands that of the processors, solvers included, which a busy machine changes less.
 
-use cedar_policy::{PolicySet, Schema};
+use cedar_policy::{PolicySet, SchemaFragment};
 use cutter::policy::{BundleSources, PolicyBundle};
 use cutter::problem::Source;
 use cutter::progress::Silent;
@@ -24,7 +26,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 type Failure = Box<dyn std::error::Error>;
@@ -39,7 +41,7 @@ fn main() -> Result<(), Failure> {
     let cache = std::env::temp_dir().join(format!("cutter-bench-{}", std::process::id()));
     let requests = std::fs::read_to_string(REQUESTS).ok().map(|text| Source::new(REQUESTS, text));
     let kept = Some(cache.clone());
-    let mut cold = Duration::MAX;
+    let mut cold = Cost { clock: f64::MAX, processors: f64::MAX };
     for (name, subject, cache, requests) in [
         ("cold, nothing stored", &subject, None, None),
         ("cold", &subject, None, requests.clone()),
@@ -47,8 +49,8 @@ fn main() -> Result<(), Failure> {
         ("after one change", &changed, kept.clone(), requests.clone()),
         ("warm", &subject, kept, requests),
     ] {
-        let time = run(name, subject, cache, requests)?;
-        cold = if name == "cold" { cold.min(time) } else { cold };
+        let cost = run(name, subject, cache, requests)?;
+        cold = if name == "cold" && cost.processors < cold.processors { cost } else { cold };
     }
     std::fs::remove_dir_all(cache)?;
     let all = every_question(&subject);
@@ -62,25 +64,56 @@ fn main() -> Result<(), Failure> {
     let each = asking / sample.len() as f64;
     let separate = each * all.len() as f64;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "a process a query     {separate:8.2} s  {} queries, {:.1} ms each", all.len(), each * 1e3)?;
-    let ratio = separate / cold.as_secs_f64();
-    writeln!(out, "times faster          {ratio:8.1}, or {:.1} than two processes at a time", ratio / 2.0)?;
+    writeln!(
+        out,
+        "a process a query     {separate:8.2} s of processors  {} queries, {:.1} ms each",
+        all.len(),
+        each * 1e3
+    )?;
+    writeln!(out, "times less            {:8.1}", separate / cold.processors)?;
     Ok(())
 }
 
 /// Proves and covers with two solvers.
-fn run(name: &str, subject: &Subject, cache: Option<PathBuf>, requests: Option<Source>) -> Result<Duration, Failure> {
+fn run(name: &str, subject: &Subject, cache: Option<PathBuf>, requests: Option<Source>) -> Result<Cost, Failure> {
     let jobs = NonZeroUsize::MIN.saturating_add(1);
     let solver = solver();
     let options = ProveOptions { solver, jobs, cache, answers: Arc::default(), requests, keeps_requests: false };
-    let start = Instant::now();
+    let before = Cost::so_far()?;
     let shop = Workshop::new(subject, &options);
     let proof = prove_in(&shop, &Silent).map_err(|problem| problem.message)?;
     let coverage = coverage_in(&shop, &BTreeSet::new(), &Silent).map_err(|problem| problem.message)?;
-    let time = start.elapsed();
+    // A solver's time is counted once it ended.
+    drop(shop);
+    let cost = Cost::so_far()?.since(before);
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{name:20}  {:8.2} s  {}; {}", time.as_secs_f64(), proof.summary, coverage.summary)?;
-    Ok(time)
+    let Cost { clock, processors } = cost;
+    writeln!(out, "{name:20}  {clock:8.2} s, {processors:.2} s of processors")?;
+    writeln!(out, "    prove     {}\n    coverage  {}", proof.summary, coverage.summary)?;
+    Ok(cost)
+}
+
+/// Seconds that passed, and seconds that this process and those that it waited for were run.
+#[derive(Clone, Copy)]
+struct Cost {
+    clock: f64,
+    processors: f64,
+}
+
+impl Cost {
+    fn so_far() -> Result<Self, Failure> {
+        static START: OnceLock<Instant> = OnceLock::new();
+        let clock = START.get_or_init(Instant::now).elapsed().as_secs_f64();
+        let stat = std::fs::read_to_string("/proc/self/stat")?;
+        // What stands behind the name: from the fourteenth on, times of its own and of its children in hundredths of a second.
+        let (_, fields) = stat.rsplit_once(')').ok_or("/proc/self/stat is not understood")?;
+        let times = fields.split_whitespace().skip(11).take(4).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(Self { clock, processors: times as f64 / 100.0 })
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self { clock: self.clock - before.clock, processors: self.processors - before.processors }
+    }
 }
 
 /// Every question with the place of its request type; what is settled once, once.
@@ -98,16 +131,18 @@ fn every_question(subject: &Subject) -> Vec<(usize, Question)> {
 /// One query, and everything that a process must do before it.
 fn one(subject: &Subject, number: usize) -> Result<(), Failure> {
     let (at, question) = every_question(subject).into_iter().nth(number).ok_or("there is no such query")?;
-    let start = Instant::now();
+    let before = Cost::so_far()?;
     // As a process of its own would have to, from the same texts.
-    let texts = subject.bundle.policies().iter().filter_map(|policy| policy.source.text().get(policy.span.clone()));
+    let texts = subject.bundle.policies().iter().map(|policy| policy.policy.to_string());
     PolicySet::from_str(&texts.collect::<Vec<_>>().join("\n"))?;
-    drop(Schema::from_cedarschema_str(subject.bundle.schema().source().text())?);
+    drop(SchemaFragment::from_cedarschema_str(subject.bundle.schema().source().text())?);
     let schema = cedar_policy_symcc::CompiledSchema::new(subject.bundle.schema().schema())?;
     let answers = Answers::default();
     let mut asker = Asker::new(&answers, &solver()).map_err(|problem| problem.message)?;
     Bench::new(subject, &schema, at)?.holds(&question.claim, &mut asker)?;
-    writeln!(std::io::stdout(), "{}", start.elapsed().as_secs_f64())?;
+    // A solver's time is counted once it ended.
+    drop(asker);
+    writeln!(std::io::stdout(), "{}", Cost::so_far()?.since(before).processors)?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::approval::{ApprovalFile, Approvals, KnownKeys};
 use crate::decision::{DecisionRow, DecisionTable, decide, decide_one, decide_rest};
 use crate::digest::Digest;
 use crate::facts::Facts;
-use crate::ledger::Journal;
+use crate::ledger::{Journal, Vote};
 use crate::plan::{IntendedAction, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::problem::{Problem, Problems};
@@ -121,6 +121,11 @@ impl<'a> Authorization<'a> {
         &self.found
     }
 
+    /// The rejections beside the documents that the ledger does not keep yet; whoever may write there keeps them.
+    pub fn rejections(&self) -> Vec<Vote> {
+        self.found.iter().flat_map(|file| rejections_beside(file, &self.journal, self.inputs)).collect()
+    }
+
     /// The approvals, judged.
     pub fn approvals(&self) -> &Approvals {
         &self.approvals
@@ -184,6 +189,19 @@ fn add_votes(file: &mut ApprovalFile, journal: &Journal, authority: &Authority<'
             file.signatures.push((format!("ledger record {record}"), bytes.to_vec()));
         }
     }
+}
+
+/// The rejections beside a document that the ledger does not keep yet.
+fn rejections_beside(file: &ApprovalFile, journal: &Journal, inputs: &Inputs) -> Vec<Vote> {
+    let message = file.source.text().as_bytes();
+    let approval = Digest::of(message);
+    let is_kept = |signature: &str| journal.votes(approval).any(|(_, vote)| vote.signature == signature);
+    let counts = |text: &String| {
+        let (signers, revocations) = (inputs.bundle.signers(), &inputs.revocations);
+        verify_one_of(&[REJECT], message, text.as_bytes(), signers, revocations, inputs.now).is_ok()
+    };
+    let texts = file.signatures.iter().filter_map(|(_, bytes)| String::from_utf8(bytes.clone()).ok());
+    texts.filter(|text| !is_kept(text) && counts(text)).map(|signature| Vote { approval, signature }).collect()
 }
 
 /// The decisions with every gate closed, and the approvals judged by what they bar, at a moment.

@@ -3,12 +3,14 @@
 
 mod fault;
 mod passfile;
+mod readers;
 mod resolve;
 mod writing;
 
 pub use fault::DatabaseError;
 pub use postgres::Row;
 pub use postgres::types::ToSql;
+pub use readers::Readers;
 pub use writing::{WritingSession, WritingTransaction};
 
 use crate::problem::Problem;
@@ -18,11 +20,14 @@ use postgres::{Client, Config, IsolationLevel, NoTls, Transaction};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::BufRead as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -34,6 +39,8 @@ pub struct Access {
     encryption: Encryption,
     limits: Limits,
     place: Place,
+    /// The section of `cutter.toml` that names all of it: `[database]`.
+    section: String,
 }
 
 /// Where the server is looked for, and where that stands; never a secret.
@@ -73,12 +80,14 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// Finds the parts where the settings say they are; `variable` reads the environment.
+    /// Finds the parts where the settings of this section say they are; `variable` reads the environment.
     pub fn resolve(
         settings: &DatabaseSettings,
+        section: &str,
         variable: &dyn Fn(&str) -> Option<std::ffi::OsString>,
     ) -> Result<Self, Problem> {
-        resolve::resolve(settings, variable)
+        let access = resolve::resolve(settings, variable).map_err(|problem| of_section(problem, section))?;
+        Ok(Self { section: section.to_owned(), ..access })
     }
 
     /// Whether the server is shown to be the right one: by its certificate, or by the folder of its socket.
@@ -94,6 +103,11 @@ impl Access {
             Some(Host::Unix(folder)) => folder.display().to_string(),
             None => String::new(),
         }
+    }
+
+    /// The name of the database.
+    pub fn database(&self) -> Option<&str> {
+        self.config.get_dbname()
     }
 
     /// The server's socket, where it is reached by one.
@@ -131,20 +145,31 @@ impl Access {
 
     /// Opens a session that can only read.
     pub fn open(&self) -> Result<Session, Problem> {
-        Ok(Session { client: self.connect(&pinned(&self.limits))?, secret: self.secret.clone() })
+        let mut client = self.connect(&pinned(&self.limits))?;
+        let failed = |error: postgres::Error| self.fault(&error).problem("the session cannot be prepared");
+        let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).map_err(failed)?.get(0);
+        Ok(Session { client, secret: self.secret.clone(), _own: Own::new(pid) })
     }
 
     /// Opens a connection and tells it `settings` before anything else.
     fn connect(&self, settings: &str) -> Result<Client, Problem> {
-        let connected = match &self.encryption {
-            Encryption::Local => self.config.connect(NoTls),
-            Encryption::Verified(file) => {
-                let connector = MakeRustlsConnect::new(client_config(file)?);
-                self.config.connect(connector)
-            }
+        let connector = match &self.encryption {
+            Encryption::Local => None,
+            Encryption::Verified(file) => Some(MakeRustlsConnect::new(client_config(file)?)),
         };
-        let mut client = connected
-            .map_err(|error| fault::not_connected(&error, &self.place, self.encryption != Encryption::Local))?;
+        // A server that takes the connection and says nothing is not waited for.
+        let (sender, answer) = channel();
+        let config = self.config.clone();
+        thread::spawn(move || {
+            let _ = sender.send(match connector {
+                Some(connector) => config.connect(connector),
+                None => config.connect(NoTls),
+            });
+        });
+        let connected = answer.recv_timeout(LONGEST_START).map_err(|_| fault::silent(&self.place))?;
+        let is_encrypted = self.encryption != Encryption::Local;
+        let failed = |error| of_section(fault::not_connected(&error, &self.place, is_encrypted), &self.section);
+        let mut client = connected.map_err(failed)?;
         let prepared = client.batch_execute(settings);
         prepared.map_err(|error| self.fault(&error).problem("the session cannot be prepared"))?;
         Ok(client)
@@ -155,10 +180,45 @@ impl Access {
     }
 }
 
+/// The server may take so long until it answers that a session may begin, and the network so long before.
+const LONGEST_START: Duration = Duration::from_secs(20);
+
+/// What is said of `[database]`, said of another section that says the same.
+fn of_section(mut problem: Problem, section: &str) -> Problem {
+    let own = |text: &str| text.replace("`[database]`", &format!("`{section}`"));
+    problem.message = own(&problem.message);
+    problem.help = problem.help.map(|help| own(&help));
+    problem
+}
+
 /// A connection whose transactions can only read.
 pub struct Session {
     client: Client,
     secret: Option<String>,
+    _own: Own,
+}
+
+/// A session of this very process, by the server's number of its backend: who may name itself as it likes is known by no name.
+struct Own(i32);
+
+static OWN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+impl Own {
+    fn new(pid: i32) -> Self {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
+        Self(pid)
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// The numbers of the backends of all reading sessions of this process.
+pub fn own_sessions() -> Vec<i32> {
+    OWN.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
 }
 
 impl Session {

@@ -2,10 +2,12 @@
 
 mod layers;
 mod provenance;
+mod raw;
 mod read;
 
 pub use layers::{Key, Layer, OF_LEDGER, Owned, STATED, key};
 pub use provenance::Provenance;
+pub use raw::RawFacts;
 pub use read::{FactRead, Reader, gathered};
 
 use crate::cedar::diagnostics;
@@ -65,31 +67,6 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Entities as they were read, not yet admitted.
-#[derive(Clone, Debug)]
-pub struct RawFacts {
-    /// Files of entities, in Cedar's entity format, and layers over them.
-    pub sources: Vec<Source>,
-    /// The name under which the digest lists each of them: `entities/runs.json`, `query/grants`.
-    pub names: Vec<String>,
-    /// What messages call the folder or database.
-    pub name: String,
-}
-
-impl RawFacts {
-    /// Lays more over them.
-    pub fn push(&mut self, layer: &Layer) {
-        self.names.push(layer.listed());
-        self.sources.push(Source::new(layer.label(), layer.text()));
-    }
-
-    /// Sha-256 over the `sha256sum` listing of the sources under their names.
-    pub fn digest(&self) -> Digest {
-        let digests = self.sources.iter().map(|source| Digest::of(source.text().as_bytes()));
-        Digest::of_listing(self.names.iter().map(String::as_str).zip(digests))
-    }
-}
-
 /// Entities that conform to the schema, each there once, and every one that any of them refers to.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -126,9 +103,9 @@ impl Facts {
                 if let Some((_, first, at)) = admitted.get(&uid) {
                     let (line, _) = first.position(at.start);
                     problems.push(
-                        Problem::invalid(format!("the entity `{uid}` stands twice"))
+                        Problem::invalid(format!("the entity `{uid}` is defined twice"))
                             .at(source, span)
-                            .help(format!("it stands first at {}:{line}; keep one of the two", first.name())),
+                            .help(format!("first defined at {}:{line}; keep one of the two", first.name())),
                     );
                 } else {
                     match file {
@@ -237,6 +214,16 @@ impl Facts {
     /// What was read, each text under the name the digest lists it by.
     pub fn texts(&self) -> &[(String, String)] {
         &self.texts
+    }
+
+    /// The same as they were read, not admitted.
+    pub fn raw(&self) -> RawFacts {
+        let source = |(name, text): &(String, String)| Source::new(name.as_str(), text.as_str());
+        RawFacts {
+            sources: self.texts.iter().map(source).collect(),
+            names: self.texts.iter().map(|(name, _)| name.clone()).collect(),
+            name: "what was read before".to_owned(),
+        }
     }
 
     /// The same facts, of which nobody asks where they come from: those of a test.

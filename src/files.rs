@@ -1,6 +1,7 @@
 //! Reading files with bounds; what they hold is not known here. Writing is below, in `target`, `write` and `journal`.
 
 mod journal;
+mod standing;
 mod target;
 mod write;
 
@@ -10,7 +11,8 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-pub use journal::AppendFile;
+pub use journal::{AppendFile, lock_within, open_lines};
+pub use standing::{Standing, is_there, read_optional};
 pub use target::{is_stdout, is_stream, place_of};
 pub use write::{Output, check, check_folder, check_free, create, remove, stream, write, write_together};
 
@@ -93,7 +95,9 @@ pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<String, Problem>
                 let most = LARGEST_FILE / 1024 / 1024;
                 Some(Err(wrong(format!("has a line larger than {most} MiB")).coded(Code::FileTooLarge)))
             }
-            Ok(_) => Some(String::from_utf8(line).map_err(|_| wrong("is no UTF-8".to_owned()).coded(Code::NotUtf8))),
+            Ok(_) => {
+                Some(String::from_utf8(line).map_err(|_| wrong("is not valid UTF-8".to_owned()).coded(Code::NotUtf8)))
+            }
             Err(error) => Some(Err(wrong(format!("cannot be read: {}", cause(&error))).coded(Code::FileUnreadable))),
         }
     }))
@@ -103,6 +107,9 @@ pub fn lines(path: &Path) -> Result<impl Iterator<Item = Result<String, Problem>
 fn open_regular(path: &Path) -> Result<File, Problem> {
     let name = path.display();
     let file = open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound if is_there(path) => {
+            Problem::failure(format!("`{name}` is a link to nowhere")).help(ASTRAY).coded(Code::FileUnreadable)
+        }
         std::io::ErrorKind::NotFound => Problem::failure(format!("`{name}` does not exist"))
             .help(match alike(path) {
                 Some(meant) => format!("did you mean `{}`?", meant.display()),
@@ -128,12 +135,12 @@ fn open_regular(path: &Path) -> Result<File, Problem> {
 }
 
 /// Opens what is there without waiting: a FIFO that nobody writes to would never open.
-fn open(path: &Path) -> std::io::Result<File> {
+pub fn open(path: &Path) -> std::io::Result<File> {
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 
 /// Reads all there is, unless it is too much.
-fn bounded(from: &mut dyn std::io::Read, path: &Path) -> Result<Vec<u8>, Problem> {
+pub fn bounded(from: &mut dyn std::io::Read, path: &Path) -> Result<Vec<u8>, Problem> {
     let name = path.display();
     let mut bytes = Vec::new();
     // One byte more than allowed shows that there is more, also in a file that grows.
@@ -143,7 +150,7 @@ fn bounded(from: &mut dyn std::io::Read, path: &Path) -> Result<Vec<u8>, Problem
         .coded(Code::FileUnreadable)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(Problem::invalid(format!("`{name}` is larger than {} MiB", LARGEST_FILE / 1024 / 1024))
-            .help("split it; nobody can review so much at once")
+            .help("split it; it is too large to review")
             .coded(Code::FileTooLarge));
     }
     Ok(bytes)
@@ -179,16 +186,12 @@ pub fn read_signatures(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Problems> 
     names.into_iter().map(|name| Ok((name.clone(), read_bytes(&folder.join(name))?))).collect()
 }
 
-/// Reads every file of a folder whose name ends so; none, where there is no such folder.
-pub fn read_files(folder: &Path, extension: &str) -> Result<Vec<Source>, Problems> {
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
+/// Reads every file of a folder whose name ends so, as far as they can be read, with what cannot; none, where there is no such folder.
+pub fn read_files(folder: &Path, extension: &str) -> (Vec<Source>, Problems) {
     let mut problems = Problems::new();
-    let wanted = |path: &PathBuf| path.extension().is_some_and(|found| found == extension);
-    let sources = below(folder)?.into_iter().filter(wanted).filter_map(|path| problems.absorb(read(&path)));
-    let sources = sources.collect();
-    problems.or(sources)
+    let files = if is_there(folder) { find(folder, &[extension], &mut problems) } else { Vec::new() };
+    let sources = files.iter().filter_map(|path| problems.absorb(read(path))).collect();
+    (sources, problems)
 }
 
 /// The folder that a path lies in.
@@ -196,17 +199,32 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Every regular file below a folder, sorted; a symbolic link is refused, since what it names can change unseen.
-pub fn below(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
+/// Every regular file below a folder whose name has one of these extensions, sorted; a symbolic link is refused, since what it names
+/// can change unseen, and so is a folder of such a name.
+pub fn below(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, Problems> {
     let mut problems = Problems::new();
-    let files = walk(folder, &|_, _| true, &mut problems);
+    let files = find(folder, extensions, &mut problems);
     problems.or(files)
+}
+
+/// The same as far as it can be looked at; what cannot is added to `problems`.
+pub fn find(folder: &Path, extensions: &[&str], problems: &mut Problems) -> Vec<PathBuf> {
+    let is_called = |path: &Path| extensions.iter().any(|of| path.extension().is_some_and(|found| found == *of));
+    let mut files = walk(folder, &|_, _| true, &is_called, problems);
+    files.retain(|path| is_called(path));
+    files
 }
 
 /// Every regular file below a folder, sorted, as far as it can be looked at; what cannot is added to `problems`.
 ///
-/// Of a path and whether it is a folder, `heed` says whether it matters at all.
-pub fn walk(folder: &Path, heed: &dyn Fn(&Path, bool) -> bool, problems: &mut Problems) -> Vec<PathBuf> {
+/// Of a path and whether it is a folder, `is_wanted` says whether it matters at all; of a folder, `is_misnamed` says whether it is
+/// called as only a file is: what makes a mount point of a file that is missing makes a folder.
+pub fn walk(
+    folder: &Path,
+    is_wanted: &dyn Fn(&Path, bool) -> bool,
+    is_misnamed: &dyn Fn(&Path) -> bool,
+    problems: &mut Problems,
+) -> Vec<PathBuf> {
     let (mut folders, mut files) = (vec![folder.to_path_buf()], Vec::new());
     while let Some(current) = folders.pop() {
         let entries = match fs::read_dir(&current) {
@@ -214,8 +232,9 @@ pub fn walk(folder: &Path, heed: &dyn Fn(&Path, bool) -> bool, problems: &mut Pr
             Err(error) => {
                 let problem =
                     Problem::failure(format!("the folder `{}` cannot be read: {}", current.display(), cause(&error)));
-                let help = match error.kind() {
-                    std::io::ErrorKind::NotADirectory => "name a folder, not a file",
+                let help = match (Standing::at(&current), error.kind()) {
+                    (Standing::Astray, _) => ASTRAY,
+                    (_, std::io::ErrorKind::NotADirectory) => "name a folder, not a file",
                     _ => "check the path, or run from the project's folder",
                 };
                 problems.push(problem.help(help).coded(Code::FolderUnreadable));
@@ -225,8 +244,14 @@ pub fn walk(folder: &Path, heed: &dyn Fn(&Path, bool) -> bool, problems: &mut Pr
         for entry in entries {
             let kind = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
             match kind {
-                Ok((path, kind)) if !heed(&path, kind.is_dir()) => {}
-                Ok((path, kind)) if kind.is_dir() => folders.push(path),
+                Ok((path, kind)) if !is_wanted(&path, kind.is_dir()) => {}
+                Ok((path, kind)) if kind.is_dir() => {
+                    if is_misnamed(&path) {
+                        let problem = Problem::invalid(format!("`{}` is a folder, not a file", path.display()));
+                        problems.push(problem.help("put the file in its place, or move the folder away"));
+                    }
+                    folders.push(path);
+                }
                 Ok((path, kind)) if kind.is_file() => files.push(path),
                 Ok((path, kind)) => {
                     let help = if kind.is_symlink() { "replace the link by what it points to" } else { "move it away" };
@@ -252,6 +277,9 @@ pub fn walk(folder: &Path, heed: &dyn Fn(&Path, bool) -> bool, problems: &mut Pr
     files.sort();
     files
 }
+
+/// What to do about a link to nowhere.
+const ASTRAY: &str = "mend the link, or take it away";
 
 /// The system's words without its number.
 pub(crate) fn cause(error: &std::io::Error) -> String {

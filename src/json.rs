@@ -62,6 +62,11 @@ pub fn canonical(value: &serde_json::Value) -> String {
     }
 }
 
+/// What a path such as `run.facts.backup` leads to.
+pub fn at<'a>(value: &'a serde_json::Value, path: &str) -> Option<&'a serde_json::Value> {
+    value.pointer(&format!("/{}", path.replace('.', "/")))
+}
+
 /// A value in Cedar's JSON form as one word: a text, a number, a truth, the id of an entity, the argument of an extension.
 pub fn plain(value: &serde_json::Value) -> Option<String> {
     match value {
@@ -293,8 +298,8 @@ fn refuse_repeated_keys(value: &Value<'_>, source: &Source, problems: &mut Probl
                 let at = property.name.range().start..property.name.range().end;
                 if let Some(first) = seen.insert(name(property), at.start).filter(|_| !problems.is_full()) {
                     let (line, column) = source.position(first);
-                    let message = format!("the key `{}` stands twice in one object", name(property));
-                    let help = format!("it stands first at line {line}, column {column}; keep one of the two");
+                    let message = format!("the key `{}` is defined twice in one object", name(property));
+                    let help = format!("first defined at line {line}, column {column}; keep one of the two");
                     problems.push(Problem::invalid(message).at(source, at).help(help).coded(Code::JsonDuplicateKey));
                 }
                 refuse_repeated_keys(&property.value, source, problems);

@@ -29,6 +29,8 @@ mod layers {
     pub mod db;
     pub mod decision;
     pub mod digest;
+    #[cfg(feature = "cli")]
+    pub mod enforce;
     pub mod evidence;
     pub mod explain;
     pub mod facts;

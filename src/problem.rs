@@ -54,7 +54,7 @@ pub enum Blame {
     Failure,
 }
 
-/// One thing that is wrong, said so that its author can mend it.
+/// One thing that is wrong, said so that its author can fix it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     /// Who is to blame.
@@ -170,6 +170,11 @@ impl Problems {
         self.kept.len() >= MOST_KEPT
     }
 
+    /// Keeps those of which this is true.
+    pub fn retain(&mut self, is_kept: impl FnMut(&Problem) -> bool) {
+        self.kept.retain(is_kept);
+    }
+
     /// Adds all of another piece of work, and gives its result if it had one.
     pub fn absorb<T>(&mut self, result: Result<T, Problems>) -> Option<T> {
         match result {
@@ -213,6 +218,11 @@ impl Problems {
         self.kept.iter()
     }
 
+    /// The code of the first.
+    pub fn code(&self) -> Option<Code> {
+        self.kept.first().map(Problem::code)
+    }
+
     /// How many there are, those that were only counted included.
     pub fn count(&self) -> usize {
         self.kept.len() + self.more
@@ -245,7 +255,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, name)| name)
 }
 
-/// A file with more faults than this is mended from its first ones on.
+/// A file with more faults than this is fixed from its first ones on.
 const MOST_KEPT: usize = 1_000;
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ impl<'a> Requests<'a> {
     }
 
     fn refused(&self, action: &IntendedAction, cause: &str) -> Problem {
-        Problem::invalid(format!("plan action `{}` makes no request of the schema: {cause}", action.id))
+        Problem::invalid(format!("plan action `{}` is not a valid request for the schema: {cause}", action.id))
             .at(&self.plan.source, action.span.start..action.span.start + 1)
     }
 

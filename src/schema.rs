@@ -7,11 +7,12 @@ mod misfit;
 mod never;
 mod sources;
 
+pub(crate) use joined::join;
 pub use misfit::Misfit;
 pub use never::NeverAction;
 pub use sources::{FactSource, NeededSources, PARENTS};
 
-use crate::cedar::{Statements, depth, diagnostics, unclosed};
+use crate::cedar::{Statements, depth, diagnostics, slips, unclosed};
 use crate::prelude::{NAMESPACE, Prelude};
 use crate::problem::{Problem, Problems, Source};
 use cedar_policy::{EntityId, EntityTypeName, EntityUid, Schema, SchemaFragment};
@@ -44,7 +45,7 @@ impl RunSchema {
     pub fn parse(source: &Source, prelude: &Prelude) -> Result<Self, Problems> {
         let fragment = Self::fragment(source)?;
         let mut problems = Problems::new();
-        let invalid = |error: &dyn miette::Diagnostic| diagnostics::problems(error, "the schema is not valid", source);
+        let invalid = |error: &dyn miette::Diagnostic| of_schema(error, "the schema is not valid", source);
         let plain =
             |error: &dyn std::fmt::Display| Problem::invalid(format!("the schema is not valid: {error}")).of(source);
         let own = fragment.clone().to_json_value().map_err(|error| plain(&error))?;
@@ -60,8 +61,9 @@ impl RunSchema {
             parts.push(fragment.clone().to_json_value().map_err(|error| plain(&error))?);
         }
         problems = problems.or(()).map(|()| Problems::new())?;
-        let schema = Schema::from_schema_fragments(fragments).map_err(|error| invalid(&error))?;
         let json = joined::join(parts);
+        check_size(&json, source)?;
+        let schema = Schema::from_schema_fragments(fragments).map_err(|error| invalid(&error))?;
         let parameters = Schema::from_json_value(joined::without_run(json.clone())).map_err(|error| invalid(&error))?;
         let mut read = Self {
             source: source.clone(),
@@ -316,6 +318,15 @@ fn base(name: &str) -> &str {
 }
 
 /// Where a schema first names something, outside comments.
+/// Refuses types that Cedar would write out whole, wherever they are named, to more than anybody could look at.
+pub(crate) fn check_size(json: &Value, source: &Source) -> Result<(), Problem> {
+    let Some(name) = joined::too_large(json) else { return Ok(()) };
+    let name = name.trim_start_matches("::");
+    let message = format!("the type `{name}` comes to more than {} parts, with all that it names", joined::MOST_PARTS);
+    let help = "name fewer records in records; an entity may hold what several types share";
+    Err(Problem::invalid(message).at(source, place(source, base(name))).help(help))
+}
+
 fn place(source: &Source, word: &str) -> Range<usize> {
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {
@@ -341,7 +352,15 @@ fn unreadable(error: &dyn miette::Diagnostic, source: &Source) -> Problems {
     let mut problems = Problems::new();
     unclosed(source, Statements::Declarations).into_iter().for_each(|(_, problem)| problems.push(problem));
     if problems.is_empty() {
-        return diagnostics::problems(error, "the schema cannot be read", source);
+        return of_schema(error, "the schema cannot be read", source);
     }
+    problems
+}
+
+/// What Cedar says of a schema, in the words of the slip that it is.
+pub(crate) fn of_schema(error: &dyn miette::Diagnostic, what: &str, source: &Source) -> Problems {
+    let mut problems = Problems::new();
+    let said = diagnostics::problems(error, what, source);
+    said.iter().for_each(|problem| problems.push(slips::of_schema(problem.clone(), source)));
     problems
 }

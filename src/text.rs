@@ -24,9 +24,15 @@ pub fn printable(text: &str) -> String {
     }
 }
 
+/// Whether the text can be the name of a file, or a part of it, wherever it is written: ASCII letters, digits, `-`, `_` and `.`, not first.
+pub fn is_file_name(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    !text.is_empty() && !text.starts_with('.') && text.chars().all(is_plain)
+}
+
 /// Where the first group of the only match of a pattern stands; what is there twice, or not at all, is not known.
 pub fn only_match(pattern: &str, text: &str) -> Result<std::ops::Range<usize>, &'static str> {
-    let regex = Regex::new(pattern).map_err(|_| "the pattern is no regular expression")?;
+    let regex = Regex::new(pattern).map_err(|_| "the pattern is not a valid regular expression")?;
     let mut matches = regex.captures_iter(text);
     match (matches.next(), matches.next()) {
         (Some(found), None) => Ok(found.get(1).or_else(|| found.get(0)).map(|group| group.range()).unwrap_or_default()),
@@ -60,8 +66,9 @@ pub fn escaped_json(text: String) -> String {
     escaped
 }
 
+/// What has no letter of its own, and three symbols that are blank: of Braille, of an object, and of music.
 static UNSEEN: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]").ok());
+    LazyLock::new(|| Regex::new(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u{2800}\u{fffc}\u{1d159}]").ok());
 
 #[cfg(test)]
 mod tests {

@@ -29,7 +29,7 @@ impl Bench<'_> {
             people
                 .iter()
                 .filter(|person| match self.ask("vote", person, gate, &json!({})) {
-                    Ok(answer) if answer.allow && answer.errors.is_empty() => true,
+                    Ok(answer) if answer.allows() => true,
                     Ok(answer) => {
                         denied.extend(self.codes(&answer, person, &reasons((0, 0))));
                         false
@@ -51,7 +51,7 @@ impl Bench<'_> {
         let mut codes = BTreeSet::new();
         for person in askers {
             match self.ask("open_gate", person, gate, &context) {
-                Ok(answer) if answer.allow && answer.errors.is_empty() => opened = yes.contains(person),
+                Ok(answer) if answer.allows() => opened = yes.contains(person),
                 Ok(answer) => codes.extend(self.codes(&answer, person, &reasons)),
                 Err(detail) => drop(codes.insert(fault(RejectCode::Malformed, detail))),
             }
@@ -97,7 +97,7 @@ impl Bench<'_> {
         let (bundle, facts) = (self.requests.bundle(), self.requests.facts());
         let schema = bundle.schema();
         let uid = schema.prelude_action(action).ok_or_else(|| format!("the prelude has no action `{action}`"))?;
-        let says = |error: &dyn std::fmt::Display| format!("`{action}` makes no request of the schema: {error}");
+        let says = |error: &dyn std::fmt::Display| format!("`{action}` is not a valid request for the schema: {error}");
         let parameters = Context::from_json_value(context.clone(), Some((schema.parameters(), &uid)))
             .map_err(|error| says(&miette_message(&error)))?;
         let run = self.requests.run_for_approvals(self.moment).map_err(|problem| says(&problem.message))?;

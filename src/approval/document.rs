@@ -158,7 +158,7 @@ fn digest(reader: &mut ObjectReader<'_, '_>, field: &'static str, required: bool
     let (text, at) = if required { reader.string(field)? } else { reader.optional_string(field)? };
     if Digest::parse(text).is_none() {
         let help = Some("write 64 lower-case hexadecimal digits");
-        reader.problem(format!("`{field}` of the approval is no sha-256 digest"), at, help);
+        reader.problem(format!("`{field}` of the approval is not a SHA-256 digest"), at, help);
         return None;
     }
     Some(text.to_owned())
@@ -169,7 +169,7 @@ fn time(reader: &mut ObjectReader<'_, '_>, field: &'static str) -> Option<String
     // Times with other offsets mean the same moment; they are compared as moments and kept as written.
     if Timestamp::parse(text).is_none() {
         let help = Some("write an RFC 3339 time with an offset, such as 2026-05-21T08:15:00Z");
-        reader.problem(format!("`{field}` of the approval is no time: `{text}`"), at, help);
+        reader.problem(format!("`{field}` of the approval is not a valid time: `{text}`"), at, help);
         return None;
     }
     Some(text.to_owned())

@@ -220,7 +220,7 @@ impl Bench<'_> {
     fn voters(&self, file: &ApprovalFile, faults: &mut Vec<RejectReason>) -> Voters {
         let mut voters = Voters::default();
         if file.signatures.is_empty() {
-            faults.push(fault(RejectCode::Unsigned, "no signature lies beside it"));
+            faults.push(fault(RejectCode::Unsigned, "there is no signature beside it"));
         }
         for (name, signature) in &file.signatures {
             let message = file.source.text().as_bytes();
@@ -237,7 +237,11 @@ impl Bench<'_> {
                 Ok(signer) => match self.person(&signer.principal) {
                     Ok(person) if signer.namespace == APPROVAL => drop(voters.yes.insert(person)),
                     Ok(person) => drop(voters.no.insert(person)),
-                    Err(detail) => faults.push(fault(RejectCode::UnknownSigner, detail)),
+                    Err(detail) => {
+                        let detail =
+                            format!("`{name}`: {detail}; without that file it does not count against the others");
+                        faults.push(fault(RejectCode::UnknownSigner, detail));
+                    }
                 },
                 Err(rejection) => {
                     for found in rejection.faults() {
@@ -248,7 +252,7 @@ impl Bench<'_> {
             }
         }
         if voters.yes.is_empty() && !voters.no.is_empty() {
-            faults.push(fault(RejectCode::Unsigned, "the only signatures beside it say no"));
+            faults.push(fault(RejectCode::Unsigned, "the only signatures beside it are rejections"));
         }
         voters
     }
@@ -286,7 +290,7 @@ impl Bench<'_> {
             .collect();
         match (found.pop(), found.is_empty()) {
             (Some(person), true) => Ok(person),
-            (None, _) => Err(format!("the signer `{name}` is nobody among the bundle's people")),
+            (None, _) => Err(format!("the signer `{name}` is not a person in the bundle")),
             (Some(_), false) => Err(format!("the signer `{name}` is several of the bundle's people")),
         }
     }

@@ -78,3 +78,30 @@ impl Approvals {
         self.judged.iter().find(|judged| judged.gate == gate && judged.is_accepted())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_that_opens_a_gate_is_of_that_gate_and_accepted() {
+        let document = |id: &str, gate: &str, faults: &[RejectReason]| JudgedApproval {
+            file: String::new(),
+            id: id.to_owned(),
+            gate: gate.to_owned(),
+            faults: faults.to_vec(),
+            signers: Vec::new(),
+            expires_at: None,
+            digest: None,
+        };
+        let unsigned = RejectReason { code: RejectCode::Unsigned, detail: String::new() };
+        let judged = vec![
+            document("accepted, of another", "OTHER", &[]),
+            document("of it, rejected", "IT", &[unsigned]),
+            document("of it", "IT", &[]),
+        ];
+        let approvals = Approvals { judged, ..Approvals::default() };
+        let found = |gate: &str| approvals.for_gate(gate).map(|found| found.id.as_str());
+        assert_eq!((found("IT"), found("OTHER"), found("NONE")), (Some("of it"), Some("accepted, of another"), None));
+    }
+}

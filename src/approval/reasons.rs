@@ -95,10 +95,10 @@ impl Reasons<'_> {
                 ))
             }
             RejectCode::QuorumNotMet => Some(format!(
-                "{} of those whom its gate admits signed, which is too few; let others sign",
+                "{} of the people its gate admits signed, which is too few; let others sign",
                 self.votes.0
             )),
-            RejectCode::Vetoed => Some(format!("{} of those whom its gate admits signed a no", self.votes.1)),
+            RejectCode::Vetoed => Some(format!("{} of the people its gate admits signed a rejection", self.votes.1)),
             RejectCode::AlreadyConsumed => Some(format!("it was used for each of its rows; {again}")),
             _ => None,
         }

@@ -18,7 +18,7 @@ impl Renewal {
     pub fn of(old: &Source, new: &ApprovalDocument) -> Self {
         let changes = match ApprovalDocument::parse(old) {
             Ok(old) => changes(&old, new),
-            Err(_) => vec!["it is no approval of today's form".to_owned()],
+            Err(_) => vec!["it is not an approval in the current format".to_owned()],
         };
         Self { gate: new.gate.clone(), changes }
     }

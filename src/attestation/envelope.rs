@@ -56,10 +56,10 @@ impl Envelope {
     /// Reads an envelope; a text that differs from its own encoding is refused.
     pub fn parse(source: &Source) -> Result<Self, Problem> {
         let refused = |cause: &str| {
-            Problem::untrusted(format!("`{}` is no DSSE envelope: {cause}", source.name()))
+            Problem::untrusted(format!("`{}` is not a DSSE envelope: {cause}", source.name()))
                 .help("an envelope is written in one way only; take the file that was published")
         };
-        let envelope: Self = serde_json::from_str(source.text()).map_err(|error| refused(&super::cause(&error)))?;
+        let envelope: Self = serde_json::from_str(source.text()).map_err(|error| refused(&error.to_string()))?;
         if envelope.text()? != source.text() {
             return Err(refused("it is not written as cutter writes it"));
         }

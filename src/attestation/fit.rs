@@ -73,7 +73,7 @@ impl Fitting<'_> {
     fn matches(&self, pattern: &str, value: &Value) -> Result<bool, String> {
         let mut patterns = self.patterns.borrow_mut();
         if !patterns.contains_key(pattern) {
-            let made = Regex::new(pattern).map_err(|_| format!("`{pattern}` is no pattern"))?;
+            let made = Regex::new(pattern).map_err(|_| format!("`{pattern}` is not a valid pattern"))?;
             patterns.insert(pattern.to_owned(), made);
         }
         let made = patterns.get(pattern);
@@ -185,7 +185,13 @@ mod tests {
             return example(root, &root["$defs"][reference.strip_prefix("#/$defs/").unwrap()], choice, depth + 1);
         }
         if let Some(chosen) = pick(&schema["anyOf"]).or_else(|| pick(&schema["oneOf"])) {
-            return example(root, &chosen, choice, depth + 1);
+            let mut value = example(root, &chosen, choice, depth + 1);
+            // Members of its own beside the alternatives: those of every form.
+            if let (Value::Object(value), Some(own)) = (&mut value, schema["properties"].as_object()) {
+                let own = own.iter().map(|(name, own)| (name.clone(), example(root, own, choice, depth + 1)));
+                value.extend(own);
+            }
+            return value;
         }
         if let Some(value) = schema.get("const").cloned().or_else(|| pick(&schema["enum"])) {
             return value;
@@ -279,7 +285,7 @@ mod tests {
         for (schema, about) in [
             (json!({"maxLength": 3}), "`maxLength`"),
             (json!({"properties": {"a": {"minLength": 1}}}), "`minLength`"),
-            (json!({"pattern": "("}), "no pattern"),
+            (json!({"pattern": "("}), "not a valid pattern"),
             (json!({"$ref": "#/$defs/none"}), "#/$defs/none"),
             (json!(false), "object"),
         ] {

@@ -5,6 +5,7 @@ use super::report::{Ban, BanTier, DoneOutcome, DoneRow, UsedApproval};
 use crate::approval::ApprovalFile;
 use crate::decision::{Basis, DecisionRow, Held};
 use crate::digest::Digest;
+use crate::json;
 use crate::ledger::{Entry, Journal, Record, Started};
 use crate::plan::{IntendedAction, RunPlan};
 use crate::policy::PolicyBundle;
@@ -201,7 +202,7 @@ pub fn expects(
 ) -> BTreeMap<String, BTreeMap<String, i64>> {
     let effect = action.work.as_ref().and_then(|work| config.effects.get(work.effect.as_ref()?));
     let Some(effect) = effect else { return BTreeMap::new() };
-    let number = |path: &str| context?.pointer(&format!("/{}", path.replace('.', "/")))?.as_i64();
+    let number = |path: &str| json::at(context?, path)?.as_i64();
     let mut expects = BTreeMap::new();
     for (id, moves) in &effect.expects {
         let mut resolved = BTreeMap::new();

@@ -1,12 +1,14 @@
 //! in-toto statements (Statement v1): over decisions alone, and over a whole run. What is signed, and what every report
 //! is drawn from.
 
+pub mod between;
 pub mod derive;
 pub mod envelope;
 mod fit;
 pub mod gather;
 pub mod grounds;
 mod kept;
+mod outputs;
 pub mod produced;
 pub mod report;
 mod rows;
@@ -124,7 +126,7 @@ impl<P: Serialize + DeserializeOwned> Statement<P> {
     /// there is one text for one statement.
     pub fn parse(source: &Source, predicate_type: &str) -> Result<Self, Problems> {
         let refused = |cause: &str| {
-            Problem::untrusted(format!("`{}` is no statement of cutter: {cause}", source.name()))
+            Problem::untrusted(format!("`{}` is not a statement of cutter: {cause}", source.name()))
                 .help("`cutter attest --attest FILE` writes statements; any change to one is a forgery")
         };
         let statement: Self = serde_json::from_str(source.text()).map_err(|error| refused(&cause(&error)))?;

@@ -169,7 +169,7 @@ impl ForbiddenStatus {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowBasis {
-    /// Captures signed by an observer who is no party to the run, or facts that were measured at the moment of use.
+    /// Captures signed by an observer who is not a party to the run, or facts that were measured at the moment of use.
     Measured,
     /// It follows from other rows.
     Derived,
@@ -218,7 +218,7 @@ pub struct DoneRow {
     pub policies_sha256: Option<Digest>,
     /// Sha-256 of the facts it was judged by.
     pub facts_sha256: Option<Digest>,
-    /// What it declares to change: counters and by how much, by observation; no counter means in whatever way.
+    /// What it declares to change: counters and by how much, by observation; no counter means any change.
     pub expects: BTreeMap<String, BTreeMap<String, i64>>,
 }
 

@@ -51,6 +51,8 @@ pub struct Disclosure {
 pub enum DisclosureKind {
     /// An emergency gate was open.
     Mark,
+    /// The run was ended for good before all of it was done.
+    Voided,
     /// A gap is open.
     OpenGap,
     /// A gap will be asked for at the moment of use.

@@ -1,18 +1,28 @@
 //! Secrets that must not be written: the values behind variables, in every form they may take, and well-known shapes.
 
-use crate::db::password_of;
+mod forms;
+mod stream;
+
+pub use stream::Filter;
+
 use crate::problem::{Problem, Problems};
-use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding as _};
-use regex::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What is looked for. Its `Debug` shows names only.
 pub struct Secrets {
-    /// Every form of each value, by the variable's name.
-    values: BTreeMap<String, Vec<String>>,
+    /// The values in every form, by the variable's name.
+    values: BTreeMap<String, Sought>,
     unset: Vec<String>,
     shapes: Vec<(&'static str, Regex)>,
+}
+
+/// One value that is looked for.
+struct Sought {
+    search: Regex,
+    /// How long the value is, if it has several lines.
+    lines: usize,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -27,14 +37,21 @@ impl Secrets {
         let (mut values, mut unset) = (BTreeMap::new(), Vec::new());
         for name in names {
             match variable(name).filter(|value| !value.is_empty()) {
-                Some(value) => drop(values.insert(name.clone(), forms(&value))),
+                Some(value) => {
+                    let search = built(&forms::pattern(&value))?;
+                    let lines = if value.contains('\n') { value.len() } else { 0 };
+                    values.insert(name.clone(), Sought { search, lines });
+                }
                 None => unset.push(name.clone()),
             }
         }
-        let shapes = SHAPES.iter().map(|(what, pattern)| Ok((*what, Regex::new(pattern)?)));
-        let shapes: Result<Vec<_>, regex::Error> = shapes.collect();
-        let shapes = shapes.map_err(|_| Problem::failure("the shapes of secrets cannot be looked for"))?;
-        Ok(Self { values, unset, shapes })
+        let shapes = SHAPES.iter().map(|(what, pattern)| Ok((*what, built(&format!("(?-u){pattern}"))?)));
+        Ok(Self { values, unset, shapes: shapes.collect::<Result<_, Problem>>()? })
+    }
+
+    /// The variables whose values are looked for.
+    pub fn names(&self) -> Vec<String> {
+        self.values.keys().cloned().collect()
     }
 
     /// The variables that are not set, so that their values cannot be looked for.
@@ -53,9 +70,9 @@ impl Secrets {
             self.look_at(&|| format!("{name}:{number}"), line, problems);
         }
         // A value may hold line breaks.
-        let spans_lines = |form: &&String| form.contains('\n') && text.contains(form.as_str());
-        for (variable, forms) in &self.values {
-            if forms.iter().any(|form| spans_lines(&form)) {
+        for (variable, sought) in self.values.iter().filter(|(_, sought)| sought.lines > 0) {
+            let mut found = sought.search.find_iter(text.as_bytes());
+            if found.any(|found| found.as_bytes().contains(&b'\n')) {
                 problems.push(leak(name, &format!("the value of `{variable}`")));
             }
         }
@@ -90,13 +107,13 @@ impl Secrets {
     }
 
     fn look_at(&self, place: &dyn Fn() -> String, text: &str, problems: &mut Problems) {
-        for (variable, forms) in &self.values {
-            if forms.iter().any(|form| text.contains(form.as_str())) {
+        for (variable, sought) in &self.values {
+            if sought.search.is_match(text.as_bytes()) {
                 problems.push(leak(&place(), &format!("the value of `{variable}`")));
             }
         }
         for (what, shape) in &self.shapes {
-            if shape.is_match(text) {
+            if shape.is_match(text.as_bytes()) {
                 problems.push(leak(&place(), what));
             }
         }
@@ -108,52 +125,13 @@ fn leak(place: &str, what: &str) -> Problem {
         .help("nothing was written; take it out at its source, and change the secret: it has been seen")
 }
 
-/// A value as it stands, and as JSON, URLs and base64 write it; of a connection string, its password as well.
-fn forms(value: &str) -> Vec<String> {
-    let mut plain = vec![value.to_owned()];
-    plain.extend(password_of(value));
-    let mut forms = Vec::new();
-    for value in plain.into_iter().filter(|value| !value.is_empty()) {
-        let quoted = serde_json::to_string(&value).unwrap_or_default();
-        forms.push(quoted.trim_matches('"').to_owned());
-        forms.push(percent_encoded(&value));
-        forms.push(percent_encoded(&value).to_lowercase());
-        forms.extend(base64_cores(value.as_bytes()));
-        forms.push(value);
-    }
-    forms.sort();
-    forms.dedup();
-    forms
+/// A pattern as a search, over bytes: not all that programs write is text.
+fn built(pattern: &str) -> Result<Regex, Problem> {
+    let search = RegexBuilder::new(pattern).size_limit(LARGEST_SEARCH).build();
+    search.map_err(|_| Problem::failure("the patterns of secrets cannot be searched for: a value is too long"))
 }
 
-/// What of a value stays the same in base64 whatever stands around it: its whole groups, at each of the three offsets.
-fn base64_cores(value: &[u8]) -> Vec<String> {
-    let mut cores = Vec::new();
-    for skipped in 0..3_usize {
-        let whole = value.get(skipped..).map(|rest| rest.len() / 3 * 3).unwrap_or_default();
-        let core = value.get(skipped..skipped + whole).unwrap_or_default();
-        // A shorter one would be found in texts that have nothing to do with it.
-        if core.len() >= SHORTEST_CORE {
-            cores.extend([Base64Unpadded::encode_string(core), Base64UrlUnpadded::encode_string(core)]);
-        }
-    }
-    cores.extend([Base64::encode_string(value), Base64Url::encode_string(value)]);
-    cores
-}
-
-const SHORTEST_CORE: usize = 6;
-
-/// As in URLs (RFC 3986, section 2.1), every byte but the unreserved.
-fn percent_encoded(value: &str) -> String {
-    let mut encoded = String::new();
-    for byte in value.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
-}
+const LARGEST_SEARCH: usize = 1 << 26;
 
 /// Shapes that issuers give their secrets so that they can be found.
 const SHAPES: [(&str, &str); 12] = [
@@ -190,12 +168,37 @@ mod tests {
         for form in [
             "x a b/\"c\u{e9} y",
             "{\"p\":\"a b/\\\"c\u{e9}\"}",
+            "{\"p\":\"a b\\/\\u0022c\\u00e9\"}",
+            "{\"p\":\"\\u0061\\u0020b\\u002F\\\"c\\u00E9\"}",
+            "\\\"a b/\\\\\\\"c\\\\u00e9\\\"",
             "p=a%20b%2F%22c%C3%A9",
             "p=a%20b%2f%22c%c3%a9",
+            "p=a+b/%22c%c3%a9",
+            "p=a%20b/%22c\u{e9}",
+            "p=%61%20%62%2F%22%63%C3%A9",
+            "p=a%2520b%252F%2522c%25C3%25A9",
+            "<p>a b/&quot;c&#233;</p>",
+            "<p>a&#x20;b&#x2f;&#34;c&#xe9;</p>",
+            "$'a b/\\\"c\\303\\251'",
+            "b'a b/\"c\\xc3\\xa9'",
+            "6120622f2263c3a9",
+            "6120622F2263C3A9",
             "YSBiLyJjw6k=",
             "dXNlcjphIGIvImPDqQ==",
         ] {
             assert_eq!(found(&secret, form), ["log:1 holds the value of `PW`"], "{form}");
+        }
+        for quoted in [
+            "it''s 2",
+            "it'\\''s 2",
+            "'it'\"'\"'s 2'",
+            "it\\'s 2",
+            "it&apos;s 2",
+            "it&#39;s 2",
+            "it\\x27s 2",
+            "it%27s+2",
+        ] {
+            assert_eq!(found(&[("PW", "it's 2")], quoted), ["log:1 holds the value of `PW`"], "{quoted}");
         }
         assert_eq!(found(&secret, "nothing of it"), Vec::<String>::new());
         let url = [("URL", "postgres://u:p%40ss-word@db.example/x")];

@@ -48,6 +48,18 @@ fn gather(expression: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// How many calculations that may overflow lie in one another.
+pub fn calculation_depth(expression: &Value) -> usize {
+    let below = |value: &Value| match value {
+        Value::Object(map) => map.values().map(calculation_depth).max().unwrap_or_default(),
+        Value::Array(elements) => elements.iter().map(calculation_depth).max().unwrap_or_default(),
+        _ => 0,
+    };
+    let is_calculation = |name: &String| matches!(name.as_str(), "+" | "-" | "*" | "neg" | "offset" | "durationSince");
+    let own = expression.as_object().filter(|map| map.len() == 1).is_some_and(|map| map.keys().any(is_calculation));
+    below(expression) + usize::from(own)
+}
+
 /// What must all be true for an expression to be true, or, negated, to be false.
 pub fn conjuncts(expression: &Value, negated: bool) -> Vec<Value> {
     let operator = if negated { "||" } else { "&&" };

@@ -5,6 +5,7 @@ pub mod diagnostics;
 pub mod expression;
 pub mod reads;
 pub mod scope;
+pub(crate) mod slips;
 pub mod tokens;
 pub(crate) mod unclosed;
 

@@ -78,7 +78,7 @@ impl Walk<'_> {
         let word = |back: usize| {
             index.checked_sub(back).and_then(|at| tokens.get(at)).map_or("", |token| token.of(self.source.text()))
         };
-        word(2) == "@" || word(1) == ")" && word(2).starts_with('"') && word(3) == "(" && word(5) == "@"
+        word(2) == "@" || word(1) == ")" && word(3) == "(" && word(5) == "@"
     }
 
     /// Whether a condition of a policy begins here, which stands in no bracket.
@@ -101,7 +101,13 @@ impl Walk<'_> {
     }
 
     fn begin(&mut self, token: &Token) {
-        if let Some(start) = self.start {
+        // What has neither `permit` nor `forbid` lacks more than its end.
+        let is_own = |text: &str| {
+            let words = tokens(text);
+            self.statements == Statements::Declarations
+                || words.iter().any(|word| matches!(word.of(text), "permit" | "forbid"))
+        };
+        if let Some(start) = self.start.filter(|start| self.source.text().get(*start..self.last).is_some_and(is_own)) {
             self.close(start);
         }
         self.start = Some(token.span.start);

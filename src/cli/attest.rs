@@ -2,13 +2,13 @@
 
 use crate::attestation::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::attestation::grounds::{
-    ApprovalSource, CaptureRecord, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, WitnessSource,
-    keep_facts,
+    ApprovalSource, Grounds, JournalRecordSource, LogRecord, Rules, SecretScan, keep_facts,
 };
 use crate::attestation::report::{Parts, Report, ReportVerdict};
 use crate::attestation::secrets::Secrets;
 use crate::attestation::{Statement, gather};
 use crate::authorization::Inputs;
+use crate::cli::observe::kept::Kept;
 use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
@@ -19,8 +19,6 @@ use crate::cli::shared::progress::Progress;
 use crate::cli::shared::signing;
 use crate::cli::shared::vouch;
 use crate::digest::Digest;
-use crate::evidence::Capture;
-use crate::evidence::witness::WitnessRecord;
 use crate::files::{self, Output};
 use crate::ledger::{Attestation, Attested, Journal, Wanted};
 use crate::problem::{Code, Coded as _, Problem, Problems};
@@ -40,7 +38,8 @@ pub struct Arguments {
     inputs: InputArguments,
     #[command(flatten)]
     authority: AuthorityArguments,
-    /// What was observed after the run; `--baseline` names what was observed before it
+    /// What was observed after the run; `--baseline` names what was observed before it [default: both, and the witness, as the
+    /// observer of the run keeps them]
     #[arg(long = "final", value_name = "FILE", requires = "baseline")]
     last: Option<PathBuf>,
     /// What a witness recorded in between
@@ -150,14 +149,11 @@ impl Arguments {
         })?;
         let id = journal.id.as_ref().map(ToString::to_string);
         let mut problems = Problems::new();
-        let mut capture = |path: Option<&Path>| match path {
-            Some(path) => problems.absorb(self.capture(inputs, path).map(Some)).flatten(),
-            None => None,
-        };
-        // A baseline without a final capture says nothing of the run.
-        let baseline = self.authority.baseline().filter(|_| self.last.is_some());
-        let (baseline, last) = (capture(baseline), capture(self.last.as_deref()));
-        let witness = self.witness.as_deref().and_then(|path| problems.absorb(self.witness(inputs, path)));
+        let [baseline, last, witness] = self.evidence(inputs)?;
+        let mut capture =
+            |path: Option<PathBuf>| path.and_then(|path| problems.absorb(vouch::capture(&self.inputs, inputs, &path)));
+        let (baseline, last) = (capture(baseline), capture(last));
+        let witness = witness.and_then(|path| problems.absorb(vouch::witness(&self.inputs, inputs, &path)));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -170,7 +166,7 @@ impl Arguments {
         let spent = gather::spent(&inputs.plan.run, &done.rows, found, &journal);
         let grounds = Grounds {
             plan: inputs.plan.source.text().to_owned(),
-            plan_signed: vouch::plan(&self.inputs, inputs)?,
+            plan_signed: vouch::plan(&self.inputs, &inputs.plan, &inputs.revocations, inputs.now)?,
             approvals: found.iter().map(ApprovalSource::new).collect(),
             facts,
             texts,
@@ -187,31 +183,19 @@ impl Arguments {
         Ok(Parts { now, decisions, bans, done: done.rows, grounds })
     }
 
-    /// A capture, of the plan's own database, and who vouches for it.
-    fn capture(&self, inputs: &Inputs, path: &Path) -> Result<CaptureRecord, Problems> {
-        let source = files::read(path)?;
-        let capture = Capture::parse(&source).coded(Code::EvidenceInvalid)?;
-        let observed = &capture.database.system_identifier;
-        if let Some(target) = inputs.plan.target.0.get("database").filter(|target| *target != observed) {
-            let message = format!("`{}` observes the database `{observed}`, not the plan's `{target}`", path.display());
-            return Err(Problem::invalid(message)
-                .help("capture the database that the plan is aimed at")
-                .coded(Code::EvidenceInvalid)
-                .into());
+    /// Where baseline, final capture and the record of a witness lie: as the command line says, or where the observer of the run keeps
+    /// them.
+    fn evidence(&self, inputs: &Inputs) -> Result<[Option<PathBuf>; 3], Problems> {
+        // A baseline without a final capture says nothing of the run.
+        if let Some(last) = &self.last {
+            return Ok([self.authority.baseline().map(Path::to_path_buf), Some(last.clone()), self.witness.clone()]);
         }
-        let sha256 = Digest::of(source.text().as_bytes());
-        Ok(CaptureRecord { sha256, vouched: vouch::evidence(&self.inputs, inputs, path, &source)?, capture })
-    }
-
-    /// What a witness recorded, and who vouches for it.
-    fn witness(&self, inputs: &Inputs, path: &Path) -> Result<WitnessSource, Problems> {
-        let source = files::read(path)?;
-        WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?;
-        let sha256 = Digest::of(source.text().as_bytes());
-        Ok(WitnessSource {
-            sha256,
-            vouched: vouch::evidence(&self.inputs, inputs, path, &source)?,
-            text: source.text().to_owned(),
+        let Some(settings) = &inputs.config.observer else { return Ok([None, None, None]) };
+        let Kept { mut captures, witness } = Kept::of_run(settings, &inputs.plan.run)?;
+        // One capture is no time.
+        Ok(match captures.len() {
+            0 | 1 => [None, None, None],
+            _ => [Some(captures.remove(0).path), captures.pop().map(|last| last.path), witness],
         })
     }
 
@@ -236,7 +220,7 @@ impl Arguments {
         let Some(path) = &self.attest else { return Ok(Vec::new()) };
         if text.len() as u64 > files::LARGEST_FILE {
             return Err(Problem::failure(format!(
-                "the statement has {} bytes, and nobody could read it back",
+                "the statement has {} bytes, which is too large to read back",
                 text.len()
             ))
             .help("observe or plan less at once")
@@ -259,15 +243,16 @@ impl Arguments {
         let signed = signing::make(key, ATTESTATION, text.as_bytes())?;
         outputs.push(Output::new_file(SignatureFile::path_beside(path)?, signed.text));
         let Some(plain) = files::read_bytes(key).ok().and_then(|content| PlainKey::parse(&content)) else {
-            let message = format!("no DSSE envelope was made: `{}` is no unencrypted Ed25519 key", key.display());
-            let help = "the SSH signature beside the statement stands; an envelope takes a plain Ed25519 signature";
+            let message = format!("no DSSE envelope was made: `{}` is not an unencrypted Ed25519 key", key.display());
+            let help =
+                "the SSH signature beside the statement was written; an envelope takes a plain Ed25519 signature";
             output.warn(&Problem::failure(message).help(help).into());
             return Ok(());
         };
         let envelope = Envelope::sign(text.as_bytes(), PAYLOAD_TYPE, &[plain]).text()?;
         if envelope.len() as u64 > files::LARGEST_FILE {
-            let message = "no DSSE envelope was made: nobody could read one of this size back";
-            output.warn(&Problem::failure(message).help("the SSH signature beside the statement stands").into());
+            let message = "no DSSE envelope was made: one of this size is too large to read back";
+            output.warn(&Problem::failure(message).help("the SSH signature beside the statement was written").into());
             return Ok(());
         }
         outputs.push(Output::new_file(envelope_path(path), envelope));

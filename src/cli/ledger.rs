@@ -158,8 +158,8 @@ impl VerifyArguments {
         }
         if checked.faults.is_empty() {
             text.push_str(match checked.against_published {
-                true => "chain    holds, and what was published is in it\n",
-                false => "chain    holds; whether it was written anew, only a published head shows\n",
+                true => "chain    intact, and what was published is in it\n",
+                false => "chain    intact; only a published head shows whether it was rewritten\n",
             });
         }
         checked.show(self.format, text)
@@ -169,13 +169,11 @@ impl VerifyArguments {
 impl HeadArguments {
     fn run(&self) -> CommandResult {
         let named = self.ledger.locate()?;
-        let before = match self.to.as_deref().filter(|path| path.exists()) {
-            Some(path) => Some(Published::parse(&files::read(path)?)?),
-            None => None,
-        };
+        let before = self.to.as_deref().map_or(Ok(None), files::read_optional)?;
+        let before = before.map(|source| Published::parse(&source)).transpose()?;
         let checked = Checked::read(named.store(), before.as_ref())?;
         if let Some(fault) = checked.faults.first() {
-            return Err(Problem::untrusted(format!("the ledger does not hold: {fault}"))
+            return Err(Problem::untrusted(format!("the ledger is not intact: {fault}"))
                 .help("publish nothing of it; `cutter ledger verify` says all that is wrong")
                 .into());
         }
@@ -255,6 +253,6 @@ impl Made {
 fn random_id() -> Result<LedgerId, Problem> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Problem::failure(format!("the system gives no random numbers: {error}")))?;
+        .map_err(|error| Problem::failure(format!("the system did not provide random numbers: {error}")))?;
     Ok(LedgerId::from_random(u128::from_be_bytes(bytes)))
 }

@@ -1,12 +1,14 @@
 //! `cutter log`: the journal of what was done.
 
+mod follow;
+
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::exit::no_json;
 use crate::cli::shared::ledger::LoneLedgerArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::json::in_backticks;
-use crate::ledger::{Entry, Journal, Record, Wanted};
+use crate::ledger::{Journal, Record, Wanted};
 use crate::problem::{Code, Coded as _, Problem, nearest};
 use crate::render;
 use clap::{Args, ValueEnum};
@@ -19,6 +21,9 @@ pub struct Arguments {
     /// Only the records of this run
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
+    /// Go on showing each record as it comes; with `--run` until that run is over
+    #[arg(long)]
+    follow: bool,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -40,6 +45,20 @@ impl Arguments {
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         let named = self.ledger.locate()?;
         let ledger = named.store();
+        if self.follow && ledger.id()?.is_some() {
+            return match (self.format, output.file()) {
+                (Format::Json, _) => {
+                    Err(Problem::invalid("one JSON document has an end, and what is followed has none")
+                        .help("ask for `--format ndjson`")
+                        .coded(Code::Usage)
+                        .into())
+                }
+                (_, Some(_)) => Err(Problem::invalid("what is followed goes to standard output")
+                    .help("leave `--output` out")
+                    .into()),
+                (format, None) => follow::follow(ledger, self.run.as_deref(), format, output),
+            };
+        }
         let journal = ledger.read(Wanted::All)?;
         let id = journal.id.clone().ok_or_else(|| {
             Problem::failure(format!("there is no ledger at `{}`", ledger.name()))
@@ -59,15 +78,19 @@ impl Arguments {
     }
 }
 
-/// The records of one run; a run of which nothing is recorded is an error, with those of which something is.
-fn of_run(run: &str, mut journal: Journal, name: &str) -> Result<Journal, Problem> {
-    let of = |entry: &Entry| match &entry.record {
+/// The run that a record is of.
+fn of(record: &Record) -> Option<String> {
+    match record {
         Record::Vote(_) => None,
         record => record.subject(),
-    };
-    let runs: BTreeSet<String> = journal.entries.iter().filter_map(of).collect();
+    }
+}
+
+/// The records of one run; a run of which nothing is recorded is an error, with those of which something is.
+fn of_run(run: &str, mut journal: Journal, name: &str) -> Result<Journal, Problem> {
+    let runs: BTreeSet<String> = journal.entries.iter().filter_map(|entry| of(&entry.record)).collect();
     if runs.contains(run) || !journal.damages.is_empty() {
-        journal.entries.retain(|entry| of(entry).as_deref() == Some(run));
+        journal.entries.retain(|entry| of(&entry.record).as_deref() == Some(run));
         return Ok(journal);
     }
     let runs: Vec<&str> = runs.iter().map(String::as_str).collect();

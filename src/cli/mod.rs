@@ -4,10 +4,12 @@ mod approval;
 mod attest;
 mod authorize;
 mod bundle;
+mod enforce;
 mod evidence;
 mod explain;
 mod ledger;
 mod log;
+mod observe;
 mod package;
 mod plan;
 mod replay;
@@ -27,6 +29,7 @@ pub use shared::exit::Exit;
 use shared::named::Named;
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::sync::Arc;
 
 /// Decides, by Cedar policies, what an automated run may do to a production database.
 #[derive(Parser, Debug)]
@@ -54,10 +57,14 @@ enum Command {
     Run(Box<run::whole::Arguments>),
     /// Turn off every switch of a plan that is on while no run holds it
     Guard(run::guard::Arguments),
+    /// Print what makes the database itself keep to what the ledger allows; it applies nothing
+    Enforce(enforce::Arguments),
     /// Say why one row of a plan is what it is, and what would change it
     Explain(explain::Arguments),
     /// Observe PostgreSQL and its host; compare two observations
     Evidence(evidence::Arguments),
+    /// Observe runs beside them, as another user: captures and a witness, signed, asked for at a socket
+    Observe(observe::Arguments),
     /// Make the ledger, where approvals are used up and runs recorded; check its chain of attestations
     Ledger(ledger::Arguments),
     /// Show the journal: what was done
@@ -83,6 +90,8 @@ enum Command {
 /// Parses the command line, does the work, prints, and says how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = arguments.into_iter().collect();
+    // Who called may have said that nobody waits for children (SIGCHLD ignored), and what ours ended with would not be known.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, Arc::default());
     if run::watches(&words) {
         return Exit::Usage;
     }
@@ -114,7 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         _ => false,
     };
     let checked = if stored { Ok(()) } else { output.check() };
-    let spared = output.file().filter(|_| !folder).map_or(Ok(()), |file| named.spare(file));
+    let spared = named.spare(output.file(), folder);
     let checked = checked.and(spared).map_err(Problems::from);
     let result = checked.and_then(|()| match &arguments.command {
         Command::Authorize(arguments) => arguments.run(output),
@@ -124,8 +133,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Exec(arguments) => arguments.run(output),
         Command::Run(arguments) => arguments.run(output),
         Command::Guard(arguments) => arguments.run(output),
+        Command::Enforce(arguments) => arguments.run(output),
         Command::Explain(arguments) => arguments.run(output),
         Command::Evidence(arguments) => arguments.run(output),
+        Command::Observe(arguments) => arguments.run(output),
         Command::Ledger(arguments) => arguments.run(),
         Command::Log(arguments) => arguments.run(output),
         Command::Bundle(arguments) => arguments.run(output),

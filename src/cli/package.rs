@@ -184,7 +184,7 @@ impl Maker<'_> {
         let command = format!("cutter evidence grants{of_config} --package {}", word(&folder.display().to_string()));
         let says = "At 4 they differ: `grants.sql` here makes them equal, `grants-inverse.sql` takes that back. Whoever may grant applies \
                     it, by an approval of its own.";
-        let does = "compares the rights with the expected ones, and writes both files anew".to_owned();
+        let does = "compares the rights with the expected ones, and rewrites both files".to_owned();
         let step = Step { who: "an operator".to_owned(), does, command: Some(command), exits: vec![0, 4] };
         Some(Part { title: "Compare the rights".to_owned(), says: vec![says.to_owned()], steps: vec![step] })
     }
@@ -216,11 +216,11 @@ impl Maker<'_> {
             let (who, does) = (who.to_owned(), does.to_owned());
             steps.push(Step { who, does, command: Some(command), exits: vec![0] });
         };
-        if !SignatureFile::path_beside(self.inputs.bundle.folder())?.exists() {
+        if !files::is_there(&SignatureFile::path_beside(self.inputs.bundle.folder())?) {
             let command = with("cutter bundle sign", &[], " --key \"$REVIEWER_KEY\"");
             step("a reviewer", "signs the policies and the configuration, as they are by now", command);
         }
-        if !SignatureFile::path_beside(&self.inputs.plan)?.exists() {
+        if !files::is_there(&SignatureFile::path_beside(&self.inputs.plan)?) {
             let command = with(&format!("cutter plan sign {plan}"), &[], " --key \"$AUTHOR_KEY\"");
             step("the plan's author", "signs the plan", command);
         }
@@ -264,7 +264,7 @@ impl Maker<'_> {
                 continue;
             }
             let does = format!(
-                "lays the request for {} where it is looked for; `{}.txt` beside it is its page",
+                "writes the request for {} where `cutter` looks for it; `{}.txt` beside it is its page",
                 document.gate, document.gate
             );
             ask.push(step(
@@ -296,7 +296,7 @@ impl Maker<'_> {
                     "cutter approval sign {file} --key \"$KEY\" --as \"$NAME\" --explicit --reason \"$REASON\""
                 );
                 let does = format!(
-                    "signs {gate}, or with `--reject` in place of the last two words a no; a second one signs without them"
+                    "signs {gate}, or with `--reject` in place of the last two words signs a rejection; a second one signs without them"
                 );
                 steps.push(step("an approver", does, sign, &[0]));
             }
@@ -346,7 +346,7 @@ fn stages<'a>(authorization: &Authorization<'_>, documents: &'a [ApprovalDocumen
 fn plain(text: &str) -> Result<(), Problem> {
     match text.chars().any(char::is_control) || printable(text) != text {
         true => Err(Problem::invalid(format!("no package is made: {text:?} holds a control character"))
-            .help("write it otherwise where it stands")),
+            .help("change it at its source")),
         false => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::project::{self, Nested};
 use crate::testing::replay::{Replay, Replayer};
-use crate::{files, render};
+use crate::{files, json, render};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -62,23 +62,20 @@ impl Arguments {
                 if line.trim().is_empty() {
                     continue;
                 }
-                match serde_json::from_str(&line) {
-                    Ok(document) => drop(replayer.document(&format!("{name}:{number}"), &document)),
+                let source = Source::new(format!("{name}:{number}"), line);
+                match json::parse(&source) {
+                    Ok(document) => replayer.document(source.name(), &json::to_serde(&document))?,
                     // It is no log: one document over many lines.
-                    Err(_) if number == 1 => {
+                    Err(problems) if number == 1 && problems.code() == Some(Code::JsonSyntax) => {
                         whole = true;
                         break;
                     }
-                    Err(error) => {
-                        let message = format!("`{name}` has a line that is no JSON: line {number}: {error}");
-                        return Err(Problem::invalid(message).into());
-                    }
+                    Err(problems) => return Err(problems),
                 }
             }
             if whole {
                 let source = files::read(path)?;
-                let document = crate::json::to_serde(&crate::json::parse(&source)?);
-                replayer.document(&name, &document);
+                replayer.document(&name, &json::to_serde(&json::parse(&source)?))?;
             }
         }
         Ok(replayer.finish())
@@ -88,9 +85,14 @@ impl Arguments {
         let mut sum = Replay::nothing();
         for path in &self.files {
             let source = files::read(path)?;
-            let part: Replay = serde_json::from_str(source.text()).map_err(|error| {
-                Problem::invalid(format!("it is no result of `cutter replay`: {error}")).of(&source)
+            let part: Replay = serde_json::from_value(json::to_serde(&json::parse(&source)?)).map_err(|error| {
+                Problem::invalid(format!("it is not a result of `cutter replay`: {error}")).of(&source)
             })?;
+            if part.version != 1 {
+                return Err(Problem::invalid(format!("it is of version {}, and 1 is known", part.version))
+                    .of(&source)
+                    .into());
+            }
             sum = sum.with(part);
         }
         Ok(sum)
@@ -114,7 +116,7 @@ impl Arguments {
         };
         let subject = reading::subject(&sources, &invariants, false, &mut problems);
         let default = PathBuf::from("entities");
-        let entities = self.entities.as_ref().or(Some(&default).filter(|folder| folder.is_dir()));
+        let entities = self.entities.as_ref().or(Some(&default).filter(|folder| files::is_there(folder)));
         let facts = match entities {
             Some(folder) => problems.absorb(project::read_entities(folder)).map(|facts| facts.sources),
             None => Some(Vec::new()),

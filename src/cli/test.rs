@@ -1,5 +1,6 @@
 //! `cutter test`: cases of a policy set, each asked and compared with what it expects, and its properties. It looks at files only.
 
+use super::review::Asked;
 use super::review::reading;
 use super::shared::exit::{CommandResult, Exit, no_json};
 use super::shared::facts::DEFAULT_ENTITIES;
@@ -12,9 +13,11 @@ use crate::files::Output;
 use crate::problem::{Problem, Problems};
 use crate::project::FOUND;
 use crate::settings::Config;
-use crate::subject::{Subject, invariant};
-use crate::testing::properties::{self, PropertyOutcome, PropertyReport, Search};
-use crate::testing::{Evaluator, Inputs, Report, bans};
+use crate::subject::Subject;
+use crate::testing::coverage::Coverage;
+use crate::testing::mutants::MutantReport;
+use crate::testing::properties::{self, Beginning, PropertyOutcome, PropertyReport, Search};
+use crate::testing::{Evaluator, Inputs, Report, bans, twins};
 use crate::{files, project, render};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -36,11 +39,14 @@ pub struct Arguments {
     #[arg(long)]
     coverage: bool,
     /// The least of each that is enough, in percent [default: none]
-    #[arg(long, value_name = "PERCENT", requires = "coverage")]
-    min: Option<usize>,
+    #[arg(long, value_name = "PERCENT", requires = "coverage", value_parser = clap::value_parser!(u8).range(..=100))]
+    min: Option<u8>,
     /// Try the invariants, and what is true of any bundle, on requests that are looked for; what fails is kept below PATH/found
     #[arg(long)]
     properties: bool,
+    /// Change each policy in small ways, as `cutter review mutate` does: who would notice?
+    #[arg(long)]
+    mutate: bool,
     /// How many walks away from what the solver found
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     cases: usize,
@@ -48,7 +54,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Write a case for each ban into PATH/bans.json, found by the solver, and ask nothing
-    #[arg(long, conflicts_with_all = ["properties", "coverage"])]
+    #[arg(long, conflicts_with_all = ["properties", "coverage", "mutate"])]
     init: bool,
     #[command(flatten)]
     solver: SolverArguments,
@@ -76,7 +82,9 @@ impl Arguments {
         let mut problems = Problems::new();
         let loaded = problems.absorb(self.load());
         // Properties need no cases; a folder that is named must be there.
-        let without = (self.properties || self.init) && self.path == Path::new(DEFAULT_CASES) && !self.path.exists();
+        let without = (self.properties || self.mutate || self.init)
+            && self.path == Path::new(DEFAULT_CASES)
+            && !files::is_there(&self.path);
         let cases =
             if without || self.init { Some(Vec::new()) } else { problems.absorb(project::read_cases(&self.path)) };
         let (Some((subject, config, facts)), Some(mut cases)) = (loaded, cases) else { return Err(problems) };
@@ -105,13 +113,27 @@ impl Arguments {
             return Err(problems);
         }
         let mut report = Report::new(results);
-        report.coverage = evaluator.coverage();
+        report.coverage = evaluator.coverage().map(|coverage| Coverage { min: self.min.map(usize::from), ..coverage });
         drop(evaluator);
-        if self.properties {
-            let search = Search { seed: self.seed, cases: self.cases };
-            let found = properties::run(subject, search, &self.solver.options()?, &Progress::default())?;
-            self.keep(&found)?;
-            report.properties = Some(found);
+        if self.mutate && subject.bundle.is_plain() {
+            let problem =
+                Problem::invalid("mutants are made of a bundle of cutter's own, and these policies are not one");
+            return Err(problem.help("leave `--mutate` out").into());
+        }
+        if self.properties || self.mutate {
+            let (options, progress) = (self.solver.options(), Progress::default());
+            let beginning = Beginning::find(&subject, &options, &progress)?;
+            if self.mutate {
+                let (beginning, config, facts) = (Some(&beginning), config.as_ref(), &facts);
+                let asked = Asked { subject: &subject, config, facts, cases, beginning, budget: None, resume: None };
+                report.mutants = Some(MutantReport::of(asked.mutate(&options, &progress)??));
+            }
+            if self.properties {
+                let search = Search { seed: self.seed, cases: self.cases };
+                let found = properties::run(&beginning, search, &options, &progress)?;
+                self.keep(&found)?;
+                report.properties = Some(found);
+            }
         }
         let exit = self.exit(&report);
         let text = match self.format {
@@ -131,7 +153,7 @@ impl Arguments {
             let (sources, _) = reading::sources(folder, config.as_deref(), false, &mut Problems::new());
             if reading::is_plain(&sources, false) {
                 let subject = reading::subject(&sources, &[], true, &mut problems);
-                let facts = match self.entities.is_dir() {
+                let facts = match files::is_there(&self.entities) {
                     true => problems.absorb(project::read_entities(&self.entities)),
                     false => Some(no_facts()),
                 };
@@ -144,22 +166,21 @@ impl Arguments {
         let bundle = problems.absorb(self.bundle.load());
         let facts = problems.absorb(project::read_entities(&self.entities));
         let (Some((bundle, config)), Some(facts)) = (bundle, facts) else { return Err(problems) };
-        let invariants = project::read_invariants(folder)?;
-        let invariants = invariant::parse(&invariants, bundle.schema())?;
-        Ok((Subject::new(bundle, invariants)?, config, facts))
+        let mut subject = Subject::of_bundle(bundle, project::read_invariants(folder)?)?;
+        subject.twins = config.as_ref().map(|config| twins::twins(config, &subject)).unwrap_or_default();
+        Ok((subject, config, facts))
     }
 
     /// What failed outranks what is unknown.
     fn exit(&self, report: &Report) -> Exit {
         let properties = |outcome| report.properties.as_ref().map_or(0, |found| found.count(outcome));
-        let short = report.coverage.as_ref().zip(self.min).is_some_and(|(coverage, least)| {
-            [coverage.fired, coverage.decisive, coverage.seen_true, coverage.seen_false]
-                .iter()
-                .any(|share| share.percent() < least)
-        });
-        if report.failed > 0 || properties(PropertyOutcome::Failed) > 0 || short {
+        let short = report.coverage.as_ref().is_some_and(|coverage| !coverage.short().is_empty());
+        let survived = report.mutants.as_ref().is_some_and(|mutants| !mutants.survived.is_empty());
+        if report.failed > 0 || properties(PropertyOutcome::Failed) > 0 || short || survived {
             Exit::Refuted
-        } else if (report.passed == 0 && !self.properties) || properties(PropertyOutcome::Starved) > 0 {
+        } else if (report.passed == 0 && !self.properties && !self.mutate)
+            || properties(PropertyOutcome::Starved) + properties(PropertyOutcome::Unmeasured) > 0
+        {
             Exit::Unmeasured
         } else {
             Exit::Authorized
@@ -186,11 +207,11 @@ impl Arguments {
     /// Writes a case for each ban that can decide something.
     fn write_bans(&self, subject: &Subject) -> CommandResult {
         let path = self.folder().join("bans.json");
-        if path.exists() {
+        if files::is_there(&path) {
             let problem = Problem::failure(format!("`{}` is there, and is not written over", path.display()));
             return Err(problem.help("move it, or name another folder").into());
         }
-        let (cases, without) = bans::cases(subject, &self.solver.options()?, &Progress::default())?;
+        let (cases, without) = bans::cases(subject, &self.solver.options(), &Progress::default())?;
         let text = render::json::document(&cases).map_err(no_json)?;
         files::write_together(&[Output::replacing(path.clone(), text)])?;
         let count = cases.as_array().map_or(0, Vec::len);

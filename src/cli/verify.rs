@@ -153,7 +153,7 @@ impl Arguments {
         };
         let bundle = match &self.policies {
             Some(folder) => {
-                let arguments = BundleArguments::of(folder, &self.config);
+                let arguments = BundleArguments::new(folder, Some(&self.config));
                 problems
                     .absorb(arguments.load().map(|(bundle, config)| Some((bundle, config.unwrap_or_default()))))
                     .flatten()
@@ -204,7 +204,7 @@ impl Arguments {
         };
         for fault in chain.faults.iter().cloned().chain(missing) {
             problems.push(
-                Problem::untrusted(format!("the chain of `{}` does not hold: {fault}", path.display()))
+                Problem::untrusted(format!("the chain of `{}` is not intact: {fault}", path.display()))
                     .help("compare the ledger with a copy that somebody else keeps"),
             );
         }

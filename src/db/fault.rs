@@ -101,6 +101,14 @@ pub(super) fn not_connected(error: &postgres::Error, place: &Place, encrypted: b
         .coded(Code::DatabaseUnreachable)
 }
 
+/// That a server took the connection, and said nothing.
+pub(super) fn silent(place: &Place) -> Problem {
+    let Place { address, origin, .. } = place;
+    Problem::failure(format!("the database at {address} cannot be opened: it took the connection and does not answer"))
+        .help(format!("look whether the server is stopped, or what lies before it is stuck; check {origin}"))
+        .coded(Code::DatabaseUnreachable)
+}
+
 /// What a server that answered says, and what to do about it.
 fn refused(state: &SqlState, error: &postgres::Error) -> (String, String) {
     let told = error.as_db_error();
@@ -109,7 +117,7 @@ fn refused(state: &SqlState, error: &postgres::Error) -> (String, String) {
     let routine = told.and_then(|told| told.routine()).unwrap_or_default();
     let (reason, help) = match (state.code(), routine) {
         ("28000", _) if by_file => (
-            "the server's pg_hba.conf lets nobody in from here as this user, with or without encryption as it is",
+            "the server's pg_hba.conf allows no connection from here as this user, with or without encryption as it is",
             "add a line to pg_hba.conf for this user, database and address, or set `ca_file` where it asks for TLS",
         ),
         ("28000", "InitializeSessionUserId") => (
@@ -117,7 +125,7 @@ fn refused(state: &SqlState, error: &postgres::Error) -> (String, String) {
             "check the user where `[database]` says it is, and that the role has LOGIN",
         ),
         ("28000", "ClientAuthentication") => (
-            "the server asks for a certificate of the client, and cutter has none",
+            "the server requires a client certificate, and cutter has none",
             "let it ask for a password instead, in pg_hba.conf",
         ),
         ("28000", _) => (
@@ -131,7 +139,9 @@ fn refused(state: &SqlState, error: &postgres::Error) -> (String, String) {
         ),
         ("3D000", _) => (phrase(state), "check the name of the database where `[database]` says it is"),
         ("42501", "CheckMyDatabase") => ("the role may not connect to the database", "GRANT CONNECT ON DATABASE to it"),
-        ("55000", "CheckMyDatabase") => ("the database takes no connections", "ALTER DATABASE ... ALLOW_CONNECTIONS"),
+        ("55000", "CheckMyDatabase") => {
+            ("the database does not accept connections", "ALTER DATABASE ... ALLOW_CONNECTIONS")
+        }
         ("53300", "InitializeSessionUserId") => (
             "the role has as many connections as its CONNECTION LIMIT allows",
             "cutter needs one, and one more for each of `workers`",
@@ -159,19 +169,19 @@ fn client_cause(error: &postgres::Error, has_passfile: bool) -> Option<(&'static
         match inner.to_string().as_str() {
             "password missing" if has_passfile => {
                 return Some((
-                    "the server asks for a password, and the password file has none for this host, port, database and user",
+                    "the server requires a password, and the password file has none for this host, port, database and user",
                     "add a line `host:port:database:user:password` to it; a socket's host is `localhost`",
                 ));
             }
             "password missing" => {
                 return Some((
-                    "the server asks for a password, and none is configured",
+                    "the server requires a password, and none is configured",
                     "add `password_env` or `passfile` to `[database]`",
                 ));
             }
             text if text.starts_with("failed to lookup address") => {
                 return Some((
-                    "its host has no address: nobody knows the name",
+                    "its host has no address: the name is not known",
                     "check the host, and the names that this machine knows",
                 ));
             }

@@ -23,6 +23,13 @@ pub(super) fn resolve(
         Some(name) => parts.whole(name)?,
         None => parts.assemble()?,
     };
+    if let Some(name) = settings.dbname.as_ref().filter(|name| config.get_dbname() != Some(name.as_str())) {
+        let leads = config.get_dbname().unwrap_or_default();
+        let message = format!("the environment leads to the database `{leads}`, and `[database]` names `{name}`");
+        return Err(
+            Problem::failure(message).help("set the variable to that database; `dbname` is signed with the bundle")
+        );
+    }
     // What a connection string would pin is pinned by the session instead.
     config.options("").application_name("cutter-observe").connect_timeout(Duration::from_secs(10));
     let place = place(&config, settings);
@@ -35,7 +42,7 @@ pub(super) fn resolve(
         lock: seconds(settings.lock_timeout_seconds, 1),
         idle: statement + Duration::from_secs(60),
     };
-    Ok(Access { config, secret, encryption, limits, place })
+    Ok(Access { config, secret, encryption, limits, place, section: String::new() })
 }
 
 struct Parts<'a> {
@@ -56,14 +63,14 @@ impl Parts<'_> {
         if let Host::Tcp(host) = host {
             // A stray sign in a password moves part of it into the host.
             if !can_be_verified(host) {
-                return Err(refused("has a host that is no host name"));
+                return Err(refused("has a host that is not a host name"));
             }
         }
         if config.get_user().is_none() || config.get_dbname().is_none() {
             return Err(refused("must name a user and a database"));
         }
         if config.get_dbname().is_some_and(|name| name.contains(['/', '@', ':', '?', '#'])) {
-            return Err(refused("has a database that is no plain name"));
+            return Err(refused("has a database that is not a plain name"));
         }
         Ok(config)
     }
@@ -112,7 +119,7 @@ impl Parts<'_> {
             return self.read(name);
         }
         let value = plain.clone().or_else(|| service.get(what).cloned()).ok_or_else(|| {
-            Problem::failure(format!("`[database]` does not say where the {what} stands"))
+            Problem::failure(format!("`[database]` does not say where the {what} is"))
                 .help(format!("add `{what}` or `{what}_env`, or `url_env`"))
         })?;
         match value.is_empty() {
@@ -131,7 +138,7 @@ impl Parts<'_> {
         };
         let is_secret = port.chars().count() > 8 || self.secret().is_some_and(|secret| secret == port);
         let value = if is_secret { "what".to_owned() } else { format!("`{port}`, which") };
-        Problem::failure(format!("{origin} holds {value} is no port number")).help("write a number from 1 to 65535")
+        Problem::failure(format!("{origin} holds {value} is not a port number")).help("write a number from 1 to 65535")
     }
 
     fn secret(&self) -> Option<String> {
@@ -152,7 +159,7 @@ impl Parts<'_> {
         let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
         if !plain || name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
             // Somebody may have written the value where its name belongs.
-            return Err(Problem::failure("an `_env` of `[database]` holds no name of an environment variable")
+            return Err(Problem::failure("an `_env` of `[database]` is not the name of an environment variable")
                 .help("write the variable's name, never its value"));
         }
         let value = (self.variable)(name).ok_or_else(|| {

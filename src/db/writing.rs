@@ -61,9 +61,21 @@ impl WritingTransaction {
         rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(DatabaseError::lost)
     }
 
-    /// Makes all of it last.
-    pub fn commit(mut self) -> Result<(), DatabaseError> {
-        self.session.run("COMMIT")
+    /// Has done by now what constraints and triggers put off until the commit.
+    pub fn run_deferred(&mut self) -> Result<(), DatabaseError> {
+        self.session.run("SET CONSTRAINTS ALL IMMEDIATE")
+    }
+
+    /// Ends it without anything of it lasting, once what is looked at only at a commit has been looked at, too.
+    pub fn roll_back(mut self) -> Result<(), DatabaseError> {
+        self.run_deferred()?;
+        self.session.run("ROLLBACK")
+    }
+
+    /// Makes all of it last, and gives the session back.
+    pub fn commit(mut self) -> Result<WritingSession, DatabaseError> {
+        self.session.run("COMMIT")?;
+        Ok(self.session)
     }
 }
 

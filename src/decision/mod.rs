@@ -40,7 +40,7 @@ pub enum Basis {
     BlockedBy,
     /// Cedar allows it, but it names nothing that would run.
     NoWork,
-    /// Something erred, or two ways of asking disagree.
+    /// An evaluation failed, or two ways of asking disagree.
     Indeterminate,
 }
 
@@ -128,7 +128,7 @@ pub struct DecisionRow {
     pub gaps: Vec<String>,
     /// The rows before it that are denied, as indices into the table.
     pub blocked_by: Vec<usize>,
-    /// What erred, sorted.
+    /// Evaluation errors, sorted.
     pub errors: Vec<String>,
     /// Every fact that the policies read which can match it, whether or not it came to that, sorted.
     pub facts: Arc<Vec<FactRead>>,

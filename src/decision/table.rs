@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Judges every row of a plan at a moment.
 ///
-/// The problems are faults of the inputs: a row that makes no request of the schema.
+/// The problems are faults of the inputs: a row that is not a valid request for the schema.
 pub fn decide(requests: &Requests<'_>, moment: &Moment) -> Result<DecisionTable, Problems> {
     decide_rest(requests, moment, &BTreeMap::new())
 }
@@ -39,7 +39,7 @@ pub fn decide_each(requests: &Requests<'_>, moments: &[Moment]) -> Result<Decisi
 
 /// Judges one row by itself, whatever comes before it in the plan.
 ///
-/// The problem is a fault of the inputs: the row makes no request of the schema.
+/// The problem is a fault of the inputs: the row is not a valid request for the schema.
 pub fn decide_one(requests: &Requests<'_>, action: &IntendedAction, moment: &Moment) -> Result<DecisionRow, Problem> {
     Ok(worked(requests, action, Judge::new(requests).row(action, moment)?.0))
 }

@@ -27,8 +27,8 @@ pub struct Comparison {
     #[serde(default)]
     pub coverage: Coverage,
     /// Who vouches for the captures, by the trust root.
-    #[serde(default, skip_serializing_if = "Vouchers::is_empty")]
-    pub signed: Vouchers,
+    #[serde(default, skip_serializing_if = "Signers::is_empty")]
+    pub signed: Signers,
     /// One row for each thing that was observed at either end, sorted by id.
     pub rows: Vec<ComparedRow>,
 }
@@ -59,20 +59,20 @@ pub struct Quiet {
 /// Who vouches for each piece of evidence; absent where it is not signed.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Vouchers {
+pub struct Signers {
     /// For the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<Voucher>,
+    pub baseline: Option<SignedBy>,
     /// For the final capture.
     #[serde(rename = "final", default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<Voucher>,
+    pub last: Option<SignedBy>,
     /// For the record of the witness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub witness: Option<Voucher>,
+    pub witness: Option<SignedBy>,
 }
 
-impl Vouchers {
-    /// Whether nobody vouches for anything.
+impl Signers {
+    /// Whether nothing is trusted.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -81,7 +81,7 @@ impl Vouchers {
 /// Somebody whose signature was accepted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Voucher {
+pub struct SignedBy {
     /// The name among the signers of the trust root.
     pub name: String,
     /// The fingerprint of the key.

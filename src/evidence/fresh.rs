@@ -14,13 +14,13 @@ pub fn doubt(id: &ObservationId, baseline: &Capture, last: &Capture) -> Option<S
     if let Some(saved) = saved(after)
         && saved < baseline.finished_at
     {
-        return Some(format!("what it says was saved at {saved}, before the baseline was made: save it anew"));
+        return Some(format!("what it says was saved at {saved}, before the baseline was made: save it again"));
     }
     let oldest = baseline.started_at.milliseconds().saturating_sub(kind.fresh_seconds().saturating_mul(1000));
     if let Some(saved) = saved(before)
         && saved.milliseconds() < oldest
     {
-        return Some(format!("what it says of the baseline was saved at {saved}, long before it: save it anew"));
+        return Some(format!("what it says of the baseline was saved at {saved}, long before it: save it again"));
     }
     None
 }

@@ -3,13 +3,13 @@
 mod compare;
 mod comparison;
 pub mod fresh;
-mod testimony;
 pub mod witness;
+mod witnessed;
 
 pub use crate::settings::observation::{ObservationId, ObservationKind};
 pub use compare::{ComparisonLimits, compare};
-pub use comparison::{ComparedRow, Comparison, RowStatus, Voucher, Vouchers};
-pub use testimony::testify;
+pub use comparison::{ComparedRow, Comparison, RowStatus, SignedBy, Signers};
+pub use witnessed::add_witness;
 
 use crate::digest::Digest;
 use crate::json;
@@ -77,7 +77,7 @@ pub struct LevelRecord {
     /// Whether ordered copies were digested instead of sums.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strict: bool,
-    /// The observations for want of which it is not higher, sorted.
+    /// The observations that are missing for a higher level, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
@@ -141,6 +141,9 @@ pub struct InFlight {
     pub transaction: Option<String>,
     /// Whether it was idle since the snapshot, but not for long enough.
     pub idle: bool,
+    /// Since when it replicates, by the server's clock: it does nothing else meanwhile, and hands out nothing until it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicates_since: Option<Timestamp>,
 }
 
 /// Whether an observation was made in full.
@@ -192,6 +195,12 @@ pub struct Generation {
     /// Their part of the header digest.
     pub headers: String,
 }
+
+/// Begins the name of the trace of a folder or link on the way to what is observed.
+pub const WAY: &str = "way ";
+
+/// Parts the mark of a folder on the way from that of the folder in which it lies.
+pub const IN: &str = " in ";
 
 /// Of so many transactions at most.
 pub const MOST_GENERATIONS: usize = 1000;
@@ -294,7 +303,7 @@ impl Capture {
     pub fn parse(source: &Source) -> Result<Self, Problems> {
         let value = json::to_serde(&json::parse(source)?);
         let invalid = |cause: String| {
-            Problem::invalid(format!("`{}` is no capture: {cause}", source.name()))
+            Problem::invalid(format!("`{}` is not a capture: {cause}", source.name()))
                 .help("`cutter evidence capture` writes captures")
         };
         let capture: Self = serde_json::from_value(value).map_err(|error| invalid(error.to_string().to_lowercase()))?;
@@ -302,7 +311,7 @@ impl Capture {
             return Err(invalid(format!("version {} is not 1", capture.version)).into());
         }
         if !capture.observations.is_sorted_by(|a, b| a.id < b.id) {
-            return Err(invalid("its observations are not sorted, or one stands twice".to_owned()).into());
+            return Err(invalid("its observations are not sorted, or one is listed twice".to_owned()).into());
         }
         let inconsistent =
             |observation: &&Observation| (observation.status == Status::Observed) != observation.unknown.is_empty();
@@ -310,6 +319,17 @@ impl Capture {
             return Err(invalid(format!("the status of `{}` does not fit what it says", observation.id)).into());
         }
         Ok(capture)
+    }
+
+    /// That it is of another cluster than the plan's, where the plan names one, or of another database than this; said after the
+    /// capture's own name.
+    pub fn off_target(&self, target: Option<&str>, name: Option<&str>) -> Option<String> {
+        let DatabaseRecord { system_identifier: cluster, name: observed, .. } = &self.database;
+        if let Some(target) = target.filter(|target| target != cluster) {
+            return Some(format!("observes the database `{cluster}`, not the plan's `{target}`"));
+        }
+        let name = name.filter(|name| name != observed)?;
+        Some(format!("observes the database named `{observed}`, not `{name}`, to which `[database]` leads"))
     }
 
     /// The observation of this id.

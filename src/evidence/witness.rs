@@ -137,7 +137,7 @@ impl WitnessRecord {
     pub fn parse(source: &Source) -> Result<Self, Problems> {
         let invalid = |number: usize, cause: &str| {
             Problems::from(
-                Problem::invalid(format!("`{}` is no record of a witness: line {number} {cause}", source.name()))
+                Problem::invalid(format!("`{}` is not a record of a witness: line {number} {cause}", source.name()))
                     .help("`cutter evidence witness --record FILE` writes records"),
             )
         };
@@ -145,7 +145,7 @@ impl WitnessRecord {
         let mut lines = Vec::new();
         for (index, text) in whole.split('\n').enumerate() {
             let own = Source::new(source.name(), text);
-            let value = json::parse(&own).map_err(|_| invalid(index + 1, "is no JSON"))?;
+            let value = json::parse(&own).map_err(|_| invalid(index + 1, "is not valid JSON"))?;
             let line: Line = serde_json::from_value(json::to_serde(&value)).map_err(|error| {
                 invalid(index + 1, &format!("has another form: {}", error.to_string().to_lowercase()))
             })?;

@@ -68,9 +68,9 @@ impl Layer {
 
     /// Reads a layer that is listed under this name.
     fn read(listed: &str, source: &Source) -> Result<Self, Problem> {
-        let bad = |what: &str| Problem::invalid(format!("`{listed}` is no layer of facts: {what}")).of(source);
+        let bad = |what: &str| Problem::invalid(format!("`{listed}` is not a layer of facts: {what}")).of(source);
         let layer: Self = serde_json::from_str(source.text()).map_err(|error| bad(&error.to_string()))?;
-        if layer.listed() == listed { Ok(layer) } else { Err(bad("it stands under another name")) }
+        if layer.listed() == listed { Ok(layer) } else { Err(bad("it is stored under another name")) }
     }
 
     /// What an effect brought about, as the ledger has it: values of the run's facts by their dotted paths.

@@ -1,12 +1,13 @@
-//! A file of lines, such as a witness writes: only ever added to.
+//! Files of lines: one that is only ever added to, such as a witness writes, and one that several processes add to.
 
 use super::target::{Parents, Target, failed};
 use super::write::{check_free, exists};
 use crate::problem::Problem;
 use rustix::fs::{self, Mode, OFlags};
-use std::fs::File;
-use std::io::Write as _;
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// A file of lines that are only ever added, each durable before the next.
 #[derive(Debug)]
@@ -37,6 +38,42 @@ impl AppendFile {
         let written = file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data());
         self.file = Some(file);
         written.map_err(|error| failed(&self.path, error))
+    }
+}
+
+/// Opens a file that several processes add lines to and that one takes away, for both; nothing where it is not there and is not to
+/// be made. It is a regular file that nobody else chose, so that it holds nobody up.
+pub fn open_lines(path: &Path, make: bool) -> Result<Option<File>, Problem> {
+    if !make && path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let Target::File(mut place) = Target::find(path, if make { Parents::Make } else { Parents::Look })? else {
+        return Err(Problem::failure(format!("`{}` is a stream, and it is read back", path.display())));
+    };
+    if !make && place.found.is_none() {
+        return Ok(None);
+    }
+    let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = fs::openat(&place.folder, &place.name, flags, Mode::from_raw_mode(0o600))
+        .map_err(|error| failed(path, error))?;
+    place.made.0.clear();
+    let file = File::from(file);
+    match file.metadata() {
+        Ok(found) if found.is_file() => Ok(Some(file)),
+        _ => Err(Problem::failure(format!("`{}` is not a regular file", path.display()))),
+    }
+}
+
+/// Locks a file that is open, and says whether it did so within this time: whoever keeps it longer is not waited for.
+pub fn lock_within(file: &File, is_shared: bool, longest: Duration) -> std::io::Result<bool> {
+    let began = Instant::now();
+    loop {
+        match if is_shared { file.try_lock_shared() } else { file.try_lock() } {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if began.elapsed() < longest => std::thread::sleep(Duration::from_millis(2)),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 

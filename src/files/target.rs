@@ -219,7 +219,7 @@ fn of_kind(kind: FileType) -> &'static str {
         FileType::BlockDevice | FileType::CharacterDevice => "is a device",
         FileType::Fifo => "is a FIFO",
         FileType::Socket => "is a socket",
-        FileType::RegularFile => "lies below what is a file",
+        FileType::RegularFile => "is below something that is a file",
         _ => "is not a regular file",
     }
 }

@@ -37,6 +37,16 @@ impl Output {
     pub fn new_file(path: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) -> Self {
         Self { path: path.into(), bytes: bytes.into(), over: Over::Refuse }
     }
+
+    /// Where it goes.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is to be in it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Refuses, before any work, a name that nothing could be written under.

@@ -67,9 +67,9 @@ fn difference(part: &Part) -> String {
         (widened, true) => Some(format!("{widened} WIDENED")),
         (widened, false) => Some(format!("{widened} widened, which is allowed")),
     };
-    let harmless = match count(&rules::WIDENED_HARMLESS) {
+    let elsewhere = match count(&rules::WIDENED_ELSEWHERE) {
         0 => None,
-        harmless => Some(format!("{harmless} widened without harm")),
+        elsewhere => Some(format!("{elsewhere} widened where nothing is called mutating")),
     };
     let narrowed = match count(&rules::NARROWED) {
         0 => "none narrowed".to_owned(),
@@ -79,14 +79,14 @@ fn difference(part: &Part) -> String {
         0 => None,
         types => Some(format!("{} in one bundle only", counted(types, "request type"))),
     };
-    let is_widened = widened.is_some() || harmless.is_some();
+    let is_widened = widened.is_some() || elsewhere.is_some();
     let is_told = |finding: &Finding| ["D01", "D02", "D03", "D04"].contains(&finding.rule.number);
     let others = |severity| part.findings.iter().filter(|of| of.severity == severity && !is_told(of)).count();
     let counted_others = |severity: Severity| match others(severity) {
         0 => None,
         count => Some(counted(count, severity.name())),
     };
-    let mut said: Vec<String> = widened.into_iter().chain(harmless).collect();
+    let mut said: Vec<String> = widened.into_iter().chain(elsewhere).collect();
     said.extend([Severity::Error, Severity::Warning].into_iter().filter_map(counted_others));
     said.push(narrowed);
     if !is_widened {
@@ -100,6 +100,11 @@ fn difference(part: &Part) -> String {
 /// `1 error`, `2 errors`.
 pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// So many policies, in words.
+pub fn policies(count: usize) -> String {
+    if count == 1 { "1 policy".to_owned() } else { format!("{count} policies") }
 }
 
 /// The part that compares two bundles.

@@ -171,7 +171,34 @@ impl ReviewVerdict {
     }
 }
 
+impl Part {
+    /// What was found of one check, by its name.
+    pub fn found_of(&self, check: &str) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |finding| belongs(finding, check))
+    }
+
+    /// What was found and belongs to no check by name.
+    pub fn found_elsewhere(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !self.checks.iter().any(|check| belongs(finding, &check.name)))
+    }
+}
+
+fn belongs(finding: &Finding, check: &str) -> bool {
+    check == finding.about || check.rsplit(": ").next() == Some(&finding.about) || check == finding.rule.name
+}
+
 impl Review {
+    /// Whether the finding makes the review fail.
+    pub fn is_failing(&self, finding: &Finding) -> bool {
+        finding.severity >= self.fail_on || *finding.rule == rules::INVALID
+    }
+
+    /// Whether the check failed, and not only with findings that fail nothing.
+    pub fn has_failed(&self, part: &Part, check: &Check) -> bool {
+        let mut found = part.found_of(&check.name).peekable();
+        check.outcome == Outcome::Failed && (found.peek().is_none() || found.any(|finding| self.is_failing(finding)))
+    }
+
     /// All findings, part by part.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.parts.iter().flat_map(|part| &part.findings)
@@ -207,7 +234,7 @@ impl Review {
     pub fn next_step(&self) -> String {
         let first = self
             .findings()
-            .filter(|finding| finding.severity >= self.fail_on || *finding.rule == rules::INVALID)
+            .filter(|finding| self.is_failing(finding))
             .max_by(|a, b| a.severity.cmp(&b.severity).then(std::cmp::Ordering::Greater));
         let failing = self.findings().filter(|finding| finding.severity >= self.fail_on).count();
         let more = (failing + self.more).saturating_sub(1);

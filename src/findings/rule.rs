@@ -6,7 +6,7 @@
 pub enum Severity {
     /// Worth knowing; fails nothing.
     Note,
-    /// A weakness to mend or to allow by a comment.
+    /// A weakness to fix or to allow by a comment.
     #[default]
     Warning,
     /// An opening, or an input that is not valid.

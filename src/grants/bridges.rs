@@ -83,7 +83,7 @@ impl Matrix {
 const DEEPEST: usize = 4;
 
 const ALWAYS: &[&str] = &[
-    "rights on what pg_catalog and information_schema hold, such as pg_authid and pg_read_file: `cutter evidence capture` watches them",
+    "rights on objects in pg_catalog and information_schema, such as pg_authid and pg_read_file: `cutter evidence capture` watches them",
     "default privileges, types, languages, foreign servers, large objects and parameters: the same",
     "row security: a right that a policy narrows counts as whole",
 ];
@@ -98,7 +98,7 @@ SELECT 'functions that act in their owner''s name, and whose text does not say w
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 WHERE p.prosecdef AND n.nspname = ANY ($1)
   AND (l.lanname NOT IN ('sql', 'plpgsql') OR l.lanname = 'plpgsql' AND p.prosrc ~* '\\mexecute\\M(?!\\s+(function|procedure))'
-       OR p.prosrc ~* '\\m(dblink|(query|cursor)_to_xml)')
+       OR p.prosrc ~* '\\m(dblink|(query|cursor)_to_xml|u&\")')
 HAVING count(*) > 0
 UNION ALL
 SELECT 'what extensions brought with the rights that they gave: ' || string_agg(DISTINCT e.extname, ', ')
@@ -142,7 +142,8 @@ JOIN pg_class t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p', 'v', 'm', 'f')
 WHERE vn.nspname = ANY ($1)
 GROUP BY 1, 2, 3, 4, 5, 6";
 
-/// What the text of a function that acts in its owner's name says that it does, itself or by a function that it names.
+/// What the text of a function that acts in its owner's name says that it does, itself, by a function that it names, or by a trigger
+/// of what it writes.
 const BODIES: &str = "
 WITH RECURSIVE body AS MATERIALIZED (
     SELECT p.oid, p.proname::text AS name, p.prosecdef, p.proowner,
@@ -150,23 +151,29 @@ WITH RECURSIVE body AS MATERIALIZED (
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
          LATERAL (SELECT p.prosrc || coalesce(pg_get_function_sqlbody(p.oid), '') AS text) AS t
     WHERE n.nspname = ANY ($1) AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+), target AS MATERIALIZED (
+    SELECT c.oid, format('TABLE %s.%s', n.nspname, c.relname) AS key, lower(c.relname) AS name,
+           '([a-z0-9_\"]+\\s*\\.\\s*)?\"?' || regexp_replace(lower(c.relname), '([^a-z0-9_])', '\\\\\\1', 'g') || '(?![a-z0-9_])' AS pattern
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+), called AS MATERIALIZED (
+    SELECT b.oid, b.source, lower(b.name) AS word, '(?<![a-z0-9_])' || regexp_replace(lower(b.name), '([^a-z0-9_])', '\\\\\\1', 'g') || '\"?\\s*\\(' AS pattern
+    FROM body b WHERE NOT b.prosecdef
+    UNION ALL
+    SELECT b.oid, b.source, t.name, '((insert|merge)\\s+into|update|delete\\s+from|truncate(\\s+table)?|copy)\\s+(only\\s+)?' || t.pattern
+    FROM body b JOIN pg_trigger g ON g.tgfoid = b.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' JOIN target t ON t.oid = g.tgrelid
+    WHERE NOT b.prosecdef
 ), acts AS (
     SELECT oid AS actor, proowner, oid, source FROM body WHERE prosecdef
     UNION
-    SELECT a.actor, a.proowner, b.oid, b.source FROM acts a JOIN body b
-      ON NOT b.prosecdef AND b.oid <> a.oid AND strpos(a.source, lower(b.name)) > 0
-         AND a.source ~ ('(?<![a-z0-9_])' || regexp_replace(lower(b.name), '([^a-z0-9_])', '\\\\\\1', 'g') || '\"?\\s*\\(')
-), target AS MATERIALIZED (
-    SELECT format('TABLE %s.%s', n.nspname, c.relname) AS key, lower(c.relname) AS name,
-           regexp_replace(lower(c.relname), '([^a-z0-9_])', '\\\\\\1', 'g') AS pattern
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    SELECT a.actor, a.proowner, c.oid, c.source FROM acts a JOIN called c
+      ON c.oid <> a.oid AND strpos(a.source, c.word) > 0 AND a.source ~ c.pattern
 ), does AS MATERIALIZED (
     SELECT DISTINCT a.actor, a.proowner, t.key, v.privilege
     FROM acts a JOIN target t ON strpos(a.source, t.name) > 0,
          (VALUES ('SELECT', ''), ('INSERT', '(insert|merge)\\s+into\\s+(only\\s+)?|copy\\s+'),
                  ('UPDATE', 'update\\s+(only\\s+)?|do\\s+update\\s+|merge\\s+into\\s+(only\\s+)?'),
                  ('DELETE', '(delete\\s+from|merge\\s+into)\\s+(only\\s+)?'), ('TRUNCATE', 'truncate\\s+(table\\s+)?(only\\s+)?')) AS v (privilege, word)
-    WHERE a.source ~ ('(' || v.word || ')([a-z0-9_\"]+\\s*\\.\\s*)?\"?' || t.pattern || '(?![a-z0-9_])')
+    WHERE a.source ~ ('(' || v.word || ')' || t.pattern)
        OR v.privilege <> 'SELECT' AND a.source ~ '\\m(execute\\M(?!\\s+(function|procedure))|dblink)'
 )
 SELECT format('%s %s.%s(%s)', CASE WHEN p.prokind = 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname, p.proname,

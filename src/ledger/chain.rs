@@ -1,6 +1,6 @@
 //! The chain of attestations: each names the digest of the one before it and the ledger it is kept in.
 //!
-//! A chain shows by itself that nothing in it was changed, left out or put in; that its end was not cut off and grown anew, only a
+//! A chain shows by itself that nothing in it was changed, left out or put in; that its end was not cut off and extended again, only a
 //! head that somebody else keeps can show.
 
 use super::Ledger;
@@ -34,7 +34,7 @@ impl Chain {
         let mut chain = Self { digests: Vec::new(), faults: Vec::new() };
         for (expected, (number, text)) in (1..).zip(attestations) {
             if *number != expected {
-                chain.faults.push(format!("attestation {number} stands where {expected} belongs"));
+                chain.faults.push(format!("attestation {number} is where {expected} belongs"));
             }
             let previous = chain.digests.last().map(ToString::to_string);
             match serde_json::from_str::<Value>(text) {
@@ -49,7 +49,7 @@ impl Chain {
                         chain.faults.push(format!("attestation {number} is of another ledger"));
                     }
                 }
-                Err(_) => chain.faults.push(format!("attestation {number} is no JSON")),
+                Err(_) => chain.faults.push(format!("attestation {number} is not valid JSON")),
             }
             chain.digests.push(Digest::of(text.as_bytes()));
         }
@@ -99,7 +99,7 @@ impl Published {
         let read: Result<Self, _> = serde_json::from_str(source.text());
         match read {
             Ok(published) if published.version == VERSION => Ok(published),
-            _ => Err(Problem::untrusted(format!("`{}` is no head of a ledger", source.name()))
+            _ => Err(Problem::untrusted(format!("`{}` is not a ledger head", source.name()))
                 .help("`cutter ledger head --to FILE` writes one")),
         }
     }

@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::problem::{Code, Coded as _, Problem};
 use crate::settings::ledger::LedgerSettings;
 use crate::time::Timestamp;
-use fault::{LedgerError, in_own_words, is_absence};
+use fault::{LedgerError, is_absence};
 use serde::Serialize;
 use std::ffi::OsString;
 
@@ -35,7 +35,7 @@ impl PostgresLedger {
     /// The ledger that the settings lead to, whether or not there is one; `variable` reads the environment.
     pub fn resolve(settings: &LedgerSettings, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Problem> {
         let database = settings.database.clone().unwrap_or_default();
-        let access = Access::resolve(&database, variable).map_err(in_own_words)?;
+        let access = Access::resolve(&database, "[ledger.database]", variable)?;
         if !access.knows_its_server() {
             return Err(Problem::untrusted(
                 "the server of the ledger is reached by TCP, and nothing shows that it is the right one",
@@ -80,16 +80,16 @@ impl PostgresLedger {
     /// Has the ledger go on where its server was restored or promoted; only its owner can. Gives the new place.
     pub fn accept_place(&self) -> Result<String, Problem> {
         let rows = self.write("SELECT cutter_ledger.accept_place()", &[])?;
-        rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(spoilt)
+        rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(corrupt)
     }
 
     fn open(&self) -> Result<Session, Problem> {
-        self.access.open().map_err(in_own_words)
+        self.access.open()
     }
 
     /// One statement that writes, committed when this returns.
     fn write(&self, sql: &str, parameters: &[&(dyn crate::db::ToSql + Sync)]) -> Result<Vec<Row>, Problem> {
-        let mut session = self.access.open_writing().map_err(in_own_words)?;
+        let mut session = self.access.open_writing()?;
         session.query(sql, parameters).map_err(|error| self.failed(error.into()))
     }
 
@@ -118,9 +118,9 @@ impl PostgresLedger {
             }
             found => found.map_err(|error| looking(error.into()))?,
         };
-        let row = rows.first().ok_or_else(spoilt)?;
+        let row = rows.first().ok_or_else(corrupt)?;
         let text = |column: usize| row.try_get::<_, String>(column).ok();
-        let version: i32 = row.try_get(0).map_err(|_| spoilt())?;
+        let version: i32 = row.try_get(0).map_err(|_| corrupt())?;
         if i64::from(version) != i64::from(VERSION) {
             return Err(Problem::failure(format!("the ledger has the form of version {version}"))
                 .help(format!("this cutter knows version {VERSION}")));
@@ -135,7 +135,7 @@ impl PostgresLedger {
             let head = Head { length: length?, sha256: Digest::parse(&text(6)?)? };
             Some(Identity { id: LedgerId::parse(&text(1)?)?, clock: exact_time(&text(4)?)?, head })
         };
-        read().map(Some).ok_or_else(spoilt)
+        read().map(Some).ok_or_else(corrupt)
     }
 }
 
@@ -152,7 +152,7 @@ impl Ledger for PostgresLedger {
         if let Some(id) = self.id()? {
             return Err(already_made(&self.name(), &id));
         }
-        let mut session = self.access.open_writing().map_err(in_own_words)?;
+        let mut session = self.access.open_writing()?;
         if let Some(role) = &self.role {
             refuse_powerful(&mut session, role)?;
         }
@@ -184,7 +184,7 @@ impl Ledger for PostgresLedger {
             }
         };
         for row in rows.map_err(looking)? {
-            let line: String = row.try_get(0).map_err(|_| spoilt())?;
+            let line: String = row.try_get(0).map_err(|_| corrupt())?;
             lines.take((line.replace('\n', " ") + "\n").as_bytes());
         }
         let mut journal = lines.journal(wanted);
@@ -219,18 +219,18 @@ impl Ledger for PostgresLedger {
     }
 
     fn attest(&self, attestation: &Attestation) -> Result<Attested, Problem> {
-        let number = i64::try_from(attestation.number).map_err(|_| spoilt())?;
+        let number = i64::try_from(attestation.number).map_err(|_| corrupt())?;
         let rows = self.write("SELECT cutter_ledger.attest($1, $2)", &[&number, &attestation.statement])?;
         match rows.first().and_then(|row| row.try_get(0).ok()) {
             Some(true) => Ok(Attested::Appended),
             Some(false) => Ok(Attested::Taken),
-            None => Err(spoilt()),
+            None => Err(corrupt()),
         }
     }
 
     fn hold(&self, run: &str) -> Result<Option<Box<dyn Held + '_>>, Problem> {
         self.id()?.ok_or_else(|| missing(&self.name()))?;
-        let mut session = self.access.open_writing().map_err(in_own_words)?;
+        let mut session = self.access.open_writing()?;
         // The session waits as long as the work takes.
         let prepared = session.run("SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10s'; BEGIN");
         prepared.map_err(|error| self.failed(error.into()))?;
@@ -260,18 +260,18 @@ impl Held for Place<'_> {
     fn begin(&mut self, started: &Started) -> Result<Begun, Problem> {
         self.check_alive()?;
         let rows = self.ledger.write("SELECT * FROM cutter_ledger.begin($1::text::jsonb)", &[&json(started)?])?;
-        let row = rows.first().ok_or_else(spoilt)?;
+        let row = rows.first().ok_or_else(corrupt)?;
         let (number, token) = (row.try_get::<_, Option<i64>>(0), row.try_get::<_, Option<String>>(1));
         if let (Ok(Some(number)), Ok(Some(token))) = (number, token) {
             self.token = token;
             self.check_alive()?;
-            return u64::try_from(number).map(Begun::Begun).map_err(|_| spoilt());
+            return u64::try_from(number).map(Begun::Begun).map_err(|_| corrupt());
         }
         let approvals: Vec<Digest> = started.approvals.iter().map(|used| used.sha256).collect();
         let journal = self.ledger.read(Wanted::Of { run: &started.run, approvals: &approvals })?;
         match journal.conflict(started) {
             Some(conflict) => Ok(Begun::Not(Box::new(conflict))),
-            None => Err(spoilt()),
+            None => Err(corrupt()),
         }
     }
 
@@ -285,9 +285,23 @@ impl Held for Place<'_> {
         self.session.run("COMMIT").map_err(|error| self.ledger.failed(error.into()))?;
         number(&rows)
     }
+
+    fn also_hold(&mut self, run: &str) -> Result<bool, Problem> {
+        self.session.run("SAVEPOINT also").map_err(|error| self.ledger.failed(error.into()))?;
+        match self.session.query("SELECT cutter_ledger.hold($1)", &[&run]) {
+            Ok(_) => Ok(true),
+            Err(error) if error.sqlstate.as_deref() == Some("55P03") => self.let_go().map(|()| false),
+            Err(error) => Err(self.ledger.failed(error.into())),
+        }
+    }
+
+    fn let_go(&mut self) -> Result<(), Problem> {
+        let left = self.session.run("ROLLBACK TO SAVEPOINT also; RELEASE SAVEPOINT also");
+        left.map_err(|error| self.ledger.failed(error.into()))
+    }
 }
 
-/// A role that could write the chain anew is no role for runs.
+/// A role that could rewrite the chain is no role for runs.
 fn refuse_powerful(session: &mut WritingSession, role: &str) -> Result<(), Problem> {
     let sql = "SELECT rolsuper OR pg_has_role(oid, current_user, 'MEMBER') FROM pg_roles WHERE rolname = $1";
     let help = "name the login role of runs, which owns nothing of the ledger";
@@ -306,10 +320,10 @@ fn json(record: &impl Serialize) -> Result<String, Problem> {
 
 fn number(rows: &[Row]) -> Result<u64, Problem> {
     let number = rows.first().and_then(|row| row.try_get::<_, i64>(0).ok());
-    number.and_then(|number| u64::try_from(number).ok()).ok_or_else(spoilt)
+    number.and_then(|number| u64::try_from(number).ok()).ok_or_else(corrupt)
 }
 
-fn spoilt() -> Problem {
+fn corrupt() -> Problem {
     LedgerError::Spoilt.problem("the ledger cannot be read")
 }
 

@@ -1,4 +1,4 @@
-//! The embedded ledger, a folder (`.cutter`). Whoever owns the folder can write its chain anew; what keeps that from being of use
+//! The embedded ledger, a folder (`.cutter`). Whoever owns the folder can rewrite its chain; what keeps that from being of use
 //! is an owner whom no run can be, or a head that was published elsewhere.
 //!
 //! ```text
@@ -18,10 +18,10 @@ use super::{Attested, Begun, Held, Ledger, already_made, displaced, missing, out
 use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::time::Timestamp;
-use disk::Mark;
-use std::cell::RefCell;
+use disk::{Mark, Seen};
+use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,12 +33,14 @@ pub struct DirectoryLedger {
     clock: fn() -> Option<Timestamp>,
     /// What was read and checked already: the file only grows.
     taken: RefCell<Lines>,
+    /// The file as it was when all of that was last found in it.
+    seen: Cell<Option<Seen>>,
 }
 
 impl DirectoryLedger {
     /// The ledger at `path`, whether or not there is one; nothing is touched. Its records bear the times of `clock`.
     pub fn new(path: impl Into<PathBuf>, clock: fn() -> Option<Timestamp>) -> Self {
-        Self { path: path.into(), clock, taken: RefCell::default() }
+        Self { path: path.into(), clock, taken: RefCell::default(), seen: Cell::default() }
     }
 
     /// The number of the user whose folder this is.
@@ -78,7 +80,10 @@ impl DirectoryLedger {
         self.catch_up(&mut file)?;
         match Mark::read(&self.mark())? {
             // An interrupted `init` leaves one line at most, and no mark.
-            None if self.taken.borrow().count() <= 1 => Ok(None),
+            None if self.taken.borrow().count() <= 1 => {
+                self.forget();
+                Ok(None)
+            }
             None => Err(disk::lost(&self.mark())),
             Some(mark) => {
                 self.check_place(&file)?;
@@ -87,19 +92,30 @@ impl DirectoryLedger {
         }
     }
 
-    /// Takes what was added.
+    /// Takes what was added. A file that was touched since is compared with all that was taken, byte by byte: whatever was decided by
+    /// that must still be in it.
     fn catch_up(&self, file: &mut File) -> Result<(), Problem> {
         let path = self.records();
         let failed = |error: std::io::Error| disk::failed(&path, "cannot be read", &error);
-        let mut taken = self.taken.borrow_mut();
-        if file.metadata().map_err(failed)?.len() < taken.length() as u64 {
-            *taken = Lines::default();
+        let found = Seen::look(file, (self.clock)()).map_err(failed)?;
+        if self.seen.get().is_some_and(|seen| seen.is_still(&found)) {
+            return Ok(());
         }
-        file.seek(SeekFrom::Start(taken.length() as u64)).map_err(failed)?;
+        let mut taken = self.taken.borrow_mut();
+        if !taken.begin(file).map_err(failed)? {
+            return Err(disk::rewritten(&path));
+        }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         taken.take(&bytes);
+        self.seen.set(Some(found));
         Ok(())
+    }
+
+    /// Nothing of the file is relied on any more.
+    fn forget(&self) {
+        *self.taken.borrow_mut() = Lines::default();
+        self.seen.set(None);
     }
 
     /// The journal of what was taken, and whether the end that the last writer left is in it.
@@ -152,6 +168,7 @@ impl DirectoryLedger {
     fn add(&self, file: &mut File, text: &str, head: Head) -> Result<(), Problem> {
         let path = self.records();
         let end = self.taken.borrow().length() as u64;
+        self.seen.set(None);
         let written = file
             .metadata()
             .and_then(|found| if found.len() > end { file.set_len(end) } else { Ok(()) })
@@ -163,7 +180,7 @@ impl DirectoryLedger {
     }
 
     fn now(&self) -> Result<Timestamp, Problem> {
-        (self.clock)().ok_or_else(|| Problem::failure("the system's clock shows no time between the years 1 and 9999"))
+        (self.clock)().ok_or_else(|| Problem::failure("the system's clock is not between the years 1 and 9999"))
     }
 }
 
@@ -192,7 +209,7 @@ impl Ledger for DirectoryLedger {
             drop(file);
             return self.id()?.map_or(Ok(()), |id| Err(already_made(&self.name(), &id)));
         }
-        *self.taken.borrow_mut() = Lines::default();
+        self.forget();
         let made = Record::Made(Made { version: VERSION, ledger: id, place: disk::place(&file, &path)? });
         let (line, head) = compose(None, self.now()?, &disk::user(), &made)?;
         self.add(&mut file, &line, head)?;
@@ -229,11 +246,7 @@ impl Ledger for DirectoryLedger {
 
     fn hold(&self, run: &str) -> Result<Option<Box<dyn Held + '_>>, Problem> {
         self.id()?.ok_or_else(|| missing(&self.name()))?;
-        let name = Digest::of(run.as_bytes()).short();
-        let path = self.path.join(format!("run-{name}.lock"));
-        let file = disk::lock_file(&path)?;
-        let is_held = disk::wait_for(&file, &path, false, LONGEST_WAIT_FOR_A_RUN)?;
-        Ok(is_held.then(|| Box::new(Place { ledger: self, _lock: file }) as Box<dyn Held>))
+        Ok(self.lock_of(run)?.map(|lock| Box::new(Place { ledger: self, _lock: lock, also: None }) as Box<dyn Held>))
     }
 }
 
@@ -241,6 +254,18 @@ impl Ledger for DirectoryLedger {
 struct Place<'a> {
     ledger: &'a DirectoryLedger,
     _lock: File,
+    also: Option<File>,
+}
+
+impl DirectoryLedger {
+    /// The lock of a run's place; nothing where somebody else has it.
+    fn lock_of(&self, run: &str) -> Result<Option<File>, Problem> {
+        let name = Digest::of(run.as_bytes()).short();
+        let path = self.path.join(format!("run-{name}.lock"));
+        let file = disk::lock_file(&path)?;
+        let is_held = disk::wait_for(&file, &path, false, LONGEST_WAIT_FOR_A_RUN)?;
+        Ok(is_held.then_some(file))
+    }
 }
 
 impl Held for Place<'_> {
@@ -273,6 +298,16 @@ impl Held for Place<'_> {
             }
         })?;
         Ok(head.length)
+    }
+
+    fn also_hold(&mut self, run: &str) -> Result<bool, Problem> {
+        self.also = self.ledger.lock_of(run)?;
+        Ok(self.also.is_some())
+    }
+
+    fn let_go(&mut self) -> Result<(), Problem> {
+        self.also = None;
+        Ok(())
     }
 }
 

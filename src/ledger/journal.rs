@@ -186,6 +186,12 @@ impl Journal {
         self.entries.iter().find(is_it).map(|entry| entry.time)
     }
 
+    /// Another plan under which the run began.
+    pub fn other_plan(&self, run: &str, plan: Digest) -> Option<Digest> {
+        let mut of_run = self.starts().filter(|(_, started)| started.run == run);
+        of_run.find(|(_, started)| started.plan != plan).map(|(_, started)| started.plan)
+    }
+
     /// The starts of a run that have no end: their work is going on, or whoever began it is gone.
     pub fn open(&self, run: &str) -> impl Iterator<Item = (&Entry, &Started)> {
         self.starts().filter(move |(entry, started)| started.run == run && self.end_of(entry.sequence).is_none())
@@ -213,6 +219,16 @@ impl Journal {
         let id = self.id.clone().ok_or_else(|| super::missing(name))?;
         let chain = Chain::read(&id, &self.attestations());
         Ok((id, chain))
+    }
+
+    /// What a ledger has of a run. One that is gone is not one in which nothing began.
+    pub fn of_run(ledger: &dyn super::Ledger, run: &str) -> Result<Self, Problem> {
+        let name = ledger.name();
+        let journal = ledger.read(Wanted::Of { run, approvals: &[] })?.whole(&name)?;
+        if journal.id.is_none() {
+            return Err(super::missing(&name));
+        }
+        Ok(journal)
     }
 
     /// Whether this bundle may decide: it is newer than all that was seen, or the newest itself.

@@ -7,6 +7,11 @@ use super::record::{Entry, Made, Record, exact_time};
 use crate::digest::Digest;
 use crate::problem::Problem;
 use crate::time::Timestamp;
+use regex::bytes::Regex;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::ops::Range;
 
 /// One line, taken apart; what its record says is not read yet.
@@ -76,6 +81,8 @@ pub(super) struct Lines {
     last_time: Option<Timestamp>,
     /// Whether only some lines of the chain come, so that a line need not name the one before it.
     partial: bool,
+    /// What was looked for, up to which byte, and in which lines it was found: a line that was taken stays what it is.
+    searched: RefCell<BTreeMap<String, (usize, Vec<usize>)>>,
 }
 
 impl Lines {
@@ -114,10 +121,25 @@ impl Lines {
             return (line.sequence <= last).then(|| format!("record {} comes after {last}", line.sequence));
         }
         if line.sequence != expected {
-            return Some(format!("record {} stands where {expected} belongs", line.sequence));
+            return Some(format!("record {} is where {expected} belongs", line.sequence));
         }
         let before = self.head.map_or_else(|| NOTHING.to_owned(), |head| head.sha256.to_string());
         (line.previous != before).then(|| format!("record {expected} does not follow from the one before it"))
+    }
+
+    /// Whether a file begins with all that was taken; its next byte is the first that was not.
+    pub(super) fn begin(&self, file: &mut File) -> io::Result<bool> {
+        file.rewind()?;
+        let mut part = vec![0; self.bytes.len().min(1 << 20)];
+        for taken in self.bytes.chunks(1 << 20) {
+            let part = part.get_mut(..taken.len()).unwrap_or_default();
+            match file.read_exact(part) {
+                Ok(()) if part == taken => {}
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// How many bytes were taken.
@@ -154,15 +176,10 @@ impl Lines {
     pub(super) fn journal(&self, wanted: Wanted<'_>) -> Journal {
         let mut journal =
             Journal { damages: self.damages.clone(), head: self.head, last_time: self.last_time, ..Journal::default() };
-        let needles = wanted.needles();
-        let may_hold = |text: &str| {
-            needles.as_ref().is_none_or(|needles| needles.iter().any(|needle| text.contains(needle.as_str())))
-        };
-        for (number, place) in (1..).zip(&self.places) {
-            let Some(Ok(text)) = self.bytes.get(place.clone()).map(std::str::from_utf8) else { continue };
-            if !may_hold(text) {
-                continue;
-            }
+        for index in self.lines_with(wanted) {
+            let number = index as u64 + 1;
+            let place = self.places.get(index).cloned().unwrap_or_default();
+            let Some(Ok(text)) = self.bytes.get(place).map(std::str::from_utf8) else { continue };
             let Some(rest) = text.get(OPENING.len() + 64..) else { continue };
             // Whether the digest is right was looked at when the line was taken.
             let Some(line) = Digest::parse(text.get(OPENING.len()..OPENING.len() + 64).unwrap_or_default())
@@ -187,6 +204,28 @@ impl Lines {
         journal.damages.sort_by_key(|damage| damage.line);
         journal
     }
+
+    /// The lines that may hold what is wanted; all of them where nothing is known to look for.
+    fn lines_with(&self, wanted: Wanted<'_>) -> Vec<usize> {
+        let needles = wanted.needles().map(|needles| {
+            let needles: Vec<String> = needles.iter().map(|needle| regex::escape(needle)).collect();
+            needles.join("|")
+        });
+        let pattern = needles.and_then(|needles| Some((Regex::new(&needles).ok()?, needles)));
+        let Some((pattern, needles)) = pattern else { return (0..self.places.len()).collect() };
+        let mut searched = self.searched.borrow_mut();
+        let (upto, found) = searched.entry(needles).or_default();
+        let mut from = *upto;
+        // One search over all of it: a line is looked up only where something is found.
+        while let Some(hit) = pattern.find_at(&self.bytes, from) {
+            let index = self.places.partition_point(|place| place.end < hit.start());
+            let Some(place) = self.places.get(index) else { break };
+            from = place.end + 1;
+            found.push(index);
+        }
+        *upto = self.bytes.len();
+        found.clone()
+    }
 }
 
 /// What is wrong with a text, without its place in it.
@@ -198,7 +237,7 @@ fn cause(error: &serde_json::Error) -> String {
 
 const OPENING: &str = "{\"sha256\":\"";
 
-const NO_RECORD: &str = "it is no record of this form";
+const NO_RECORD: &str = "it is not a record in this format";
 
 /// What the first line names in place of a line before it.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -207,7 +246,6 @@ const NOTHING: &str = "000000000000000000000000000000000000000000000000000000000
 mod tests {
     use super::super::record::{Finished, LedgerId, VERSION};
     use super::*;
-    use std::collections::BTreeMap;
 
     fn chain(length: u64) -> Vec<String> {
         let (mut lines, mut head) = (Vec::new(), None);
@@ -223,6 +261,7 @@ mod tests {
                     exit_status: Some(3),
                     note: None,
                     produced: BTreeMap::new(),
+                    output: None,
                 }),
             };
             let time = Timestamp::from_milliseconds(1_000_000 + i64::try_from(number).unwrap()).unwrap();

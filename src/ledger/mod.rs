@@ -18,8 +18,8 @@ pub use database::PostgresLedger;
 pub use directory::DirectoryLedger;
 pub use journal::{Conflict, Damage, Journal, Wanted};
 pub use record::{
-    ApprovalUsed, Attestation, Entry, Finished, LedgerId, Record, Refused, SeenBundle, Started, SwitchedOff, Voided,
-    Vote,
+    ApprovalUsed, Attestation, Entry, Finished, LedgerId, ProgramOutput, Record, Refused, SeenBundle, Started,
+    SwitchedOff, Voided, Vote,
 };
 
 use crate::digest::Digest;
@@ -61,6 +61,13 @@ pub trait Held {
 
     /// Writes down the end of an action of this run: of one that this began, or of one whose beginner is gone.
     fn finish(&mut self, finished: &Finished) -> Result<u64, Problem>;
+
+    /// Has the place of another run, too, in the same session, which so ends nothing of its own that an observer would wait for; `false`
+    /// where somebody else has it.
+    fn also_hold(&mut self, run: &str) -> Result<bool, Problem>;
+
+    /// Lets go of that one.
+    fn let_go(&mut self) -> Result<(), Problem>;
 }
 
 /// Whether an action began.
@@ -106,14 +113,14 @@ fn outdated(name: &str) -> Problem {
 
 /// What is said of a ledger that lies elsewhere than where it was made.
 fn displaced(name: &str, made: &str, found: &str) -> Problem {
-    Problem::untrusted(format!("the ledger at `{name}` is a copy: it was made at {made} and lies at {found}"))
+    Problem::untrusted(format!("the ledger at `{name}` is a copy: it was made at {made} and is now at {found}"))
         .help("use the original, in which what was used is used")
         .coded(Code::LedgerUnusable)
 }
 
 /// What is said of an end without a beginning.
 fn never_began(finished: &Finished) -> Problem {
-    Problem::failure(format!("record {} is no open beginning of `{}`", finished.started, finished.action))
+    Problem::failure(format!("record {} is not an open start of `{}`", finished.started, finished.action))
         .help("an action is ended once, by whoever has its run's place")
         .coded(Code::LedgerUnusable)
 }

@@ -76,7 +76,7 @@ pub enum Record {
     Voided(Voided),
     /// A switch was turned off by its declaration alone.
     SwitchedOff(SwitchedOff),
-    /// A yes or a no to an approval.
+    /// An approval or a rejection of an approval document.
     Vote(Vote),
     /// A bundle newer than all before it.
     NewerBundle(SeenBundle),
@@ -169,6 +169,25 @@ pub struct Finished {
     /// The facts of the run that it brought about, by their paths, in Cedar's JSON form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub produced: BTreeMap<String, Value>,
+    /// What a program wrote, where all of it was looked through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<ProgramOutput>,
+}
+
+/// What a program wrote, and which secrets were looked for and found in it. The text itself is not kept.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct ProgramOutput {
+    /// Sha-256 over all of it.
+    pub sha256: Digest,
+    /// How many bytes.
+    pub length: u64,
+    /// The environment variables whose values were looked for.
+    pub variables: Vec<String>,
+    /// How many well-known shapes of secrets were looked for.
+    pub shapes: u64,
+    /// What was found, and how many times; never the value.
+    pub found: BTreeMap<String, u64>,
 }
 
 /// An attempt that came to nothing.
@@ -227,7 +246,7 @@ impl SwitchedOff {
     }
 }
 
-/// A yes or a no to an approval; who said it follows from the signature alone.
+/// An approval or a rejection of an approval document; who said it follows from the signature alone.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct Vote {

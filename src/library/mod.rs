@@ -72,7 +72,7 @@ impl Bundle {
     /// That there is a signature is said; whose it is, is not looked at.
     fn standing(&self) -> Result<BundleTrust, Problem> {
         let signature = SignatureFile::beside(&self.folder)?;
-        Ok(if signature.bytes().is_some() { BundleTrust::unverified() } else { BundleTrust::unsigned() })
+        Ok(if signature.bytes().is_some() { BundleTrust::Unverified } else { BundleTrust::Unsigned })
     }
 }
 

@@ -40,7 +40,7 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
             let when = conditions.iter().filter(|(kind, _)| kind == "when").map(|(_, body)| body);
             let reads: Vec<String> = when.flat_map(paths).filter(|path| path.starts_with("context.run")).collect();
             match reads.first() {
-                Some(path) => format!("its `when` reads `{path}`, which is no parameter"),
+                Some(path) => format!("its `when` reads `{path}`, which is not a parameter"),
                 None => continue,
             }
         };

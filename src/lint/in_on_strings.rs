@@ -6,7 +6,7 @@
 //!
 //! ## Why it matters
 //!
-//! `in` is about entities and their groups. With strings it errs whenever it is evaluated, and a policy that errs is skipped.
+//! `in` is about entities and their groups. With strings it fails whenever it is evaluated, and a policy that fails to evaluate is skipped.
 //!
 //! ## Examples
 //!
@@ -37,7 +37,7 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
         }
         if is_wrong {
             findings.push(
-                found(&RULE, policy, "it asks whether a string is `in` something, which errs")
+                found(&RULE, policy, "it asks whether a string is `in` something, which is an evaluation error")
                     .help("write `[\"a\", \"b\"].contains(x)` for strings; `in` is for entities and their groups"),
             );
         }

@@ -19,14 +19,16 @@ mod permit_tests_runtime;
 mod redundant_policy;
 mod secret_in_policy;
 mod stale_allowance;
-mod truth;
 mod unknown_evidence;
 mod unnamed_observation;
 mod unscoped_permit;
 mod unsourced_fact;
 mod unused_entity_type;
 
+pub use unknown_evidence::is_observed;
+
 use crate::cedar::tokens::{Token, TokenKind, tokens};
+use crate::findings::headline::{counted, policies as policies_in_words};
 use crate::findings::rule::Rule;
 use crate::findings::{Check as Checked, Finding, Outcome, Part, Place};
 use crate::policy::BundlePolicy;
@@ -53,7 +55,7 @@ pub fn lint(subject: &Subject) -> Part {
     let checks: Vec<Checked> =
         rules().map(|(rule, _)| Checked { name: rule.name.to_owned(), outcome: outcome(rule) }).collect();
     let policies = subject.bundle.own().len();
-    let summary = format!("{} rules over {policies} policies", checks.len());
+    let summary = format!("{} over {}", counted(checks.len(), "rule"), policies_in_words(policies));
     Part { name: "lint", summary, checks, findings }
 }
 
@@ -79,12 +81,11 @@ fn in_schema(rule: &'static Rule, subject: &Subject, about: String, message: imp
     Finding::new(rule, about, message).at(place.unwrap_or_else(|| Place::new(first, 0..0)))
 }
 
-/// Every file of policies, of invariants and of the schema, each once.
+/// Every file of policies, of invariants and of the schema, each once, also one that holds comments alone.
 fn texts(subject: &Subject) -> Vec<Source> {
-    let of_policies = subject.bundle.own().iter().map(|policy| &policy.source);
-    let of_invariants = subject.invariants.iter().map(|invariant| &invariant.source);
+    let of_policies = subject.bundle.policy_sources();
     let mut texts: Vec<Source> = Vec::new();
-    for source in of_policies.chain(of_invariants).chain(subject.bundle.schema_sources()) {
+    for source in of_policies.iter().chain(&subject.invariant_sources).chain(subject.bundle.schema_sources()) {
         if texts.last().is_none_or(|last| last.name() != source.name())
             && !texts.iter().any(|known| known.name() == source.name())
         {
@@ -105,6 +106,11 @@ fn about(subject: &Subject, source: &Source, at: usize) -> String {
         of_policies.chain(of_invariants).filter(|(file, span, _)| file.name() == source.name() && span.end > at);
     let first = in_file.min_by_key(|(_, span, _)| span.start);
     first.map_or_else(|| source.name().to_owned(), |(_, _, id)| id.to_owned())
+}
+
+/// The rule of evidence that nothing observes.
+pub fn unknown_evidence() -> &'static Rule {
+    &unknown_evidence::RULE
 }
 
 /// The rule of what is allowed and not found.

@@ -7,7 +7,7 @@
 //!
 //! ## Why it matters
 //!
-//! Nothing but the lane of the principal would stand between a plan and production.
+//! Nothing but the role group of the principal would stand between a plan and production.
 //!
 //! ## Examples
 //!

@@ -13,7 +13,7 @@
 //!
 //! ```text
 //! finding: `permit (...) when { context.run.gates.contains(Cutter::Gate::"RELEASE") }`
-//! none:    the permit names the lane; a ban names the gate
+//! none:    the permit names the role group; a ban names the gate
 //! ```
 
 use super::found;
@@ -34,7 +34,7 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
         if let Some(read) = read {
             findings.push(
                 found(&RULE, policy, format!("it reads `{read}`, which belongs into a ban"))
-                    .help("let the permit name lane and parameters, and add a forbid with a tier"),
+                    .help("let the permit name role group and parameters, and add a forbid with a tier"),
             );
         }
     }

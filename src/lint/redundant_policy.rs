@@ -36,11 +36,14 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
             let same = wide.policy.effect() == policy.policy.effect()
                 && wide.annotations.tier == policy.annotations.tier
                 && wide_body == &body;
+            if *other == at || !same || !covers(subject, wide, policy) {
+                return false;
+            }
             // Of two equal ones, the later is superfluous.
             let is_as_wide = covers(subject, policy, wide);
             // A part of what an action of `never` forbids may be a row of its own.
             let is_row = wide.is_action && !is_as_wide;
-            *other != at && same && !is_row && covers(subject, wide, policy) && (*other < at || !is_as_wide)
+            !is_row && (*other < at || !is_as_wide)
         });
         if let Some((_, (wide, _))) = wider {
             findings.push(
@@ -52,7 +55,8 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     }
 }
 
-fn covers(subject: &Subject, wide: &BundlePolicy, narrow: &BundlePolicy) -> bool {
+/// Whether the scope of the one leaves nothing out that the scope of the other has.
+pub(super) fn covers(subject: &Subject, wide: &BundlePolicy, narrow: &BundlePolicy) -> bool {
     let (wide, narrow) = (&wide.policy, &narrow.policy);
     let principal = wide.principal_constraint();
     let resource = wide.resource_constraint();

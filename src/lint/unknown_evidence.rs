@@ -3,7 +3,7 @@
 //! ## What it finds
 //!
 //! An `@evidence` whose relation, function, flag, tree, service, part of the host or named rows `[evidence]` of `cutter.toml`
-//! does not know, and that is not derived from a run's conduct either (`journal:order`, `approvals:used` and the like).
+//! does not know, also where an effect `expects` to change it, and that is not derived from a run's conduct either (`journal:order`, `approvals:used` and the like).
 //!
 //! ## Why it matters
 //!
@@ -13,6 +13,7 @@
 //!
 //! ```text
 //! finding: `@evidence("relation:public.informaton_unit")`
+//! finding: `expects = { "tree:runtme-root" = {} }` of an effect
 //! none:    the id of an observation, or `none`
 //! ```
 
@@ -22,6 +23,7 @@ use crate::findings::rule::{Rule, rule};
 use crate::problem::nearest;
 use crate::settings::observation::CONDUCT;
 use crate::subject::Subject;
+use std::collections::BTreeSet;
 
 /// The rule.
 pub const RULE: Rule = rule!("L19", "unknown-evidence", Warning, "unknown_evidence.rs");
@@ -32,8 +34,7 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     for policy in subject.bundle.own() {
         for evidence in policy.annotations.evidence.iter().filter(|id| *id != "none") {
             let id = evidence.split('#').next().unwrap_or(evidence);
-            let kind = id.split(':').next().unwrap_or_default();
-            if ALWAYS.contains(&kind) || CONDUCT.contains(&id) || observed.contains(id) {
+            if is_observed(id, observed) {
                 continue;
             }
             let help = match nearest(id, observed.iter().map(String::as_str)) {
@@ -43,6 +44,12 @@ pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
             findings.push(found(&RULE, policy, format!("nothing observes its evidence `{id}`")).help(help));
         }
     }
+}
+
+/// Whether an observation of this id is one of these, or one that is always made.
+pub fn is_observed(id: &str, observed: &BTreeSet<String>) -> bool {
+    let kind = id.split(':').next().unwrap_or_default();
+    ALWAYS.contains(&kind) || CONDUCT.contains(&id) || observed.contains(id)
 }
 
 /// Kinds that the configuration does not name one by one.

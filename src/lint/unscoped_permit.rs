@@ -2,12 +2,14 @@
 //!
 //! ## What it finds
 //!
-//! A `permit` without an action in its scope, and one with neither principal, resource nor a condition that could fail:
-//! `when { true }`, `when { resource == resource }` and the like are none.
+//! A `permit` without an action in its scope, whatever its conditions are, and one with neither principal, resource nor a condition that could fail:
+//! `when { true }`, `when { resource == resource }` and the like are none, and types in the scope are none where the action knows no
+//! others. What only a proof shows to be always true is P09.
 //!
 //! ## Why it matters
 //!
-//! Every action that is added to the schema later falls under it at once.
+//! Without an action, whatever is added to the schema later falls under it at once, unless a condition stops it. Without anything else,
+//! so does whoever and whatever is added.
 //!
 //! ## Examples
 //!
@@ -16,11 +18,11 @@
 //! none:    `permit (principal in Cutter::Group::"editors", action in Cutter::Action::"editing", resource);`
 //! ```
 
-use super::{found, truth};
+use super::found;
 use crate::findings::Finding;
 use crate::findings::rule::{Rule, rule};
-use crate::subject::Subject;
-use cedar_policy::{ActionConstraint, Effect, PrincipalConstraint, ResourceConstraint};
+use crate::subject::{Subject, truth};
+use cedar_policy::{ActionConstraint, Effect};
 
 /// The rule.
 pub const RULE: Rule = rule!("L01", "unscoped-permit", Error, "unscoped_permit.rs");
@@ -28,11 +30,9 @@ pub const RULE: Rule = rule!("L01", "unscoped-permit", Error, "unscoped_permit.r
 /// Looks at the scope of each permit.
 pub fn check(subject: &Subject, findings: &mut Vec<Finding>) {
     for policy in subject.bundle.own().iter().filter(|policy| policy.policy.effect() == Effect::Permit) {
-        let anyone = policy.policy.principal_constraint() == PrincipalConstraint::Any;
-        let anything = policy.policy.resource_constraint() == ResourceConstraint::Any;
-        let bare = anyone && anything && truth::always_passes(&policy.policy, subject);
+        let bare = truth::is_for_all(&policy.policy, subject) && truth::always_passes(&policy.policy, subject);
         let message = match policy.policy.action_constraint() {
-            ActionConstraint::Any => "it permits every action there is, and every one to come",
+            ActionConstraint::Any => "its scope names no action: it is about every one there is, and every one to come",
             _ if bare => "it permits anyone to do this to anything",
             _ => continue,
         };

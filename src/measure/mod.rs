@@ -6,9 +6,10 @@ mod observed;
 mod shape;
 
 use crate::db::{Access, DatabaseError, Session, Snapshot};
+use crate::digest::Digest;
 use crate::evidence::{Capture, Observation};
-use crate::facts::{Key, Layer, Owned, RawFacts, STATED, key};
-use crate::observe::{catalog, flag, tree};
+use crate::facts::{Key, Layer, Owned, Provenance, RawFacts, STATED, key};
+use crate::observe::{catalog, flag, this_host, tree};
 use crate::problem::{Problem, Problems};
 use crate::schema::{FactSource, RunSchema};
 use crate::settings::evidence::{EvidenceSettings, FlagSettings};
@@ -52,9 +53,7 @@ pub fn fetch(
             .help("add `[facts.queries.NAME]` with `query`, `entity`, `id` and `attributes`, or `[facts.flags.NAME]`")
             .into());
     }
-    let is_asked = |name: &String| asking.evidence.flags.get(name).is_some_and(|flag| flag.query.is_some());
-    let needs_database =
-        !settings.queries.is_empty() || !settings.functions.is_empty() || settings.flags.keys().any(is_asked);
+    let needs_database = !settings.queries.is_empty() || settings.observed().any(|(id, _)| asking.asks_for(&id));
     let mut session = match needs_database {
         true => Some(access()?.open()?),
         false => None,
@@ -74,6 +73,25 @@ pub fn fetch(
     problems.or(raw)
 }
 
+/// Asks the database once more, in one snapshot of its primary; the answers take the place of those before.
+pub fn ask_again(asking: &Asking<'_>, session: &mut Session, mut raw: RawFacts) -> Result<RawFacts, Problems> {
+    let mut snapshot = session.begin().map_err(|error| unread(&error))?;
+    let by = identify(asking.settings, &mut snapshot)?;
+    if snapshot.text("SELECT pg_is_in_recovery()::text").map_err(|error| unread(&error))?.as_deref() != Some("false") {
+        return Err(Problem::failure("the facts are asked of a server in recovery, which may say what was so before")
+            .help("let `[database]` lead to the primary")
+            .into());
+    }
+    let mut layers = asking.queries(&mut snapshot, &by, &raw)?;
+    for (id, fact) in asking.settings.observed() {
+        if asking.asks_for(&id) {
+            layers.push(asking.observation(&id, fact, Some(&mut snapshot))?);
+        }
+    }
+    layers.iter().for_each(|layer| raw.replace(layer));
+    Ok(raw)
+}
+
 fn unread(error: &DatabaseError) -> Problem {
     error.problem("the facts cannot be read")
 }
@@ -91,6 +109,20 @@ fn identify(settings: &FactsSettings, snapshot: &mut Snapshot<'_>) -> Result<Str
 }
 
 impl Asking<'_> {
+    /// Whether the database is asked for what this says.
+    pub fn asks(&self, by: &Provenance) -> bool {
+        by.source == FactSource::Query || by.source == FactSource::Observation && self.asks_for(&by.name)
+    }
+
+    /// Whether the database is asked for this observation.
+    fn asks_for(&self, id: &str) -> bool {
+        match id.split_once(':') {
+            Some(("flag", name)) => self.evidence.flags.get(name).is_some_and(|flag| flag.query.is_some()),
+            Some((kind, _)) => kind == "function",
+            None => false,
+        }
+    }
+
     fn layer(&self, source: FactSource, name: &str, by: &str, owns: Vec<Owned>, entities: Vec<Value>) -> Layer {
         let (name, by) = (name.to_owned(), Some(by.to_owned()));
         Layer { source, name, at: Some(self.now), by, owns, last: false, entities }
@@ -189,7 +221,7 @@ impl Asking<'_> {
         let known = self.schema.entity_type(short);
         let known = known.filter(|name| self.schema.schema().entity_types().any(|known| known == name));
         known.map(|name| name.to_string()).ok_or_else(|| {
-            Problem::invalid(format!("{who} names `{short}`, which is no entity type"))
+            Problem::invalid(format!("{who} names `{short}`, which is not an entity type"))
                 .help("`entity`, `references` and `parents` name types of the schema, without its namespace")
         })
     }
@@ -203,7 +235,7 @@ impl Asking<'_> {
         let (kind, name) = id.split_once(':').unwrap_or((id, ""));
         let unknown = |section: &str| {
             Problem::invalid(format!("`[facts.{kind}s]` names `{name}`, which `[evidence.{section}]` does not have"))
-                .help("declare there where it lies")
+                .help("declare it where it is defined")
         };
         let lost = || Problem::failure("there is no session to observe in");
         let observation = match kind {
@@ -245,6 +277,22 @@ impl Asking<'_> {
         }];
         let entities = vec![json!({"uid": {"type": of, "id": entity_id}, "attrs": attrs})];
         Ok(Layer { at: Some(at), ..self.layer(source, id, by, owns, entities) })
+    }
+
+    /// Why a capture says nothing of this run: it is of another database than the plan's or the one of this name, was made by another
+    /// configuration than the one that says what is a fact, or on another host where files are facts.
+    pub fn concerns(&self, capture: &Capture, name: Option<&str>, config: Option<Digest>) -> Result<(), String> {
+        if let Some(what) = capture.off_target(self.target.get("database").and_then(Value::as_str), name) {
+            return Err(format!("it {what}"));
+        }
+        if config != Some(capture.config_sha256) {
+            return Err("it was made by another configuration than this `cutter.toml`".to_owned());
+        }
+        // What no database is asked for is a file.
+        if self.settings.observed().any(|(id, _)| !self.asks_for(&id)) && capture.host != this_host() {
+            return Err("it was made on another host, and files are facts here".to_owned());
+        }
+        Ok(())
     }
 
     /// Lays what an observer's capture shows over the facts: the values that observations of `[facts]` are.

@@ -56,12 +56,12 @@ fn value(observation: &Observation, name: &str, fact: &ObservedFact) -> Result<V
             (ValueKind::Text, _) => Ok(json!(text)),
             (ValueKind::Long, Ok(number)) => Ok(json!(number)),
             (ValueKind::Long, Err(_)) => {
-                Err(Problem::invalid(format!("`{}` is `{text}`, which is no whole number", observation.id)))
+                Err(Problem::invalid(format!("`{}` is `{text}`, which is not a whole number", observation.id)))
             }
         },
         None => {
             Err(Problem::invalid(format!("`{}` is `{text}`, and `means` does not say what that is", observation.id))
-                .help("add it to `means` in `[facts]`, or put the observed thing right"))
+                .help("add it to `means` in `[facts]`, or correct what is observed"))
         }
     }
 }

@@ -68,7 +68,7 @@ impl Shape<'_> {
         match self.value(row, column)? {
             Value::String(text) => Ok(text),
             Value::Number(number) => Ok(number.to_string()),
-            _ => Err(self.wrong(column, "holds no text, and an id is text").into()),
+            _ => Err(self.wrong(column, "is not text, and an id is text").into()),
         }
     }
 

@@ -1,11 +1,11 @@
 //! The walk of a capture: counters, one snapshot in which everything is read, the host, and counters again.
 
 use super::counters::{self, Counted, Reading};
-use super::relation::{self, How, Readers};
+use super::relation::{self, How};
 use super::scope::{self, Scope};
 use super::sessions::Sessions;
 use super::{catalog, database, flag, host, service, tree};
-use crate::db::{Access, DatabaseError, Session, Snapshot};
+use crate::db::{Access, DatabaseError, Readers, Session, Snapshot};
 use crate::digest::Digest;
 use crate::evidence::{
     Capture, CounterRecord, Counters, DatabaseRecord, LevelRecord, Observation, ObservationId, ObservationKind, Status,
@@ -110,26 +110,27 @@ fn observe(
     sessions: &mut Sessions,
 ) -> Result<(DatabaseRecord, Vec<Observation>), DatabaseError> {
     let phase = Phase::new(task.observer, "settings and catalogs", 0);
+    let mut others: Vec<Session> = (0..settings.workers).map_while(|_| task.access.open().ok()).collect();
     let mut tries = 0;
-    let (mut snapshot, record, mut observations) = loop {
+    // Whatever rows are read is read beside the snapshot, one thing after another, so that no lock is held for longer.
+    let (mut readers, record, mut observations) = loop {
         tries += 1;
-        let mut snapshot = session.begin()?;
-        match definitions(task, settings, opening, &mut snapshot) {
-            Ok((record, found)) => break (snapshot, record, found),
+        let mut main = session.begin()?;
+        let exported = main.export()?;
+        let mut readers = Readers { main, others, exported };
+        match definitions(task, settings, opening, &mut readers) {
+            Ok((record, found)) => break (readers, record, found),
             Err(error) if error.is_transient() && tries < MOST_TRIES => {}
             Err(error) => return Err(error),
         }
-        drop(snapshot);
+        others = readers.others;
+        drop(readers.main);
         std::thread::sleep(Duration::from_millis(100 * tries));
     };
     if task.level >= Level::Net {
-        sessions.look(&mut snapshot)?;
+        sessions.look(&mut readers.main)?;
     }
     drop(phase);
-    // Whatever rows are read is read beside the snapshot, one thing after another, so that no lock is held for longer.
-    let exported = snapshot.export()?;
-    let mut others: Vec<Session> = (0..settings.workers).map_while(|_| task.access.open().ok()).collect();
-    let mut readers = Readers { main: snapshot, others: &mut others, exported: &exported };
     if task.level >= Level::Quiet {
         if settings.wants_database("sequences") {
             observations.push(readers.once(|snapshot| database::sequences(settings, snapshot))?);
@@ -152,25 +153,25 @@ fn definitions(
     task: &Task<'_>,
     settings: &EvidenceSettings,
     opening: Option<&Reading>,
-    snapshot: &mut Snapshot<'_>,
+    readers: &mut Readers<'_>,
 ) -> Result<(DatabaseRecord, Vec<Observation>), DatabaseError> {
-    let record = database::identify(snapshot)?;
+    let record = database::identify(&mut readers.main)?;
     let mut observations = Vec::new();
     if task.level >= Level::Quiet {
         let reset_at = opening.map(|opening| opening.reset_at.as_str());
-        observations.extend(database::observe(settings, &record, reset_at, snapshot)?);
+        observations.extend(database::observe(settings, &record, reset_at, &mut readers.main)?);
     }
     if task.level >= Level::Net {
-        observations.extend(catalog::observe(settings, snapshot)?);
+        observations.extend(catalog::observe(settings, readers)?);
         for name in &settings.functions {
-            observations.push(catalog::function(name, snapshot)?);
+            observations.push(catalog::function(name, &mut readers.main)?);
         }
     }
     Ok((record, observations))
 }
 
 /// The host that files and services are observed on.
-fn host() -> Option<Digest> {
+pub fn host() -> Option<Digest> {
     let id = std::fs::read_to_string("/etc/machine-id").or_else(|_| std::fs::read_to_string("/etc/hostname"));
     id.ok().map(|id| Digest::of(id.trim().as_bytes()))
 }
@@ -215,7 +216,8 @@ pub(super) fn counted(scope: &Scope) -> Counted {
     Counted {
         relations: scope.settings.relations.keys().chain(&scope.catalogs).cloned().collect(),
         functions: scope.settings.functions.clone(),
-        reads: scope.reads.clone(),
+        reads: scope.reads.relations.clone(),
+        called: scope.reads.called.clone(),
     }
 }
 

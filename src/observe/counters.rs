@@ -1,6 +1,7 @@
 //! Tuple counters and calls: they see what was undone, if the server counts and they are given the time to arrive.
 
-use crate::db::{DatabaseError, Session, Snapshot};
+use crate::db::{DatabaseError, Session, Snapshot, own_sessions};
+use crate::evidence::ObservationId;
 use crate::observe::reads::Read;
 use crate::settings::evidence::split_name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,37 +39,41 @@ pub struct Counted {
     pub functions: Vec<String>,
     /// What queries read.
     pub reads: BTreeSet<Read>,
+    /// The function that may read something, of each query that calls one.
+    pub called: BTreeMap<ObservationId, String>,
 }
 
 /// Reads everything that counts, outside any snapshot that evidence is taken in.
 pub fn read(session: &mut Session, counted: &Counted) -> Result<Reading, DatabaseError> {
-    let Counted { relations, functions, reads } = counted;
+    let Counted { relations, functions, reads, called } = counted;
     let mut snapshot = session.begin()?;
     // Each value as it is now, not as it was at the first look.
     snapshot.text("SELECT set_config('stats_fetch_consistency', 'none', true)").or_else(|error| {
-        // Servers before version 15 have no such setting, and read afresh in each transaction.
+        // Servers before version 15 have no such setting, and read again in each transaction.
         if error.sqlstate.as_deref() == Some("42704") { Ok(None) } else { Err(error) }
     })?;
     let mut readings = Readings::new();
-    let mut uncounted = BTreeMap::new();
+    let mut uncounted: BTreeMap<String, String> =
+        called.iter().map(|(id, function)| (id.to_string(), unseen(function))).collect();
     let (mut names, mut schemas, mut tables) = places(relations);
     for read in reads {
         names.push(read.id.as_str());
         schemas.push(read.schema.clone());
         tables.push(read.name.clone());
     }
-    for row in snapshot.query(&format!("{WANTED}{COUNTS}"), &[&names, &schemas, &tables])? {
+    for row in
+        snapshot.query(&format!("{WANTED}{}", COUNTS.replace("$may_read", MAY_READ)), &[&names, &schemas, &tables])?
+    {
         let (Ok(id), Ok(inserted), Ok(updated), Ok(deleted)) =
             (row.try_get::<_, String>(0), row.try_get(1), row.try_get(2), row.try_get(3))
         else {
             continue;
         };
         let text = |index| row.try_get::<_, Option<String>>(index).ok().flatten();
-        if let Some(foreign) = text(4) {
-            uncounted.insert(id.clone(), format!("nothing counts what is done to the foreign table {foreign} in it"));
+        if let Some(uncountable) = text(4) {
+            uncounted.insert(id.clone(), format!("nothing counts what is done to the {uncountable} in it"));
         } else if let Some(function) = text(5) {
-            uncounted
-                .insert(id.clone(), format!("nothing counts what is done to what the function {function} in it reads"));
+            uncounted.insert(id.clone(), unseen(&function));
         }
         let counters = [("inserted", inserted), ("updated", updated), ("deleted", deleted)];
         readings.insert(id, counters.into_iter().map(|(name, count)| (name.to_owned(), count)).collect());
@@ -78,13 +83,18 @@ pub fn read(session: &mut Session, counted: &Counted) -> Result<Reading, Databas
         calls(&mut snapshot, functions, &mut readings, &mut calls_blind)?;
     }
     let list = |rows: Vec<Vec<Option<String>>>| rows.into_iter().flatten().flatten();
-    let running = list(snapshot.texts(RUNNING, 100_000)?).collect();
+    let own: Vec<String> = own_sessions().iter().map(i32::to_string).collect();
+    let running = list(snapshot.texts(&RUNNING.replace("$own", &own.join(",")), 100_000)?).collect();
     let blind = list(snapshot.texts(&BLIND.replace("$setting", "track_counts"), 1000)?).collect();
     let marks = snapshot.texts(MARKS, 1)?.into_iter().next().unwrap_or_default();
     let [Some(reset_at), Some(rollbacks), Some(text)] = marks.as_slice() else { return Err(DatabaseError::lost()) };
     let rollbacks = rollbacks.parse().map_err(|_| DatabaseError::lost())?;
     let (reset_at, snapshot) = (reset_at.clone(), text.clone());
     Ok(Reading { readings, running, reset_at, rollbacks, snapshot, blind, uncounted, calls_blind })
+}
+
+fn unseen(function: &str) -> String {
+    format!("nothing counts what is done to what the function {function} in it reads")
 }
 
 /// Names as they are written, with the schema and the table that each means.
@@ -150,18 +160,22 @@ WITH RECURSIVE wanted AS (
 const COUNTS: &str = "
 SELECT w.name, coalesce(sum(pg_stat_get_tuples_inserted(w.oid)), 0)::bigint,
        coalesce(sum(pg_stat_get_tuples_updated(w.oid)), 0)::bigint, coalesce(sum(pg_stat_get_tuples_deleted(w.oid)), 0)::bigint,
-       min(c.oid::regclass::text) FILTER (WHERE c.relkind = 'f'), min(called.name)
+       min(CASE c.relkind WHEN 'f' THEN 'foreign table ' WHEN 'S' THEN 'sequence ' END || c.oid::regclass), min(called.name)
 FROM wanted w JOIN pg_class c ON c.oid = w.oid
 LEFT JOIN LATERAL (
     SELECT p.oid::regprocedure::text AS name
     FROM pg_rewrite r, regexp_matches(r.ev_action::text, ':(?:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') AS found (ids)
     JOIN pg_proc p ON p.oid = found.ids[1]::oid JOIN pg_language l ON l.oid = p.prolang
     WHERE c.relkind = 'v' AND r.ev_class = c.oid
-      AND (p.provolatile = 'v' OR l.lanname NOT IN ('internal', 'c') OR (p.prokind = 'a' AND p.oid >= 16384)
-           OR p.proname IN ('table_to_xml', 'schema_to_xml', 'database_to_xml', 'table_to_xml_and_xmlschema',
-                            'schema_to_xml_and_xmlschema', 'database_to_xml_and_xmlschema'))
+      AND $may_read
     ORDER BY 1 LIMIT 1) AS called ON true
 GROUP BY w.name";
+
+/// Whether a function `p` in a language `l` may read something, by what it says of itself.
+pub const MAY_READ: &str = "
+(p.provolatile = 'v' OR l.lanname NOT IN ('internal', 'c') OR (p.prokind = 'a' AND p.oid >= 16384)
+ OR p.proname IN ('table_to_xml', 'schema_to_xml', 'database_to_xml', 'table_to_xml_and_xmlschema',
+                  'schema_to_xml_and_xmlschema', 'database_to_xml_and_xmlschema'))";
 
 /// A function that its own settings or another owner's rights surround is never inlined.
 const CALLS: &str = "
@@ -203,5 +217,4 @@ WHERE p.parname = '$setting' AND a.privilege_type = 'SET'
 
 const RUNNING: &str = "
 SELECT DISTINCT virtualtransaction FROM pg_locks
-WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()
-  AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE application_name = 'cutter-observe' AND usename = session_user)";
+WHERE locktype = 'virtualxid' AND pid <> ALL ('{$own}')";

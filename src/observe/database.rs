@@ -33,7 +33,7 @@ pub fn identify(snapshot: &mut Snapshot<'_>) -> Result<DatabaseRecord, DatabaseE
 /// The server's own clock, RFC 3339: what several hosts observe can be put in order by nothing else.
 pub fn clock(session: &mut Session) -> Result<Timestamp, DatabaseError> {
     let text = session.begin()?.text(CLOCK)?.ok_or_else(DatabaseError::lost)?;
-    let unknown = || DatabaseError { reason: "the server's clock tells no time".to_owned(), sqlstate: None };
+    let unknown = || DatabaseError { reason: "the server's clock cannot be read".to_owned(), sqlstate: None };
     Timestamp::parse(&text).ok_or_else(unknown)
 }
 

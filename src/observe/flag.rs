@@ -1,11 +1,11 @@
 //! Switches: the one match of a regular expression in a file, or the answer to a query.
 
-use super::tree::mark;
+use super::path::{Marked, UNMARKED, Way};
 use crate::db::{DatabaseError, Snapshot};
 use crate::evidence::{Observation, ObservationKind};
-use crate::files;
 use crate::settings::evidence::FlagSettings;
 use crate::text::only_match;
+use std::path;
 
 /// Observes one switch; a query is asked in the snapshot, which a file does not need.
 pub fn observe(
@@ -30,15 +30,21 @@ pub fn observe(
         }
     }
     if let (Some(file), Some(pattern)) = (&settings.file, &settings.pattern) {
-        match files::read(file) {
-            Ok(source) => match find(pattern, source.text()) {
-                Ok(value) => observation.value("value", value),
-                Err(reason) => observation.unknown("value", reason),
-            },
-            Err(_) => observation.unknown("value", "the file cannot be read"),
-        }
-        if let Ok(metadata) = std::fs::metadata(file) {
-            observation.trace("file", mark(&metadata));
+        let way = path::absolute(file).and_then(|path| Way::follow(&path));
+        let opened = way.ok().and_then(|way| Some((Marked::open(&way.end).ok()?, way)));
+        match opened.and_then(|(mut marked, way)| Some((marked.text(file).ok()?, marked, way))) {
+            Some((source, marked, way)) => {
+                match find(pattern, source.text()) {
+                    Ok(value) => observation.value("value", value),
+                    Err(reason) => observation.unknown("value", reason),
+                }
+                way.note(file, &mut observation);
+                observation.trace("file", marked.mark);
+                if marked.is_unmarked {
+                    observation.unknown("file", UNMARKED);
+                }
+            }
+            None => observation.unknown("value", "the file cannot be read"),
         }
     }
     Ok(observation)

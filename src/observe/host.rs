@@ -11,7 +11,7 @@ pub fn observe(name: &str, settings: &HostSettings) -> Observation {
     let mut observation = Observation::new(ObservationKind::Host, name);
     for path in &settings.paths {
         let shown = path.display().to_string();
-        match std::fs::symlink_metadata(path) {
+        match std::fs::metadata(path) {
             Ok(_) => {
                 let settings = TreeSettings { path: path.clone(), ignore: BTreeSet::new(), git: false };
                 let found = tree::observe(name, &settings);
@@ -22,9 +22,15 @@ pub fn observe(name: &str, settings: &HostSettings) -> Observation {
                     }
                     None => observation.unknown(shown.clone(), "it cannot be read"),
                 }
-                if let Some(marks) = found.traces.get("marks") {
-                    observation.trace(shown, marks.clone());
+                if let Some(unmarked) = found.unknown.iter().find(|unknown| unknown.value == "marks") {
+                    observation.unknown(shown.clone(), unmarked.reason.clone());
                 }
+                for (name, mark) in &found.traces {
+                    // A file that is marked is named by its path, as the folders on the way are.
+                    let name = if name == "marks" { &shown } else { name };
+                    observation.trace(name, mark.clone());
+                }
+                observation.values.extend(found.values.into_iter().filter(|(name, _)| name.ends_with(" leads to")));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => observation.value(shown, "absent"),
             Err(error) => observation.unknown(shown, format!("it cannot be read: {}", error.kind())),

@@ -6,7 +6,10 @@ pub(crate) mod catalog;
 mod counters;
 mod database;
 pub(crate) mod flag;
+mod git;
 mod host;
+mod path;
+mod programs;
 mod reads;
 mod relation;
 mod scope;
@@ -15,4 +18,4 @@ mod sessions;
 pub(crate) mod tree;
 pub mod witness;
 
-pub use capture::{Task, capture};
+pub use capture::{Task, capture, host as this_host};

@@ -1,7 +1,7 @@
 //! What is watched of all that is there: wildcards are resolved, and what they leave out is counted.
 
 use super::catalog;
-use super::reads::{self, Read};
+use super::reads::{self, Reads};
 use crate::db::{DatabaseError, Snapshot};
 use crate::evidence::Coverage;
 use crate::settings::evidence::{EvidenceSettings, is_wildcard, join_name, matches, split_name};
@@ -18,7 +18,7 @@ pub struct Scope {
     /// The catalogs of the wanted families, for their counters.
     pub catalogs: Vec<String>,
     /// What queries read, for the counters of it.
-    pub reads: BTreeSet<Read>,
+    pub reads: Reads,
 }
 
 /// Resolves what the settings name.

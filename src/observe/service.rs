@@ -1,11 +1,12 @@
 //! Services: marks that are new with every start. Where the host has no such thing, nothing is known of it.
 
+use super::programs;
 use crate::evidence::{DatabaseRecord, Observation, ObservationKind};
 use crate::settings::evidence::ServiceSettings;
 use crate::time::Timestamp;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Observes one service.
 pub fn observe(name: &str, settings: &ServiceSettings, database: &DatabaseRecord) -> Observation {
@@ -28,17 +29,15 @@ pub fn observe(name: &str, settings: &ServiceSettings, database: &DatabaseRecord
     observation
 }
 
-/// The number that the kernel takes anew at each start.
+/// The number that the kernel takes again at each start.
 pub fn boot() -> Option<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_owned())
 }
 
 fn systemd(unit: &str, observation: &mut Observation) {
-    let output = Command::new("systemctl")
-        .args(["show", "--no-pager", "-p", PROPERTIES, "--", unit])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
+    let arguments = ["show", "--no-pager", "-p", PROPERTIES, "--", unit];
+    let output = programs::command("systemctl")
+        .and_then(|mut command| command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output());
     let text = match output {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
         _ => return observation.unknown("value", "the host has no systemd that answers"),
@@ -58,8 +57,9 @@ fn systemd(unit: &str, observation: &mut Observation) {
 
 /// A process is the same if its number and its start are.
 fn process(file: &Path, observation: &mut Observation) {
-    let pid = std::fs::read_to_string(file).ok().and_then(|text| text.split_whitespace().next()?.parse::<u32>().ok());
-    let Some(pid) = pid else { return observation.unknown("value", "the file gives no process") };
+    let text = crate::files::read(file).ok();
+    let pid = text.and_then(|source| source.text().split_whitespace().next()?.parse::<u32>().ok());
+    let Some(pid) = pid else { return observation.unknown("value", "the file names no process") };
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
     // The name in parentheses may hold spaces and parentheses itself.
     let started = stat.as_deref().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19));
@@ -87,7 +87,7 @@ fn container(file: &Path, observation: &mut Observation) {
                 observation.value(name, at(pointer).unwrap_or_default());
             }
         }
-        _ => observation.unknown("value", "the file holds no answer of `docker inspect`"),
+        _ => observation.unknown("value", "the file is not output of `docker inspect`"),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Sessions of others: a server hands the counters of one out only while it is idle, so each is waited for until it has been.
 
-use crate::db::{DatabaseError, Session, Snapshot};
+use crate::db::{DatabaseError, Session, Snapshot, own_sessions};
 use crate::evidence::InFlight;
+use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ struct Known {
     transaction: Option<String>,
     /// When it was first seen idle.
     idle: Option<Instant>,
+    replicates_since: Option<Timestamp>,
 }
 
 impl Sessions {
@@ -30,26 +32,28 @@ impl Sessions {
     pub fn look(&mut self, snapshot: &mut Snapshot<'_>) -> Result<(), DatabaseError> {
         snapshot.query("SELECT pg_stat_clear_snapshot()", &[])?;
         let mut found = BTreeMap::new();
-        for row in snapshot.query(SESSIONS, &[])? {
+        for row in snapshot.query(SESSIONS, &[&own_sessions()])? {
             let lost = |_| DatabaseError::lost();
             let pid: i32 = row.try_get(0).map_err(lost)?;
             let words: String = row.try_get(1).map_err(lost)?;
             let is_idle: bool = row.try_get(2).map_err(lost)?;
-            found.insert(pid, (words, is_idle, row.try_get::<_, Option<String>>(3).map_err(lost)?));
+            let since: Option<String> = row.try_get(4).map_err(lost)?;
+            let known = Known {
+                words,
+                transaction: row.try_get(3).map_err(lost)?,
+                idle: None,
+                replicates_since: since.and_then(|since| Timestamp::parse(&since)),
+            };
+            found.insert(pid, (known, is_idle));
         }
         if !self.began {
-            let known = |(words, _, transaction): &(String, bool, Option<String>)| Known {
-                words: words.clone(),
-                transaction: transaction.clone(),
-                idle: None,
-            };
-            self.left = found.iter().map(|(pid, session)| (*pid, known(session))).collect();
+            self.left = found.iter().map(|(pid, (known, _))| (*pid, known.clone())).collect();
             self.began = true;
         }
         let now = Instant::now();
         self.left.retain(|pid, known| {
-            let Some((words, is_idle, transaction)) = found.get(pid) else { return false };
-            (known.words, known.transaction) = (words.clone(), transaction.clone());
+            let Some((last, is_idle)) = found.get(pid) else { return false };
+            *known = Known { idle: known.idle, ..last.clone() };
             match known.idle {
                 Some(first) if *is_idle && now.duration_since(first) >= LONGEST_LAG => return false,
                 None if *is_idle => known.idle = Some(now),
@@ -65,7 +69,8 @@ impl Sessions {
         let began = Instant::now();
         loop {
             self.look(&mut session.begin()?)?;
-            if self.left.is_empty() || began.elapsed() >= longest {
+            // What replicates may do so for ever, and the comparison looks at when it began.
+            if self.left.values().all(|known| known.replicates_since.is_some()) || began.elapsed() >= longest {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(150));
@@ -79,6 +84,7 @@ impl Sessions {
             session: format!("{pid} {}", known.words),
             transaction: known.transaction.clone(),
             idle: known.idle.is_some(),
+            replicates_since: known.replicates_since,
         })
         .collect()
     }
@@ -88,19 +94,24 @@ impl Sessions {
 const LONGEST_LAG: Duration = Duration::from_secs(11);
 
 /// Whether others are idle is told to who may read their statistics. Whoever may not knows it of nobody's session: one that is in no
-/// transaction may still be in the middle of a message, and hands nothing out. What replicates has no messages; the sign of
-/// its idleness is that no transaction of it runs, three times in a row.
-const SESSIONS: &str = "
+/// transaction may still be in the middle of a message, and hands nothing out. What applies the changes of others has no messages;
+/// the sign of its idleness is that no transaction of it runs, three times in a row. What sends changes to others may have run
+/// statements before, whose counters it keeps for as long as it sends. Whose answer is not read has ended its message, and hands
+/// nothing out before its client reads.
+const SESSIONS: &str = r#"
 WITH seen AS MATERIALIZED (
-    SELECT a.pid, concat('(', concat_ws(', ', coalesce(a.usename, a.backend_type, 'a worker'), nullif(a.application_name, ''),
-                                        d.datname, coalesce(a.state, CASE WHEN h.is_hidden THEN 'whether it is idle is told to pg_read_all_stats only' END)),
-                       ')') AS words,
-           CASE WHEN h.is_hidden THEN 'hidden' WHEN a.backend_type IN ('client backend', 'background worker') THEN a.state END AS state
+    SELECT a.pid, concat('(', concat_ws(', ', coalesce(a.usename, a.backend_type, 'a worker'), nullif(a.application_name, ''), d.datname, t.told), ')') AS words,
+           CASE WHEN h.is_hidden OR a.backend_type IN ('client backend', 'background worker', 'walsender') THEN t.told END AS state,
+           CASE WHEN a.state = 'active' AND w.state IN ('backup', 'catchup', 'streaming')
+                THEN to_char(a.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END AS replicates_since
     FROM pg_stat_activity a LEFT JOIN pg_database d ON d.oid = a.datid AND d.datname <> current_database()
-    LEFT JOIN (SELECT pid FROM pg_stat_get_wal_senders() UNION SELECT pid FROM pg_stat_get_subscription(NULL)) AS r ON r.pid = a.pid,
-    LATERAL (SELECT r.pid IS NULL AND a.backend_type IS NULL AS is_hidden) AS h
-    WHERE a.datid IS NOT NULL AND a.usename IS NOT NULL AND a.pid <> pg_backend_pid()
-      AND (a.application_name = 'cutter-observe' AND a.usename = session_user) IS NOT TRUE
+    LEFT JOIN pg_stat_get_wal_senders() AS w ON w.pid = a.pid
+    LEFT JOIN (SELECT DISTINCT pid FROM pg_stat_get_subscription(NULL)) AS r ON r.pid = a.pid,
+    LATERAL (SELECT r.pid IS NULL AND a.backend_type IS NULL AS is_hidden) AS h,
+    LATERAL (SELECT CASE WHEN h.is_hidden THEN 'whether it is idle is told to pg_read_all_stats only'
+                         WHEN a.state = 'idle' AND a.backend_type <> 'background worker' AND a.wait_event IS DISTINCT FROM 'ClientRead'
+                         THEN 'its client does not read its answer' ELSE a.state END AS told) AS t
+    WHERE a.datid IS NOT NULL AND a.usename IS NOT NULL AND a.pid <> ALL ($1)
 ), running AS MATERIALIZED (
     SELECT pid, virtualtransaction FROM pg_lock_status() AS lock WHERE locktype = 'virtualxid'
     UNION ALL
@@ -108,5 +119,5 @@ WITH seen AS MATERIALIZED (
     UNION ALL
     SELECT pid, virtualtransaction FROM (SELECT pg_sleep(0.02)) AS rest, LATERAL pg_lock_status() AS lock WHERE locktype = 'virtualxid'
 )
-SELECT s.pid, s.words, coalesce(s.state = 'idle', r.transaction IS NULL), r.transaction
-FROM seen s LEFT JOIN LATERAL (SELECT max(virtualtransaction) AS transaction FROM running r WHERE r.pid = s.pid) AS r ON true";
+SELECT s.pid, s.words, coalesce(s.state = 'idle', r.transaction IS NULL), r.transaction, s.replicates_since
+FROM seen s LEFT JOIN LATERAL (SELECT max(virtualtransaction) AS transaction FROM running r WHERE r.pid = s.pid) AS r ON true"#;

@@ -1,25 +1,36 @@
 //! Trees of files: a manifest of digests, the marks that every write leaves, and the head and status of git.
 
+use super::git::WorkTree;
+use super::path::{Marked, UNMARKED, Way, mark};
 use crate::digest::Digest;
 use crate::evidence::{Observation, ObservationKind};
 use crate::settings::evidence::TreeSettings;
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::{self, Path, PathBuf};
 
 /// Observes one tree; nothing in it is followed out of it, and nothing is written.
 pub fn observe(name: &str, settings: &TreeSettings) -> Observation {
     let mut observation = Observation::new(ObservationKind::Tree, name);
-    let is_there = fs::symlink_metadata(&settings.path);
-    observation.value("exists", is_there.is_ok().to_string());
-    if is_there.is_err() {
-        observation.unknown("manifest", "it does not exist");
-        return observation;
-    }
-    match walk(&settings.path, &settings.ignore) {
+    let way = path::absolute(&settings.path).and_then(|path| Way::follow(&path));
+    observation.value("exists", way.is_ok().to_string());
+    let way = match way {
+        Ok(way) => way,
+        Err(error) => {
+            let is_absent = error.kind() == io::ErrorKind::NotFound;
+            let why = if is_absent {
+                "it does not exist".to_owned()
+            } else {
+                format!("it cannot be reached: {}", error.kind())
+            };
+            observation.unknown("manifest", why);
+            return observation;
+        }
+    };
+    way.note(&settings.path, &mut observation);
+    match walk(&way.end, &settings.ignore) {
         Ok(found) => {
             observation.value("value", format!("{} files, {} bytes", found.files, found.bytes));
             observation.value("manifest", listing(&found.manifest).to_string());
@@ -27,59 +38,28 @@ pub fn observe(name: &str, settings: &TreeSettings) -> Observation {
             let named = found.entries.iter().filter(|_| found.entries.len() <= MOST_ENTRIES);
             named.for_each(|(name, entry)| observation.value(format!("entry {name}"), entry.clone()));
             observation.trace("marks", listing(&found.marks).to_string());
+            if let Some(name) = found.unmarked {
+                observation.unknown("marks", format!("{name}: {UNMARKED}"));
+            }
         }
         Err((path, error)) => {
             observation.unknown("manifest", format!("`{}` cannot be read: {}", path.display(), error.kind()));
         }
     }
     if settings.git {
-        for (value, arguments) in [("git head", ["rev-parse", "HEAD"]), ("git status", ["status", "--porcelain"])] {
-            match git(&settings.path, &arguments) {
-                Some(text) if value == "git status" => {
-                    let lines = text.lines().count();
-                    observation.value(
-                        value,
-                        if lines == 0 {
-                            "clean".to_owned()
-                        } else {
-                            format!("{lines} changes, sha256 {}", Digest::of(text.as_bytes()))
-                        },
-                    );
-                }
-                Some(text) => observation.value(value, text.trim()),
-                None => observation.unknown(value, "git gives no answer here"),
+        let tree = WorkTree::look(&way.end);
+        let changes = |text: String| match text.lines().count() {
+            0 => "clean".to_owned(),
+            lines => format!("{lines} changes, sha256 {}", Digest::of(text.as_bytes())),
+        };
+        for (value, answer) in [("git head", tree.head), ("git status", tree.status.map(changes))] {
+            match answer {
+                Some(answer) => observation.value(value, answer),
+                None => observation.unknown(value, "git did not answer"),
             }
         }
     }
     observation
-}
-
-/// What every write to a file moves, also one that was put back: its number and both of its times.
-pub fn mark(metadata: &Metadata) -> String {
-    format!(
-        "{} {}.{:09} {}.{:09}",
-        metadata.ino(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.ctime(),
-        metadata.ctime_nsec()
-    )
-}
-
-/// The digest of a file of any size.
-pub fn digest(path: &Path) -> io::Result<Digest> {
-    use sha2::Digest as _;
-    let mut file = fs::File::open(path)?;
-    let (mut hasher, mut buffer) = (sha2::Sha256::new(), vec![0; 64 * 1024]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => hasher.update(buffer.get(..read).unwrap_or_default()),
-        }
-    }
-    let bytes: [u8; 32] = hasher.finalize().into();
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Digest::parse(&text).ok_or_else(|| io::Error::other("no digest"))
 }
 
 /// What a tree holds.
@@ -89,12 +69,18 @@ pub struct Found {
     bytes: u64,
     manifest: Vec<(String, Digest)>,
     marks: Vec<(String, Digest)>,
+    /// The first file to which a write may leave no mark.
+    unmarked: Option<String>,
     /// Everything but the folder itself, by its name.
     entries: Vec<(String, String)>,
 }
 
 /// The most files and folders that are named one by one.
 const MOST_ENTRIES: usize = 256;
+
+/// A tree of more is not read: whoever may write in it could otherwise hold its observer up for as long as they like.
+const MOST_BYTES: u64 = 16 * 1024 * 1024 * 1024;
+const MOST_FILES: usize = 1_000_000;
 
 /// Every file, folder and link below a folder, or the one that could not be read.
 fn walk(root: &Path, ignore: &BTreeSet<String>) -> Result<Found, (PathBuf, io::Error)> {
@@ -113,12 +99,20 @@ fn walk(root: &Path, ignore: &BTreeSet<String>) -> Result<Found, (PathBuf, io::E
                 if !entry.file_name().to_str().is_some_and(|name| ignore.contains(name)) {
                     left.push(entry.path());
                 }
+                if found.manifest.len() + left.len() >= MOST_FILES {
+                    return Err(failed(io::ErrorKind::FileTooLarge.into()));
+                }
             }
             Digest::of(format!("folder {mode:o}").as_bytes())
         } else if metadata.is_file() {
             found.files += 1;
             found.bytes += metadata.len();
-            let sha256 = digest(&path).map_err(failed)?;
+            let file = Marked::open(&path).map_err(failed)?;
+            found.marks.push((name.clone(), Digest::of(file.mark.as_bytes())));
+            if file.is_unmarked {
+                found.unmarked.get_or_insert_with(|| shown.clone());
+            }
+            let sha256 = file.digest(MOST_BYTES.saturating_sub(found.bytes - metadata.len())).map_err(failed)?;
             entry = Some(format!("sha256 {sha256}, {} bytes, mode {mode:o}", metadata.len()));
             Digest::of(format!("file {mode:o} {sha256}").as_bytes())
         } else if metadata.is_symlink() {
@@ -129,29 +123,14 @@ fn walk(root: &Path, ignore: &BTreeSet<String>) -> Result<Found, (PathBuf, io::E
         if path != root {
             found.entries.push((shown, entry.unwrap_or_else(|| format!("no file, {content}"))));
         }
-        found.manifest.push((name.clone(), content));
-        found.marks.push((name, Digest::of(mark(&metadata).as_bytes())));
+        if !metadata.is_file() {
+            found.marks.push((name.clone(), Digest::of(mark(&metadata).as_bytes())));
+        }
+        found.manifest.push((name, content));
     }
     Ok(found)
 }
 
 fn listing(entries: &[(String, Digest)]) -> Digest {
     Digest::of_listing(entries.iter().map(|(name, digest)| (name.as_str(), *digest)))
-}
-
-/// What git prints; it is told not to refresh its index, which would be a write.
-fn git(path: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        .args(["--no-optional-locks", "-C"])
-        .arg(path)
-        .args(["-c", "core.fsmonitor=false"])
-        .args(arguments)
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env("GIT_CEILING_DIRECTORIES", path.parent().unwrap_or(path))
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -3,9 +3,8 @@
 use super::effect::{DEFAULT_TIMEOUT, Offer};
 use super::row::{Parameters, Vocabulary, action, check_types, uid};
 use super::work::{Program, ProgramPin, Task, Work};
-use super::{PROGRAM, RUN_PROGRAM};
+use super::{PROGRAM, RUN_PROGRAM, argv_digest};
 use crate::cedar::diagnostics;
-use crate::digest::Digest;
 use crate::json::{self, ObjectReader};
 use crate::problem::{Source, nearest};
 use crate::schema::Misfit;
@@ -161,7 +160,7 @@ pub fn by_argv(
     let count = i64::try_from(argv.len()).unwrap_or(i64::MAX);
     let parameters = Parameters::from([
         ("sha256".to_owned(), text(digest.map(|digest| digest.to_string()).unwrap_or_default())),
-        ("argv_sha256".to_owned(), text(Digest::of((argv.join("\0") + "\0").as_bytes()).to_string())),
+        ("argv_sha256".to_owned(), text(argv_digest(&argv).to_string())),
         ("argc".to_owned(), RestrictedExpression::new_long(count)),
         ("arguments".to_owned(), RestrictedExpression::new_set(arguments.iter().cloned().map(text))),
         ("is_input".to_owned(), RestrictedExpression::new_bool(is_input)),

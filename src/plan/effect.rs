@@ -37,7 +37,7 @@ impl<'a> Offer<'a> {
         let Some(action) = action else {
             let help = format!("correct `action` at {}", self.place());
             return Err((
-                format!("its effect `{}` is no action of the schema: `{}`", self.name, self.effect.action),
+                format!("its effect `{}` is not an action of the schema: `{}`", self.name, self.effect.action),
                 help,
             ));
         };
@@ -171,12 +171,12 @@ impl<'a> Offer<'a> {
                 "resource" => resource.id().unescaped().to_owned(),
                 name => {
                     let value = parameters.get(name).map(json::plain);
-                    value.ok_or_else(|| self.unfillable(name, "is no parameter"))?.unwrap_or_default()
+                    value.ok_or_else(|| self.unfillable(name, "is not a parameter"))?.unwrap_or_default()
                 }
             };
             let starts_option = before.is_empty() && text.is_empty() && value.starts_with('-');
             if value.is_empty() || starts_option || value.contains(char::is_control) {
-                return Err(self.unfillable(name, "would be filled with nothing, an option or what is not printable"));
+                return Err(self.unfillable(name, "would be empty, an option or not printable"));
             }
             text.push_str(before);
             text.push_str(&value);
@@ -192,7 +192,7 @@ impl<'a> Offer<'a> {
                 Argument::Value(given) => Some(&given.value),
                 Argument::Parameter(given) => {
                     let value = parameters.get(&given.parameter);
-                    Some(value.ok_or_else(|| self.unfillable(&given.parameter, "is no parameter"))?)
+                    Some(value.ok_or_else(|| self.unfillable(&given.parameter, "is not a parameter"))?)
                 }
                 Argument::Fact(_) | Argument::Field(_) => None,
             };
@@ -216,6 +216,7 @@ impl<'a> Offer<'a> {
             triggers: sql.triggers.clone(),
             each: sql.each.as_ref().map(|each| (PathBuf::from(&each.file), each.sha256_fact.clone())),
             answers: sql.answers.clone(),
+            rolls_back: sql.rolls_back,
         })
     }
 

@@ -215,5 +215,10 @@ const MOST_NAMES: usize = 20;
 
 /// What a row with a command of its own is judged as.
 pub const RUN_PROGRAM: &str = "Cutter::Action::\"run_program\"";
+
+/// What `argv_sha256` of its context is: sha-256 over the arguments, each with a NUL behind it.
+pub fn argv_digest(argv: &[String]) -> Digest {
+    Digest::of((argv.join("\0") + "\0").as_bytes())
+}
 /// The type of what such a row touches; its entities need no facts, as they have neither attributes nor parents.
 pub const PROGRAM: &str = crate::schema::PROGRAM;

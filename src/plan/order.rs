@@ -13,7 +13,7 @@ pub fn connect(source: &Source, rows: Vec<PlanRow>, problems: &mut Problems) -> 
         if let Some(first) = by_id.insert(id, index).filter(|_| !problems.is_full()) {
             let first = rows.get(first).and_then(|row| row.id.as_ref()).map_or(0, |(_, at)| at.start);
             let (line, column) = source.position(first);
-            let help = format!("it stands first at line {line}, column {column}; every row needs a name of its own");
+            let help = format!("first defined at line {line}, column {column}; every row needs a name of its own");
             problems.push(
                 Problem::invalid(format!("two plan actions have the id `{id}`")).at(source, at.clone()).help(help),
             );

@@ -53,7 +53,7 @@ impl RunPlan {
                 problems.push(
                     Problem::invalid("the plan has no actions")
                         .at(source, at)
-                        .help("an empty plan would be a vacuous yes; state what is intended"),
+                        .help("an empty plan would be authorized trivially; state what is intended"),
                 );
                 &[]
             }
@@ -97,7 +97,7 @@ fn refuse_other_documents(source: &Source, value: &Value<'_>) -> Result<(), Prob
         true => "it is an approval; name the plan that it is for",
         false => "`cutter schema plan` prints what a plan has",
     };
-    let message = format!("`{}` is no plan: it has neither `plan` nor `mode`", source.name());
+    let message = format!("`{}` is not a plan: it has neither `plan` nor `mode`", source.name());
     Err(Problem::invalid(message).of(source).help(help))
 }
 

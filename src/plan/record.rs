@@ -87,6 +87,9 @@ pub struct WorkRecord {
     /// What its answer must hold.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, Value>,
+    /// Whether all that the calls did is rolled back after them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rolls_back: bool,
     /// What cutter itself does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub builtin: Option<Builtin>,
@@ -171,7 +174,17 @@ impl Work {
                     }
                 }
             }
-            Task::Sql(SqlTask { function, arguments, role, owner, definition, triggers, each, answers }) => {
+            Task::Sql(SqlTask {
+                function,
+                arguments,
+                role,
+                owner,
+                definition,
+                triggers,
+                each,
+                answers,
+                rolls_back,
+            }) => {
                 record.kind = WorkKind::Sql;
                 record.function = Some(function.clone());
                 record.arguments = arguments.iter().map(|(name, value)| (name.clone(), value.shown())).collect();
@@ -182,6 +195,7 @@ impl Work {
                 record.each = each.as_ref().map(|(file, _)| file.display().to_string());
                 record.each_sha256_fact = each.as_ref().map(|(_, fact)| fact.clone());
                 record.answers.clone_from(answers);
+                record.rolls_back = *rolls_back;
             }
             Task::Backup(settings, folder) => {
                 let BackupSettings { role, tables, key_file, pg_dump, gpg, timeout, envelope, .. } = settings.as_ref();

@@ -113,6 +113,8 @@ pub struct SqlTask {
     pub each: Option<(PathBuf, String)>,
     /// What every answer must hold.
     pub answers: BTreeMap<String, Value>,
+    /// Whether all that the calls did is rolled back after them.
+    pub rolls_back: bool,
 }
 
 /// What an argument of a function is.

@@ -2,7 +2,7 @@
 
 use super::BundlePolicy;
 use super::annotations::Annotations;
-use crate::cedar::{Statements, depth, diagnostics, tokens, unclosed};
+use crate::cedar::{Statements, depth, diagnostics, slips, tokens, unclosed};
 use crate::problem::{Problem, Problems, Source};
 use cedar_policy::{Effect, ParseErrors, Policy, PolicyId, PolicySet};
 use std::ops::Range;
@@ -13,9 +13,11 @@ pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>
     depth::check(source)?;
     let set = PolicySet::from_str(source.text()).map_err(|errors| unreadable(&errors, source))?;
     let mut problems = Problems::new();
+    let all = tokens::tokens(source.text());
     if let Some(template) = set.templates().next() {
         let message = format!("`{}` has a policy template", source.name());
-        let at = source.text().find(&template.to_cedar()).map(|start| start..start + template.to_cedar().len());
+        let text = template.to_cedar();
+        let at = tokens::next(&all, source.text(), 0, &text).map(|start| start..start + text.len());
         let problem =
             Problem::invalid(message).help("a template does nothing until it is linked; write the policy out");
         problems.push(at.map_or_else(|| problem.clone().of(source), |at| problem.clone().at(source, at)));
@@ -29,7 +31,7 @@ pub(crate) fn in_text_order(source: &Source) -> Result<Vec<(Policy, Range<usize>
     let mut end = 0;
     let policies = in_order.into_iter().map(|(_, policy)| {
         let text = policy.to_cedar().unwrap_or_default();
-        let start = source.text().get(end..).and_then(|rest| rest.find(&text)).map_or(end, |at| end + at);
+        let start = tokens::next(&all, source.text(), end, &text).unwrap_or(end);
         end = start + text.len();
         (policy.clone(), start..end)
     });
@@ -45,24 +47,10 @@ pub(super) fn unreadable(errors: &ParseErrors, source: &Source) -> Problems {
     let sound = unclosed.first().map_or(usize::MAX, |(start, _)| *start);
     for error in errors.iter().filter(|error| diagnostics::span(*error).is_none_or(|at| at.end <= sound)) {
         let problem = diagnostics::problem(error, "a policy cannot be read", source);
-        problems.push(if is_fraction(source, problem.span.as_ref()) { no_fractions(problem) } else { problem });
+        problems.push(slips::of_policies(problem, source));
     }
     unclosed.into_iter().for_each(|(_, problem)| problems.push(problem));
     problems
-}
-
-/// Whether what Cedar does not expect is what follows the point of a number.
-fn is_fraction(source: &Source, at: Option<&Range<usize>>) -> bool {
-    let Some(at) = at else { return false };
-    let before = source.text().get(..at.start).unwrap_or_default();
-    let digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
-    let after = source.text().get(at.start..).unwrap_or_default();
-    before.ends_with('.') && digit(before.chars().rev().nth(1)) && digit(after.chars().next())
-}
-
-fn no_fractions(mut problem: Problem) -> Problem {
-    problem.message = "a policy cannot be read: Cedar has no numbers with a fraction".to_owned();
-    problem.help("write a whole number, or `decimal(\"5.0\")` where the type is `decimal`")
 }
 
 /// The policies of one file, named by their `@id`; without `gates` the annotations' gates are not checked.

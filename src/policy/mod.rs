@@ -6,7 +6,7 @@ mod never;
 mod plain;
 mod validity;
 
-pub use plain::is_own;
+pub use plain::{in_place_of_prelude, is_of_bundle, is_own, is_property, unread};
 
 use crate::digest::{Digest, Listing};
 use crate::prelude::{self, Prelude};
@@ -14,7 +14,7 @@ use crate::problem::{Code, Coded as _, Problem, Problems, Source, nearest};
 use crate::schema::RunSchema;
 use crate::signature::AllowedSigners;
 use annotations::{Annotations, Tier};
-use cedar_policy::Policy;
+use cedar_policy::{Effect, Policy};
 use file::at_annotation;
 pub(crate) use file::in_text_order;
 use std::collections::BTreeMap;
@@ -58,7 +58,13 @@ enum Kind {
     /// The runtime: each ban has a tier, each request a `context.run`.
     Own,
     /// Cedar alone.
-    Plain { has_schema: bool, is_valid: bool, templates: Vec<String>, schemas: Vec<Source> },
+    Plain {
+        has_schema: bool,
+        is_valid: bool,
+        templates: Vec<UnlinkedTemplate>,
+        schemas: Vec<Source>,
+        texts: Vec<Source>,
+    },
 }
 
 /// One policy and where it stands.
@@ -76,7 +82,32 @@ pub struct BundlePolicy {
     pub is_action: bool,
 }
 
+/// A template that no link makes a policy of, and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnlinkedTemplate {
+    /// Its `@id`, or the place where it stands.
+    pub name: String,
+    /// What its links would do.
+    pub effect: Effect,
+    /// The file it stands in.
+    pub source: Source,
+    /// The bytes of the file it stands in.
+    pub span: Range<usize>,
+}
+
+impl UnlinkedTemplate {
+    /// Its text.
+    pub fn text(&self) -> &str {
+        self.source.text().get(self.span.clone()).unwrap_or_default()
+    }
+}
+
 impl BundlePolicy {
+    /// Whether it has no name but the place where it stands.
+    pub fn is_unnamed(&self) -> bool {
+        !self.is_action && self.policy.annotation("id").is_none_or(str::is_empty)
+    }
+
     /// The policy's only identity.
     pub fn id(&self) -> &str {
         &self.annotations.id
@@ -160,7 +191,7 @@ impl PolicyBundle {
                 problems.push(
                     Problem::invalid(format!("two policies have the id `{}`", policy.id()))
                         .at(&policy.source, at_annotation(&policy.source, &policy.span, "id"))
-                        .help(format!("the first stands at {}:{line}; rename one", first.source.name())),
+                        .help(format!("the first is at {}:{line}; rename one", first.source.name())),
                 );
             }
         }
@@ -248,6 +279,14 @@ impl PolicyBundle {
         self.sources.signers.as_ref()
     }
 
+    /// The files of policies and templates, those that hold none among them.
+    pub fn policy_sources(&self) -> &[Source] {
+        match &self.kind {
+            Kind::Own => &self.sources.policies,
+            Kind::Plain { texts, .. } => texts,
+        }
+    }
+
     /// The files that declare the schema.
     pub fn schema_sources(&self) -> &[Source] {
         match &self.kind {
@@ -272,7 +311,7 @@ impl PolicyBundle {
     }
 
     /// The templates that no link makes a policy of.
-    pub fn unlinked_templates(&self) -> &[String] {
+    pub fn unlinked_templates(&self) -> &[UnlinkedTemplate] {
         match &self.kind {
             Kind::Own => &[],
             Kind::Plain { templates, .. } => templates,
@@ -291,8 +330,13 @@ impl PolicyBundle {
 }
 
 /// Ids that begin as the prelude's do are the prelude's.
+/// Whether an id can only be the prelude's.
+pub fn is_reserved(id: &str) -> bool {
+    id.starts_with(prelude::PREFIX)
+}
+
 fn refuse_reserved_ids(policies: &[BundlePolicy], problems: &mut Problems) {
-    for policy in policies.iter().filter(|policy| policy.id().starts_with(prelude::PREFIX)) {
+    for policy in policies.iter().filter(|policy| is_reserved(policy.id())) {
         let message = format!("policy `{}` has an id that begins with `{}`", policy.id(), prelude::PREFIX);
         problems.push(
             Problem::invalid(message)
@@ -312,7 +356,7 @@ fn refuse_unknown_presuppositions(policies: &[BundlePolicy], by_id: &BTreeMap<St
         if other != policy.id() && found.is_some_and(is_row) {
             continue;
         }
-        let message = format!("policy `{}` presupposes `{other}`, which is no other ban of the report", policy.id());
+        let message = format!("policy `{}` presupposes `{other}`, which is not another ban of the report", policy.id());
         let help = match nearest(other, by_id.keys().map(String::as_str)) {
             Some(meant) if meant != policy.id() => format!("did you mean `{meant}`?"),
             _ => "name the id of the ban that must be broken first".to_owned(),

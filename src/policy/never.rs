@@ -30,13 +30,16 @@ pub(super) fn bans(schema: &RunSchema, policies: &[BundlePolicy]) -> Result<Vec<
                 continue;
             }
         };
-        let text = format!("forbid (principal, action == {}, resource);", action.uid);
+        let says: String = action.annotations.iter().map(|(key, value)| format!("@{key}({value:?})\n")).collect();
+        let text = format!("{says}forbid (principal, action == {}, resource);", action.uid);
         match Policy::parse(Some(PolicyId::new(name)), text) {
             Ok(policy) => {
                 let (source, span) = (schema.source().clone(), action.span.clone());
                 bans.push(BundlePolicy { policy, annotations, source, span, is_action: true });
             }
-            Err(error) => problems.push(Problem::failure(format!("the action `{name}` makes no ban: {error}"))),
+            Err(error) => {
+                problems.push(Problem::failure(format!("the action `{name}` cannot be written as a ban: {error}")))
+            }
         }
     }
     problems.or(bans)

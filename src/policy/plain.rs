@@ -2,6 +2,7 @@
 
 mod read;
 
+pub use read::{is_of_bundle, unread};
 pub(super) use read::{is_schema, refused};
 
 use super::{BundleSources, PolicyBundle, validity};
@@ -11,18 +12,38 @@ use crate::problem::{Problem, Problems, Source};
 use crate::schema::RunSchema;
 use crate::signature::AllowedSigners;
 use cedar_policy::{PolicyId, Schema, SchemaFragment};
-use read::{Read, place_name};
+use read::Read;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Whether the files were written for cutter: they name its prelude, or hold what only it reads.
+/// Whether the files were written for cutter: they name its prelude, or hold what only it reads, and do not stand in its place.
 pub fn is_own(sources: &BundleSources) -> bool {
     let names = |source: &Source| {
         let text = source.text();
         tokens::tokens(text).iter().any(|token| token.of(text) == prelude::NAMESPACE)
     };
-    sources.signers.is_some() || sources.schemas.iter().chain(&sources.policies).any(names)
+    let is_named = sources.signers.is_some() || sources.schemas.iter().chain(&sources.policies).any(names);
+    is_named && in_place_of_prelude(sources).is_none()
+}
+
+/// The schema that declares actions in the prelude's namespace where no other declares any: it has the prelude's place and is not
+/// built on it, as bundles for something else of that name, or for a cutter of long ago.
+pub fn in_place_of_prelude(sources: &BundleSources) -> Option<&Source> {
+    let declared = sources.schemas.iter().filter_map(|source| {
+        let json = RunSchema::fragment(source).ok()?.to_json_value().ok()?;
+        let has_any = |body: &Value| body.get("actions").and_then(Value::as_object).is_some_and(|all| !all.is_empty());
+        let namespaces = json.as_object()?.iter().filter(|(_, body)| has_any(body));
+        Some(namespaces.map(|(name, _)| (name == prelude::NAMESPACE, source)).collect::<Vec<_>>())
+    });
+    let declared: Vec<(bool, &Source)> = declared.flatten().collect();
+    let (_, first) = declared.first()?;
+    declared.iter().all(|(is_prelude, _)| *is_prelude).then_some(*first)
+}
+
+/// Whether a file holds properties of cutter's own, which are no policies.
+pub fn is_property(source: &Source) -> bool {
+    tokens::annotation(source.text(), "of").is_some()
 }
 
 impl PolicyBundle {
@@ -45,7 +66,7 @@ impl PolicyBundle {
             }
             return None;
         }
-        let mut policies = read.policies;
+        let mut policies = read.policies.clone();
         let mut by_id: BTreeMap<String, usize> = BTreeMap::new();
         for index in 0..policies.len() {
             let Some(policy) = policies.get(index) else { continue };
@@ -55,9 +76,9 @@ impl PolicyBundle {
                 problems.push(
                     Problem::invalid(format!("two policies have the id `{}`", policy.id()))
                         .at(&policy.source, policy.span.clone())
-                        .help(format!("the first stands at {}:{line}; rename one", first.source.name())),
+                        .help(format!("the first is at {}:{line}; rename one", first.source.name())),
                 );
-                let name = place_name(&policy.source, &policy.span);
+                let name = read.place_name(&policy.source, &policy.span);
                 if let Some(policy) = policies.get_mut(index) {
                     policy.annotations.id = format!("{} at {name}", policy.annotations.id);
                     policy.policy = policy.policy.new_id(PolicyId::new(&policy.annotations.id));
@@ -88,6 +109,7 @@ impl PolicyBundle {
                 is_valid,
                 templates: read.unlinked,
                 schemas: read.schemas.into_iter().map(|(_, source)| source).collect(),
+                texts: sources.policies.iter().chain(&read.texts).cloned().collect(),
             },
         })
     }

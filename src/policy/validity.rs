@@ -2,9 +2,9 @@
 
 use super::BundlePolicy;
 use crate::cedar::{diagnostics, scope};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Problem, Problems, Source, nearest};
 use cedar_policy::{Policy, PolicySet, Schema, Template, ValidationMode, ValidationResult, Validator};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Validates policies whose ids are unique.
@@ -30,7 +30,7 @@ pub(super) fn validate(
         let index = *by_id.get(id)?;
         policies.get(index).map(|policy| (index, &policy.source, policy.span.clone()))
     };
-    report(&Validator::new(schema.clone()).validate(&set, ValidationMode::Strict), place, problems);
+    report(&Validator::new(schema.clone()).validate(&set, ValidationMode::Strict), schema, place, problems);
 }
 
 /// Validates templates, whatever they are linked to.
@@ -42,15 +42,16 @@ pub(super) fn templates(schema: &Schema, templates: &[(Template, Source, Range<u
         }
     }
     let place = |id: &str| {
-        let index = templates.iter().position(|(template, ..)| template.id().to_string() == id)?;
+        let index = templates.iter().position(|(template, ..)| AsRef::<str>::as_ref(template.id()) == id)?;
         templates.get(index).map(|(_, source, span)| (index, source, span.clone()))
     };
-    report(&Validator::new(schema.clone()).validate(&set, ValidationMode::Strict), place, problems);
+    report(&Validator::new(schema.clone()).validate(&set, ValidationMode::Strict), schema, place, problems);
 }
 
 /// One problem for each policy and kind of fault.
 fn report<'a>(
     result: &ValidationResult,
+    schema: &Schema,
     place: impl Fn(&str) -> Option<(usize, &'a Source, Range<usize>)>,
     problems: &mut Problems,
 ) {
@@ -65,8 +66,12 @@ fn report<'a>(
             // Cedar begins its message with the policy's id; ours does, too.
             let cause = problem.message.trim_start_matches(": ");
             let cause = cause.strip_prefix(&format!("for policy `{id}`, ")).unwrap_or(cause);
-            problem.message = format!("policy `{id}` is not valid: {cause}");
+            let name: &str = id.as_ref();
+            problem.message = format!("policy `{name}` is not valid: {cause}");
             problem.span = problem.span.or(Some(span));
+            if let Some(help) = meant(&problem.message, schema) {
+                problem.help = Some(help);
+            }
             Some((index, problem))
         })
         .collect();
@@ -81,6 +86,11 @@ fn report<'a>(
             None => kinds.push((index, kind, problem, 0)),
         }
     }
+    // What follows from a name that there is not says nothing of its own.
+    let unknown: BTreeSet<usize> =
+        kinds.iter().filter(|(_, kind, ..)| kind.contains("unrecognized")).map(|(at, ..)| *at).collect();
+    let follows = |kind: &str| FOLLOWS.iter().any(|words| kind.contains(words));
+    kinds.retain(|(at, kind, ..)| !(unknown.contains(at) && follows(kind)));
     let is_empty = problems.is_empty();
     for (_, _, mut problem, more) in kinds {
         if more > 0 {
@@ -92,6 +102,32 @@ fn report<'a>(
         problems
             .push(Problem::invalid("the policies do not validate").help("Cedar found fault with the set as a whole"));
     }
+}
+
+/// What to do about a name that there is not; Cedar's own guess is any other, however far from it.
+fn meant(message: &str, schema: &Schema) -> Option<String> {
+    let named =
+        |what: &str| message.rsplit_once(&format!("unrecognized {what} `"))?.1.split_once('`').map(|(name, _)| name);
+    let (name, known, parted): (_, Vec<String>, _) = match (named("action"), named("entity type")) {
+        (Some(name), _) => (name, schema.actions().map(ToString::to_string).collect(), "::\""),
+        (None, Some(name)) => (name, schema.entity_types().map(ToString::to_string).collect(), "::"),
+        (None, None) => return None,
+    };
+    // The name itself is what people misspell or put into another namespace.
+    let last = |name: &str| name.rsplit_once(parted).map_or(name, |(_, last)| last).to_lowercase();
+    let lasts: Vec<String> = known.iter().map(|known| last(known)).collect();
+    let wanted = last(name);
+    let meant = nearest(&wanted, lasts.iter().map(String::as_str));
+    let alike: Vec<&str> = known
+        .iter()
+        .zip(&lasts)
+        .filter(|(_, last)| Some(last.as_str()) == meant)
+        .map(|(known, _)| known.as_str())
+        .collect();
+    Some(match nearest(name, alike.iter().copied()).or(alike.first().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "the schema declares nothing of a name like it".to_owned(),
+    })
 }
 
 /// A message without the types and actions that it names, and with the first attribute or name after the policy's own.
@@ -115,6 +151,9 @@ fn kind(message: &str) -> String {
     }
     kind
 }
+
+/// What Cedar says as well of a policy that names what there is not.
+const FOLLOWS: [&str; 2] = ["policy is impossible", "unable to find an applicable action"];
 
 #[cfg(test)]
 mod tests {

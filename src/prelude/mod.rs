@@ -12,10 +12,16 @@ pub struct Prelude {
     pub schema: &'static str,
     /// Its policies.
     pub policies: &'static str,
+    /// What holds of every bundle within it, as invariants.
+    pub promises: &'static str,
 }
 
-static V1: Prelude =
-    Prelude { version: 1, schema: include_str!("v1/prelude.cedarschema"), policies: include_str!("v1/prelude.cedar") };
+static V1: Prelude = Prelude {
+    version: 1,
+    schema: include_str!("v1/prelude.cedarschema"),
+    policies: include_str!("v1/prelude.cedar"),
+    promises: include_str!("v1/promises.cedar"),
+};
 
 static ALL: [&Prelude; 1] = [&V1];
 
@@ -35,6 +41,11 @@ impl Prelude {
         Source::new(NAME, self.policies)
     }
 
+    /// Its promises, as places in them are named.
+    pub fn promised(&self) -> Source {
+        Source::new(PROMISES, self.promises)
+    }
+
     /// Sha-256 over its schema and then its policies.
     pub fn digest(&self) -> Digest {
         Digest::of([self.schema, self.policies].concat().as_bytes())
@@ -43,6 +54,9 @@ impl Prelude {
 
 /// What places in its policies, and its line in the listing of a bundle, are called.
 pub const NAME: &str = "prelude";
+
+/// What places in its promises are called.
+pub const PROMISES: &str = "prelude/promises";
 
 /// The namespace of everything that it declares.
 pub const NAMESPACE: &str = "Cutter";

@@ -29,12 +29,12 @@ macro_rules! codes {
 
 codes! {
     Invalid = "invalid": "an input is not right, for a reason that has no code of its own",
-    Untrusted = "untrusted": "something is not vouched for, for a reason that has no code of its own",
+    Untrusted = "untrusted": "something is not trusted, for a reason that has no code of its own",
     Failure = "failure": "the work could not be done, for a reason that has no code of its own",
     Usage = "usage": "the command line is wrong",
     FileMissing = "file-missing": "a named file is not there",
     FileUnreadable = "file-unreadable": "a file cannot be opened or read, or is not a regular file",
-    FileTooLarge = "file-too-large": "a file is larger, or a folder holds more, than anybody could review",
+    FileTooLarge = "file-too-large": "a file is larger, or a folder holds more, than can be reviewed",
     FolderUnreadable = "folder-unreadable": "a folder is not there or cannot be read",
     NotUtf8 = "not-utf8": "a text file holds bytes that are not UTF-8",
     OutputRefused = "output-refused": "a result was to go into what is not a regular file of one's own",
@@ -55,6 +55,8 @@ codes! {
     RevisionUnreadable = "revision-unreadable": "a git revision, or a file in it, cannot be read",
     EvidenceInvalid = "evidence-invalid": "a capture or a record of a witness is malformed, or is about something else",
     EvidenceUntrusted = "evidence-untrusted": "a signature of evidence does not verify",
+    ObserverUnreachable = "observer-unreachable": "the observer of a run does not answer, or observed nothing",
+    ObserverUntrusted = "observer-untrusted": "whoever answers, or what is kept of a run, is not the observer's",
     LedgerMissing = "ledger-missing": "there is no ledger where one was named",
     LedgerExists = "ledger-exists": "there is a ledger already",
     LedgerDamaged = "ledger-damaged": "a record of the ledger is not what was written, or is lost",
@@ -65,12 +67,13 @@ codes! {
     TrustRootUnsafe = "trust-root-unsafe": "the trust root is not there, or others than root could change it",
     TrustRootInvalid = "trust-root-invalid": "the trust root or a list of revoked keys is malformed",
     BundleUntrusted = "bundle-untrusted": "the signature of the bundle is missing or does not verify",
-    RunUntrusted = "run-untrusted": "bundle, plan, author or running user are not vouched for",
+    RunUntrusted = "run-untrusted": "bundle, plan, author or running user are not trusted",
     ProgramRefused = "program-refused": "a program is not the one that was pinned, or cannot be run",
     FunctionRefused = "function-refused": "a function of the database, its session or its triggers are not as pinned",
+    FactsChanged = "facts-changed": "a fact of the database is not as it was judged, or was changed beside an effect",
     SigningFailed = "signing-failed": "no signature could be made with the key",
-    SecretFound = "secret-found": "a secret stands where it would be kept",
-    ResultWritten = "result-written": "a result other than 0 stands in a file; a warning, beside the exit code",
+    SecretFound = "secret-found": "a secret is in something that would be kept",
+    ResultWritten = "result-written": "a result other than 0 was written to a file; a warning, beside the exit code",
 }
 
 /// What can be given a code.

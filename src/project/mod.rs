@@ -8,7 +8,7 @@ mod sorted;
 #[cfg(feature = "prove")]
 pub use cases::{FOUND, read_cases};
 pub use revision::read_revision;
-pub use sorted::Nested;
+pub use sorted::{Nested, passed_over};
 
 use crate::approval::ApprovalFile;
 use crate::digest::Digest;
@@ -23,7 +23,7 @@ use crate::problem::{Blame, Code, Coded as _, Problem, Problems, Source};
 #[cfg(feature = "testing")]
 use crate::testing::strategies::{Bundle, NotLoaded};
 use crate::verification::StatementFile;
-use sorted::{Sorted, is_of_policies};
+use sorted::{Sorted, is_called_as_file, is_of_policies};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -45,8 +45,9 @@ pub fn read_bundle_as_far(
     problems: &mut Problems,
 ) -> BundleSources {
     let mut sorted = Sorted::new(folder.display().to_string(), nested);
-    let heed = |path: &Path, is_folder: bool| nested == Nested::Refused || is_of_policies(path, is_folder);
-    for path in walk(folder, &heed, problems) {
+    let is_wanted = |path: &Path, is_folder: bool| nested == Nested::Refused || is_of_policies(path, is_folder);
+    let is_misnamed = |path: &Path| is_called_as_file(path) && (nested == Nested::Refused || is_empty(path));
+    for path in walk(folder, &is_wanted, &is_misnamed, problems) {
         let relative = path.strip_prefix(folder).unwrap_or(&path).to_path_buf();
         if sorted.is_listable(&relative, &path, problems)
             && let Some(bytes) = problems.absorb(read_bytes(&path).map_err(Problems::from))
@@ -67,9 +68,18 @@ impl Bundle {
     }
 }
 
+/// The folder of a bundle's invariants.
+pub const INVARIANTS: &str = "invariants";
+
 /// Reads the invariants of a bundle: every `*.cedar` file under its `invariants/`, for review and never for a decision.
 pub fn read_invariants(folder: &Path) -> Result<Vec<Source>, Problems> {
-    read_files(&folder.join("invariants"), "cedar")
+    let (invariants, problems) = read_invariants_as_far(folder);
+    problems.or(invariants)
+}
+
+/// The same as far as it can be read, and what cannot.
+pub fn read_invariants_as_far(folder: &Path) -> (Vec<Source>, Problems) {
+    read_files(&folder.join(INVARIANTS), "cedar")
 }
 
 /// Reads every `*.json` file of a folder as Cedar entities.
@@ -77,8 +87,7 @@ pub fn read_entities(folder: &Path) -> Result<RawFacts, Problems> {
     let name = folder.display().to_string();
     let mut problems = Problems::new();
     let (mut sources, mut names) = (Vec::new(), Vec::new());
-    for path in below(folder)?.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-    {
+    for path in below(folder, &["json"])? {
         if let Some(source) = problems.absorb(read(&path)) {
             let relative = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
             names.push(format!("entities/{relative}"));
@@ -143,6 +152,11 @@ pub fn read_statement(path: &Path) -> Result<StatementFile, Problems> {
         _ => problems,
     })?;
     Ok(StatementFile { source, signatures: read_signatures(path)? })
+}
+
+/// Whether nothing is in a folder.
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn file_name(path: &Path) -> &[u8] {

@@ -22,17 +22,21 @@ pub struct Revision {
 pub fn read_revision(revision: &str, folder: &Path, nested: Nested) -> Result<Revision, Problems> {
     // A revision that begins with a hyphen would be an option.
     if revision.starts_with('-') {
-        return Err(Problem::failure(format!("`{revision}` is no git revision")).into());
+        return Err(Problem::failure(format!("`{revision}` is not a git revision")).into());
     }
     let mut problems = Problems::new();
     let files = listed(revision, folder, true)?;
-    let top = listed(revision, folder, false)?.into_iter().next().unwrap_or_default();
-    let mut sorted = Sorted::new(format!("{revision}:{}", folder.display()), nested);
+    let top = listed(revision, folder, false)?.into_iter().next().unwrap_or_default().name;
+    let mut sorted = Sorted::new(format!("{revision}:{top}"), nested);
     let mut invariants = Vec::new();
-    for name in &files {
+    for Listed { name, is_file, .. } in &files {
         let relative = Path::new(name).strip_prefix(&top).unwrap_or(Path::new(name)).to_path_buf();
         let shown = PathBuf::from(format!("{revision}:{name}"));
         if (nested == Nested::Read && !is_heeded(&relative)) || !sorted.is_listable(&relative, &shown, &mut problems) {
+            continue;
+        }
+        if !is_file {
+            problems.push(link(&shown));
             continue;
         }
         let Some(bytes) = problems.absorb(shown_at(revision, name)) else { continue };
@@ -44,12 +48,20 @@ pub fn read_revision(revision: &str, folder: &Path, nested: Nested) -> Result<Re
     let mut beside = |name: &str| -> Result<Vec<Source>, Problems> {
         let path = folder.parent().unwrap_or(Path::new("")).join(name);
         let mut sources = Vec::new();
-        for name in listed(revision, &path, name == ENTITIES)? {
-            if name.ends_with(".json") || name.ends_with(".toml") {
+        // A link to a folder has nothing below it, whatever lies where it leads.
+        let mut found = listed(revision, &path, false)?;
+        if name == ENTITIES && found.iter().all(|itself| itself.is_folder) {
+            found = listed(revision, &path, true)?;
+        }
+        for Listed { name, is_file, is_folder } in found {
+            let shown = PathBuf::from(format!("{revision}:{name}"));
+            if is_folder {
+                problems.push(Problem::invalid(format!("`{}` is a folder, not a file", shown.display())));
+            } else if !is_file {
+                problems.push(link(&shown));
+            } else if name.ends_with(".json") || name.ends_with(".toml") {
                 let bytes = shown_at(revision, &name)?;
-                sources.extend(
-                    problems.absorb(text(Path::new(&format!("{revision}:{name}")), bytes).map_err(Problems::from)),
-                );
+                sources.extend(problems.absorb(text(&shown, bytes).map_err(Problems::from)));
             }
         }
         Ok(sources)
@@ -59,14 +71,29 @@ pub fn read_revision(revision: &str, folder: &Path, nested: Nested) -> Result<Re
     problems.or(Revision { bundle: sorted.into_sources(config), invariants, facts })
 }
 
-/// The names of the files below a folder, or of a path itself, from the top of the repository.
-fn listed(revision: &str, path: &Path, is_folder: bool) -> Result<Vec<String>, Problems> {
+/// One entry of a revision.
+#[derive(Default)]
+struct Listed {
+    /// Its path from the top of the repository.
+    name: String,
+    is_file: bool,
+    is_folder: bool,
+}
+
+/// What is neither a file nor a folder: git keeps of a link where it leads, and of another repository its revision.
+fn link(shown: &Path) -> Problem {
+    Problem::invalid(format!("`{}` is neither a file nor a folder", shown.display()))
+        .help("replace the link by what it points to")
+}
+
+/// The files below a folder, or a path itself.
+fn listed(revision: &str, path: &Path, is_folder: bool) -> Result<Vec<Listed>, Problems> {
     let path = path.display().to_string();
     let path = match is_folder {
         true => format!("{}/", path.trim_end_matches('/')),
         false => path.trim_end_matches('/').to_owned(),
     };
-    let mut arguments = vec!["ls-tree", "-z", "--name-only", "--full-name"];
+    let mut arguments = vec!["ls-tree", "-z", "--full-name"];
     if is_folder {
         arguments.push("-r");
     }
@@ -75,8 +102,14 @@ fn listed(revision: &str, path: &Path, is_folder: bool) -> Result<Vec<String>, P
         Problem::failure(format!("`{revision}` is neither a folder nor a git revision: {why}"))
             .help("name two folders, or two revisions of this repository")
     })?;
-    let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+    let entries = listed.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    // Mode, kind and digest, then a tab and the path.
+    let entry = |text: &str| {
+        let (kind, name) = text.split_once('\t')?;
+        let (is_file, is_folder) = (kind.starts_with("100"), kind.starts_with("040"));
+        Some(Listed { name: name.to_owned(), is_file, is_folder })
+    };
+    Ok(entries.filter_map(|text| entry(&text)).collect())
 }
 
 fn shown_at(revision: &str, name: &str) -> Result<Vec<u8>, Problems> {

@@ -1,10 +1,11 @@
 //! The files of a bundle by what they are: schema, policies, people, keys, and what looks like one of them and would not be loaded.
 
 use crate::digest::{Digest, Listing};
-use crate::files::text;
-use crate::policy::BundleSources;
+use crate::files::{text, walk};
+use crate::policy::{self, BundleSources};
 use crate::problem::{Problem, Problems, Source};
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What policies in folders of the bundle's folder are.
@@ -52,18 +53,25 @@ impl Sorted {
         let of_invariants = relative.starts_with("invariants");
         let read = |problems: &mut Problems| problems.absorb(text(path, bytes).map_err(Problems::from));
         match (extension, top) {
-            _ if of_invariants => {}
-            ("cedar", true) => self.sources.policies.extend(read(problems)),
+            ("cedar", _) if of_invariants && self.nested == Nested::Refused => {}
+            ("cedar", true) => {
+                let is_policy = |source: &Source| !(of_invariants && policy::is_property(source));
+                self.sources.policies.extend(read(problems).filter(is_policy));
+            }
             ("cedarschema", true) => self.sources.schemas.extend(read(problems)),
             ("json", true) => self.sources.people.extend(read(problems)),
-            ("", true) if shown == "allowed_signers" => self.sources.signers = read(problems),
+            ("", true) if shown == SIGNERS => self.sources.signers = read(problems),
             ("cedar" | "cedarschema", false) => problems.push(
                 Problem::invalid(format!("`{}` would not be loaded", path.display()))
-                    .help("policies lie directly in the bundle's folder; move it up, or into `invariants/` if it is a property"),
+                    .help("policies must be directly in the bundle's folder; move it up, or into `invariants/` if it is a property"),
+            ),
+            ("json", false) if read(problems).is_some_and(|source| policy::is_of_bundle(&source)) => problems.push(
+                Problem::invalid(format!("`{}` would not be loaded", path.display()))
+                    .help("people, like policies, must be directly in the bundle's folder; move it up"),
             ),
             _ if looks_like_policy(&shown) && !is_ignored(path) => problems.push(
                 Problem::invalid(format!("`{}` looks like a policy and would not be loaded", path.display()))
-                    .help("policies end in `.cedar`, schemas in `.cedarschema`; rename it, or move it out of the folder"),
+                    .help("policies end in `.cedar`, schemas in `.cedarschema`, people in `.json`; rename it, or move it out of the folder"),
             ),
             _ => {}
         }
@@ -79,10 +87,19 @@ impl Sorted {
     }
 }
 
-/// Whether a name is a policy's but for its case or for something put behind it: `a.CEDAR`, `a.cedar.txt`, `a.disabled`.
+/// Whether a name is a policy's but for its case or for something put behind it: `a.CEDAR`, `a.cedar.txt`, `a.disabled`, `a.JSON`.
 fn looks_like_policy(name: &str) -> bool {
-    let name = name.to_lowercase();
-    name.ends_with(".disabled") || (name.contains(".cedar") && !name.ends_with(".json"))
+    let lower = name.to_lowercase();
+    match lower.ends_with(".json") {
+        true => !name.ends_with(".json"),
+        false => lower.ends_with(".disabled") || lower.contains(".cedar"),
+    }
+}
+
+/// Whether a folder of a bundle is called as only its files are.
+pub(super) fn is_called_as_file(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    matches!(extension, "cedar" | "cedarschema" | "json") || path.file_name().is_some_and(|name| name == SIGNERS)
 }
 
 /// Whether git is told to ignore the file; where there is no git, it is not.
@@ -97,13 +114,44 @@ fn is_ignored(path: &Path) -> bool {
 
 /// Whether a folder of a policy set that was not written for cutter can hold policies, or a file be one.
 pub(super) fn is_of_policies(path: &Path, is_folder: bool) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // What is no UTF-8 in a name is no part of an ending.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     match is_folder {
         // What tools keep for themselves.
-        true => !(name.starts_with('.') || matches!(name, "node_modules" | "target" | "vendor")),
-        false => name.ends_with(".json") || looks_like_policy(name),
+        true => !(name.starts_with('.') || matches!(&*name, "node_modules" | "target" | "vendor")),
+        false => name.ends_with(".json") || looks_like_policy(&name),
     }
 }
+
+/// The folders, and links to folders, below one that is read as any policies, which hold policies and are not looked into; what git
+/// ignores is meant to be left out.
+pub fn passed_over(folder: &Path) -> Vec<PathBuf> {
+    let found = RefCell::new(Vec::new());
+    let is_entered = |path: &Path, is_folder: bool| {
+        let is_entered = is_folder && is_of_policies(path, true);
+        if !is_entered && path.is_dir() {
+            found.borrow_mut().push(path.to_path_buf());
+        }
+        is_entered
+    };
+    walk(folder, &is_entered, &|_| false, &mut Problems::new());
+    let mut found = found.into_inner();
+    found.retain(|path| !path.ends_with(".git") && holds_policies(path) && !is_ignored(path));
+    found.sort();
+    found
+}
+
+/// Whether anything in a folder is called as policies are, or cannot be looked at.
+fn holds_policies(folder: &Path) -> bool {
+    let mut problems = Problems::new();
+    let is_wanted = |path: &Path, is_folder: bool| {
+        is_folder || looks_like_policy(&path.file_name().unwrap_or_default().to_string_lossy())
+    };
+    !walk(folder, &is_wanted, &|_| false, &mut problems).is_empty() || !problems.is_empty()
+}
+
+/// The file of those who may sign approvals.
+const SIGNERS: &str = "allowed_signers";
 
 #[cfg(test)]
 mod tests {
@@ -111,9 +159,16 @@ mod tests {
 
     #[test]
     fn what_is_nearly_a_policy_is_told_from_what_is_none() {
-        for name in
-            ["a.CEDAR", "a.Cedar", "a.cedar.txt", "a.cedar~", "a.cedarschema.bak", "sub/a.cedar.disabled", "a.disabled"]
-        {
+        for name in [
+            "a.CEDAR",
+            "a.Cedar",
+            "a.cedar.txt",
+            "a.cedar~",
+            "a.cedarschema.bak",
+            "sub/a.cedar.disabled",
+            "a.disabled",
+            "a.JSON",
+        ] {
             assert!(looks_like_policy(name), "{name}");
         }
         for name in ["README.md", "people.json", "a.cedar.json", "cedar.md", "allowed_signers"] {

@@ -7,8 +7,8 @@ use crate::subject::Subject;
 use crate::subject::counterexample::Case;
 use cedar_policy::RequestEnv;
 use cedar_policy_symcc::{
-    CompiledPolicy, CompiledPolicySet, CompiledSchema, Env, SymEnv, WellFormedAsserts, implies_asserts,
-    matches_disjoint_asserts, matches_implies_asserts, never_errors_asserts, never_matches_asserts,
+    CompiledPolicy, CompiledPolicySet, CompiledSchema, Env, SymEnv, WellFormedAsserts, always_matches_asserts,
+    implies_asserts, matches_disjoint_asserts, matches_implies_asserts, never_errors_asserts, never_matches_asserts,
 };
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ impl<'a> Bench<'a> {
                 self.compile_single(*a)?;
                 self.compile_single(*b)
             }
-            Claim::NeverErrs(one) | Claim::NeverMatches(one) => self.compile_single(*one),
+            Claim::NeverFails(one) | Claim::NeverMatches(one) | Claim::AlwaysMatches(one) => self.compile_single(*one),
         }
     }
 
@@ -105,8 +105,9 @@ impl<'a> Bench<'a> {
             Claim::Implies(left, right) => implies_asserts(set(left)?, set(right)?),
             Claim::Disjoint(a, b) => matches_disjoint_asserts(single(a)?, single(b)?),
             Claim::Within(a, b) => matches_implies_asserts(single(a)?, single(b)?),
-            Claim::NeverErrs(one) => never_errors_asserts(single(one)?),
+            Claim::NeverFails(one) => never_errors_asserts(single(one)?),
             Claim::NeverMatches(one) => never_matches_asserts(single(one)?),
+            Claim::AlwaysMatches(one) => always_matches_asserts(single(one)?),
         })
     }
 }

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::files;
 use crate::findings::{Check, Outcome, Part};
 use crate::subject::Subject;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -89,10 +89,12 @@ fn inputs(subject: &Subject, part: &str, version: &str) -> Digest {
     let invariants = subject.invariants.iter().map(|invariant| (invariant.source.name(), invariant.source.text()));
     let schema = (subject.bundle.schema().source().name(), subject.bundle.schema().source().text());
     let tools = ("tools", concat!(env!("CARGO_PKG_VERSION"), " cedar-policy-symcc 0.8.1"));
-    let all = policies.chain(invariants).chain([schema, tools, ("part", part), ("solver", version)]);
-    let mut entries: Vec<(&str, Digest)> = all.map(|(name, text)| (name, Digest::of(text.as_bytes()))).collect();
+    // Many policies stand in one file, whose digest is taken once.
+    let all: BTreeSet<(&str, &str)> =
+        policies.chain(invariants).chain([schema, tools, ("part", part), ("solver", version)]).collect();
+    let mut entries: Vec<(&str, Digest)> =
+        all.into_iter().map(|(name, text)| (name, Digest::of(text.as_bytes()))).collect();
     entries.sort_unstable();
-    entries.dedup();
     Digest::of_listing(entries)
 }
 

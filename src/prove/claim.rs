@@ -14,9 +14,11 @@ pub enum Claim {
     /// Whatever the first matches, the second matches.
     Within(One, One),
     /// The policy does not err.
-    NeverErrs(One),
+    NeverFails(One),
     /// The policy matches no request.
     NeverMatches(One),
+    /// The policy matches every request.
+    AlwaysMatches(One),
 }
 
 /// A set of policies that decides.
@@ -28,6 +30,10 @@ pub enum Side {
     Invariant(usize),
     /// Several ceilings beside one permit-all, or several floors.
     Invariants(Vec<usize>),
+    /// Another side, denying whatever this invariant does not match.
+    Within(Box<Side>, usize),
+    /// Another side, and this invariant as one more policy of it.
+    With(Box<Side>, usize),
 }
 
 /// Which of the bundle's policies.
@@ -78,6 +84,22 @@ impl Side {
             }
             Self::Invariant(index) => std::slice::from_ref(index),
             Self::Invariants(indices) => indices,
+            Self::Within(side, index) => {
+                let mut set = side.policies(subject, keep)?;
+                let invariant = subject.invariants.get(*index).ok_or("the invariant is not there")?;
+                let outside = outside(&invariant.policy).ok_or("the invariant cannot be negated")?;
+                set.add(outside).map_err(|error| error.to_string())?;
+                return Ok(set);
+            }
+            Self::With(side, index) => {
+                let invariant = subject.invariants.get(*index).ok_or("the invariant is not there")?;
+                let own = Some(invariant.policy.clone()).filter(|policy| keep(policy));
+                let mut set = side.policies(subject, keep)?;
+                if let Some(own) = own {
+                    set.add(own).map_err(|error| error.to_string())?;
+                }
+                return Ok(set);
+            }
         };
         let policies: Vec<Policy> =
             invariants.iter().filter_map(|at| Some(subject.invariants.get(*at)?.policy.clone())).collect();
@@ -112,7 +134,8 @@ impl Claim {
             Self::Disjoint(a, b) => Refuter::MatchedByBoth(alone(*a)?, alone(*b)?),
             Self::Within(a, b) => Refuter::MatchedByFirstOnly(alone(*a)?, alone(*b)?),
             Self::NeverMatches(one) => Refuter::MatchedByBoth(alone(*one)?, alone(*one)?),
-            Self::NeverErrs(one) => Refuter::Errs(alone(*one)?),
+            Self::NeverFails(one) => Refuter::Fails(alone(*one)?),
+            Self::AlwaysMatches(one) => Refuter::Unmatched(alone(*one)?),
         })
     }
 }
@@ -126,30 +149,42 @@ pub enum Refuter {
     MatchedByBoth(PolicySet, PolicySet),
     /// Each is one policy, and only the first matches the request.
     MatchedByFirstOnly(PolicySet, PolicySet),
-    /// The one policy errs.
-    Errs(PolicySet),
+    /// The one policy fails to evaluate.
+    Fails(PolicySet),
+    /// The one policy does not match the request.
+    Unmatched(PolicySet),
 }
 
 impl Refuter {
     /// Whether the request shows it, without anything going wrong.
     pub fn shows(&self, request: &Request, entities: &Entities) -> bool {
         let ask = |policies: &PolicySet| Authorizer::new().is_authorized(request, policies, entities);
-        let erred = |response: &Response| response.diagnostics().errors().next().is_some();
+        let errors = |response: &Response| response.diagnostics().errors().next().is_some();
         let allows = |policies: &PolicySet| {
             let response = ask(policies);
-            (!erred(&response)).then_some(response.decision() == Decision::Allow)
+            (!errors(&response)).then_some(response.decision() == Decision::Allow)
         };
         let matches = |policies: &PolicySet| {
             let response = ask(policies);
-            (!erred(&response)).then_some(response.diagnostics().reason().next().is_some())
+            (!errors(&response)).then_some(response.diagnostics().reason().next().is_some())
         };
         match self {
             Self::AllowedByFirstOnly(a, b) => allows(a) == Some(true) && allows(b) == Some(false),
             Self::MatchedByBoth(a, b) => matches(a) == Some(true) && matches(b) == Some(true),
             Self::MatchedByFirstOnly(a, b) => matches(a) == Some(true) && matches(b) == Some(false),
-            Self::Errs(policy) => erred(&ask(policy)),
+            Self::Fails(policy) => errors(&ask(policy)),
+            Self::Unmatched(policy) => matches(policy) == Some(false),
         }
     }
+}
+
+/// The `forbid` of whatever is in the scope of a policy of one `when`, and is not matched.
+fn outside(policy: &Policy) -> Option<Policy> {
+    let mut json = policy.to_json().ok()?;
+    json.as_object_mut()?.insert("effect".to_owned(), "forbid".into());
+    let [condition] = json.get_mut("conditions")?.as_array_mut()?.as_mut_slice() else { return None };
+    condition.as_object_mut()?.insert("kind".to_owned(), "unless".into());
+    Policy::from_json(Some(PolicyId::new(OUTSIDE)), json).ok()
 }
 
 /// A set of these; with the permit that allows whatever no `forbid` matches.
@@ -164,3 +199,4 @@ fn join(policies: impl Iterator<Item = Policy>, permit_all: bool) -> Result<Poli
 
 /// No `@id` can be this.
 const PERMIT_ALL: &str = "permit all";
+const OUTSIDE: &str = "forbid outside";

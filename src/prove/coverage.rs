@@ -11,8 +11,8 @@ use crate::prove::bench::Bench;
 use crate::prove::cache::Cache;
 use crate::prove::claim::{Claim, Side, Which};
 use crate::prove::property::judged;
+use crate::prove::shadow;
 use crate::prove::workshop::Workshop;
-use crate::prove::{shadow, solver};
 use crate::subject::Subject;
 use crate::subject::invariant::Asked;
 use cedar_policy::Effect;
@@ -32,8 +32,8 @@ pub fn coverage(
 /// The same in a workshop that other parts of the review share, without the invariants that do not hold, by their ids.
 pub fn coverage_in(shop: &Workshop<'_>, unproved: &BTreeSet<String>, observer: &dyn Observer) -> Result<Part, Problem> {
     let (subject, options) = (shop.subject, shop.options);
-    let version = solver::tried(&options.solver)?;
-    let cache = Cache::open(options.cache.as_deref(), "coverage", subject, &version);
+    let version = shop.version()?;
+    let cache = Cache::open(options.cache.as_deref(), "coverage", subject, version);
     let asked: Vec<usize> = (0..subject.asked()).filter(|at| !subject.repeats_never(*at)).collect();
     let id = |at: &usize| subject.bundle.policies().get(*at).map(|policy| policy.id().to_owned());
     let names: Vec<String> = asked.iter().filter_map(id).collect();
@@ -74,7 +74,7 @@ pub fn coverage_in(shop: &Workshop<'_>, unproved: &BTreeSet<String>, observer: &
     let missed = asked.iter().copied().filter(|at| !covered.contains(at) && !undecided.contains_key(at));
     let shadowed = shadow::shadowed(shop, &missed.collect(), observer)?;
     // Without a single invariant nothing is missed by any, and saying so of each policy would say nothing.
-    let without = subject.invariants.is_empty();
+    let without = subject.invariants.iter().all(|invariant| invariant.is_promise);
     let mut part = Part { name: "coverage", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
     for (at, name) in asked.iter().copied().zip(names) {
         let outcome = match undecided.get(&at) {
@@ -101,7 +101,7 @@ pub fn coverage_in(shop: &Workshop<'_>, unproved: &BTreeSet<String>, observer: &
         true => format!("no invariants; {} policies held against each other", part.checks.len()),
         false => format!("{} of {} policies are noticed when dropped", covered.len(), part.checks.len()),
     };
-    part.summary = format!("{noticed} ({})", effort.words(&version));
+    part.summary = format!("{noticed} ({})", effort.words(version));
     if without && !subject.bundle.is_plain() {
         let mut finding = Finding::new(
             &rules::UNCOVERED_BAN,
@@ -176,7 +176,9 @@ fn concerned<'a>(
     dropped.into_iter().flat_map(move |dropped| {
         let invariants = subject.invariants_at(request_type).iter();
         let invariants = invariants.filter_map(|at| Some((*at, subject.invariants.get(*at)?)));
-        let proved = invariants.filter(move |(_, invariant)| !unproved.contains(&invariant.id));
+        // What the prelude promises, it keeps by itself.
+        let proved =
+            invariants.filter(move |(_, invariant)| !invariant.is_promise && !unproved.contains(&invariant.id));
         proved.flat_map(move |(at, invariant)| {
             let asked = invariant.asked.iter().filter(move |asked| concerns(asked, dropped));
             asked.map(move |asked| (at, judged(asked)))

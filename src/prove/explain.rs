@@ -36,11 +36,11 @@ pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]
         _ => None,
     };
     let message = match property {
-        Property::NeverErrs(at) => {
+        Property::NeverFails(at) => {
             let shown = counterexample.as_ref().zip(One::Policy(at).policy(subject));
             let error = shown.and_then(|(shown, policy)| shown.error(subject, policy));
             let error = error.map(|error| format!(": {error}")).unwrap_or_default();
-            format!("it can err, and a policy that errs is skipped ({list}){error}")
+            format!("its evaluation can fail, and a policy that fails is skipped ({list}){error}")
         }
         _ => format!("{} ({list})", said(property.asked(subject), title)),
     };
@@ -62,15 +62,21 @@ pub fn refuted(subject: &Subject, property: Property, refutations: &[Refutation]
     finding.help(help).shown_by(counterexample)
 }
 
-/// The finding of a policy or invariant that matches no request.
+/// The finding of a policy or invariant that matches no request, or of a permit that matches all.
 pub fn dead(subject: &Subject, property: Property) -> Finding {
-    let what = "no request of any type matches it";
+    let (what, help) = match property {
+        Property::Conditional(_) => (
+            "it permits anyone to do this to anything: its conditions hold for every request",
+            "correct its conditions, or name in its scope who may do it",
+        ),
+        _ => ("no request of any type matches it", "correct its conditions, or remove it"),
+    };
     let finding = Finding::new(property.rule(subject), property.about(subject), what);
     let finding = match own_place(subject, property) {
         Some(place) => finding.at(place),
         None => finding,
     };
-    finding.help("correct its conditions, or remove it")
+    finding.help(help)
 }
 
 /// The note on a policy that is dead for some request types, unless its own text says for which.
@@ -180,7 +186,7 @@ fn closest<'a>(subject: &'a Subject, request_type: &RequestEnv, invariant: usize
 
 fn own_place(subject: &Subject, property: Property) -> Option<Place> {
     match property {
-        Property::NeverErrs(index) | Property::Alive(index) => {
+        Property::NeverFails(index) | Property::Alive(index) | Property::Conditional(index) => {
             subject.bundle.policies().get(index).map(|policy| Place::new(&policy.source, policy.span.clone()))
         }
         Property::Invariant(index, _) | Property::InvariantAlive(index) => {

@@ -85,8 +85,8 @@ pub fn prove(subject: &Subject, options: &ProveOptions, observer: &dyn Observer)
 /// The same in a workshop that other parts of the review share.
 pub fn prove_in(shop: &Workshop<'_>, observer: &dyn Observer) -> Result<Part, Problem> {
     let (subject, options) = (shop.subject, shop.options);
-    let version = solver::tried(&options.solver)?;
-    let cache = Cache::open(options.cache.as_deref(), "prove", subject, &version);
+    let version = shop.version()?;
+    let cache = Cache::open(options.cache.as_deref(), "prove", subject, version);
     let properties = property::all(subject);
     let names: Vec<String> = properties.iter().map(|property| property.name(subject)).collect();
     if let Some(part) = cache.whole(&names).filter(|_| !options.keeps_requests) {
@@ -104,7 +104,7 @@ pub fn prove_in(shop: &Workshop<'_>, observer: &dyn Observer) -> Result<Part, Pr
         part.checks.push(Check { name, outcome });
         part.findings.extend(finding);
     }
-    part.summary = summary(&part.checks, subject, answers.effort_since(before), &version);
+    part.summary = summary(&part.checks, subject, answers.effort_since(before), version);
     cache.keep(&part, &answers.known());
     Ok(part)
 }

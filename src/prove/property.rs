@@ -4,30 +4,33 @@ use super::claim::{Claim, One, Side, Which};
 use super::explain;
 use crate::findings::rule::Rule;
 use crate::findings::rules;
-use crate::subject::Subject;
 use crate::subject::invariant::Asked;
-use cedar_policy::RequestEnv;
+use crate::subject::{Subject, truth};
+use cedar_policy::{Effect, RequestEnv};
 
 /// Something proved or refuted over all request types.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Property {
-    /// The bundle's policy never errs.
-    NeverErrs(usize),
+    /// The bundle's policy never fails to evaluate.
+    NeverFails(usize),
     /// One question of an invariant: its place and that of the question.
     Invariant(usize, usize),
     /// The bundle's policy matches something.
     Alive(usize),
     /// The invariant matches something.
     InvariantAlive(usize),
+    /// The bundle's permit, whose scope leaves out nobody and nothing, leaves something out by its conditions.
+    Conditional(usize),
 }
 
 impl Property {
     /// The rule that a refutation falls under.
     pub fn rule(self, subject: &Subject) -> &'static Rule {
         match self {
-            Self::NeverErrs(_) => &rules::NEVER_ERRORS,
+            Self::NeverFails(_) => &rules::NEVER_ERRORS,
             Self::Alive(_) => &rules::ALIVE,
             Self::InvariantAlive(_) => &rules::VACUOUS_INVARIANT,
+            Self::Conditional(_) => &rules::UNCONDITIONAL,
             Self::Invariant(..) => match self.asked(subject).map(Asked::kind) {
                 Some("always") => &rules::ALWAYS,
                 Some("lift") => &rules::LIFT,
@@ -48,7 +51,9 @@ impl Property {
     /// The id of the policy or invariant it is about.
     pub fn about(self, subject: &Subject) -> &str {
         let id = match self {
-            Self::NeverErrs(index) | Self::Alive(index) => subject.bundle.policies().get(index).map(|p| p.id()),
+            Self::NeverFails(index) | Self::Alive(index) | Self::Conditional(index) => {
+                subject.bundle.policies().get(index).map(|p| p.id())
+            }
             Self::Invariant(index, _) | Self::InvariantAlive(index) => {
                 subject.invariants.get(index).map(|invariant| invariant.id.as_str())
             }
@@ -67,7 +72,7 @@ impl Property {
 
     /// Whether one request type at which the claim fails is what the property wants.
     pub fn wants_a_match(self) -> bool {
-        matches!(self, Self::Alive(_) | Self::InvariantAlive(_))
+        matches!(self, Self::Alive(_) | Self::InvariantAlive(_) | Self::Conditional(_))
     }
 }
 
@@ -77,16 +82,17 @@ impl Property {
     pub fn is_settled_once(self, subject: &Subject) -> bool {
         match self {
             Self::Alive(at) => subject.bundle.policies().get(at).is_none_or(explain::says_where),
-            Self::InvariantAlive(_) => true,
+            Self::InvariantAlive(_) | Self::Conditional(_) => true,
             _ => false,
         }
     }
 
-    /// The claim that must fail for what it is about to be alive.
+    /// The claim that must fail somewhere: that what it is about matches nothing, or everything.
     pub fn alive(self) -> Option<Claim> {
         match self {
             Self::Alive(at) => Some(Claim::NeverMatches(One::Policy(at))),
             Self::InvariantAlive(at) => Some(Claim::NeverMatches(One::Invariant(at))),
+            Self::Conditional(at) => Some(Claim::AlwaysMatches(One::Policy(at))),
             _ => None,
         }
     }
@@ -94,7 +100,9 @@ impl Property {
     /// Whether what it is about can match requests of this type, by its scope.
     pub fn concerns(self, subject: &Subject, request_type: usize) -> bool {
         match self {
-            Self::Alive(at) | Self::NeverErrs(at) => subject.matching_at(request_type).contains(&at),
+            Self::Alive(at) | Self::NeverFails(at) | Self::Conditional(at) => {
+                subject.matching_at(request_type).contains(&at)
+            }
             Self::InvariantAlive(at) | Self::Invariant(at, _) => subject.invariants_at(request_type).contains(&at),
         }
     }
@@ -106,13 +114,25 @@ pub fn all(subject: &Subject) -> Vec<Property> {
     let invariants = subject.invariants.iter().enumerate();
     let asked =
         invariants.flat_map(|(at, invariant)| (0..invariant.asked.len()).map(move |n| Property::Invariant(at, n)));
+    let stated = subject.invariants.iter().enumerate().filter(|(_, invariant)| !invariant.is_promise);
+    let conditional = policies.clone().filter(|at| is_open(subject, *at)).map(Property::Conditional);
     policies
         .clone()
-        .map(Property::NeverErrs)
+        .map(Property::NeverFails)
         .chain(asked)
         .chain(policies.map(Property::Alive))
-        .chain((0..subject.invariants.len()).map(Property::InvariantAlive))
+        .chain(stated.map(|(at, _)| Property::InvariantAlive(at)))
+        .chain(conditional)
         .collect()
+}
+
+/// Whether only the conditions of a permit keep anybody out, and their text does not say already that they never do.
+fn is_open(subject: &Subject, at: usize) -> bool {
+    subject.bundle.policies().get(at).map(|policy| &policy.policy).is_some_and(|policy| {
+        policy.effect() == Effect::Permit
+            && truth::is_for_all(policy, subject)
+            && !truth::always_passes(policy, subject)
+    })
 }
 
 /// A claim that a property rests on, for one request type.
@@ -148,7 +168,7 @@ pub fn questions(subject: &Subject, at: usize) -> Vec<Question> {
     };
     let (matching, invariants) = (subject.matching_at(at), subject.invariants_at(at));
     for at in matching.iter().filter(|at| **at < subject.asked()) {
-        push(Property::NeverErrs(*at), Vec::new(), Claim::NeverErrs(One::Policy(*at)));
+        push(Property::NeverFails(*at), Vec::new(), Claim::NeverFails(One::Policy(*at)));
         if !Property::Alive(*at).is_settled_once(subject) {
             push(Property::Alive(*at), Vec::new(), Claim::NeverMatches(One::Policy(*at)));
         }

@@ -3,6 +3,7 @@
 use super::ProveOptions;
 use super::asking::Asker;
 use super::bench::Bench;
+use super::solver;
 use super::stored::Stored;
 use crate::problem::Problem;
 use crate::progress::Phase;
@@ -22,6 +23,7 @@ pub struct Workshop<'a> {
     pub subject: &'a Subject,
     /// How.
     pub options: &'a ProveOptions,
+    version: OnceLock<String>,
     stored: OnceLock<Stored<'a>>,
     schema: OnceLock<Result<CompiledSchema, String>>,
     benches: Vec<Mutex<Option<Made<'a>>>>,
@@ -35,11 +37,21 @@ impl<'a> Workshop<'a> {
         Self {
             subject,
             options,
+            version: OnceLock::new(),
             stored: OnceLock::new(),
             schema: OnceLock::new(),
             benches: subject.request_types.iter().map(|_| Mutex::default()).collect(),
             askers: Mutex::default(),
         }
+    }
+
+    /// The version of the solver, which is tried out before the first part that needs it.
+    pub fn version(&self) -> Result<&str, Problem> {
+        if let Some(known) = self.version.get() {
+            return Ok(known);
+        }
+        let version = solver::tried(&self.options.solver)?;
+        Ok(self.version.get_or_init(|| version))
     }
 
     /// The stored requests, read when the first of them is wanted.

@@ -73,30 +73,24 @@ pub enum Clock {
 
 /// Whether the bundle is signed, by whom, and if the signature is not accepted, why.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct BundleTrust {
-    /// Whether it is signed.
-    #[serde(rename = "bundle")]
-    pub state: BundleState,
-    /// The signer's name in the trust root.
-    #[serde(rename = "bundle_signer", default, skip_serializing_if = "Option::is_none")]
-    pub signer: Option<String>,
-    /// Why its signature is not accepted.
-    #[serde(rename = "bundle_faults", default, skip_serializing_if = "Vec::is_empty")]
-    pub faults: Vec<String>,
-}
-
-/// Whether the bundle is signed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BundleState {
+#[serde(tag = "bundle", rename_all = "snake_case")]
+pub enum BundleTrust {
     /// There is no signature.
     Unsigned,
     /// There is a signature, and no trust root to check it by.
     Unverified,
     /// The trust root vouches for it.
-    Signed,
+    Signed {
+        /// The signer's name in the trust root.
+        #[serde(rename = "bundle_signer")]
+        signer: String,
+    },
     /// There is a signature that is not accepted.
-    Untrusted,
+    Untrusted {
+        /// Why not.
+        #[serde(rename = "bundle_faults")]
+        faults: Vec<String>,
+    },
 }
 
 /// Something identified by the sha-256 of its bytes.
@@ -235,7 +229,7 @@ impl Decisions {
             verdict: table.verdict,
             clock,
             time: moment.now,
-            bundle: BundleTrust::unsigned(),
+            bundle: BundleTrust::Unsigned,
             plan: PlanSummary {
                 name: plan.name.clone(),
                 macro_name: plan.macro_name.clone(),
@@ -271,34 +265,29 @@ impl Decisions {
 }
 
 impl BundleTrust {
-    /// There is no signature.
-    pub fn unsigned() -> Self {
-        Self { state: BundleState::Unsigned, signer: None, faults: Vec::new() }
+    /// The trust root's signer who vouches for it.
+    pub fn signer(&self) -> Option<&str> {
+        match self {
+            Self::Signed { signer } => Some(signer),
+            _ => None,
+        }
     }
 
-    /// There is a signature, and no trust root to check it by.
-    pub fn unverified() -> Self {
-        Self { state: BundleState::Unverified, ..Self::unsigned() }
-    }
-
-    /// This signer of the trust root vouches for it.
-    pub fn signed(signer: &str) -> Self {
-        Self { state: BundleState::Signed, signer: Some(signer.to_owned()), ..Self::unsigned() }
-    }
-
-    /// There is a signature that is not accepted, and why.
-    pub fn untrusted(faults: impl IntoIterator<Item = String>) -> Self {
-        Self { state: BundleState::Untrusted, faults: faults.into_iter().collect(), ..Self::unsigned() }
+    /// Why its signature is not accepted.
+    pub fn faults(&self) -> &[String] {
+        match self {
+            Self::Untrusted { faults } => faults,
+            _ => &[],
+        }
     }
 
     /// It in words, for people.
     pub fn words(&self) -> String {
-        match (self.state, &self.signer) {
-            (BundleState::Unsigned, _) => "unsigned".to_owned(),
-            (BundleState::Unverified, _) => "unverified (there is no trust root here)".to_owned(),
-            (BundleState::Signed, Some(signer)) => format!("signed by {signer}"),
-            (BundleState::Signed, None) => "signed".to_owned(),
-            (BundleState::Untrusted, _) => "UNTRUSTED".to_owned(),
+        match self {
+            Self::Unsigned => "unsigned".to_owned(),
+            Self::Unverified => "unverified (there is no trust root here)".to_owned(),
+            Self::Signed { signer } => format!("signed by {signer}"),
+            Self::Untrusted { .. } => "UNTRUSTED".to_owned(),
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct RecordedRow {
     pub gaps: Vec<String>,
     /// Denied rows that come before it.
     pub blocked_by: Vec<String>,
-    /// What erred, sorted.
+    /// Evaluation errors, sorted.
     pub errors: Vec<String>,
     /// The facts that the policies read which can match it, by their names in `facts_read`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -66,6 +66,7 @@ pub struct Requested<'a> {
 /// What was written, what a person writes into it, what no approval lifts, and what to run next.
 pub fn requested(requested: &Requested<'_>, next: &[String], style: Style) -> String {
     let words = match requested.written.len() {
+        0 if !requested.renewals.is_empty() => "nothing changed, nothing is written".to_owned(),
         0 => "no approval is needed".to_owned(),
         1 => "1 document written".to_owned(),
         many => format!("{many} documents written"),

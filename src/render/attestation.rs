@@ -265,6 +265,7 @@ fn said(report: &Report) -> Vec<String> {
 pub(super) fn kind(kind: DisclosureKind) -> &'static str {
     match kind {
         DisclosureKind::Mark => "!!!",
+        DisclosureKind::Voided => "VOIDED",
         DisclosureKind::OpenGap => "open gap",
         DisclosureKind::DeferredGap => "gap at use",
         DisclosureKind::Unknown => "unknown",

@@ -72,8 +72,8 @@ pub fn comparison(comparison: &Comparison, all: bool, style: Style) -> String {
     named(&mut foot, "quiet", &quiet(comparison));
     named(&mut foot, "database", &comparison.database);
     coverage(&mut foot, &comparison.coverage, all);
-    for (what, voucher) in vouchers(comparison) {
-        named(&mut foot, what, &voucher);
+    for (what, signer) in signers(comparison) {
+        named(&mut foot, what, &signer);
     }
     if comparison.signed.is_empty() {
         named(&mut foot, "signed", "by nobody: the captures are self-reported");
@@ -124,8 +124,8 @@ fn window(comparison: &Comparison) -> String {
         level(comparison.level.reached),
     );
     text.push_str(&covered(&comparison.coverage));
-    for (what, voucher) in vouchers(comparison) {
-        let _ = writeln!(text, "{what:<9} {}", printable(&voucher));
+    for (what, signer) in signers(comparison) {
+        let _ = writeln!(text, "{what:<9} {}", printable(&signer));
     }
     text
 }
@@ -150,13 +150,13 @@ fn quiet(comparison: &Comparison) -> String {
 }
 
 /// Who vouches for what, by the trust root.
-fn vouchers(comparison: &Comparison) -> Vec<(&'static str, String)> {
+fn signers(comparison: &Comparison) -> Vec<(&'static str, String)> {
     let signed = &comparison.signed;
     let all = [("baseline", &signed.baseline), ("final", &signed.last), ("witness", &signed.witness)];
-    let said = all.into_iter().filter_map(|(what, voucher)| Some((what, voucher.as_ref()?)));
-    said.map(|(what, voucher)| {
-        let who = voucher.entity.as_deref().unwrap_or("whom the trust root does not name");
-        (what, format!("signed by {}, {who}", voucher.name))
+    let said = all.into_iter().filter_map(|(what, signer)| Some((what, signer.as_ref()?)));
+    said.map(|(what, signer)| {
+        let who = signer.entity.as_deref().unwrap_or("whom the trust root does not name");
+        (what, format!("signed by {}, {who}", signer.name))
     })
     .collect()
 }
@@ -250,8 +250,15 @@ fn digests(text: &str) -> String {
     text.split(' ').map(digest).collect::<Vec<_>>().join(" ")
 }
 
-/// The beginning of a digest; other words as they are.
+/// The beginning of a digest, or the end of one that is a sum, which begins with what only very many rows would reach; other words as
+/// they are.
 fn digest(word: &str) -> String {
     let is_digest = word.len() >= 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_digest { word.chars().take(12).collect() } else { word.to_owned() }
+    let (start, end) =
+        (word.get(..12).unwrap_or_default(), word.get(word.len().saturating_sub(12)..).unwrap_or_default());
+    match is_digest {
+        false => word.to_owned(),
+        true if ["0", "f"].iter().any(|letter| start == letter.repeat(12)) => format!("…{end}"),
+        true => start.to_owned(),
+    }
 }

@@ -8,6 +8,19 @@ use serde::{Deserialize as _, Serialize};
 
 /// For terminals: each run as a heading, each record on a line of its own, damages last.
 pub fn table(journal: &Journal, style: Style) -> String {
+    let records = match journal.entries.len() {
+        1 => "1 record".to_owned(),
+        count => format!("{count} records"),
+    };
+    let damages = match journal.damages.len() {
+        0 => Cell::new(""),
+        count => Cell::toned(format!("DAMAGED in {count}"), Tone::Bad),
+    };
+    flow(&[Cell::new("log"), Cell::new(records), damages], 0, style) + &rows(journal, style)
+}
+
+/// The same without its first line: what came after what was shown before.
+pub fn rows(journal: &Journal, style: Style) -> String {
     let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Whole, Fit::Middle, Fit::Middle, Fit::Middle]);
     let mut run: Option<String> = None;
     let mut headings = Vec::new();
@@ -34,15 +47,7 @@ pub fn table(journal: &Journal, style: Style) -> String {
             Cell::new(more),
         ]);
     }
-    let records = match journal.entries.len() {
-        1 => "1 record".to_owned(),
-        count => format!("{count} records"),
-    };
-    let damages = match journal.damages.len() {
-        0 => Cell::new(""),
-        count => Cell::toned(format!("DAMAGED in {count}"), Tone::Bad),
-    };
-    let mut text = flow(&[Cell::new("log"), Cell::new(records), damages], 0, style);
+    let mut text = String::new();
     let mut works = Lines::new([Fit::Whole, Fit::End]);
     for entry in &journal.entries {
         works.row([Cell::new("    "), Cell::toned(work(&entry.record).unwrap_or_default(), Tone::Dim)]);
@@ -83,7 +88,10 @@ fn told(record: &Record) -> (String, Tone, String, String) {
                 (None, None) => ("signal".to_owned(), Tone::Bad),
                 (Some(_), None) => ("no result".to_owned(), Tone::Bad),
             };
-            (event, tone, finished.action.clone(), finished.note.clone().unwrap_or_default())
+            let found = finished.output.iter().flat_map(|output| &output.found);
+            let found = found.map(|(what, count)| format!("it wrote {what}, {count} times"));
+            let said: Vec<String> = finished.note.iter().cloned().chain(found).collect();
+            (event, tone, finished.action.clone(), said.join("; "))
         }
         Record::Refused(refused) => ("refused".to_owned(), Tone::Bad, refused.action.clone(), refused.reason.clone()),
         Record::SwitchedOff(off) => ("off".to_owned(), Tone::Open, off.action.clone(), off.words()),

@@ -15,12 +15,12 @@ pub fn decisions(decisions: &Decisions, guide: &Guide) -> String {
     for mark in &decisions.marks {
         let _ = writeln!(text, "- **!!! {} !!!**", escape(mark));
     }
-    for fault in &decisions.bundle.faults {
+    for fault in decisions.bundle.faults() {
         let _ = writeln!(text, "- **UNTRUSTED** {}", escape(fault));
     }
     if !decisions.unmeasured.is_empty() {
         let facts = escape(&decisions.unmeasured.join(", "));
-        let _ = writeln!(text, "- **STATED** what is allowed rests on facts that nothing measured: {facts}");
+        let _ = writeln!(text, "- **STATED** some rows are allowed by facts that nothing measured: {facts}");
         if let Some(command) = &guide.measure {
             let _ = writeln!(text, "- measure them: `{command}`");
         }

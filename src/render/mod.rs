@@ -3,6 +3,7 @@
 pub mod approval_page;
 pub mod approvals;
 pub mod attestation;
+pub mod enforce;
 pub mod evidence;
 pub mod exec;
 pub mod explanation;

@@ -19,7 +19,7 @@ pub struct Page {
     pub head: Vec<String>,
     /// What does not fit; nothing where all does.
     pub contradictions: Vec<String>,
-    /// Which approvals were looked for, what was found, and hence what was done.
+    /// Which approvals were looked for, what was found, and therefore what was done.
     pub decision: Vec<String>,
     /// The title of the facts: whether something was meant to change.
     pub facts_title: &'static str,
@@ -132,7 +132,7 @@ fn decision(report: &Report) -> Vec<String> {
     let approvals = match looked.is_empty() {
         true => "approvals: none is needed".to_owned(),
         false => format!(
-            "approvals looked for among {documents} documents, by how many rows need them: {}",
+            "approvals looked for among {documents} documents, by the number of rows that need them: {}",
             looked.join(" · ")
         ),
     };
@@ -191,7 +191,7 @@ fn artefacts(report: &Report, row: &DoneRow) -> Vec<String> {
                 None => format!("{by} {name}"),
             })
             .collect();
-        let moves = if moves.is_empty() { "in whatever way".to_owned() } else { moves.join(", ") };
+        let moves = if moves.is_empty() { "any change".to_owned() } else { moves.join(", ") };
         lines.push(format!("{id} - {moves}: {status}"));
     }
     if let (Some(closes), Some(first)) = (closes, lines.first_mut()) {

@@ -138,7 +138,7 @@ impl Place {
 
 fn rest(problems: &Problems) -> String {
     match problems.count() {
-        count if count > SHOWN => format!("error: and {} more; mend these first\n", count - SHOWN),
+        count if count > SHOWN => format!("error: and {} more; fix these first\n", count - SHOWN),
         _ => String::new(),
     }
 }

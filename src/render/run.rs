@@ -28,6 +28,12 @@ pub fn table(record: &RunRecord, style: Style) -> String {
     }
     text.push_str(&lines.text(style));
     let mut next = Lines::new([Fit::Whole, Fit::Words]);
+    if let Some(held) = &record.held {
+        next.row([label("held", Tone::Bad), Cell::new(held)]);
+    }
+    for (index, file) in record.proposals.iter().enumerate() {
+        next.row([label(if index == 0 { "sql" } else { "" }, Tone::Bold), Cell::new(file)]);
+    }
     for (index, command) in record.next.iter().enumerate() {
         next.row([label(if index == 0 { "next" } else { "" }, Tone::Bold), Cell::new(command)]);
     }

@@ -105,7 +105,7 @@ fn loud(decisions: &Decisions) -> Lines {
     for mark in &decisions.marks {
         lines.row([Cell::toned(format!("!!! {mark} !!!"), Tone::Bad)]);
     }
-    for fault in &decisions.bundle.faults {
+    for fault in decisions.bundle.faults() {
         lines.row([Cell::toned(format!("UNTRUSTED {fault}"), Tone::Bad)]);
     }
     lines
@@ -119,7 +119,7 @@ fn stated(decisions: &Decisions) -> Lines {
         let rest = decisions.unmeasured.len() - shown.len();
         let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
         let text = format!(
-            "STATED what is allowed rests on facts that nothing measured ({}), and is not run on them: {}{rest}",
+            "STATED some rows are allowed by facts that nothing measured ({}), and are not run on them: {}{rest}",
             decisions.unmeasured.len(),
             shown.join(", ")
         );

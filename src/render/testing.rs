@@ -6,8 +6,9 @@ use crate::layout::entries::{Entry, entries};
 use crate::layout::lines::{Tone, head};
 use crate::layout::{Style, printable};
 use crate::testing::coverage::{Coverage, Share};
+use crate::testing::mutants::MutantReport;
 use crate::testing::properties::{PropertyOutcome, PropertyReport};
-use crate::testing::replay::{Flip, Replay};
+use crate::testing::replay::{Flip, Replay, Unasked};
 use crate::testing::{CaseResult, Decider, Report};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -21,14 +22,15 @@ pub fn table(report: &Report, style: Style) -> String {
         _ => ("FAILED", Tone::Bad),
     };
     let rest = format!(
-        "{} of {} cases hold, in {} {}",
+        "{} of {} {}, in {} {}",
         report.passed,
         report.cases.len(),
+        if report.cases.len() == 1 { "case holds" } else { "cases hold" },
         files.len(),
         if files.len() == 1 { "file" } else { "files" }
     );
-    let mut text = match (&report.properties, report.cases.is_empty()) {
-        (Some(_), true) => String::new(),
+    let mut text = match (report.properties.is_some() || report.mutants.is_some(), report.cases.is_empty()) {
+        (true, true) => String::new(),
         _ => head("test", result, tone, &rest, style),
     };
     let failed = report.cases.iter().filter(|case| !case.passed);
@@ -42,23 +44,24 @@ pub fn table(report: &Report, style: Style) -> String {
     if let Some(properties) = &report.properties {
         text.push_str(&tried(properties, style));
     }
+    if let Some(mutants) = &report.mutants {
+        text.push_str(&noticed(mutants, style));
+    }
     text
 }
 
 /// What cases reach: the shares, then each policy of which something was not reached.
 fn reached(coverage: &Coverage, style: Style) -> String {
-    let share = |share: Share| format!("{} of {} ({} %)", share.of, share.all, share.percent());
-    let rest = format!(
-        "policies fired {}, decisive {}; conditions seen true {}, false {}",
-        share(coverage.fired),
-        share(coverage.decisive),
-        share(coverage.seen_true),
-        share(coverage.seen_false)
-    );
-    let least = [coverage.fired, coverage.decisive, coverage.seen_true, coverage.seen_false];
-    let least = least.into_iter().map(Share::percent).min().unwrap_or_default();
-    let tone = if least == 100 { Tone::Good } else { Tone::Open };
-    let mut text = head("coverage", &format!("{least} %"), tone, &rest, style);
+    let [fired, decisive, seen_true, seen_false] = coverage.shares().map(|(_, share)| of(share));
+    let mut rest =
+        format!("policies fired {fired}, decisive {decisive}; conditions seen true {seen_true}, false {seen_false}");
+    let least = coverage.shares().map(|(_, share)| share.percent()).into_iter().min().unwrap_or_default();
+    let (mut result, mut tone) = (format!("{least} %"), if least == 100 { Tone::Good } else { Tone::Open });
+    if let Some(min) = coverage.min.filter(|_| !coverage.short().is_empty()) {
+        (result, tone) = ("TOO LITTLE".to_owned(), Tone::Bad);
+        let _ = write!(rest, "; at least {min} % of each was asked for");
+    }
+    let mut text = head("coverage", &result, tone, &rest, style);
     let missed = coverage.policies.iter().filter_map(|policy| {
         let file = policy.place.rsplit_once(':').map_or("", |(file, _)| file);
         let mut said = Vec::new();
@@ -82,12 +85,28 @@ fn reached(coverage: &Coverage, style: Style) -> String {
     text
 }
 
+fn of(share: Share) -> String {
+    format!("{} of {} ({} %)", share.of, share.all, share.percent())
+}
+
+/// What became of mutants: the counts, then each that nothing noticed.
+fn noticed(report: &MutantReport, style: Style) -> String {
+    let (result, tone) = if report.survived.is_empty() { ("NOTICED", Tone::Good) } else { ("SURVIVED", Tone::Bad) };
+    let mut text = head("mutants", result, tone, &report.summary, style);
+    let survivors =
+        report.survived.iter().map(|[about, said]| Entry::new("survived", Tone::Bad, about, [said.clone()]));
+    text.push_str(&entries(&survivors.collect::<Vec<_>>(), style));
+    text
+}
+
 /// What became of properties: the counts, then each that failed with a request, and each that starved.
 fn tried(report: &PropertyReport, style: Style) -> String {
     let count = |outcome| report.count(outcome);
-    let (result, tone) = match (count(PropertyOutcome::Failed), count(PropertyOutcome::Starved)) {
-        (0, 0) => ("HELD", Tone::Good),
-        (0, _) => ("STARVED", Tone::Open),
+    let (failed, starved) = (count(PropertyOutcome::Failed), count(PropertyOutcome::Starved));
+    let (result, tone) = match (failed, starved, count(PropertyOutcome::Unmeasured)) {
+        (0, 0, 0) => ("HELD", Tone::Good),
+        (0, 0, _) => ("NOT FULLY MEASURED", Tone::Open),
+        (0, ..) => ("STARVED", Tone::Open),
         _ => ("FAILED", Tone::Bad),
     };
     let rest = format!(
@@ -101,6 +120,11 @@ fn tried(report: &PropertyReport, style: Style) -> String {
     let mut text = head("properties", result, tone, &rest, style);
     let told = report.properties.iter().filter_map(|property| match (property.outcome, &property.found) {
         (PropertyOutcome::Held, _) => None,
+        (PropertyOutcome::Unmeasured, _) => {
+            let said =
+                format!("it holds of {} requests, and the solver left open whether there are others", property.reached);
+            Some(Entry::new("unknown", Tone::Open, &property.name, [said]))
+        }
         (PropertyOutcome::Starved, _) | (_, None) => {
             let said = ["no request that it is about was reached: it says nothing".to_owned()];
             Some(Entry::new("STARVED", Tone::Open, &property.name, said))
@@ -110,12 +134,22 @@ fn tried(report: &PropertyReport, style: Style) -> String {
             said.extend((!found.essentials.is_empty()).then(|| format!("where {}", found.essentials.join("; "))));
             let policies = if found.policies.is_empty() { "no policy".to_owned() } else { found.policies.join(", ") };
             said.push(format!("it is decided {} by {policies}", found.decision));
+            said.extend(
+                found.failing_to_evaluate.iter().map(|id| format!("`{id}` fails to evaluate there, and is skipped")),
+            );
             Some(Entry::new("FAILED", Tone::Bad, &property.name, said))
         }
     });
-    text.push_str(&entries(&told.collect::<Vec<_>>(), style));
+    let open = report.unanswered.iter().map(|open| {
+        let said = [format!("no request near it is known in {}", open.request_types.join(", ")), open.why.clone()];
+        Entry::new("open", Tone::Open, &open.about, said)
+    });
+    text.push_str(&entries(&told.chain(open).collect::<Vec<_>>(), style));
     text
 }
+
+/// How many decisions that could not be asked are shown.
+const MOST_UNASKED: usize = 20;
 
 /// What became of recorded decisions: the counts, then each that comes out otherwise.
 pub fn replay(replay: &Replay, style: Style) -> String {
@@ -141,7 +175,12 @@ pub fn replay(replay: &Replay, style: Style) -> String {
         ];
         Entry::new(&flip.is, tone, &flip.request, said)
     };
-    text.push_str(&entries(&replay.flips.iter().map(flip).collect::<Vec<_>>(), style));
+    let unasked = |left: &Unasked| Entry::new("not asked", Tone::Open, &left.place, [left.why.clone()]);
+    let shown = replay.unasked.iter().take(MOST_UNASKED).map(unasked);
+    text.push_str(&entries(&replay.flips.iter().map(flip).chain(shown).collect::<Vec<_>>(), style));
+    if replay.not_asked > MOST_UNASKED {
+        let _ = writeln!(text, "and {} more that were not asked", replay.not_asked - MOST_UNASKED);
+    }
     let more = (replay.deny_to_allow + replay.allow_to_deny).saturating_sub(replay.flips.len());
     if more > 0 {
         let _ = writeln!(text, "and {more} more");
@@ -172,54 +211,70 @@ fn told(case: &CaseResult) -> Vec<String> {
     lines
 }
 
-/// The report as one `testsuites` element: one suite a file.
+/// What the solver left open, in one line.
+fn left_open(report: &PropertyReport) -> String {
+    let open = report.unanswered.iter().map(|open| format!("{} ({})", open.about, open.why));
+    format!("not fully measured, as the solver left open what is near {}", open.collect::<Vec<_>>().join(", "))
+}
+
+/// The report as one `testsuites` element: one suite a file, and one each for coverage and properties.
 pub fn junit(report: &Report) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"cutter test\">\n");
     let files: BTreeSet<&str> = report.cases.iter().map(|case| case.file.as_str()).collect();
     for file in files {
-        let cases: Vec<&CaseResult> = report.cases.iter().filter(|case| case.file == file).collect();
-        let failures = cases.iter().filter(|case| !case.passed).count();
-        let name = xml(file);
-        let _ = writeln!(
-            text,
-            "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\" errors=\"0\">",
-            cases.len()
-        );
-        for case in cases {
-            let _ = write!(text, "    <testcase classname=\"{name}\" name=\"{}\"", xml(&case.name));
-            match case.passed {
-                true => text.push_str("/>\n"),
-                false => {
-                    let message = xml(&told(case).split_off(1).join("; "));
-                    let _ = writeln!(text, "><failure message=\"{message}\"/></testcase>");
-                }
-            }
-        }
-        text.push_str("  </testsuite>\n");
+        let cases = report.cases.iter().filter(|case| case.file == file).map(|case| {
+            let missed = (!case.passed).then(|| (FAILURE, told(case).split_off(1).join("; ")));
+            (case.name.as_str(), missed)
+        });
+        text.push_str(&suite(file, &cases.collect::<Vec<_>>()));
+    }
+    if let Some((coverage, min)) = report.coverage.as_ref().and_then(|coverage| Some((coverage, coverage.min?))) {
+        let short = coverage.short();
+        text.push_str(&suite(
+            "coverage",
+            &coverage.shares().map(|(name, share)| {
+                let is_short = short.iter().any(|(other, _)| *other == name);
+                (name, is_short.then(|| (FAILURE, format!("{}, of {min} %", of(share)))))
+            }),
+        ));
     }
     if let Some(properties) = &report.properties {
-        let of = |outcome| properties.count(outcome);
-        let _ = writeln!(
-            text,
-            "  <testsuite name=\"properties\" tests=\"{}\" failures=\"{}\" errors=\"{}\">",
-            properties.properties.len(),
-            of(PropertyOutcome::Failed),
-            of(PropertyOutcome::Starved)
-        );
-        for property in &properties.properties {
-            let _ = write!(text, "    <testcase classname=\"properties\" name=\"{}\"", xml(&property.name));
-            let request = property.found.as_ref().map(|found| xml(&found.request)).unwrap_or_default();
-            text.push_str(&match property.outcome {
-                PropertyOutcome::Held => "/>\n".to_owned(),
-                PropertyOutcome::Failed => format!("><failure message=\"{request}\"/></testcase>\n"),
-                PropertyOutcome::Starved => "><error message=\"starved\"/></testcase>\n".to_owned(),
-            });
-        }
-        text.push_str("  </testsuite>\n");
+        let cases = properties.properties.iter().map(|property| {
+            let request = || property.found.as_ref().map(|found| found.request.clone()).unwrap_or_default();
+            let missed = match property.outcome {
+                PropertyOutcome::Held => None,
+                PropertyOutcome::Failed => Some((FAILURE, request())),
+                PropertyOutcome::Starved => Some((ERROR, "starved".to_owned())),
+                PropertyOutcome::Unmeasured => Some((ERROR, left_open(properties))),
+            };
+            (property.name.as_str(), missed)
+        });
+        text.push_str(&suite("properties", &cases.collect::<Vec<_>>()));
     }
     text.push_str("</testsuites>\n");
     text
 }
+
+/// One `testsuite`: each case by its name, and of one that did not pass the element that says so and the message.
+fn suite(name: &str, cases: &[(&str, Option<(&str, String)>)]) -> String {
+    let count = |element: &str| {
+        cases.iter().filter(|(_, missed)| missed.as_ref().is_some_and(|(of, _)| *of == element)).count()
+    };
+    let (name, tests, failures, errors) = (xml(name), cases.len(), count(FAILURE), count(ERROR));
+    let mut text =
+        format!("  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n");
+    for (case, missed) in cases {
+        let _ = write!(text, "    <testcase classname=\"{name}\" name=\"{}\"", xml(case));
+        text.push_str(&match missed {
+            None => "/>\n".to_owned(),
+            Some((element, message)) => format!("><{element} message=\"{}\"/></testcase>\n", xml(message)),
+        });
+    }
+    text + "  </testsuite>\n"
+}
+
+const FAILURE: &str = "failure";
+const ERROR: &str = "error";
 
 /// One annotation for each case that failed, and one line for all.
 pub fn annotations(report: &Report) -> String {
@@ -229,9 +284,20 @@ pub fn annotations(report: &Report) -> String {
         let message = github::escape(&told(case).join("; "), false);
         let _ = writeln!(text, "::error file={file},line={},title=cutter test::{message}", case.line);
     }
-    for property in report.properties.iter().flat_map(|report| &report.properties) {
-        let request = property.found.as_ref().map_or("starved", |found| found.request.as_str());
-        let message = github::escape(&format!("{}: {request}", property.name), false);
+    for (coverage, (name, share)) in
+        report.coverage.iter().flat_map(|all| all.short().into_iter().map(move |one| (all, one)))
+    {
+        let min = coverage.min.unwrap_or_default();
+        let message = github::escape(&format!("{name}: {}, of {min} %", of(share)), false);
+        let _ = writeln!(text, "::error title=cutter test::{message}");
+    }
+    for (report, property) in report.properties.iter().flat_map(|of| of.properties.iter().map(move |p| (of, p))) {
+        let said = match (property.outcome, &property.found) {
+            (_, Some(found)) => found.request.clone(),
+            (PropertyOutcome::Unmeasured, None) => left_open(report),
+            (_, None) => "starved".to_owned(),
+        };
+        let message = github::escape(&format!("{}: {said}", property.name), false);
         if property.outcome != PropertyOutcome::Held {
             let _ = writeln!(text, "::error title=cutter test::{message}");
         }

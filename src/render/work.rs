@@ -42,9 +42,12 @@ pub fn details(work: Option<&WorkRecord>) -> Vec<String> {
     for (name, value) in &work.answers {
         say(format!("it must answer {name}: {}", shown(value)));
     }
+    if work.rolls_back {
+        say("rolls back all that it did".to_owned());
+    }
     for (id, moves) in &work.expects {
         let by: Vec<String> = moves.iter().map(|(counter, by)| format!("{counter} {by}")).collect();
-        say(format!("changes {id}: {}", if by.is_empty() { "in whatever way".to_owned() } else { by.join(", ") }));
+        say(format!("changes {id}: {}", if by.is_empty() { "any change".to_owned() } else { by.join(", ") }));
     }
     for (fact, kind) in &work.produces {
         say(format!("brings about run.facts.{fact}: {kind}"));

@@ -1,7 +1,7 @@
 //! What whoever asks says is meant: a rule's number, a reason, and where wanted what it is about.
 
 use crate::findings::rule::{Rule, Severity};
-use crate::findings::{Finding, Part};
+use crate::findings::{Finding, Part, rules};
 use crate::lint;
 use crate::problem::{Problem, nearest};
 use crate::review::catalogue;
@@ -21,22 +21,26 @@ impl Acceptance {
         let (number, about) = what.split_once(':').map_or((what, None), |(rule, about)| (rule, Some(about.to_owned())));
         let known = || catalogue::all().into_iter().filter(|rule| rule.number.starts_with('D'));
         let Some(rule) = catalogue::find(number).filter(|rule| rule.number.starts_with('D')) else {
-            let problem = Problem::invalid(format!("`--accept {number}` names no rule of a difference"));
+            let problem = Problem::invalid(format!("`{number}` is not a rule of `review diff`"));
             return Err(problem.help(match nearest(number, known().flat_map(|rule| [rule.number, rule.name])) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "`cutter review rules` lists them; those of a difference begin with D".to_owned(),
             }));
         };
         if reason.trim().is_empty() {
-            let problem = Problem::invalid(format!("`--accept {what}` does not say why"));
+            let problem = Problem::invalid(format!("`{what}` does not say why"));
             return Err(problem.help(format!("write the reason behind it: --accept \"{what} what it is for\"")));
         }
         Ok(Self { rule, about, reason: reason.trim().to_owned() })
     }
 
     /// That every widening is meant.
-    pub fn of_widening() -> Self {
-        Self { rule: &crate::findings::rules::WIDENED, about: None, reason: "--allow-widening".to_owned() }
+    pub fn of_widening() -> [Self; 2] {
+        [&rules::WIDENED, &rules::WIDENED_ELSEWHERE].map(|rule| Self {
+            rule,
+            about: None,
+            reason: "--allow-widening".to_owned(),
+        })
     }
 
     /// Whether it is about every finding of the rule.

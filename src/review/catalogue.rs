@@ -15,7 +15,7 @@ pub fn find(name: &str) -> Option<&'static Rule> {
     all().into_iter().find(|rule| rule.number.eq_ignore_ascii_case(name) || rule.name == name)
 }
 
-static OWN: [Rule; 33] = [
+static OWN: [Rule; 34] = [
     rules::INVALID,
     rules::NOT_FORMATTED,
     rules::NOT_REVIEWED,
@@ -27,12 +27,13 @@ static OWN: [Rule; 33] = [
     rules::ALIVE,
     rules::VACUOUS_INVARIANT,
     rules::UNPROVED_COUNTEREXAMPLE,
+    rules::UNCONDITIONAL,
     rules::UNCOVERED_BAN,
     rules::UNCOVERED_PERMIT,
     rules::SHADOWED,
     rules::OVERRIDDEN,
     rules::WIDENED,
-    rules::WIDENED_HARMLESS,
+    rules::WIDENED_ELSEWHERE,
     rules::NARROWED,
     rules::REQUEST_TYPE_CHANGED,
     rules::POLICY_CHANGED,

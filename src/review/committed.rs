@@ -7,7 +7,9 @@ use std::ops::Range;
 /// The table against the committed one: a finding for each place where they differ.
 pub fn compare(text: &str, golden: &Source) -> Part {
     let mut part = Part { name: "matrix", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
-    let (was, is): (Vec<&str>, Vec<&str>) = (golden.text().lines().collect(), text.lines().collect());
+    // What is not seen is no line of its own: it is named below.
+    let seen = golden.text().strip_prefix('\u{feff}').unwrap_or(golden.text());
+    let (was, is): (Vec<&str>, Vec<&str>) = (seen.lines().collect(), text.lines().collect());
     let hunks = hunks(&was, &is);
     let starts: Vec<usize> = std::iter::once(0)
         .chain(golden.text().split_inclusive('\n').scan(0, |end, line| {
@@ -43,8 +45,14 @@ pub fn compare(text: &str, golden: &Source) -> Part {
         last.message = format!("{}; it differs in {more} more places", last.message);
     }
     if !is_equal && hunks.is_empty() {
-        let message = "the table ends otherwise: one of the two lacks its last line end";
-        part.findings.push(Finding::new(&rules::MATRIX_DIFFERS, golden.name(), message).at(Place::new(golden, 0..0)));
+        let carriage = golden.text().find('\r');
+        let (message, at) = match carriage {
+            _ if seen != golden.text() => ("it begins with a byte order mark, and is the table otherwise", 0),
+            Some(at) => ("its lines end in CRLF, as a checkout with `core.autocrlf` writes them", at),
+            None => ("the table ends otherwise: one of the two lacks its last line end", golden.text().len()),
+        };
+        let finding = Finding::new(&rules::MATRIX_DIFFERS, golden.name(), message).at(Place::new(golden, at..at));
+        part.findings.push(finding.help("run `cutter review --fix`"));
     }
     let outcome = if is_equal { Outcome::Held } else { Outcome::Failed };
     part.checks.push(Check { name: golden.name().to_owned(), outcome });
@@ -127,6 +135,22 @@ const MOST_COMPARED: usize = 4_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_named_by_what_it_is() {
+        let table = "== live\na (by x)\n  yes  p\n";
+        for (golden, said) in [
+            (table.to_owned(), None),
+            (table.replace('\n', "\r\n"), Some("CRLF")),
+            (format!("\u{feff}{table}"), Some("byte order mark")),
+            (table.trim_end().to_owned(), Some("last line end")),
+        ] {
+            let part = compare(table, &Source::new("matrix.txt", golden.as_str()));
+            let messages: Vec<&str> = part.findings.iter().map(|finding| finding.message.as_str()).collect();
+            assert_eq!(messages.len(), usize::from(said.is_some()), "{golden:?}: {messages:?}");
+            assert!(said.is_none_or(|said| messages[0].contains(said)), "{golden:?}: {messages:?}");
+        }
+    }
 
     #[test]
     fn each_line_is_held_against_the_one_that_took_its_place() {

@@ -1,7 +1,8 @@
 //! `review diff`: what a new bundle allows that the old one denies, and the other way round, per request type.
 
 use crate::cedar::expression::visit_mut;
-use crate::findings::headline::{DIFF, counted};
+use crate::cedar::tokens;
+use crate::findings::headline::{DIFF, counted, policies};
 use crate::findings::rule::Severity;
 use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::BundlePolicy;
@@ -12,7 +13,7 @@ use crate::prove::claim::Refuter;
 use crate::prove::explain::shrunk;
 use crate::prove::{ProveOptions, solver};
 use crate::review::acceptance::{self, Acceptance};
-use crate::review::changes::{Side, changes};
+use crate::review::changes::{Side, changes, earlier};
 use crate::schema::FactSource;
 use crate::subject::counterexample::Case;
 use crate::subject::{Subject, groups, request_type_name};
@@ -114,7 +115,7 @@ fn decisions(
             (
                 widened,
                 if allow_widening { "allow" } else { "deny" },
-                if harmful { &rules::WIDENED } else { &rules::WIDENED_HARMLESS },
+                if harmful { &rules::WIDENED } else { &rules::WIDENED_ELSEWHERE },
                 "it allows what was denied",
                 after,
                 before,
@@ -132,7 +133,7 @@ fn decisions(
             let mut finding = Finding::new(rule, name.clone(), what);
             finding.places = concerned.iter().map(|change| change.place()).collect();
             finding = finding.shown_by(shrunk(case, new, expected, shows));
-            if *rule == rules::WIDENED && !allow_widening {
+            if [&rules::WIDENED, &rules::WIDENED_ELSEWHERE].contains(&rule) && !allow_widening {
                 finding = finding.help("if this is meant, say so with --allow-widening");
             }
             part.findings.push(finding);
@@ -163,11 +164,10 @@ fn lowered(old: &Subject, new: &Subject, allow_widening: bool) -> Vec<Finding> {
             continue;
         }
         let source = new.bundle.schema().source();
-        let name = path.rsplit('.').next().unwrap_or(path);
-        let start = source.text().find(&format!("{name}:")).unwrap_or_default();
+        let at = tokens::attribute(source.text(), &path.split('.').collect::<Vec<_>>()).unwrap_or(0..0);
         let message = format!("its source must be `{was}` no more: `{is}` is good enough");
-        let mut finding = Finding::new(&rules::SOURCE_LOWERED, format!("{entity}.{path}"), message)
-            .at(Place::new(source, start..start + name.len()));
+        let mut finding =
+            Finding::new(&rules::SOURCE_LOWERED, format!("{entity}.{path}"), message).at(Place::new(source, at));
         if allow_widening {
             finding.severity = Severity::Note;
         } else {
@@ -268,20 +268,18 @@ impl Change<'_> {
 }
 
 fn changed<'a>(old: &'a Subject, new: &'a Subject) -> Vec<Change<'a>> {
+    let (was, is) = (old.bundle.policies(), new.bundle.policies());
+    let earlier = earlier(was, is);
     let mut changes = Vec::new();
-    for after in new.bundle.policies() {
-        let before = old.bundle.policy(after.id());
+    for (after, before) in is.iter().zip(&earlier) {
+        let before = before.and_then(|at| was.get(at));
         if before.is_none_or(|before| text(before) != text(after)) {
             changes.push(Change { before, after: Some(after) });
         }
     }
-    let gone = old.bundle.policies().iter().filter(|policy| new.bundle.policy(policy.id()).is_none());
-    changes.extend(gone.map(|before| Change { before: Some(before), after: None }));
+    let gone = was.iter().enumerate().filter(|(at, _)| !earlier.contains(&Some(*at)));
+    changes.extend(gone.map(|(_, before)| Change { before: Some(before), after: None }));
     changes
-}
-
-fn policies(count: usize) -> String {
-    if count == 1 { "1 policy".to_owned() } else { format!("{count} policies") }
 }
 
 fn text(policy: &BundlePolicy) -> &str {
@@ -291,6 +289,6 @@ fn text(policy: &BundlePolicy) -> &str {
 fn appeared(side: &Subject, name: &str, request_type: &RequestEnv, message: &str) -> Finding {
     let source = side.bundle.schema().source();
     let action: &str = request_type.action().id().as_ref();
-    let start = source.text().find(action).unwrap_or_default();
-    Finding::new(&rules::REQUEST_TYPE_CHANGED, name, message).at(Place::new(source, start..start + action.len()))
+    let at = tokens::declaration(source.text(), action).unwrap_or(0..0);
+    Finding::new(&rules::REQUEST_TYPE_CHANGED, name, message).at(Place::new(source, at))
 }

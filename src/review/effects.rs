@@ -1,30 +1,34 @@
-//! Whether what effects say they are is what will be judged: some ban is about it, and no other effect does the same under another name.
+//! Whether what effects say they are is what will be judged: some ban is about it, and no other effect does the same under another name;
+//! and whether what the configuration names is there.
 
+use crate::findings::headline::counted;
 use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
+use crate::lint::{is_observed, unknown_evidence};
 use crate::policy::BundlePolicy;
-use crate::problem::Source;
+use crate::policy::annotations::Tier;
+use crate::problem::{Source, nearest};
+use crate::review::changes::settings;
 use crate::settings::Config;
 use crate::settings::effects::Effect;
 use crate::subject::{Subject, groups};
 use cedar_policy::{Effect as Answer, EntityUid};
+use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 /// Looks at every effect of the configuration.
 pub fn effects(config: &Config, source: &Source, subject: &Subject) -> Part {
     let mut part = Part { name: "effects", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
     for (name, effect) in &config.effects {
-        let header = format!("[effects.{name}]");
-        let at = source.text().find(&header).map_or(0..0, |at| at..at + header.len());
+        let at = settings::place(source, &format!("effects.{name}"));
         let before = part.findings.len();
         let mut found = |rule, message: String, help: String| {
-            part.findings.push(Finding::new(rule, name.clone(), message).at(Place::new(source, at.clone())).help(help));
+            part.findings.push(Finding::new(rule, name.clone(), message).at(at.clone()).help(help));
         };
         if let Some(action) = unrestricted(effect, subject) {
-            let message =
-                format!("it is `{action}`, which changes something, and no policy forbids that to anybody ever");
+            let message = format!("it is `{action}`, which changes something, and no policy ever forbids it");
             found(&rules::UNRESTRICTED_EFFECT, message, "add a forbid that says when it must not be".to_owned());
         }
-        let other = config.effects.iter().find(|(_, other)| other.action != effect.action && same_work(other, effect));
+        let other = config.effects.iter().find(|(_, other)| other.action != effect.action && other.runs_what(effect));
         if let Some((other_name, other)) = other {
             let message = format!(
                 "it does what `{other_name}` does, and is judged as `{}`, not as `{}`",
@@ -36,8 +40,46 @@ pub fn effects(config: &Config, source: &Source, subject: &Subject) -> Part {
         let outcome = if part.findings.len() == before { Outcome::Held } else { Outcome::Failed };
         part.checks.push(Check { name: name.clone(), outcome });
     }
-    part.summary = format!("{} effects", config.effects.len());
+    part.findings.extend(unknown(config, source, subject));
+    part.summary = counted(config.effects.len(), "effect");
     part
+}
+
+/// Names of gates, gaps and observations in the configuration that nothing else knows.
+fn unknown(config: &Config, source: &Source, subject: &Subject) -> Vec<Finding> {
+    let gap = |policy: &BundlePolicy| match &policy.annotations.tier {
+        Some(Tier::Precondition(gap)) => Some(gap.clone()),
+        _ => None,
+    };
+    let gaps: BTreeSet<String> = subject.bundle.own().iter().filter_map(gap).collect();
+    let gates: BTreeSet<String> = subject.bundle.schema().gates().iter().cloned().collect();
+    let mut findings = Vec::new();
+    let mut find = |rule, section: String, name: &str, message: String, known: &BTreeSet<String>| {
+        let help = match nearest(name, known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "correct it, or take it out of `cutter.toml`".to_owned(),
+        };
+        let start = settings::place(source, &section).span.start;
+        let named = source.text().get(start..).and_then(|rest| rest.find(name)).map(|at| start + at);
+        let at = named.map_or(start..start, |at| at..at + name.len());
+        findings.push(Finding::new(rule, format!("[{section}]"), message).at(Place::new(source, at)).help(help));
+    };
+    for gate in config.gates.keys().filter(|gate| !gates.contains(*gate)) {
+        let message = format!("there is no gate `{gate}`: nothing is marked by it");
+        find(&rules::INVALID, format!("gates.{gate}"), gate, message, &gates);
+    }
+    for gap in config.gaps.keys().filter(|gap| !gaps.contains(*gap)) {
+        let message = format!("no ban has the gap `{gap}`: nobody is shown its steps");
+        find(&rules::INVALID, format!("gaps.{gap}"), gap, message, &gaps);
+    }
+    let observed = subject.observed.clone().unwrap_or_default();
+    for (name, effect) in &config.effects {
+        for id in effect.expects.keys().filter(|id| !is_observed(id, &observed)) {
+            let message = format!("nothing observes `{id}`, which it is to change");
+            find(unknown_evidence(), format!("effects.{name}"), id, message, &observed);
+        }
+    }
+    findings
 }
 
 /// The action of an effect, where it changes something and none of the bundle's bans covers it.
@@ -48,15 +90,4 @@ fn unrestricted<'a>(effect: &'a Effect, subject: &Subject) -> Option<&'a str> {
     };
     let is_free = subject.in_group(&action, groups::MUTATING) && !subject.bundle.own().iter().any(bans);
     is_free.then_some(effect.action.as_str())
-}
-
-/// Whether the same would run, whatever the two are called and say of themselves.
-fn same_work(one: &Effect, other: &Effect) -> bool {
-    one.argv == other.argv
-        && one.sql == other.sql
-        && one.flag == other.flag
-        && one.builtin == other.builtin
-        && one.folder == other.folder
-        // A program that the row's own words tell what to do is another one with other words.
-        && !one.argv.iter().any(|word| word.contains('{'))
 }

@@ -19,7 +19,7 @@ pub fn facts(config: &Config, source: &Source) -> Part {
             part.findings.push(
                 Finding::new(&rules::WRITABLE_FACT, name.clone(), format!("it reads `{relation}`, which {how}"))
                     .at(Place::new(source, at))
-                    .help(format!("ask something that `{role}` cannot write, or say why it is no way to an allow: `accepted = {{ {role} = \"...\" }}`")),
+                    .help(format!("ask something that `{role}` cannot write, or say why it is not a way to an allow: `accepted = {{ {role} = \"...\" }}`")),
             );
         }
         let outcome = if part.findings.len() == before { Outcome::Held } else { Outcome::Failed };

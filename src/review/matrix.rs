@@ -9,6 +9,7 @@ use crate::policy::annotations::Tier;
 use crate::problem::{Problem, Problems};
 use crate::progress::{Observer, Phase};
 use crate::review::register;
+use crate::settings::Config;
 use crate::subject::Subject;
 use crate::subject::sample::{Contexts, Variant};
 use cedar_policy::{
@@ -24,7 +25,7 @@ pub struct Matrix {
     pub columns: Vec<Column>,
     /// `live` and `dry_run`, each with its rows.
     pub modes: Vec<(&'static str, Vec<MatrixRow>)>,
-    /// What the policies and the invariants are besides what they decide, a line each.
+    /// What policies, invariants and effects are besides what is decided, in lines.
     pub register: Vec<(&'static str, Vec<String>)>,
 }
 
@@ -63,7 +64,7 @@ pub enum Cell {
     Allowed,
     /// Allowed once these gates are open.
     Needs(BTreeSet<String>),
-    /// A policy errs.
+    /// A policy fails to evaluate.
     Error,
 }
 
@@ -75,23 +76,32 @@ impl MatrixRow {
 }
 
 /// The table; the same inputs give the same one.
-pub fn matrix(subject: &Subject, facts: &Facts, observer: &dyn Observer) -> Result<Matrix, Problems> {
+pub fn matrix(
+    subject: &Subject,
+    config: Option<&Config>,
+    facts: &Facts,
+    observer: &dyn Observer,
+) -> Result<Matrix, Problems> {
     let contexts = Contexts(subject.bundle.schema());
     let principals = principals(subject, facts);
     let actions = subject.actions();
+    let judges: Vec<Judge> = (0..subject.request_types.len()).map(|at| Judge::new(subject, at)).collect();
+    let resources: BTreeSet<&EntityTypeName> = subject.request_types.iter().map(RequestEnv::resource).collect();
+    let resources = resources.into_iter().map(|name| (name, candidates(subject, facts, name))).collect();
+    let asked = Asking { subject, facts, contexts: &contexts, principals: &principals, judges, resources };
     let phase = Phase::new(observer, "matrix", actions.len() * MODES.len());
     let mut modes = Vec::new();
     for mode in MODES {
         let mut rows = Vec::new();
         for action in &actions {
             for variant in contexts.variants(action) {
-                rows.extend(self::rows(subject, facts, &contexts, &principals, action, &variant, mode)?);
+                rows.extend(asked.rows(action, &variant, mode)?);
             }
             phase.advance();
         }
         modes.push((mode, rows));
     }
-    Ok(Matrix { columns: merge(&principals, &mut modes), modes, register: register::register(subject) })
+    Ok(Matrix { columns: merge(&principals, &mut modes), modes, register: register::register(subject, config) })
 }
 
 /// Puts those who are of one type, in the same groups, and may do the same into one column.
@@ -126,55 +136,64 @@ fn merge(principals: &[(EntityUid, Vec<String>)], modes: &mut [(&'static str, Ve
     columns.into_iter().map(|(_, column)| column).collect()
 }
 
-fn rows(
-    subject: &Subject,
-    facts: &Facts,
-    contexts: &Contexts<'_>,
-    principals: &[(EntityUid, Vec<String>)],
-    action: &EntityUid,
-    variant: &Variant,
-    mode: &str,
-) -> Result<Vec<MatrixRow>, Problem> {
-    let types: Vec<&RequestEnv> = subject.request_types.iter().filter(|of| of.action() == action).collect();
-    let schema = subject.bundle.schema().schema();
-    let json = contexts.context(action, variant, mode);
-    let refused =
-        |why: String| Problem::invalid(format!("no sample request of `{}` can be made: {why}", action.id().escaped()));
-    let context = Context::from_json_value(json, Some((schema, action))).map_err(|error| refused(error.to_string()))?;
-    let judges: BTreeMap<(&EntityTypeName, &EntityTypeName), Judge> =
-        types.iter().map(|of| ((of.principal(), of.resource()), Judge::new(subject, of))).collect();
-    let resources: BTreeSet<&EntityTypeName> = types.iter().map(|of| of.resource()).collect();
-    let mut rows = Vec::new();
-    for name in resources {
-        let candidates = candidates(subject, facts, name);
-        // Resources that are treated alike stand in one row.
-        let mut alike: BTreeMap<Vec<Cell>, Vec<String>> = BTreeMap::new();
-        for resource in &candidates {
-            let mut cells = Vec::new();
-            for (principal, _) in principals {
-                cells.push(match judges.get(&(principal.type_name(), name)) {
-                    None => Cell::NoRequest,
-                    Some(judge) => {
-                        let request = Request::new(
-                            principal.clone(),
-                            action.clone(),
-                            resource.clone(),
-                            context.clone(),
-                            Some(schema),
-                        );
-                        judge.cell(&request.map_err(|error| refused(error.to_string()))?, facts)
-                    }
-                });
+/// Who and what is asked about, and by which policies, made ready once.
+struct Asking<'a> {
+    subject: &'a Subject,
+    facts: &'a Facts,
+    contexts: &'a Contexts<'a>,
+    principals: &'a [(EntityUid, Vec<String>)],
+    /// By the place of the request type.
+    judges: Vec<Judge>,
+    resources: BTreeMap<&'a EntityTypeName, Vec<EntityUid>>,
+}
+
+impl Asking<'_> {
+    fn rows(&self, action: &EntityUid, variant: &Variant, mode: &str) -> Result<Vec<MatrixRow>, Problem> {
+        let Self { subject, facts, .. } = self;
+        let types = subject.request_types.iter().zip(&self.judges).filter(|(of, _)| of.action() == action);
+        let judges: BTreeMap<(&EntityTypeName, &EntityTypeName), &Judge> =
+            types.map(|(of, judge)| ((of.principal(), of.resource()), judge)).collect();
+        let schema = subject.bundle.schema().schema();
+        let json = self.contexts.context(action, variant, mode);
+        let refused = |why: String| {
+            Problem::invalid(format!("no sample request of `{}` can be made: {why}", action.id().escaped()))
+        };
+        let context =
+            Context::from_json_value(json, Some((schema, action))).map_err(|error| refused(error.to_string()))?;
+        let resources: BTreeSet<&EntityTypeName> = judges.keys().map(|(_, resource)| *resource).collect();
+        // Whether a request fits the schema is a question of its types and context: it is asked once for each, not for each entity.
+        let mut checked: BTreeSet<(&EntityTypeName, &EntityTypeName)> = BTreeSet::new();
+        let mut rows = Vec::new();
+        for name in resources {
+            // Resources that are treated alike stand in one row.
+            let mut alike: BTreeMap<Vec<Cell>, Vec<String>> = BTreeMap::new();
+            for resource in self.resources.get(name).into_iter().flatten() {
+                let mut cells = Vec::new();
+                for (principal, _) in self.principals {
+                    cells.push(match judges.get(&(principal.type_name(), name)) {
+                        None => Cell::NoRequest,
+                        Some(judge) => {
+                            let request = Request::new(
+                                principal.clone(),
+                                action.clone(),
+                                resource.clone(),
+                                context.clone(),
+                                checked.insert((principal.type_name(), name)).then_some(schema),
+                            );
+                            judge.cell(&request.map_err(|error| refused(error.to_string()))?, facts)
+                        }
+                    });
+                }
+                alike.entry(cells).or_default().push(resource.id().escaped().to_string());
             }
-            alike.entry(cells).or_default().push(resource.id().escaped().to_string());
+            let only = alike.len() == 1;
+            for (cells, ids) in alike {
+                let what = format!("{}{} {}", action.id().escaped(), variant.label(), name.basename());
+                rows.push(MatrixRow { what, of: if only { Vec::new() } else { ids }, cells });
+            }
         }
-        let only = alike.len() == 1;
-        for (cells, ids) in alike {
-            let what = format!("{}{} {}", action.id().escaped(), variant.label(), name.basename());
-            rows.push(MatrixRow { what, of: if only { Vec::new() } else { ids }, cells });
-        }
+        Ok(rows)
     }
-    Ok(rows)
 }
 
 /// The policies of one request type, by what they are asked for.
@@ -187,8 +206,8 @@ struct Judge {
 }
 
 impl Judge {
-    fn new(subject: &Subject, request_type: &RequestEnv) -> Self {
-        let all = subject.matching(request_type).into_iter().filter_map(|at| subject.bundle.policies().get(at));
+    fn new(subject: &Subject, request_type: usize) -> Self {
+        let all = subject.matching_at(request_type).iter().filter_map(|at| subject.bundle.policies().get(*at));
         let (mut bare, mut approvals, mut gates) = (Vec::new(), Vec::new(), BTreeMap::new());
         for policy in all {
             match &policy.annotations.tier {
@@ -211,8 +230,8 @@ impl Judge {
     fn cell(&self, request: &Request, facts: &Facts) -> Cell {
         let bare = Authorizer::new().is_authorized(request, &self.bare, facts.entities());
         let needs = Authorizer::new().is_authorized(request, &self.approvals, facts.entities());
-        let erred = bare.diagnostics().errors().chain(needs.diagnostics().errors()).next().is_some();
-        if erred {
+        let errors = bare.diagnostics().errors().chain(needs.diagnostics().errors()).next().is_some();
+        if errors {
             return Cell::Error;
         }
         if bare.decision() == Decision::Deny {

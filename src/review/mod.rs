@@ -10,5 +10,6 @@ pub mod diff;
 pub mod effects;
 pub mod facts;
 pub mod matrix;
+pub(crate) mod pinned;
 pub(crate) mod register;
 pub mod validate;

@@ -1,23 +1,27 @@
-//! What policies and invariants are besides what they decide: a line each, committed with the table of decisions, so that a tier,
-//! a gate or evidence that changes is seen where no decision changes with it.
+//! What policies, invariants and effects are besides what is decided: lines that are committed with the table of decisions, so that
+//! a tier, a gate, evidence or a pin that changes is seen where no decision changes with it.
 
 use crate::policy::BundlePolicy;
 use crate::policy::annotations::Tier;
+use crate::review::pinned::pinned;
+use crate::settings::Config;
 use crate::subject::Subject;
 use cedar_policy::Effect;
 
-/// The sections, each with its lines in the order of the ids.
-pub fn register(subject: &Subject) -> Vec<(&'static str, Vec<String>)> {
+/// The sections, each with its lines in the order of the ids; effects where there are any.
+pub fn register(subject: &Subject, config: Option<&Config>) -> Vec<(&'static str, Vec<String>)> {
     let mut policies: Vec<String> = subject.bundle.own().iter().map(policy).collect();
     let mut invariants: Vec<String> = Vec::new();
-    for invariant in &subject.invariants {
+    for invariant in subject.invariants.iter().filter(|invariant| !invariant.is_promise) {
         let asked: Vec<String> =
             invariant.asked.iter().map(|asked| format!("{} of {}", asked.kind(), asked.of())).collect();
         invariants.push(format!("{}: {}", invariant.id, asked.join(", ")));
     }
     policies.sort();
     invariants.sort();
-    vec![("policies", policies), ("invariants", invariants)]
+    let mut sections = vec![("policies", policies), ("invariants", invariants)];
+    sections.extend(config.map(|config| ("effects", pinned(config))).filter(|(_, lines)| !lines.is_empty()));
+    sections
 }
 
 fn policy(policy: &BundlePolicy) -> String {

@@ -1,28 +1,12 @@
 //! The course of a whole run: what of it is done by the journal, and which row comes next. It runs nothing.
 
 use super::off::off;
+use super::told::RowState;
 use crate::ledger::Journal;
 use crate::plan::{FlagTask, IntendedAction, RunPlan, Task};
 use crate::settings::Config;
 use crate::settings::effects::Builtin;
-use serde::Serialize;
 use std::collections::BTreeSet;
-
-/// How far a row is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RowState {
-    /// Its turn has not come.
-    Open,
-    /// It ended well.
-    Done,
-    /// It was to begin, and did not.
-    Refused,
-    /// It began, and did not end well.
-    Failed,
-    /// It began, and how it ended is not known.
-    Unknown,
-}
 
 /// A run on its way.
 #[derive(Clone, Debug)]

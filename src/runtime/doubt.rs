@@ -17,7 +17,7 @@ pub enum Fate {
 
 /// Asks for the transaction of this id as the role that began it. One that still goes on has lost its client: it is ended first.
 pub fn fate(access: &Access, id: &str) -> Result<Fate, Problem> {
-    let failed = |error: DatabaseError| error.problem("what became of a transaction cannot be asked");
+    let failed = |error: DatabaseError| error.problem("the outcome of a transaction cannot be read");
     let mut session = access.open_writing()?;
     let began = Instant::now();
     loop {

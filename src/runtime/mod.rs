@@ -6,7 +6,9 @@ mod backup;
 mod course;
 mod doubt;
 mod flag;
+mod judged;
 mod off;
+mod output;
 mod permission;
 mod private;
 mod program;
@@ -18,12 +20,12 @@ mod watcher;
 mod work;
 
 pub use backup::{SelfTest, self_test};
-pub use course::{Course, RowState};
+pub use course::Course;
 pub use doubt::{Fate, fate};
 pub use off::SwitchOff;
 pub use permission::{Permission, Refusal};
-pub use program::told_to_stop;
-pub use told::{Event, EventKind, RowRecord, RunRecord, RunState};
+pub use program::{told_to_stop, told_within};
+pub use told::{Event, EventKind, RowRecord, RowState, RunRecord, RunState};
 pub use watcher::{NAME as WATCHER, watch};
 pub use work::{Outcome, Ready, Surroundings, Use};
 
@@ -33,6 +35,7 @@ use crate::plan::RunPlan;
 use crate::problem::{Problem, Problems};
 use crate::record::{FactText, FactsSummary, JudgedBy, RecordedRow, UseDecision};
 use crate::time::Timestamp;
+use judged::Judged;
 use serde::Deserialize as _;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -45,50 +48,74 @@ pub enum Execution {
     /// The ledger let it not begin; nothing ran, and nothing was used up.
     NotBegun(Box<Conflict>),
     /// So much time passed between the decision and the start that it no longer holds; nothing ran.
-    TooLate(Duration),
+    TooLate {
+        /// How much.
+        took: Duration,
+        /// Whether the approvals were used up by then; else it may be decided again.
+        used: bool,
+    },
 }
 
 impl Permission<'_> {
     /// Looks at the work from all sides, begins in the ledger, where the approvals are used up, then does exactly that work.
     ///
-    /// What was used up stays so, whatever becomes of the work. A problem that the work itself has is found before. The run's place
-    /// is `held` until the end is written down.
+    /// What was used up stays so, whatever becomes of the work. A problem that the work itself has is found before. Nothing at all is done
+    /// where more than one of so many `parts` of the time between decision and start is over by now. The run's place is `held` until the
+    /// end is written down.
     pub fn run(
         &self,
         held: &mut dyn Held,
-        since: Instant,
+        (since, parts): (Instant, u32),
         clock: &dyn Fn() -> Result<Timestamp, Problem>,
         surroundings: &Surroundings<'_>,
     ) -> Result<Execution, Problems> {
+        if let Some(took) = self.too_late(since, clock, parts)? {
+            return Ok(Execution::TooLate { took, used: false });
+        }
         let recorded = RecordedRow::new(self.action, &self.row)?;
         let database = Some(self.plan().target.field("database")).filter(|name| !name.is_empty());
+        let mut judged = Judged::open(self, surroundings.facts)?;
         let ready = Ready::prepare(self.work, &Use { context: &recorded.context, database }, surroundings)?;
         let started = match held.begin(&self.started(recorded, ready.transaction())?)? {
             Begun::Begun(number) => number,
             Begun::Not(conflict) => return Ok(Execution::NotBegun(conflict)),
         };
-        let end = |exit_status, note, produced| Finished {
+        let end = |exit_status, note, produced, output| Finished {
             run: self.plan().run.clone(),
             action: self.action.id.clone(),
             started,
             exit_status,
             note,
             produced,
+            output,
         };
         // Writing may have blocked, and the process may have been stopped: what was decided holds for a moment only.
-        let by_clock = clock()?.milliseconds().saturating_sub(self.now().milliseconds());
-        let took = since.elapsed().max(Duration::from_millis(by_clock.try_into().unwrap_or(0)));
-        if took > self.authorization.inputs().config.ledger.start_within() {
+        if let Some(took) = self.too_late(since, clock, 1)? {
             held.finish(&end(
                 None,
                 Some(format!("never ran: {} ms had passed since it was decided", took.as_millis())),
                 BTreeMap::new(),
+                None,
             ))?;
-            return Ok(Execution::TooLate(took));
+            return Ok(Execution::TooLate { took, used: true });
         }
-        let outcome = ready.run().unwrap_or_else(|problem| Outcome::InDoubt(problem.message));
-        held.finish(&end(outcome.status(), outcome.note(), outcome.produced()))?;
+        let mut as_judged = || judged.as_mut().map_or(Ok(()), Judged::look);
+        let (outcome, output) =
+            ready.run(&mut as_judged).unwrap_or_else(|problem| (Outcome::InDoubt(problem.message), None));
+        held.finish(&end(outcome.status(), outcome.note(), outcome.produced(), output))?;
         Ok(Execution::Ended(outcome))
+    }
+
+    /// How much time passed since it was decided, where that is more than one of so many parts of what may pass.
+    fn too_late(
+        &self,
+        since: Instant,
+        clock: &dyn Fn() -> Result<Timestamp, Problem>,
+        parts: u32,
+    ) -> Result<Option<Duration>, Problem> {
+        let by_clock = clock()?.milliseconds().saturating_sub(self.now().milliseconds());
+        let took = since.elapsed().max(Duration::from_millis(by_clock.try_into().unwrap_or(0)));
+        Ok(Some(took).filter(|took| *took > self.authorization.inputs().config.ledger.start_within() / parts))
     }
 
     fn plan(&self) -> &RunPlan {

@@ -67,7 +67,7 @@ impl<'a> SwitchOff<'a> {
             Ok(match place {
                 FlagPlace::File(file, pattern) => ReadyFlag::prepare(name, to, (file, pattern))?.run(),
                 FlagPlace::Row { query, set, role } => {
-                    ReadyRow::prepare((name, to), (query, set, role), self.database, connection)?.run()
+                    ReadyRow::prepare((name, to), (query, set, role), self.database, connection)?.run(&mut || Ok(()))
                 }
             })
         };

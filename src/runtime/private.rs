@@ -18,7 +18,7 @@ impl PrivateFolder {
         };
         loop {
             let mut bytes = [0_u8; 8];
-            getrandom::fill(&mut bytes).map_err(|_| Problem::failure("the system gives no random numbers"))?;
+            getrandom::fill(&mut bytes).map_err(|_| Problem::failure("the system did not provide random numbers"))?;
             let path = Path::new(PLACE).join(format!("cutter-{:016x}", u64::from_ne_bytes(bytes)));
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => {

@@ -2,18 +2,24 @@
 //! nothing borrowed from whoever called cutter.
 
 use super::answer;
+use super::output::SearchedOutput;
 use super::private::{self, PrivateFolder};
 use super::watcher::Watcher;
-use super::work::Outcome;
+use super::work::{Outcome, Surroundings};
 use crate::digest::Digest;
 use crate::files;
+use crate::ledger::ProgramOutput;
 use crate::plan::{Program, ProgramPin};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::settings::effects::Origin;
 use crate::trust::guarded;
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::FdFlags;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGVTALRM,
+    SIGXCPU, SIGXFSZ,
+};
 use signal_hook::low_level::signal_name;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -36,13 +42,17 @@ pub struct ReadyProgram {
     opened: File,
     /// The name of what is run, and what stands before the arguments of a script.
     name: String,
-    before: Vec<OsString>,
+    before: Vec<String>,
+    /// The script that it runs, if it is an interpreter.
+    script: Option<File>,
     environment: Vec<(String, OsString)>,
     private: PrivateFolder,
     /// Ends its group when cutter is gone.
     watcher: Watcher,
     /// The facts that its answer gives.
     produces: BTreeMap<String, Origin>,
+    /// What all that it writes goes through.
+    output: SearchedOutput,
 }
 
 impl ReadyProgram {
@@ -50,7 +60,7 @@ impl ReadyProgram {
     pub fn prepare(
         program: &Program,
         produces: &BTreeMap<String, Origin>,
-        variable: &dyn Fn(&str) -> Option<OsString>,
+        surroundings: &Surroundings<'_>,
     ) -> Result<Self, Problems> {
         let Some(path) = program.argv.first() else {
             return Err(Problem::invalid("an empty command cannot be run").into());
@@ -58,62 +68,89 @@ impl ReadyProgram {
         if program.argv.iter().any(|word| word.contains('\0')) {
             return Err(refused(path, "an argument holds a NUL", "correct the plan").into());
         }
+        let secrets = (surroundings.secrets)()?;
+        // Whoever lists processes sees it, and the journal keeps it.
+        let mut problems = Problems::new();
+        for (number, word) in program.argv.iter().enumerate() {
+            secrets.look_through(&format!("argument {number} of `{path}`"), word, &mut problems);
+        }
+        problems.or(()).coded(Code::SecretFound)?;
+        let output = SearchedOutput::prepare(&secrets);
         if !Path::new(&program.cwd).is_dir() {
             let why = format!("the folder `{}` in which it runs is not there", program.cwd);
             return Err(refused(path, &why, "make it, or correct `cwd`").into());
         }
         let mut opened = open(path, program.pin)?;
         let private = PrivateFolder::make()?;
-        let (mut name, mut before) = (path.clone(), Vec::new());
+        let (mut name, mut before, mut script) = (path.clone(), Vec::new(), None);
         if let Some((interpreter, option)) = interpreter(&mut opened, path)? {
-            let copy = private.path().join("script");
-            copy_to(&mut opened, &copy).map_err(|error| unreadable(path, &error))?;
             let pin = program.interpreter.map_or(ProgramPin::RootOwned, ProgramPin::Sha256);
-            opened = open(&interpreter, pin)?;
-            before.extend(option.map(OsString::from));
-            before.push(copy.into_os_string());
-            name = interpreter;
+            let file = std::mem::replace(&mut opened, open(&interpreter, pin)?);
+            before.extend(option);
+            before.push(by_descriptor(&file));
+            (name, script) = (interpreter, Some(file));
         }
-        let environment = program.env.iter().filter_map(|name| Some((name.clone(), variable(name)?))).collect();
+        let environment =
+            program.env.iter().filter_map(|name| Some((name.clone(), (surroundings.variable)(name)?))).collect();
         let (program, produces, watcher) = (program.clone(), produces.clone(), Watcher::start()?);
-        Ok(Self { program, opened, name, before, environment, private, watcher, produces })
+        Ok(Self { program, opened, name, before, script, environment, private, watcher, produces, output })
     }
 
     /// Runs it to its end, or to the end of its time, or of cutter's; what it left running in its group ends with it.
-    pub fn run(self) -> Result<Outcome, Problem> {
-        let Self { program, opened, name, before, environment, private, watcher, produces } = self;
+    pub fn run(self) -> Result<(Outcome, Option<ProgramOutput>), Problem> {
+        let Self { program, opened, name, before, script, environment, private, watcher, produces, output } = self;
         let path = program.argv.first().cloned().unwrap_or_default();
         let mut command = command(&opened, &name);
         command.args(before).args(program.argv.iter().skip(1));
         command.envs(environment).env("HOME", private.path().join("home"));
         command.current_dir(&program.cwd).stdin(Stdio::null()).process_group(watcher.group());
-        // Standard output is for what cutter itself has to say.
-        let output = rustix::io::dup(rustix::stdio::stderr()).map(Stdio::from);
-        command.stdout(if produces.is_empty() { output.unwrap_or_else(|_| Stdio::null()) } else { Stdio::piped() });
+        let (pipe, writer) = std::io::pipe().map_err(|error| unreadable(&path, &error))?;
+        let answers = !produces.is_empty();
+        let answer = if answers { None } else { Some(writer.try_clone().map_err(|error| unreadable(&path, &error))?) };
+        command.stdout(answer.map_or_else(Stdio::piped, Stdio::from)).stderr(writer);
         private::close_to_children();
-        let told = heed().map_err(|error| unreadable(&path, &error))?;
+        // Its interpreter reads the very file that was pinned, whatever lies at its path by now.
+        if let Some(script) = &script {
+            rustix::io::fcntl_setfd(script, FdFlags::empty()).map_err(|error| unreadable(&path, &error.into()))?;
+        }
+        let told = catch_signals().map_err(|error| unreadable(&path, &error))?;
         let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
         let started = command.spawn();
         rustix::process::umask(mask);
         let mut child = match started {
             Ok(child) => child,
-            Err(error) => return Ok(Outcome::Failed(format!("`{path}` cannot be started: {}", files::cause(&error)))),
+            Err(error) => {
+                let why = format!("`{path}` cannot be started: {}", files::cause(&error));
+                return Ok((Outcome::Failed(why), None));
+            }
         };
+        // Nobody but the program and its children holds the other end from here on.
+        drop(command);
+        let output = output.read(pipe);
         let answer = child.stdout.take().map(said);
         let time = Duration::from_secs(program.timeout_seconds);
         let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let stopped = process.and_then(|process| wait(process, time, &told));
         drop(watcher);
-        let status = child.wait().map_err(|error| unreadable(&path, &error))?;
-        Ok(match (stopped, status.code(), answer) {
+        // It was started, and may have done all that it does.
+        let Ok(status) = child.wait() else {
+            return Ok((Outcome::InDoubt(format!("how `{path}` ended is not known")), None));
+        };
+        let answer = answer.map(|answer| answer.recv_timeout(LONGEST_WAIT).ok());
+        let (is_clean, written) = output.end(answer.as_ref().and_then(Option::as_deref), LONGEST_WAIT).unzip();
+        let outcome = match (stopped, status.code(), answer) {
             (Some(why), ..) => Outcome::InDoubt(format!("the command was ended: {why}")),
-            (None, Some(0), Some(answer)) => answered(&path, &produces, answer.recv_timeout(LONGEST_WAIT).ok()),
+            (None, Some(0), Some(_)) if is_clean == Some(false) => {
+                Outcome::InDoubt(format!("`{path}` ended with 0, and a secret stands in its answer"))
+            }
+            (None, Some(0), Some(answer)) => answered(&path, &produces, answer.filter(|_| is_clean.is_some())),
             (None, Some(code), _) => Outcome::Ended(code),
             (None, None, _) => {
                 let signal = status.signal().map_or_else(|| "a signal".to_owned(), signal_in_words);
                 Outcome::InDoubt(format!("the command was ended by {signal}"))
             }
-        })
+        };
+        Ok((outcome, written))
     }
 }
 
@@ -131,11 +168,11 @@ fn said(output: ChildStdout) -> Receiver<Vec<u8>> {
 /// What a program that ended well says of the facts that it brought about.
 fn answered(path: &str, produces: &BTreeMap<String, Origin>, said: Option<Vec<u8>>) -> Outcome {
     let Some(said) = said else {
-        return Outcome::InDoubt(format!("`{path}` ended with 0, and somebody still writes its answer"));
+        return Outcome::InDoubt(format!("`{path}` ended with 0, and another process still writes its answer"));
     };
     let answer = match serde_json::from_slice(&said) {
         _ if said.len() as u64 > LONGEST_ANSWER => Err(format!("more than {LONGEST_ANSWER} bytes")),
-        Err(_) => Err("what is no JSON".to_owned()),
+        Err(_) => Err("what is not valid JSON".to_owned()),
         Ok(answer) => answer::facts(produces, &answer),
     };
     match answer {
@@ -158,9 +195,13 @@ pub fn open_binary(path: &str) -> Result<File, Problems> {
 
 /// What runs a file that is open, with nothing of our own environment.
 pub fn command(opened: &File, name: &str) -> Command {
-    let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+    let mut command = Command::new(by_descriptor(opened));
     command.arg0(name).env_clear();
     command
+}
+
+fn by_descriptor(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 /// Waits for the process to end by itself; else says why it is to be ended: its time is over, or somebody tells cutter to stop.
@@ -189,23 +230,37 @@ pub fn wait(process: Pid, time: Duration, told: &AtomicUsize) -> Option<String> 
 
 /// The signal by which somebody tells cutter to stop, or 0; from here on it does not end cutter by itself.
 pub fn told_to_stop() -> Result<Arc<AtomicUsize>, Problem> {
-    heed().map_err(|error| Problem::failure(format!("signals cannot be heeded: {}", files::cause(&error))))
+    catch_signals()
+        .map_err(|error| Problem::failure(format!("signal handlers could not be installed: {}", files::cause(&error))))
+}
+
+/// Waits, and says whether cutter was told to stop meanwhile.
+pub fn told_within(told: &AtomicUsize, pause: Duration) -> bool {
+    let (began, is_told) = (Instant::now(), || told.load(Ordering::Relaxed) != 0);
+    while !is_told() && began.elapsed() < pause {
+        std::thread::sleep(pause.saturating_sub(began.elapsed()).min(Duration::from_millis(50)));
+    }
+    is_told()
 }
 
 /// The same for whoever says in its own words why it cannot.
-pub fn heed() -> std::io::Result<Arc<AtomicUsize>> {
+pub fn catch_signals() -> std::io::Result<Arc<AtomicUsize>> {
     let told = Arc::new(AtomicUsize::new(0));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
+    for signal in ENDING {
         signal_hook::flag::register_usize(signal, Arc::clone(&told), signal.try_into().unwrap_or(usize::MAX))?;
     }
     Ok(told)
 }
 
+/// Every signal that ends or stops a process which does nothing about it, and that can be caught: a process that stands still would
+/// leave on what it turned on. A pipe that broke ends nobody here.
+pub const ENDING: [i32; 14] = [
+    SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGTSTP,
+    SIGTTIN, SIGTTOU,
+];
+
 fn signal_in_words(signal: i32) -> String {
-    match signal_name(signal) {
-        Some(name) => format!("signal {signal} ({name})"),
-        None => format!("signal {signal}"),
-    }
+    signal_name(signal).map_or_else(|| format!("signal {signal}"), |name| format!("signal {signal} ({name})"))
 }
 
 /// Opens a program that is what its pin says. What is run later is what was looked at here.
@@ -213,7 +268,7 @@ fn open(path: &str, pin: ProgramPin) -> Result<File, Problems> {
     let named = Path::new(path);
     if !named.is_absolute() {
         let help = "nothing is looked up in PATH: write the whole path of the program";
-        return Err(refused(path, "it is no absolute path", help).into());
+        return Err(refused(path, "it is not an absolute path", help).into());
     }
     let found = named.canonicalize().map_err(|error| missing(path, &error))?;
     if found != named {
@@ -225,7 +280,7 @@ fn open(path: &str, pin: ProgramPin) -> Result<File, Problems> {
     let mut file = File::from(opened);
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        return Err(refused(path, "it is no file that may be run", "`chmod +x` it, or name another").into());
+        return Err(refused(path, "it is not an executable file", "`chmod +x` it, or name another").into());
     }
     match pin {
         ProgramPin::Missing => {
@@ -256,8 +311,7 @@ fn sealed(bytes: &[u8]) -> std::io::Result<File> {
     file.rewind()?;
     fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
     // A file that is open for writing cannot be run.
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+    Ok(rustix::fs::open(by_descriptor(&file), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 
 /// The program that runs a script and the one option it may be given; `None` where the file is no script.
@@ -280,13 +334,6 @@ fn interpreter(file: &mut File, path: &str) -> Result<Option<(String, Option<Str
         return Err(refused(path, "its first line has `env` look for the program that runs it", help));
     }
     Ok(Some((name.to_owned(), option)))
-}
-
-fn copy_to(file: &mut File, path: &Path) -> std::io::Result<()> {
-    let mode = Mode::from_raw_mode(0o500);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let mut copy = File::from(rustix::fs::open(path, flags, mode)?);
-    std::io::copy(file, &mut copy).map(drop)
 }
 
 fn missing(path: &str, error: &std::io::Error) -> Problem {

@@ -2,8 +2,8 @@
 //! nothing of it lasts.
 
 use super::session::{self, Who};
-use super::work::Outcome;
-use crate::db::{Access, DatabaseError, WritingTransaction};
+use super::work::{AsJudged, Outcome};
+use crate::db::{Access, DatabaseError, Row, WritingTransaction};
 use crate::problem::{Code, Coded as _, Problem};
 use crate::settings::evidence::FlagSettings;
 
@@ -41,14 +41,21 @@ impl ReadyRow {
         &self.id
     }
 
-    /// Sets it, reads it, and only then lets it last.
-    pub fn run(mut self) -> Outcome {
-        if let Err(problem) = self.change() {
-            return Outcome::Failed(problem.message);
+    /// Sets it, reads it, and only then lets it last, where that is judged as it was.
+    pub fn run(mut self, as_judged: &mut AsJudged<'_>) -> Outcome {
+        if let Err(problem) = as_judged().and_then(|()| self.change()).and_then(|()| as_judged()) {
+            return Outcome::Refused(problem.code(), problem.message);
         }
-        let Self { transaction, name, to, .. } = self;
+        let Self { transaction, name, to, query, .. } = self;
         match transaction.commit() {
-            Ok(()) => Outcome::Done(format!("{name} is {to}")),
+            // What a trigger put off until the commit may have set it to something else.
+            Ok(mut session) => match value(session.query(&FlagSettings::asked(&query), &[])) {
+                Ok(is) if is.as_deref() == Some(to.as_str()) => Outcome::Done(format!("{name} is {to}")),
+                Ok(is) => Outcome::Failed(format!("the flag `{name}` reads {} after it was set to `{to}`", shown(is))),
+                Err(error) => {
+                    Outcome::InDoubt(format!("what the flag `{name}` is after it was set is not known: {error}"))
+                }
+            },
             Err(error) if error.sqlstate.is_some() && !error.is_final() => Outcome::Failed(format!("{error}")),
             Err(error) => Outcome::InDoubt(format!("whether the flag `{name}` was set is not known: {error}")),
         }
@@ -58,26 +65,30 @@ impl ReadyRow {
         let Self { transaction, name, to, query, set, who, .. } = self;
         let failed = |error: DatabaseError| error.problem(&format!("the flag `{name}` cannot be set"));
         session::check(transaction, who).map_err(|why| refused(name, &why))?;
-        let read = |transaction: &mut WritingTransaction| -> Result<Option<String>, DatabaseError> {
-            let rows = transaction.query(&FlagSettings::asked(query), &[])?;
-            Ok(match rows.as_slice() {
-                [row] => row.try_get::<_, Option<String>>(0).ok().flatten(),
-                _ => None,
-            })
-        };
+        let read = |transaction: &mut WritingTransaction| value(transaction.query(&FlagSettings::asked(query), &[]));
         if read(transaction).map_err(failed)?.as_deref() == Some(to.as_str()) {
             return Ok(());
         }
         transaction.query_with_texts(set, &[Some(to)]).map_err(failed)?;
+        transaction.run_deferred().map_err(failed)?;
         let is = read(transaction).map_err(failed)?;
         match is.as_deref() == Some(to.as_str()) {
             true => Ok(()),
-            false => {
-                let is = is.map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"));
-                Err(refused(name, &format!("its query reads {is} after that, not `{to}`")))
-            }
+            false => Err(refused(name, &format!("its query reads {} after that, not `{to}`", shown(is)))),
         }
     }
+}
+
+/// The one value that a query answered; nothing where there is none, or several.
+fn value(rows: Result<Vec<Row>, DatabaseError>) -> Result<Option<String>, DatabaseError> {
+    match rows?.as_slice() {
+        [row] => Ok(row.try_get::<_, Option<String>>(0).ok().flatten()),
+        _ => Ok(None),
+    }
+}
+
+fn shown(value: Option<String>) -> String {
+    value.map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"))
 }
 
 fn refused(name: &str, why: &str) -> Problem {

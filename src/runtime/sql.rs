@@ -3,7 +3,7 @@
 
 use super::answer;
 use super::session::{self, Who};
-use super::work::{Outcome, Use};
+use super::work::{AsJudged, Outcome, Use};
 use crate::db::{Access, DatabaseError, WritingTransaction, identifier};
 use crate::digest::Digest;
 use crate::files;
@@ -78,16 +78,22 @@ impl ReadySql {
         &self.id
     }
 
-    /// Calls the function; only an answer that is as declared lasts.
-    pub fn run(mut self) -> Outcome {
-        let (said, produced) = match self.call() {
+    /// Calls the function; only an answer that is as declared lasts, of a call that is judged as it was.
+    pub fn run(mut self, as_judged: &mut AsJudged<'_>) -> Outcome {
+        let called = as_judged().and_then(|()| self.call()).and_then(|done| as_judged().map(|()| done));
+        let (said, produced) = match called {
             Ok(done) => done,
-            Err(problem) => return Outcome::Failed(problem.message),
+            Err(problem) => return Outcome::Refused(problem.code(), problem.message),
         };
         let Self { transaction, task, .. } = self;
+        if task.rolls_back {
+            return match transaction.roll_back() {
+                Ok(()) => Outcome::Answered(format!("{said}, and was rolled back"), produced),
+                Err(error) => Outcome::Failed(format!("`{}`: {error}; nothing of it lasts", task.function)),
+            };
+        }
         match transaction.commit() {
-            Ok(()) if produced.is_empty() => Outcome::Done(said),
-            Ok(()) => Outcome::Answered(said, produced),
+            Ok(_) => Outcome::Answered(said, produced),
             Err(error) if error.sqlstate.is_some() && !error.is_final() => Outcome::Failed(format!("{error}")),
             Err(error) => Outcome::InDoubt(format!("whether `{}` lasts is not known: {error}", task.function)),
         }
@@ -117,6 +123,7 @@ impl ReadySql {
             })?);
             answers.push(answer.to_string());
         }
+        transaction.run_deferred().map_err(failed)?;
         // What changed while the call ran is not what was approved.
         if look(transaction, task, who, names)? != found {
             return Err(refused(task, "it, or a trigger of what it writes, was changed during the call"));
@@ -215,13 +222,13 @@ fn rows(task: &SqlTask, of: &Use<'_>, file: &Path, path: &str) -> Result<Vec<Val
     }
     match serde_json::from_slice(&bytes) {
         Ok(Value::Array(rows)) if !rows.is_empty() => Ok(rows),
-        _ => Err(refused(task, &format!("`{}` is no array of rows", file.display())).into()),
+        _ => Err(refused(task, &format!("`{}` is not an array of rows", file.display())).into()),
     }
 }
 
 /// A fact of the run as one text.
 fn fact(context: &Value, path: &str) -> Option<String> {
-    json::plain(context.pointer(&format!("/run/facts/{}", path.replace('.', "/")))?)
+    json::plain(json::at(context, &format!("run.facts.{path}"))?)
 }
 
 fn refused(task: &SqlTask, why: &str) -> Problem {

@@ -1,8 +1,23 @@
 //! What is told of a whole run: each event as it comes, and all of it at the end.
 
-use super::course::RowState;
 use crate::time::Timestamp;
 use serde::Serialize;
+
+/// How far a row is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowState {
+    /// Its turn has not come.
+    Open,
+    /// It ended well.
+    Done,
+    /// It was to begin, and did not.
+    Refused,
+    /// It began, and did not end well.
+    Failed,
+    /// It began, and how it ended is not known.
+    Unknown,
+}
 
 /// Something that happened on the way; one line of `--events`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -69,8 +84,14 @@ pub struct RunRecord {
     pub run: String,
     /// The plan's name.
     pub plan: String,
+    /// Why it is held though its rows ended well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// Each row in the plan's order.
     pub rows: Vec<RowRecord>,
+    /// Files with what could make good what was done, where it is held; for a person, the latest row's first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proposals: Vec<String>,
     /// What to do next: commands, exact.
     pub next: Vec<String>,
 }
@@ -82,6 +103,9 @@ pub struct RowRecord {
     pub id: String,
     /// How far it is.
     pub state: RowState,
+    /// The stable code of what stood against it, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
     /// What there is to say of it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub what: String,

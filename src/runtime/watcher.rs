@@ -1,10 +1,10 @@
 //! The watcher of a program: a process of ours that ends the program's whole group when cutter itself is gone, however it ended.
 
 use super::private;
+use super::program::ENDING;
 use crate::files;
 use crate::problem::Problem;
 use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process_group};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
@@ -37,7 +37,7 @@ impl Watcher {
         watcher.awaited()
     }
 
-    /// Waits until it heeds no signal any more: the first thing that a program does may be to signal its group.
+    /// Waits until it ignores signals: the first thing that a program does may be to signal its group.
     fn awaited(mut self) -> Result<Self, Problem> {
         let ready = self.child.stdout.take().map(|mut output| output.read_exact(&mut [0]));
         match ready {
@@ -67,7 +67,7 @@ pub fn watch() {
         return;
     }
     // Whoever tells the group to stop leaves the watcher to its work.
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
+    for signal in ENDING {
         let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)));
     }
     let _ = rustix::io::write(rustix::stdio::stdout(), READY);
@@ -77,7 +77,7 @@ pub fn watch() {
     let _ = kill_process_group(getpgrp(), Signal::KILL);
 }
 
-/// What it says once it heeds no signal any more.
+/// What it says once it ignores signals any more.
 const READY: &[u8] = b".";
 
 /// The name under which this program is a watcher.

@@ -5,10 +5,12 @@ use super::flag::ReadyFlag;
 use super::program::ReadyProgram;
 use super::row::ReadyRow;
 use super::sql::ReadySql;
+use crate::attestation::secrets::Secrets;
 use crate::db::Access;
 use crate::files;
+use crate::ledger::ProgramOutput;
 use crate::plan::{FlagPlace, FlagTask, Task, Work};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Code, Problem, Problems};
 use crate::settings::effects::Builtin;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,14 +20,21 @@ use std::path::Path;
 /// Does what cutter itself does, into a folder.
 pub type DoBuiltin<'a> = dyn Fn(Builtin, Option<&str>) -> Result<(), Problems> + 'a;
 
+/// Whether what the row was judged by is still so.
+pub type AsJudged<'a> = dyn FnMut() -> Result<(), Problem> + 'a;
+
 /// What work needs of the world around it.
 pub struct Surroundings<'a> {
     /// Reads the environment.
     pub variable: &'a dyn Fn(&str) -> Option<OsString>,
     /// How a role of `[connections]` reaches the database.
     pub connection: &'a dyn Fn(&str) -> Result<Access, Problem>,
+    /// How facts are asked for.
+    pub facts: &'a dyn Fn() -> Result<Access, Problem>,
     /// Does what cutter itself does, into a folder.
     pub builtin: &'a DoBuiltin<'a>,
+    /// What must not stand in what a program writes.
+    pub secrets: &'a dyn Fn() -> Result<Secrets, Problem>,
 }
 
 /// What a row is decided with, as far as its work needs it.
@@ -47,6 +56,8 @@ pub enum Outcome {
     Ended(i32),
     /// Nothing of it lasts.
     Failed(String),
+    /// Something was not as it was approved, as the code says; nothing of it lasts.
+    Refused(Code, String),
     /// Whether it lasts is not known.
     InDoubt(String),
 }
@@ -57,7 +68,7 @@ impl Outcome {
         match self {
             Self::Done(_) | Self::Answered(..) => Some(0),
             Self::Ended(status) => Some(*status),
-            Self::Failed(_) => Some(1),
+            Self::Failed(_) | Self::Refused(..) => Some(1),
             Self::InDoubt(_) => None,
         }
     }
@@ -67,7 +78,7 @@ impl Outcome {
         match self {
             Self::Done(said) | Self::Answered(said, _) => Some(said.clone()).filter(|said| !said.is_empty()),
             Self::Ended(_) => None,
-            Self::Failed(why) | Self::InDoubt(why) => Some(why.clone()),
+            Self::Failed(why) | Self::Refused(_, why) | Self::InDoubt(why) => Some(why.clone()),
         }
     }
 
@@ -83,7 +94,7 @@ impl Outcome {
 /// Work that was looked at from all sides and has not begun.
 pub enum Ready<'a> {
     /// A program, open and checked.
-    Program(ReadyProgram),
+    Program(Box<ReadyProgram>),
     /// A switch and the text that its file is to have.
     Flag(ReadyFlag),
     /// A session in which a switch in a row of a table can be set.
@@ -101,7 +112,7 @@ impl<'a> Ready<'a> {
     pub fn prepare(work: &Work, of: &Use<'_>, surroundings: &'a Surroundings<'a>) -> Result<Self, Problems> {
         Ok(match &work.task {
             Task::Program(program) => {
-                Self::Program(ReadyProgram::prepare(program, &work.produces, surroundings.variable)?)
+                Self::Program(Box::new(ReadyProgram::prepare(program, &work.produces, surroundings)?))
             }
             Task::Flag(FlagTask { name, place: FlagPlace::File(file, pattern), to }) => {
                 Self::Flag(ReadyFlag::prepare(name, to, (file, pattern))?)
@@ -134,13 +145,14 @@ impl<'a> Ready<'a> {
         }
     }
 
-    /// Does it.
-    pub fn run(self) -> Result<Outcome, Problem> {
-        match self {
-            Self::Program(program) => program.run(),
+    /// Does it; with what a program wrote, where all of it was looked through. What is done in one transaction lasts only where it was
+    /// judged by what is still so before its statement and after it.
+    pub fn run(self, as_judged: &mut AsJudged<'_>) -> Result<(Outcome, Option<ProgramOutput>), Problem> {
+        let outcome = match self {
+            Self::Program(program) => return program.run(),
             Self::Flag(flag) => Ok(flag.run()),
-            Self::Row(row) => Ok(row.run()),
-            Self::Sql(sql) => Ok(sql.run()),
+            Self::Row(row) => Ok(row.run(as_judged)),
+            Self::Sql(sql) => Ok(sql.run(as_judged)),
             Self::Backup(backup) => Ok(backup.run()),
             Self::Builtin(builtin, folder, surroundings) => {
                 Ok(match (surroundings.builtin)(builtin, folder.as_deref()) {
@@ -148,6 +160,7 @@ impl<'a> Ready<'a> {
                     Err(problems) => Outcome::Failed(problems.in_one_line()),
                 })
             }
-        }
+        };
+        outcome.map(|outcome| (outcome, None))
     }
 }

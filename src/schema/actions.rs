@@ -35,7 +35,7 @@ impl RunSchema {
             if !found.is_some_and(is_record) {
                 problems.push(wrong(
                     format!("the action `{name}` does not have the runtime's record as `run` in its context"),
-                    "give it `context: { run: Cutter::RunFacts }`; parameters stand beside `run`",
+                    "give it `context: { run: Cutter::RunFacts }`; parameters are beside `run`",
                 ));
             }
             let is_in =

@@ -113,7 +113,7 @@ pub fn check_shapes(schema: &RunSchema) -> Result<(), Problems> {
         let shape = schema.common_types.get(&own_name(name)).unwrap_or(&Value::Null);
         let shape = resolve(shape, &schema.common_types);
         if shape.get("type").and_then(Value::as_str) != Some("Record") {
-            wrong(format!("`{NAMESPACE}::{name}` is no record"), name, name);
+            wrong(format!("`{NAMESPACE}::{name}` is not a record"), name, name);
         }
         for (attribute, shape) in attributes(shape) {
             let of = resolve(shape, &schema.common_types);

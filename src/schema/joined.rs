@@ -129,6 +129,48 @@ pub fn resolve<'a>(shape: &'a Value, common_types: &'a BTreeMap<String, Value>) 
     shape
 }
 
+/// A type that comes to more parts than anybody could look at, once the names in it stand for what they name.
+pub fn too_large(json: &Value) -> Option<String> {
+    let types: BTreeMap<String, Value> = all(json, "commonTypes").collect();
+    let mut sizes = BTreeMap::new();
+    types
+        .iter()
+        .find(|(name, shape)| size(name, shape, &types, &mut sizes, 0) > MOST_PARTS)
+        .map(|(name, _)| name.clone())
+}
+
+fn size(
+    name: &str,
+    shape: &Value,
+    types: &BTreeMap<String, Value>,
+    sizes: &mut BTreeMap<String, u64>,
+    depth: usize,
+) -> u64 {
+    if let Some(known) = sizes.get(name).filter(|_| !name.is_empty()) {
+        return *known;
+    }
+    // Of a type that holds itself Cedar says so.
+    if depth > types.len().min(DEEPEST) {
+        return 1;
+    }
+    let named = shape.get("name").or_else(|| shape.get("type")).and_then(Value::as_str).unwrap_or_default();
+    let below = match types.get_key_value(named) {
+        Some((named, next)) => size(named, next, types, sizes, depth + 1),
+        None => attributes(shape)
+            .map(|(_, part)| part)
+            .chain(shape.get("element"))
+            .fold(0, |sum: u64, part| sum.saturating_add(size("", part, types, sizes, depth))),
+    };
+    let all = below.saturating_add(1);
+    if !name.is_empty() {
+        sizes.insert(name.to_owned(), all);
+    }
+    all
+}
+
+pub const MOST_PARTS: u64 = 20_000;
+const DEEPEST: usize = 1_000;
+
 /// The schema in which no action's context has `run`.
 pub fn without_run(mut json: Value) -> Value {
     let types: BTreeMap<String, Value> = all(&json, "commonTypes").collect();

@@ -144,7 +144,7 @@ impl Reader<'_> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "a source is `query`, `observation`, `capture`, `ledger`, `stated` or `bundle`".to_owned(),
             };
-            let message = format!("`@source` of `{name}` names `{text}`, which is no source");
+            let message = format!("`@source` of `{name}` names `{text}`, which is not a known source");
             let at = self.source.text().find(&format!("\"{text}\"")).map(|at| at..at + text.len() + 2);
             let problem = Problem::invalid(message).help(help);
             self.problems.push(match at {

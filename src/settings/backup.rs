@@ -73,7 +73,7 @@ impl BackupSettings {
         for (what, path) in [("key_file", &key_file), ("pg_dump", &self.pg_dump), ("gpg", &self.gpg)] {
             if !is_plain_path(path) {
                 let help = "write the whole path of the file itself: nothing is looked up";
-                wrong(format!("has the `{what}` `{path}`, which is no plain absolute path"), help);
+                wrong(format!("has the `{what}` `{path}`, which is not a plain absolute path"), help);
             }
         }
         if self.timeout == Some(0) {

@@ -21,7 +21,7 @@ pub struct DatabaseSettings {
     pub user: Option<String>,
     /// The variable that holds the login role.
     pub user_env: Option<String>,
-    /// The database.
+    /// The database; beside a variable, the only one that it may lead to.
     pub dbname: Option<String>,
     /// The variable that holds the database's name.
     pub dbname_env: Option<String>,

@@ -23,9 +23,13 @@ pub struct Effect {
     pub open: BTreeSet<String>,
     /// What happens, in one sentence for people.
     pub does: String,
-    /// What it is to change: counters and by how much, by the observation's id; no counter means in whatever way.
+    /// What it is to change: counters and by how much, by the observation's id; no counter means any change.
     #[serde(default)]
     pub expects: BTreeMap<String, BTreeMap<String, Amount>>,
+    /// What could make it good where a run stops after it, by the name of the file that it is written into for a person: SQL in which
+    /// `{name}` stands for a value of the run. Nothing of it is run.
+    #[serde(default)]
+    pub compensation: BTreeMap<String, String>,
     /// Whether it may be brought about more than once in a run; setting a switch to off always may.
     #[serde(default)]
     pub repeatable: bool,
@@ -58,9 +62,27 @@ pub struct Effect {
     pub folder: Option<String>,
 }
 
+impl Effect {
+    /// Whether the same would run, whatever the two are called and say of themselves.
+    pub fn runs_what(&self, other: &Self) -> bool {
+        self.argv == other.argv
+            && self.sql == other.sql
+            && self.flag == other.flag
+            && self.builtin == other.builtin
+            && self.folder == other.folder
+            // A program that the row's own words tell what to do is another one with other words.
+            && !self.has_holes()
+    }
+
+    /// Whether the row's own words stand in an argument.
+    pub fn has_holes(&self) -> bool {
+        self.argv.iter().any(|word| word.contains('{'))
+    }
+}
+
 /// By how much a counter moves.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(untagged, expecting = "a whole number, or where in the row's context it stands")]
+#[serde(untagged, expecting = "a whole number, or the path to it in the row's context")]
 pub enum Amount {
     /// By this number.
     Number(i64),

@@ -240,7 +240,7 @@ impl EvidenceSettings {
         let relations = self.relations.keys().chain(&self.exclude).filter(|name| *name != "*");
         for name in relations.chain(&self.functions) {
             if split_name(name).is_none() {
-                let help = "write `schema.name`; a schema with a dot or a quote in it stands in double quotes";
+                let help = "write `schema.name`; put a schema with a dot or a quote in double quotes";
                 wrong(format!("`{name}` of `[evidence]` has no schema"), help);
             }
         }
@@ -282,7 +282,7 @@ impl EvidenceSettings {
             }
             if let Some(Err(_)) = flag.pattern.as_deref().map(regex::Regex::new) {
                 wrong(
-                    format!("the `pattern` of the flag `{name}` is no regular expression"),
+                    format!("the `pattern` of the flag `{name}` is not a valid regular expression"),
                     "try it in a smaller form",
                 );
             }
@@ -292,7 +292,7 @@ impl EvidenceSettings {
                 [service.unit.is_some(), service.pid_file.is_some(), service.inspect.is_some(), service.database];
             if ways.iter().filter(|way| **way).count() != 1 {
                 wrong(
-                    format!("the service `{name}` of `[evidence]` is not told in one way"),
+                    format!("the service `{name}` of `[evidence]` needs exactly one way to be found"),
                     "it has one of `unit`, `pid_file`, `inspect`, `database = true`",
                 );
             }

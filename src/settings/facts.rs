@@ -112,7 +112,7 @@ pub struct FactQuery {
     pub absent: BTreeMap<String, Value>,
     /// More rows than this are an error; 10000 where nothing is said.
     pub most_rows: Option<usize>,
-    /// Roles that may write what the query reads, each with why that is no way to an allow.
+    /// Roles that may write what the query reads, each with why that is not a way to an allow.
     #[serde(default)]
     pub accepted: BTreeMap<String, String>,
 }

@@ -28,6 +28,9 @@ pub struct SqlSettings {
     /// What every answer must hold, member by member; else nothing of it lasts.
     #[serde(default)]
     pub answers: BTreeMap<String, Value>,
+    /// Whether all that the calls did is rolled back after them: a probe of what would be done.
+    #[serde(default)]
+    pub rolls_back: bool,
 }
 
 /// A JSON array of objects: the function is called once for each.

@@ -11,6 +11,7 @@ pub mod grants;
 pub mod ledger;
 mod names;
 pub mod observation;
+pub mod observer;
 mod possible;
 pub mod review;
 pub mod targets;
@@ -23,6 +24,7 @@ use self::facts::FactsSettings;
 use self::gaps::Gaps;
 use self::grants::GrantsSettings;
 use self::ledger::LedgerSettings;
+use self::observer::ObserverSettings;
 use self::review::ReviewSettings;
 use self::targets::TargetSettings;
 use crate::json::in_backticks;
@@ -64,6 +66,8 @@ pub struct Config {
     /// What is to be observed.
     #[serde(default)]
     pub evidence: EvidenceSettings,
+    /// Who observes every run.
+    pub observer: Option<ObserverSettings>,
     /// What must not be written anywhere.
     #[serde(default)]
     pub secrets: SecretSettings,
@@ -120,6 +124,11 @@ impl Config {
         }
     }
 
+    /// The file in which an effect is declared, and where.
+    pub fn declared(&self, effect: &str) -> Option<(&Source, Range<usize>)> {
+        self.places.get(effect).map(|(source, at)| (source, at.clone()))
+    }
+
     /// Reads `cutter.toml` and everything that its sections say of themselves; an unknown key is an error.
     pub fn parse(source: &Source) -> Result<Self, Problems> {
         let mut config = Self::read(source)?;
@@ -130,6 +139,9 @@ impl Config {
         problems.absorb(config.check_effects());
         for (text, help) in config.backup.iter().flat_map(|backup| backup.faults(&config)) {
             problems.push(Problem::invalid(format!("[backup] in cutter.toml {text}")).help(help));
+        }
+        for (text, help) in config.observer.iter().flat_map(ObserverSettings::faults) {
+            problems.push(Problem::invalid(format!("[observer] in cutter.toml {text}")).help(help));
         }
         if config.grants != GrantsSettings::default() {
             problems.absorb(config.grants.check());

@@ -4,11 +4,12 @@ use super::Config;
 use super::effects::{Builtin, Effect, FlagChange, OnOff, Pin};
 use super::function::{Argument, SqlSettings};
 use crate::problem::{Problem, Problems, nearest};
+use crate::text::is_file_name;
 use std::path::{Component, Path, PathBuf};
 
 impl Config {
     /// Says of every effect what cannot be done as it is written.
-    pub(super) fn check_effects(&self) -> Result<(), Problems> {
+    pub fn check_effects(&self) -> Result<(), Problems> {
         let mut problems = Problems::new();
         for (name, effect) in &self.effects {
             for (text, help) in effect.faults(self) {
@@ -56,6 +57,18 @@ impl Effect {
             let help = "add [backup] with `role`, `tables`, `key_file`, `fingerprint`, `pg_dump` and `gpg`";
             wrong("makes a backup, and nothing says of what".to_owned(), help);
         }
+        for (file, text) in &self.compensation {
+            if !file.ends_with(".sql") || !is_file_name(file) {
+                let help = "name a file of SQL, in letters, digits, `-`, `_` and `.`";
+                wrong(format!("has the compensation `{file}`"), help);
+            }
+            let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+            if let Some(word) = words.into_iter().find(|word| TAKES_AWAY.contains(&word.to_lowercase().as_str())) {
+                let help =
+                    "what was done is made good by what comes after it; to take rows away is a person's own work";
+                wrong(format!("proposes `{word}` in its compensation `{file}`"), help);
+            }
+        }
         self.program_faults(&mut wrong);
         if let Some(flag) = &self.flag {
             flag.faults(config, &mut wrong);
@@ -68,7 +81,10 @@ impl Effect {
             wrong("does not say in one way where it writes".to_owned(), help);
         }
         if self.folder.as_ref().is_some_and(|folder| !is_plain_path(folder)) {
-            wrong("names a `folder` that is no plain absolute path".to_owned(), "write the whole path, without `..`");
+            wrong(
+                "names a `folder` that is not a plain absolute path".to_owned(),
+                "write the whole path, without `..`",
+            );
         }
         faults
     }
@@ -82,14 +98,14 @@ impl Effect {
         };
         if !is_plain_path(program) {
             let help = "write the whole path of the program itself: nothing is looked up in PATH";
-            wrong(format!("names the program `{program}`, which is no plain absolute path"), help);
+            wrong(format!("names the program `{program}`, which is not a plain absolute path"), help);
         }
         match (self.pin, self.sha256) {
             (None, _) => {
                 wrong("does not pin its program".to_owned(), "add `pin = \"sha256\"` or `pin = \"root-owned\"`")
             }
             (Some(Pin::Sha256), None) => {
-                wrong("is pinned by no digest".to_owned(), "add `sha256 = \"...\"`, as `sha256sum` prints it")
+                wrong("has no pinned digest".to_owned(), "add `sha256 = \"...\"`, as `sha256sum` prints it")
             }
             (Some(Pin::RootOwned), Some(_)) => {
                 wrong("has a digest that nothing checks".to_owned(), "write `pin = \"sha256\"`, or leave `sha256` out");
@@ -100,7 +116,7 @@ impl Effect {
             wrong("has an argument with a NUL".to_owned(), "no program can be given one");
         }
         if self.cwd.as_ref().is_some_and(|cwd| !is_plain_path(cwd)) {
-            wrong("names a `cwd` that is no plain absolute path".to_owned(), "write the whole path, without `..`");
+            wrong("names a `cwd` that is not a plain absolute path".to_owned(), "write the whole path, without `..`");
         }
         if self.timeout == Some(0) {
             wrong("has no time to run".to_owned(), "`timeout` is in seconds");
@@ -109,7 +125,7 @@ impl Effect {
             wrong(format!("names the environment variable `{name}`, which is none"), "write names only");
         }
         if let Some(name) = self.env.iter().find(|name| is_loader_variable(name)) {
-            let help = "it makes another program of what is pinned; leave it out";
+            let help = "it changes which program is run; leave it out";
             wrong(format!("passes the environment variable `{name}` on"), help);
         }
     }
@@ -158,7 +174,7 @@ impl SqlSettings {
     fn faults(&self, config: &Config, wrong: &mut dyn FnMut(String, &str)) {
         if self.name_and_types().is_none() {
             let help = "write `schema.name(type, type)`, as `\\df` prints the types";
-            wrong(format!("calls `{}`, which is no function with its schema and types", self.function), help);
+            wrong(format!("calls `{}`, which is not a function with its schema and types", self.function), help);
         }
         if !config.connections.contains_key(&self.role) {
             let help = format!("declare [connections.{}]: how that role reaches the database", self.role);
@@ -168,7 +184,10 @@ impl SqlSettings {
             wrong("has an argument from a row, and no `each`".to_owned(), "name the file of the rows in `each`");
         }
         if self.each.as_ref().is_some_and(|each| !is_plain_path(&each.file)) {
-            wrong("names a file of rows by no plain absolute path".to_owned(), "write the whole path, without `..`");
+            wrong(
+                "names a file of rows by something other than a plain absolute path".to_owned(),
+                "write the whole path, without `..`",
+            );
         }
         if let Some(name) = self.triggers.keys().find(|name| !name.contains('.')) {
             wrong(format!("names the relation `{name}` without its schema"), "write `schema.name`");
@@ -197,3 +216,6 @@ pub(super) fn is_plain_path(path: &str) -> bool {
 fn is_loader_variable(name: &str) -> bool {
     name.starts_with("LD_") || ["BASH_ENV", "ENV", "GCONV_PATH", "PATH", "IFS", "SHELLOPTS"].contains(&name)
 }
+
+/// Words of SQL that take away what was done.
+const TAKES_AWAY: [&str; 3] = ["delete", "drop", "truncate"];

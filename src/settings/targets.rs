@@ -11,7 +11,7 @@ pub struct TargetSettings {
     pub entity: String,
     /// The action whose resource each is judged as; a row of the plan says who would do it.
     pub action: String,
-    /// The gap that stays open for want of a safe target.
+    /// The gap that stays open for lack of a safe target.
     pub gap: String,
     /// What a safe target meets, by name.
     pub criteria: BTreeMap<String, CriterionSettings>,

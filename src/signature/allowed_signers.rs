@@ -88,6 +88,11 @@ impl AllowedSigner {
         self.options.valid_before
     }
 
+    /// The byte of the file that its line begins at, with its name.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     /// The fingerprint of its key.
     pub fn fingerprint(&self) -> Fingerprint {
         self.key.fingerprint()
@@ -168,7 +173,7 @@ fn read_line(source: &Source, line: Part<'_>, problems: &mut Problems) -> Option
 fn check_principal(source: &Source, principal: Part<'_>, problems: &mut Problems) -> bool {
     let help = match principal.text {
         text if text.contains(['*', '?', '!']) => "name one signer exactly; a pattern would let others sign as well",
-        text if text.contains(',') => "name one signer; a key of two people tells nobody who signed",
+        text if text.contains(',') => "name one signer; a key of two people does not show who signed",
         text if !options::is_name(text) => "use at most 255 visible ASCII characters, without quotes and backslashes",
         _ => return true,
     };
@@ -186,7 +191,7 @@ fn refuse_shared_keys(source: &Source, signers: &[AllowedSigner], problems: &mut
             let (line, _) = source.position(first.start);
             let message = format!("the key of `{}` is also the key of `{}`", signer.principal, first.principal);
             let at = signer.start..signer.start + signer.principal.len();
-            let help = format!("it stands first at line {line}; give every signer a key of their own");
+            let help = format!("first defined at line {line}; give every signer a key of their own");
             problems.push(Problem::invalid(message).at(source, at).help(help));
         }
     }

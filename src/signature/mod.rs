@@ -39,9 +39,9 @@ pub use revocation::Revocations;
 pub use ssh::Presence;
 pub use ssh::{Signer, key_of, verify, verify_one_of};
 
-/// The namespace of a yes to an approval document.
+/// The namespace of an approval.
 pub const APPROVAL: &str = "cutter-approval";
-/// The namespace of a no to an approval document.
+/// The namespace of a rejection.
 pub const REJECT: &str = "cutter-reject";
 /// The namespace of policy bundles.
 pub const BUNDLE: &str = "cutter-bundle";

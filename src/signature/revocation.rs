@@ -58,7 +58,7 @@ fn read_line(source: &Source, line: Part<'_>) -> Result<Fingerprint, Problems> {
     let (base64, _comment) = rest.word();
     if kind.text.starts_with("SHA256:") {
         let problem = || Problem::invalid("the fingerprint is not one that `ssh-keygen -l` shows");
-        let help = "after `SHA256:` stand 43 characters of base64";
+        let help = "`SHA256:` must be followed by 43 characters of base64";
         return Fingerprint::parse(kind.text).ok_or_else(|| problem().at(source, kind.span()).help(help).into());
     }
     fingerprint(kind.text, base64.text)

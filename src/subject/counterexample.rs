@@ -43,7 +43,13 @@ impl Case {
             let name = entity.pointer("/uid/type").and_then(Value::as_str).unwrap_or_default();
             name == "Action" || name.ends_with("::Action")
         };
-        entities.as_array_mut()?.retain(|entity| !is_action(entity));
+        let all = entities.as_array_mut()?;
+        all.retain(|entity| !is_action(entity));
+        // Cedar hands both over in any order; what follows from a case must be the same every time.
+        for parents in all.iter_mut().filter_map(|entity| entity.get_mut("parents")?.as_array_mut()) {
+            parents.sort_by_cached_key(Value::to_string);
+        }
+        all.sort_by_cached_key(|entity| entity.get("uid").map(Value::to_string));
         Some(Self { uids, context, entities })
     }
 
@@ -119,7 +125,7 @@ impl<'a, F: Fn(&Request, &Entities) -> bool> Trial<'a, F> {
 }
 
 impl Counterexample {
-    /// What Cedar says of a policy that errs at this request.
+    /// What Cedar says of a policy that fails to evaluate at this request.
     pub fn error(&self, subject: &Subject, policy: &Policy) -> Option<String> {
         let part = |key: &str| self.request.get(key)?.as_str()?.parse::<EntityUid>().ok();
         let uids = [part("principal")?, part("action")?, part("resource")?];

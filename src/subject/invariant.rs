@@ -1,11 +1,13 @@
 //! Properties as data: policies under `invariants/`, in which a `forbid` is a ceiling and a `permit` a floor.
 
 use super::likeness;
+use crate::cedar::scope;
 use crate::json::in_backticks;
-use crate::policy;
+use crate::policy::{self, PolicyBundle};
 use crate::problem::{Problem, Problems, Source, nearest};
 use crate::schema::RunSchema;
-use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{Effect, EntityUid, Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// One property of the bundle.
@@ -25,6 +27,8 @@ pub struct Invariant {
     pub source: Source,
     /// The bytes of it.
     pub span: Range<usize>,
+    /// Whether the prelude promises it of every bundle, and no file of the bundle states it.
+    pub is_promise: bool,
 }
 
 /// Which policies a property is asked of, from `@of`.
@@ -68,8 +72,41 @@ impl Asked {
     }
 }
 
+/// Every invariant of a bundle: those of its files, and what the prelude promises of each.
+pub fn of_bundle(sources: &[Source], bundle: &PolicyBundle) -> Result<Vec<Invariant>, Problems> {
+    let mut problems = Problems::new();
+    let mut invariants = parse(sources, bundle.schema())?;
+    for own in invariants.iter().filter(|own| policy::is_reserved(&own.id)) {
+        let problem = Problem::invalid(format!("invariant `{}` has an id of the prelude's", own.id));
+        problems.push(problem.at(&own.source, own.span.clone()).help("rename it"));
+    }
+    invariants.extend(promises(bundle)?);
+    problems.or(invariants)
+}
+
+/// What the prelude promises of a bundle, as far as the bundle has actions that it is about.
+fn promises(bundle: &PolicyBundle) -> Result<Vec<Invariant>, Problems> {
+    let actions = bundle.schema().schema().action_entities();
+    let actions = actions.map_err(|error| Problem::invalid(format!("the schema's actions cannot be read: {error}")))?;
+    let asked: BTreeSet<EntityUid> = bundle.schema().schema().request_envs().map(|of| of.action().clone()).collect();
+    let mut promises = read(&[bundle.prelude().promised()], bundle.schema().gates())?;
+    promises.retain(|promise| asked.iter().any(|action| scope::covers_action(&promise.policy, action, &actions)));
+    promises.iter_mut().for_each(|promise| promise.is_promise = true);
+    let mut problems = Problems::new();
+    validate(&promises, bundle.schema(), &mut problems);
+    problems.or(promises)
+}
+
 /// Reads every invariant of the files; all that is wrong is reported together.
 pub fn parse(sources: &[Source], schema: &RunSchema) -> Result<Vec<Invariant>, Problems> {
+    let invariants = read(sources, schema.gates())?;
+    let mut problems = Problems::new();
+    validate(&invariants, schema, &mut problems);
+    problems.or(invariants)
+}
+
+/// The same, not yet validated against the schema.
+fn read(sources: &[Source], gates: &[String]) -> Result<Vec<Invariant>, Problems> {
     let mut problems = Problems::new();
     let mut invariants: Vec<Invariant> = Vec::new();
     for source in sources {
@@ -91,7 +128,7 @@ pub fn parse(sources: &[Source], schema: &RunSchema) -> Result<Vec<Invariant>, P
                 );
                 problems.push(bad(format!("has an unknown annotation `@{key}`"), &help));
             }
-            let asked = match asked(&policy, schema.gates()) {
+            let asked = match asked(&policy, gates) {
                 Ok(asked) => asked,
                 Err((message, help)) => {
                     problems.push(bad(message, &help));
@@ -106,11 +143,9 @@ pub fn parse(sources: &[Source], schema: &RunSchema) -> Result<Vec<Invariant>, P
                 asked,
                 source: source.clone(),
                 span,
+                is_promise: false,
             });
         }
-    }
-    if problems.is_empty() {
-        validate(&invariants, schema, &mut problems);
     }
     problems.or(invariants)
 }

@@ -7,12 +7,15 @@ pub mod likeness;
 pub mod sample;
 pub mod short;
 pub mod shrink;
+pub mod truth;
+pub mod twin;
 
 use self::invariant::Invariant;
 use self::likeness::{Weights, Words};
-use crate::cedar::scope;
+use self::twin::Twin;
+use crate::cedar::{expression, scope};
 use crate::policy::PolicyBundle;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems, Source};
 use cedar_policy::{Effect, Entities, EntityTypeName, EntityUid, Policy, RequestEnv};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -24,13 +27,19 @@ pub struct Subject {
     pub bundle: PolicyBundle,
     /// The properties to prove.
     pub invariants: Vec<Invariant>,
+    /// The files that were read for them, those without one among them.
+    pub invariant_sources: Vec<Source>,
     /// Every request type of the schema, sorted by its name.
     pub request_types: Vec<RequestEnv>,
     /// The ids of what is observed, where that is known.
     pub observed: Option<BTreeSet<String>>,
+    /// Requests that are for the same work, where that is known.
+    pub twins: Vec<Twin>,
     /// Whether the prelude's own policies are asked about, too: once a version, by the project's own tests.
     pub asks_prelude: bool,
     actions: Entities,
+    /// Every action that can be asked for.
+    asked_for: BTreeSet<EntityUid>,
     weights: Weights,
     /// Per policy of the bundle.
     words: Vec<Words>,
@@ -40,11 +49,19 @@ pub struct Subject {
     invariant_reach: Vec<BTreeSet<EntityUid>>,
     /// Per invariant: all of it, and each clause.
     invariant_words: Vec<(Words, Vec<Words>)>,
+    /// By the id of a policy or invariant, why it cannot be proved in time.
+    unprovable: BTreeMap<String, String>,
     /// Per request type the policies of the bundle, and the invariants, whose scope leaves room for it.
     tables: OnceLock<[Vec<Vec<usize>>; 2]>,
 }
 
 impl Subject {
+    /// A bundle with the invariants of these files, and those that the prelude promises of it.
+    pub fn of_bundle(bundle: PolicyBundle, sources: Vec<Source>) -> Result<Self, Problems> {
+        let invariants = invariant::of_bundle(&sources, &bundle)?;
+        Ok(Self { invariant_sources: sources, ..Self::new(bundle, invariants)? })
+    }
+
     /// Sorts the schema's request types.
     pub fn new(bundle: PolicyBundle, invariants: Vec<Invariant>) -> Result<Self, Problem> {
         let schema = bundle.schema().schema();
@@ -53,24 +70,30 @@ impl Subject {
             .map_err(|error| Problem::invalid(format!("the schema's actions cannot be read: {error}")))?;
         let mut request_types: Vec<RequestEnv> = schema.request_envs().collect();
         request_types.sort_by_cached_key(request_type_name);
+        let asked_for: BTreeSet<EntityUid> = request_types.iter().map(|of| of.action().clone()).collect();
         let words: Vec<Words> = bundle.policies().iter().map(|policy| likeness::words(&policy.policy)).collect();
         let weights = Weights::of(words.iter());
         let of = |invariant: &Invariant| {
             (likeness::words(&invariant.policy), invariant.clauses.iter().map(likeness::words).collect())
         };
         let invariant_words = invariants.iter().map(of).collect();
+        let invariant_sources = invariants.iter().map(|invariant| invariant.source.clone()).collect();
         let mut subject = Self {
             bundle,
             invariants,
+            invariant_sources,
             request_types,
             observed: None,
+            twins: Vec::new(),
             asks_prelude: false,
             actions,
+            asked_for,
             weights,
             words,
             reach: Vec::new(),
             invariant_reach: Vec::new(),
             invariant_words,
+            unprovable: BTreeMap::new(),
             tables: OnceLock::new(),
         };
         let of = |policy: &Policy| {
@@ -79,6 +102,7 @@ impl Subject {
         let reach = subject.bundle.policies().iter().map(|policy| of(&policy.policy)).collect();
         let invariant_reach = subject.invariants.iter().map(|invariant| of(&invariant.policy)).collect();
         (subject.reach, subject.invariant_reach) = (reach, invariant_reach);
+        subject.unprovable = subject.too_long();
         Ok(subject)
     }
 
@@ -105,17 +129,19 @@ impl Subject {
         self.bundle.schema().prelude_action(group).is_some_and(|group| self.is_in(action, &group))
     }
 
-    /// Why a policy of the bundle, or an invariant, cannot be proved in time, by its id: it names more than a proof can take.
+    /// Why a policy of the bundle, or an invariant, cannot be proved in time, by its id.
     pub fn unprovable(&self, id: &str) -> Option<String> {
-        let policy = self.bundle.policies().iter().position(|policy| policy.id() == id);
-        let policy = policy.and_then(|at| self.words.get(at));
-        let invariant = self.invariants.iter().position(|invariant| invariant.id == id);
-        let invariant = invariant.and_then(|at| self.invariant_words.get(at)).map(|(all, _)| all);
-        let longest =
-            policy.into_iter().chain(invariant).map(BTreeSet::len).max().filter(|words| *words > MOST_WORDS)?;
-        Some(format!(
-            "`{id}` names {longest} things, and a proof takes {MOST_WORDS}: say it by a group or an attribute"
-        ))
+        self.unprovable.get(id).cloned()
+    }
+
+    /// What cannot be proved in time, and why.
+    fn too_long(&self) -> BTreeMap<String, String> {
+        let policies = self.bundle.policies().iter().map(|policy| (policy.id(), &policy.policy)).zip(&self.words);
+        let invariants = self.invariants.iter().map(|invariant| (invariant.id.as_str(), &invariant.policy));
+        let all = policies.chain(invariants.zip(self.invariant_words.iter().map(|(all, _)| all)));
+        let too_long =
+            all.filter_map(|((id, policy), words)| Some((id.to_owned(), too_long(id, policy, words.len())?)));
+        too_long.collect()
     }
 
     /// The ban among these that speaks most of what the invariant says about the action, and how much, of 1250.
@@ -225,15 +251,29 @@ impl Subject {
 
     /// Every action that can be asked for, sorted.
     pub fn actions(&self) -> Vec<&EntityUid> {
-        let mut actions: Vec<&EntityUid> = self.request_types.iter().map(RequestEnv::action).collect();
-        actions.sort();
-        actions.dedup();
-        actions
+        self.asked_for.iter().collect()
+    }
+}
+
+/// Why a policy that names so many things cannot be proved in time, if it cannot.
+fn too_long(id: &str, policy: &Policy, words: usize) -> Option<String> {
+    let deepest = expression::conditions(policy).iter().map(|(_, body)| expression::calculation_depth(body)).max();
+    match deepest.unwrap_or_default() {
+        _ if words > MOST_WORDS => Some(format!(
+            "`{id}` names {words} things, and a proof takes {MOST_WORDS}: say it by a group or an attribute"
+        )),
+        deep if deep > DEEPEST_CALCULATION => Some(format!(
+            "`{id}` calculates {deep} times with what a calculation gave, and a proof takes {DEEPEST_CALCULATION}: have the \
+             result as an attribute"
+        )),
+        _ => None,
     }
 }
 
 /// Each name costs the solver time, at worst by its square.
 const MOST_WORDS: usize = 1_000;
+/// Each calculation with the result of another doubles what is asked of the solver: 10 take 0.9 s, 12 take 8 s.
+const DEEPEST_CALCULATION: usize = 8;
 
 /// What is in both, in thousandths of what is in either.
 fn overlap(a: &BTreeSet<EntityUid>, b: &BTreeSet<EntityUid>) -> usize {

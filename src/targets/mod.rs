@@ -22,7 +22,7 @@ pub struct TargetAudit {
     pub version: u32,
     /// When it was judged.
     pub time: Timestamp,
-    /// The gap that stays open for want of a safe target.
+    /// The gap that stays open for lack of a safe target.
     pub gap: String,
     /// The best of the candidates; lacking where there is none.
     pub status: TargetStatus,
@@ -132,7 +132,7 @@ fn check<'a>(settings: &TargetSettings, requests: &Requests<'a>) -> Result<&'a I
     let kinds = bundle.schema().schema().entity_types().collect::<Vec<_>>();
     if !bundle.schema().entity_type(&settings.entity).is_some_and(|kind| kinds.contains(&&kind)) {
         wrong(
-            format!("`[targets]` names `{}`, which is no entity type", settings.entity),
+            format!("`[targets]` names `{}`, which is not an entity type", settings.entity),
             "`entity` is a type of the schema, without its namespace",
         );
     }
@@ -165,7 +165,7 @@ fn check<'a>(settings: &TargetSettings, requests: &Requests<'a>) -> Result<&'a I
     for field in &settings.fields {
         for name in field.criteria.iter().filter(|name| !settings.criteria.contains_key(*name)) {
             wrong(
-                format!("the field `{}` of `[targets]` is for `{name}`, which is no criterion", field.name),
+                format!("the field `{}` of `[targets]` is for `{name}`, which is not a criterion", field.name),
                 "write a name of `[targets.criteria]`",
             );
         }
@@ -239,7 +239,7 @@ fn criterion<'a>(
     let (status, because) = if unjudged {
         (TargetStatus::Unknown, vec!["no policy judges it".to_owned()])
     } else if !decided.errors.is_empty() {
-        // A policy that errs is skipped, so that the others' silence says nothing.
+        // A policy that fails to evaluate is skipped, so that the others' silence says nothing.
         (TargetStatus::Unknown, decided.errors.clone())
     } else if bars.is_empty() {
         (TargetStatus::Met, Vec::new())

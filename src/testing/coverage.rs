@@ -21,8 +21,28 @@ pub struct Coverage {
     pub seen_true: Share,
     /// Conditions that were false in a case, of all.
     pub seen_false: Share,
+    /// The least of each that is enough, in percent, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<usize>,
     /// Each policy of the bundle, in the order of the files.
     pub policies: Vec<PolicyCoverage>,
+}
+
+impl Coverage {
+    /// The shares with their names.
+    pub fn shares(&self) -> [(&'static str, Share); 4] {
+        [
+            ("policies fired", self.fired),
+            ("policies decisive", self.decisive),
+            ("conditions seen true", self.seen_true),
+            ("conditions seen false", self.seen_false),
+        ]
+    }
+
+    /// The shares that are smaller than was asked for.
+    pub fn short(&self) -> Vec<(&'static str, Share)> {
+        self.shares().into_iter().filter(|(_, share)| self.min.is_some_and(|min| share.percent() < min)).collect()
+    }
 }
 
 /// Some of all.
@@ -127,7 +147,7 @@ impl Tally {
                 let name = format!("{at}.{number}");
                 if single.matched.contains(&name) {
                     condition.seen_true += 1;
-                } else if !single.erred.contains(&name) {
+                } else if !single.errors.contains(&name) {
                     condition.seen_false += 1;
                 }
             }
@@ -146,6 +166,7 @@ impl Tally {
             decisive: share(count(&|policy| policy.decisive > 0), policies.len()),
             seen_true: share(conditions().filter(|one| one.seen_true > 0).count(), conditions().count()),
             seen_false: share(conditions().filter(|one| one.seen_false > 0).count(), conditions().count()),
+            min: None,
             policies,
         }
     }
@@ -210,7 +231,7 @@ fn named(matched: &BTreeSet<String>, bundle: &PolicyBundle) -> BTreeSet<String> 
     matched.iter().filter_map(name).collect()
 }
 
-/// The line where a condition stands; blanks do not count, as Cedar lays it out anew.
+/// The line where a condition stands; blanks do not count, as Cedar lays it out again.
 fn line(policy: &BundlePolicy, text: &str) -> usize {
     let bare = |text: &str| text.chars().filter(|c| !c.is_whitespace() && !"()".contains(*c)).collect::<String>();
     let source = policy.source.text().get(policy.span.clone()).unwrap_or_default();

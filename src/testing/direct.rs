@@ -24,7 +24,7 @@ pub(super) fn request(
     let context = Context::from_json_value(asked.context.clone(), schema.map(|schema| (schema, &action)))
         .map_err(|error| wrong("the context does not fit", &error))?;
     let request = Request::new(principal, action, resource, context, schema)
-        .map_err(|error| wrong("it makes no request of the schema", &error))?;
+        .map_err(|error| wrong("it is not a valid request for the schema", &error))?;
     let entities = asked.entities.clone().unwrap_or_else(|| recorded.iter().flatten().cloned().collect());
     let entities =
         Entities::from_json_value(entities, schema).map_err(|error| wrong("the entities do not fit", &error))?;

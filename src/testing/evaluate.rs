@@ -187,7 +187,7 @@ impl<'a> Evaluator<'a> {
             .collect();
         let only = if let [only] = runs.as_slice() { (*only).clone() } else { json!("") };
         let mut row = json!({ "id": SINGLE });
-        for name in ["action", "resource", "context", "effect", "argv"] {
+        for name in ROW_OF_REQUEST {
             if let (Some(value), Some(row)) = (member(name), row.as_object_mut()) {
                 row.insert(name.to_owned(), value);
             }
@@ -208,7 +208,9 @@ impl<'a> Evaluator<'a> {
     fn patched(&self, case: &Case, action: Option<&IntendedAction>, run: &str) -> Result<RawFacts, String> {
         let mut entities = self.entities.clone();
         let text = |uid: &cedar_policy::EntityUid| (uid.type_name().to_string(), uid.id().unescaped().to_owned());
-        for (path, value) in &case.patches {
+        // Where single cases put something, each by the name that it was given.
+        let mut put: Vec<(String, String, Vec<String>, &str)> = Vec::new();
+        for (at, (path, value)) in case.patches.iter().enumerate() {
             let mut value = value.clone();
             world::resolve_times(&mut value, case.now);
             if path.is_empty() {
@@ -225,8 +227,18 @@ impl<'a> Evaluator<'a> {
                 world::Owner::Principal => action.map(|action| text(&action.principal)).unwrap_or_default(),
                 world::Owner::Resource => action.map(|action| text(&action.resource)).unwrap_or_default(),
             };
+            let is_same = |(of, at, within, _): &&(String, String, Vec<String>, &str)| {
+                (of, at) == (&name, &id) && (within.starts_with(&steps) || steps.starts_with(within))
+            };
+            // By one name the inner comes after the outer, and refines it.
+            if let Some((.., other)) = put.iter().find(is_same).filter(|(.., other)| !path.starts_with(*other)) {
+                return Err(format!("`{other}` and `{path}` are the same fact; take one of them out"));
+            }
             let entity = world::find(&mut entities, &name, &id)?;
             world::put(entity, &steps, &value).map_err(|message| format!("`{path}`: {message}"))?;
+            if at >= case.of_world {
+                put.push((name, id, steps, path));
+            }
         }
         let mut raw = self.inputs.facts.clone();
         let texts = entities.into_iter().map(|all| Value::Array(all).to_string());
@@ -410,6 +422,10 @@ fn deciders(requests: &Requests<'_>, action: &IntendedAction, row: &DecisionRow)
     };
     decided.map(decider).collect()
 }
+
+/// What a request of its own says of its row, and of the plan that the row would stand in.
+pub(super) const ROW_OF_REQUEST: [&str; 5] = ["action", "resource", "context", "effect", "argv"];
+pub(super) const PLAN_OF_REQUEST: [&str; 5] = ["principal", "run", "mode", "author", "target"];
 
 /// The name of the row that a request of its own is asked as.
 const SINGLE: &str = "request";

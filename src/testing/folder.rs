@@ -17,7 +17,10 @@ pub(super) fn read(plan: &str, entities: &Source, expected: &Source) -> Result<C
     let members = document.as_object_mut().ok_or_else(|| wrong("it is no object"))?;
     let says = members.remove("says").and_then(|says| says.as_str().map(str::to_owned));
     let now = members.remove("now").and_then(|now| Timestamp::parse(now.as_str()?));
-    let entities = entities.as_array().cloned().ok_or_else(|| wrong("`entities.json` is no array of entities"))?;
+    if members.is_empty() {
+        return Err(wrong("it expects nothing: give `verdict`, `open_gaps`, `deferred_gaps` or `rows`"));
+    }
+    let entities = entities.as_array().cloned().ok_or_else(|| wrong("`entities.json` is not an array of entities"))?;
     Ok(Case {
         name: says.ok_or_else(|| wrong("it lacks `says`, one sentence"))?,
         source: expected.clone(),
@@ -25,6 +28,7 @@ pub(super) fn read(plan: &str, entities: &Source, expected: &Source) -> Result<C
         plan: Some(plan.to_owned()),
         asked: Asked::Plan,
         replaced: Vec::new(),
+        of_world: 0,
         patches: entities.into_iter().map(|entity| (String::new(), entity)).collect(),
         now: now.ok_or_else(|| wrong("it lacks `now`, a time such as 2026-05-21T08:15:00Z"))?,
         stage: Stage::Plan,

@@ -1,6 +1,6 @@
 //! What matches a request: each policy whatever else matches, and each single condition of a policy.
 
-use crate::cedar::expression::conditions;
+use crate::cedar::expression::{conditions, visit};
 use cedar_policy::{AuthorizationError, Authorizer, Entities, Policy, PolicyId, PolicySet, Request};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reporters(PolicySet);
 
-/// What matched and what erred, by the names that were given.
+/// What matched and what failed, by the names that were given.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Matched {
     pub(crate) matched: BTreeSet<String>,
-    pub(crate) erred: BTreeSet<String>,
+    pub(crate) errors: BTreeSet<String>,
 }
 
 impl Reporters {
@@ -36,10 +36,13 @@ impl Reporters {
     /// What matches a request.
     pub(crate) fn ask(&self, request: &Request, entities: &Entities) -> Matched {
         let response = Authorizer::new().is_authorized(request, &self.0, entities);
-        let erred = response.diagnostics().errors().map(|error| match error {
+        let errors = response.diagnostics().errors().map(|error| match error {
             AuthorizationError::PolicyEvaluationError(error) => error.policy_id().to_string(),
         });
-        Matched { matched: response.diagnostics().reason().map(ToString::to_string).collect(), erred: erred.collect() }
+        Matched {
+            matched: response.diagnostics().reason().map(ToString::to_string).collect(),
+            errors: errors.collect(),
+        }
     }
 }
 
@@ -70,7 +73,13 @@ fn split(expression: &Value, found: &mut Vec<Value>) {
     match all {
         Some(parts) => parts.values().for_each(|part| split(part, found)),
         None if expression.get("Value").is_some() => {}
-        None => found.push(expression.clone()),
+        None => {
+            found.push(expression.clone());
+            // What is compared can itself depend on a condition.
+            visit(expression, &mut |part| {
+                part.pointer("/if-then-else/if").into_iter().for_each(|condition| split(condition, found));
+            });
+        }
     }
 }
 

@@ -8,16 +8,19 @@ mod folder;
 pub(crate) mod matching;
 pub mod mutants;
 pub mod properties;
+pub mod proposals;
 pub mod replay;
 mod runtests;
 #[cfg(feature = "testing")]
 pub mod strategies;
 mod table;
+pub mod twins;
 mod world;
 
 pub use evaluate::{Evaluator, Inputs};
 
 use self::coverage::Coverage;
+use self::mutants::MutantReport;
 use self::properties::PropertyReport;
 use crate::explain::Fact;
 use crate::problem::Source;
@@ -45,6 +48,8 @@ pub struct Case {
     pub(crate) replaced: Vec<(String, Value)>,
     /// What is replaced in the facts, by path.
     pub(crate) patches: Vec<(String, Value)>,
+    /// How many of these, the first, are of its world: what the case itself says lies over them.
+    pub(crate) of_world: usize,
     /// When.
     pub(crate) now: Timestamp,
     /// Before anything ran, or at the moment of use.
@@ -161,13 +166,24 @@ pub struct Report {
     /// What became of the properties, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub properties: Option<PropertyReport>,
+    /// What became of mutants, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mutants: Option<MutantReport>,
 }
 
 impl Report {
     /// Counts what became of cases.
     pub fn new(cases: Vec<CaseResult>) -> Self {
         let passed = cases.iter().filter(|case| case.passed).count();
-        Self { version: 1, passed, failed: cases.len() - passed, cases, coverage: None, properties: None }
+        Self {
+            version: 1,
+            passed,
+            failed: cases.len() - passed,
+            cases,
+            coverage: None,
+            properties: None,
+            mutants: None,
+        }
     }
 }
 

@@ -52,17 +52,18 @@ fn one(
     let alone = document.get("request").is_none();
     let mut reader = ObjectReader::new(source, element, "a case", problems)?;
     let span = reader.span();
-    if alone {
-        for name in ["principal", "action", "resource", "context"] {
-            reader.optional(name);
-        }
-    } else {
-        reader.optional("request");
-    }
-    for name in ["name", "entities", "decision", "reason", "num_errors", "property"] {
+    let of_request = if alone { &REQUEST[..] } else { &["request"] };
+    for name in of_request.iter().copied().chain(["name", "entities", "decision", "reason", "num_errors", "property"]) {
         reader.optional(name);
     }
     reader.finish();
+    if let Some(request) = json::member(element, "request") {
+        let mut reader = ObjectReader::new(source, request, "its request", problems)?;
+        for name in REQUEST {
+            reader.optional(name);
+        }
+        reader.finish();
+    }
     let mut wrong = |message: String| problems.push(Problem::invalid(message).at(source, span.start..span.start + 1));
     let request = document.get("request").unwrap_or(&document);
     let mut uid = |name: &str| {
@@ -119,6 +120,7 @@ fn one(
         asked: Asked::Cedar(Box::new(CedarCase { uids: [principal, action, resource], context, entities })),
         replaced: Vec::new(),
         patches: Vec::new(),
+        of_world: 0,
         // Its time, if it has one, is in its context.
         now: Timestamp::from_milliseconds(0)?,
         stage: Stage::Plan,
@@ -126,3 +128,6 @@ fn one(
         expected,
     })
 }
+
+/// What a request has.
+const REQUEST: [&str; 4] = ["principal", "action", "resource", "context"];

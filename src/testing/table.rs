@@ -1,5 +1,6 @@
 //! Reading tables of cases: a clock, a plan or a request, named worlds, and one case a line of cells.
 
+use super::evaluate::{PLAN_OF_REQUEST, ROW_OF_REQUEST};
 use super::{Asked, Case, Expected, world};
 use crate::problem::{Problem, Problems, Source, nearest};
 use crate::request::Stage;
@@ -52,7 +53,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Case>, Problems> {
     let file: File = read_toml(source)?;
     let mut problems = Problems::new();
     let Some(now) = Timestamp::parse(file.now.get_ref()) else {
-        let problem = Problem::invalid("`now` is no time").at(source, file.now.span());
+        let problem = Problem::invalid("`now` is not a valid time").at(source, file.now.span());
         return Err(problem.help("write it as RFC 3339 does, with an offset: 2026-05-21T08:15:00Z").into());
     };
     if file.table.is_empty() {
@@ -60,6 +61,14 @@ pub(super) fn read(source: &Source) -> Result<Vec<Case>, Problems> {
     }
     let mut cases = Vec::new();
     for table in &file.table {
+        let is_earlier = |at: usize, column: &Spanned<String>| {
+            table.columns.iter().take(at).any(|earlier| earlier.get_ref() == column.get_ref())
+        };
+        if let Some((_, twice)) = table.columns.iter().enumerate().find(|(at, column)| is_earlier(*at, column)) {
+            let problem = Problem::invalid(format!("there are two columns `{}`", twice.get_ref()));
+            problems.push(problem.at(source, twice.span()).help("take one of them out"));
+            continue;
+        }
         let draft = Draft { source, file: &file, table };
         if table.columns.is_empty() && table.cells.is_empty() {
             cases.extend(problems.absorb(draft.case(now, &[], table.says.span(), table.says.get_ref().clone())));
@@ -67,7 +76,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Case>, Problems> {
         for cells in &table.cells {
             let values = cells.get_ref();
             if values.len() != table.columns.len() {
-                let what = format!("{} cells stand below {} columns", values.len(), table.columns.len());
+                let what = format!("{} cells are below {} columns", values.len(), table.columns.len());
                 problems.push(Problem::invalid(what).at(source, cells.span()));
                 continue;
             }
@@ -111,6 +120,7 @@ impl Draft<'_> {
             asked: Asked::Plan,
             replaced: Vec::new(),
             patches: Vec::new(),
+            of_world: 0,
             now,
             stage: Stage::Plan,
             gates: BTreeSet::new(),
@@ -131,12 +141,17 @@ impl Draft<'_> {
         ];
         let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
         let mut fields: BTreeMap<&str, &toml::Value> = own.collect();
-        fields.extend(cells.iter().copied());
+        for (name, value) in cells {
+            if fields.insert(name, value).is_some() || table.set.contains_key(*name) {
+                say(format!("`{name}` is said by the table and by a column of it; take one of them out"));
+            }
+        }
         // The world lies below what single cases set, whatever the order of the columns.
         if let Some(value) = fields.remove("world") {
             match value.as_str().map(|name| (name, file.worlds.get(name))) {
                 Some((_, Some(world))) => {
                     case.patches.extend(world.iter().filter_map(|(path, value)| self.patch(path, value, &mut say)));
+                    case.of_world = case.patches.len();
                 }
                 Some((name, None)) => {
                     let meant = nearest(name, file.worlds.keys().map(String::as_str));
@@ -157,6 +172,15 @@ impl Draft<'_> {
             }
         }
         if let Some(request) = &table.request {
+            let known: Vec<&str> = ROW_OF_REQUEST.iter().chain(&PLAN_OF_REQUEST).copied().collect();
+            for name in request.keys().filter(|name| !known.contains(&name.as_str())) {
+                let meant = nearest(name, known.iter().copied());
+                let hint = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+                say(format!("its `request` has an unknown field `{name}`{hint}"));
+            }
+            if !matches!(case.asked, Asked::Plan) {
+                say("it asks a `row` of a plan and a `request` of its own; take one of them out".to_owned());
+            }
             match json(&toml::Value::Table(request.clone())) {
                 Ok(value) => case.asked = Asked::Request(value),
                 Err(message) => say(message),
@@ -202,14 +226,15 @@ fn apply(case: &mut Case, name: &str, value: &toml::Value) -> Result<(), String>
         "now" => {
             let text = text()?;
             let time = world::relative(&text, case.now).or_else(|| Timestamp::parse(&text));
-            case.now = time.ok_or_else(|| format!("`{text}` is no time"))?;
+            case.now = time.ok_or_else(|| format!("`{text}` is not a valid time"))?;
         }
         "stage" => case.stage = if one_of(&["plan", "use"])? == "use" { Stage::Use } else { Stage::Plan },
         "gates" => case.gates = set()?,
         "mode" | "principal" | "resource" => case.replaced.push((name.to_owned(), Value::from(text()?))),
         "basis" => case.expected.basis = Some(one_of(BASES)?),
         "decision" => case.expected.decision = Some(one_of(&["allow", "deny"])?),
-        "policies" => case.expected.policies = Some(set()?),
+        // Policies that are among those that decide: of none, nothing is expected.
+        "policies" => case.expected.policies = Some(set()?).filter(|ids| !ids.is_empty()),
         "only" => case.expected.only = Some(set()?),
         "needs" => case.expected.needs = Some(set()?),
         "gaps" => case.expected.gaps = Some(set()?),

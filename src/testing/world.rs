@@ -21,7 +21,7 @@ pub(super) enum Owner {
 pub(super) fn path(text: &str) -> Result<(Owner, Vec<String>), String> {
     let wrong = || {
         format!(
-            "`{text}` is no column; it may be a result (`basis`, `decision`, `policies`, `only`, `needs`, `gaps`), what is asked (`row`, `stage`, `now`, `world`, `gates`, `mode`, `principal`, `resource`, `context.NAME`), or a fact (`facts.a.b`, `resource.a`, `principal.a`, `Type::\"id\".a`)"
+            "`{text}` is not a known column; it may be a result (`basis`, `decision`, `policies`, `only`, `needs`, `gaps`), what is asked (`row`, `stage`, `now`, `world`, `gates`, `mode`, `principal`, `resource`, `context.NAME`), or a fact (`facts.a.b`, `resource.a`, `principal.a`, `Type::\"id\".a`)"
         )
     };
     let (owner, rest) = match text.split_once("::\"").and_then(|(name, rest)| Some((name, rest.split_once('"')?))) {
@@ -56,10 +56,10 @@ pub(super) fn put(entity: &mut Value, steps: &[String], value: &Value) -> Result
     let mut at = entity.get_mut("attrs").ok_or("the entity has no `attrs`")?;
     let Some((last, before)) = steps.split_last() else { return Ok(()) };
     for step in before {
-        let record = at.as_object_mut().ok_or_else(|| format!("what lies before `{step}` is no record"))?;
+        let record = at.as_object_mut().ok_or_else(|| format!("what comes before `{step}` is not a record"))?;
         at = record.entry(step.clone()).or_insert_with(|| Value::Object(Map::new()));
     }
-    let record = at.as_object_mut().ok_or_else(|| format!("what lies before `{last}` is no record"))?;
+    let record = at.as_object_mut().ok_or_else(|| format!("what comes before `{last}` is not a record"))?;
     match (last.as_str(), is_absent(value)) {
         ("*", _) if record.is_empty() => {
             return Err("`*` stands for the members of a record, and it has none".to_owned());

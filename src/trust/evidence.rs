@@ -54,7 +54,7 @@ impl EvidenceSigner {
             }
             Some(_) => None,
             // Nobody says that it is not one of them.
-            None => Some(format!("it is signed by `{name}`, of whom the trust root does not say who that is")),
+            None => Some(format!("it is signed by `{name}`, whom the trust root does not identify")),
         }
     }
 }
@@ -107,7 +107,7 @@ mod tests {
         let interest = |more: &str| desk.judge(EVIDENCE, more).unwrap().unwrap().interest(&parties);
         assert_eq!(interest(&format!("# cutter-signer: observer = {other}\n")), None);
         assert!(interest(&format!("# cutter-signer: observer = {run}\n")).unwrap().ends_with("takes part in the run"));
-        assert!(interest("").unwrap().ends_with("does not say who that is"));
+        assert!(interest("").unwrap().ends_with("does not identify"));
     }
 
     #[test]

@@ -114,7 +114,7 @@ pub fn judge_bundle(
 fn principal<'a>(trust: &'a TrustRoot, claims: &Claims<'_>) -> Result<&'a EntityUid, Problems> {
     let user = claims.user.name();
     let Some(principal) = trust.principal_of_user(user) else {
-        let message = format!("the user `{user}` is no principal in `{}`", trust.name());
+        let message = format!("the user `{user}` is not a principal in `{}`", trust.name());
         let help = format!("root can add a line such as `# cutter-user: {user} = Cutter::Agent::\"builder\"`");
         return Err(Problem::untrusted(message).help(help).into());
     };
@@ -137,7 +137,7 @@ fn check_author(trust: &TrustRoot, plan: &RunPlan, signer: &Signer) -> Result<()
     let is = match trust.entity_of_signer(name) {
         Some(entity) if entity == author => return Ok(()),
         Some(entity) => format!("`{name}`, who is `{entity}`"),
-        None => format!("`{name}`, who is no author"),
+        None => format!("`{name}`, who is not an author"),
     };
     let message = format!("the plan is by `{author}` but signed by {is}");
     Err(Problem::untrusted(message).help("a plan is signed by its author, with the author's own key").into())

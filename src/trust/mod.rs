@@ -17,6 +17,7 @@ pub use signature_file::SignatureFile;
 pub use user::RunningUser;
 pub use vouched::Vouched;
 
+use crate::files;
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::signature::{self, AllowedSigners, Fingerprint, Revocations};
 use bindings::{Binding, Kind};
@@ -30,7 +31,7 @@ pub const DEFAULT_PATH: &str = "/etc/cutter/trusted_signers";
 /// The keys that lost the right to sign by the list beside a trust root; none where there is no list.
 pub fn revoked_beside(trust_root: &Path) -> Result<Revocations, Problems> {
     let path = trust_root.with_file_name("revoked_keys");
-    if path.symlink_metadata().is_err() {
+    if !files::is_there(&path) {
         return Ok(Revocations::none());
     }
     let source = guarded::read(&path, "the list of revoked keys");

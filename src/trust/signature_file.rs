@@ -16,14 +16,14 @@ impl SignatureFile {
     /// Reads the signature beside this file or folder.
     pub fn beside(signed: &Path) -> Result<Self, Problem> {
         let path = Self::path_beside(signed)?;
-        let bytes = path.symlink_metadata().is_ok().then(|| files::read_bytes(&path)).transpose()?;
+        let bytes = files::is_there(&path).then(|| files::read_bytes(&path)).transpose()?;
         Ok(Self { path, bytes })
     }
 
     /// Where the signature of this file or folder lies.
     pub fn path_beside(signed: &Path) -> Result<PathBuf, Problem> {
         if files::is_stream(signed) {
-            let message = format!("`{}` is a stream, and a signature lies beside a file", signed.display());
+            let message = format!("`{}` is a stream, and a signature needs a file to be beside", signed.display());
             return Err(Problem::failure(message).help("name the file that is signed"));
         }
         // `.` and `..` have no name of their own; what they stand for has.

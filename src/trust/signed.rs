@@ -49,11 +49,11 @@ impl Signed<'_> {
                 format!("sign with `{command}`, or with `ssh-keygen -Y sign -n {namespace}`")
             }
             RejectionCode::UnknownSigner => {
-                format!("have somebody sign who may by `{trust}`; only root can change that file")
+                format!("have it signed by somebody whom `{trust}` allows to; only root can change that file")
             }
             RejectionCode::SignerExpired => format!("have {what} signed with a key that is valid now"),
             RejectionCode::NoPresence => "sign again and touch the security key".to_owned(),
-            RejectionCode::Revoked => format!("review {what} anew and have it signed with another key"),
+            RejectionCode::Revoked => format!("review {what} again and have it signed with another key"),
         }
     }
 }

@@ -45,6 +45,28 @@ impl RunningUser {
         }
     }
 
+    /// The user of this name on this machine.
+    pub fn of_name(name: &str) -> Result<Self, Problems> {
+        let bytes = guarded::read_bytes(Path::new(PASSWD), "the list of users").map_err(Problems::into_untrusted)?;
+        let fields = bytes.split(|byte| *byte == b'\n').map(|line| line.split(|byte| *byte == b':'));
+        let mut ids = fields.filter_map(|mut fields| {
+            let is_it = fields.next()? == name.as_bytes();
+            std::str::from_utf8(fields.nth(1)?).ok()?.parse::<u32>().ok().filter(|_| is_it)
+        });
+        match (ids.next(), ids.next()) {
+            // Whoever has the id has one name only.
+            (Some(id), None) => Self::of_id(id),
+            _ => Err(Problem::untrusted(format!("`{PASSWD}` has not exactly one user `{name}`"))
+                .help("name a user of its own, with one line there")
+                .into()),
+        }
+    }
+
+    /// The number that the kernel knows the user by.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,13 +1,13 @@
 //! What is good enough for turning a declared switch off: somebody who may sign bundles once vouched for its declaration.
 
-use super::{SignatureFile, TrustRoot};
+use super::{SignatureFile, TrustRoot, Trusted};
 use crate::digest::{Digest, Listing};
 use crate::signature::{self, RejectionCode, Revocations, verify};
 use crate::time::Timestamp;
 
 /// Proof that a bundle was signed under the trust root, whatever the time is now and whatever came after it.
 ///
-/// Only [`Vouched::ever`] makes one. A key that was revoked vouches for nothing, not even for what it signed before.
+/// Only [`Vouched::ever`] and [`Vouched::of`] make one. A key that was revoked vouches for nothing, not even for what it signed before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Vouched(Digest);
 
@@ -27,6 +27,11 @@ impl Vouched {
                 is_of_another_time.then(|| Self(listing.digest()))
             }
         }
+    }
+
+    /// The proof for a bundle that is trusted now.
+    pub fn of(trusted: &Trusted) -> Self {
+        Self(trusted.policies())
     }
 
     /// The digest of the bundle.

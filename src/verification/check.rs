@@ -8,7 +8,7 @@ use crate::decision::{Basis, Verdict};
 use crate::digest::Digest;
 use crate::plan::RUN_PROGRAM;
 use crate::problem::Problems;
-use crate::record::{ApprovalStatus, BundleState, Clock, Decisions, RecordedRow, RowDecision};
+use crate::record::{ApprovalStatus, Clock, Decisions, RecordedRow, RowDecision};
 use crate::time::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,8 +52,6 @@ fn header(report: &Report, differences: &mut Vec<String>) {
     let decisions = &report.decisions;
     let is_last = |time: Timestamp| time <= report.time;
     let captured = report.grounds.last.as_ref().is_none_or(|record| is_last(record.capture.finished_at));
-    let signed = decisions.bundle.state == BundleState::Signed;
-    let faulty = decisions.bundle.state == BundleState::Untrusted;
     for (holds, text) in [
         (report.tool.is_known(), "predicate.tool: this cutter does not know it; verify with the version that it names"),
         (decisions.version == 1, "predicate.decisions.version: it is not 1"),
@@ -65,16 +63,8 @@ fn header(report: &Report, differences: &mut Vec<String>) {
             "predicate.time: it is before the end of what was done",
         ),
         (
-            decisions.bundle.signer.is_some() == signed,
-            "predicate.decisions.bundle_signer: a bundle has a signer if it is signed",
-        ),
-        (
-            decisions.bundle.faults.is_empty() != faulty,
-            "predicate.decisions.bundle_faults: a signature has faults if it is not accepted",
-        ),
-        (
             report.previous.as_deref().is_none_or(|text| Digest::parse(text).is_some()),
-            "predicate.previous: it is no digest",
+            "predicate.previous: it is not a digest",
         ),
     ] {
         if !holds {
@@ -144,7 +134,7 @@ pub(super) fn decided_at(row: &RecordedRow) -> Option<Timestamp> {
     Timestamp::parse(row.context.pointer("/run/now/__extn/arg").and_then(Value::as_str)?)
 }
 
-/// The same report with everything derived anew.
+/// The same report with everything derived again.
 fn rederived(report: &Report) -> Result<Report, Problems> {
     let bans: Vec<Ban> = report.forbidden.iter().map(|row| row.ban.clone()).collect();
     let now = report.time;

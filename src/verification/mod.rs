@@ -139,7 +139,7 @@ impl Verifier {
         }
         if let Some(LedgerView { chain, .. }) = &self.ledger {
             match chain.digests.contains(&verified.sha256) {
-                true => verified.holds.push("it stands in the ledger's chain".to_owned()),
+                true => verified.holds.push("it is in the ledger's chain".to_owned()),
                 false => verified.faults.push("the ledger's chain does not have it".to_owned()),
             }
         }
@@ -174,9 +174,9 @@ impl Verifier {
             }
         }
         self.compare_subjects(&report.decisions, Some(report), verified);
-        match (&self.bundle, &report.decisions.bundle.signer) {
+        match (&self.bundle, report.decisions.bundle.signer()) {
             (None, _) => verified.noted.push(
-                "without --policies the bans, rules and rows are the signer's word that they are those of the bundle"
+                "without --policies the bans, rules and rows are those of the bundle only as the signer claims"
                     .to_owned(),
             ),
             (Some((_, _, judged)), Some(stated)) if judged != stated => verified

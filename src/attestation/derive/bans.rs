@@ -2,6 +2,7 @@
 
 use super::Input;
 use super::change::{grown, moved, observation_of};
+use super::disclose;
 use crate::attestation::report::{
     Ban, BanTier, EvidenceRow, ForbiddenRow, ForbiddenStatus, ObservedRow, ObservedStatus, RowBasis,
 };
@@ -68,7 +69,8 @@ fn row(
     // An unexplained change refutes every ban that it could come from; a precondition only where it barred something.
     let is_refuted = !changed.is_empty() && (ban.tier != BanTier::Precondition || !intended.is_empty());
     let own_word = if named.iter().all(|name| kind(name) == Some(ObservationKind::Secrets)) {
-        RowBasis::SelfReported
+        // What programs wrote is in the records of their ends; anything else is the word of whoever makes the report.
+        if disclose::is_searched(input) { RowBasis::Derived } else { RowBasis::SelfReported }
     } else if named.iter().all(|name| kind(name).is_some_and(ObservationKind::is_conduct)) {
         RowBasis::Derived
     } else {

@@ -12,6 +12,8 @@ pub(super) struct Expected<'a> {
     pub(super) by: Vec<&'a DoneRow>,
     /// By how much counters move, where all say so.
     pub(super) moves: BTreeMap<&'a str, i64>,
+    /// The rows more that probes among them wrote and rolled back.
+    undone: i64,
     /// Whether one of them does not say by how much.
     pub(super) unbounded: bool,
 }
@@ -230,8 +232,22 @@ pub(super) fn expected<'a>(input: &Input<'a>, id: &str) -> Expected<'a> {
             let sum = expected.moves.entry(name).or_default();
             *sum = sum.saturating_add(*by);
         }
+        let mut decided = input.decisions.decisions.iter().filter(|row| row.id == done.id);
+        if decided.any(|row| row.work.as_ref().is_some_and(|work| work.rolls_back)) {
+            expected.undone =
+                expected.undone.saturating_add(rows_more(moves.iter().map(|(name, by)| (name.as_str(), *by))));
+        }
     }
     expected
+}
+
+/// How many rows more these moves make.
+fn rows_more<'a>(moves: impl Iterator<Item = (&'a str, i64)>) -> i64 {
+    moves.fold(0, |sum, (name, by)| match name {
+        "inserted" => sum.saturating_add(by),
+        "deleted" => sum.saturating_sub(by),
+        _ => sum,
+    })
 }
 
 impl Expected<'_> {
@@ -272,8 +288,8 @@ impl Expected<'_> {
             .collect();
         // A truncated table is counted nowhere.
         if let Some(grown) = grown(baseline, last) {
-            let declared = ["inserted", "deleted"].map(|name| self.moves.get(name).copied().unwrap_or(0));
-            let declared = declared[0].saturating_sub(declared[1]);
+            let all = self.moves.iter().map(|(name, by)| (*name, *by));
+            let declared = rows_more(all).saturating_sub(self.undone);
             if grown != declared {
                 differences.push(format!("{grown} rows more, not {declared}"));
             }

@@ -15,7 +15,7 @@ use super::report::{
 };
 use crate::digest::Digest;
 use crate::evidence::witness::WitnessRecord;
-use crate::evidence::{self, Comparison, ComparisonLimits, testify};
+use crate::evidence::{self, Comparison, ComparisonLimits, add_witness};
 use crate::problem::{Problem, Problems, Source};
 use crate::record::{Decisions, FactText, RowDecision};
 use crate::settings::evidence::Level;
@@ -57,15 +57,10 @@ pub struct Derived {
 
 /// Derives everything that follows, or says why the captures cannot be compared.
 pub fn derive(input: &Input<'_>) -> Result<Derived, Problems> {
-    let comparison = compare(input)?;
     let mut contradictions = Vec::new();
-    let mut non_mutation = match &comparison {
-        Some((comparison, baseline, last)) => {
-            change::rows(input, comparison, &baseline.capture, &last.capture, &mut contradictions)
-        }
-        None => Vec::new(),
-    };
-    non_mutation.push(disclose::secrets(&input.grounds.secrets));
+    let (comparison, observed) = measured(input, &mut contradictions)?.unzip();
+    let mut non_mutation = observed.unwrap_or_default();
+    non_mutation.push(disclose::secrets(input, &mut contradictions));
     non_mutation.extend(conduct::rows(input, &mut contradictions));
     non_mutation.sort_by(|a, b| a.id.cmp(&b.id));
     journal(input, &mut contradictions);
@@ -87,13 +82,28 @@ pub fn derive(input: &Input<'_>) -> Result<Derived, Problems> {
     Ok(Derived { verdict, level, window, non_mutation, forbidden, contradictions, disclosures })
 }
 
+/// Both captures compared, and one row for each observed thing; what does not fit becomes a contradiction. `None` where a capture is
+/// not there.
+pub fn measured<'a>(
+    input: &Input<'a>,
+    contradictions: &mut Vec<Contradiction>,
+) -> Result<Option<(Compared<'a>, Vec<ObservedRow>)>, Problems> {
+    let Some(compared) = compare(input)? else { return Ok(None) };
+    let (comparison, baseline, last) = &compared;
+    let rows = change::rows(input, comparison, &baseline.capture, &last.capture, contradictions);
+    Ok(Some((compared, rows)))
+}
+
+/// A comparison, and what was compared.
+pub type Compared<'a> = (Comparison, &'a CaptureRecord, &'a CaptureRecord);
+
 /// Both captures compared by the recorded rules; `None` where one is not there.
-fn compare<'a>(input: &Input<'a>) -> Result<Option<(Comparison, &'a CaptureRecord, &'a CaptureRecord)>, Problems> {
+fn compare<'a>(input: &Input<'a>) -> Result<Option<Compared<'a>>, Problems> {
     let grounds = input.grounds;
     let (Some(baseline), Some(last)) = (&grounds.baseline, &grounds.last) else { return Ok(None) };
     for (name, record) in [("baseline", baseline), ("final capture", last)] {
         if !record.holds() {
-            let message = format!("the digest of the {name} is not that of what it holds");
+            let message = format!("the digest of the {name} does not match its content");
             return Err(Problem::invalid(message)
                 .help("give the file that `cutter evidence capture --format json` wrote, unchanged")
                 .into());
@@ -106,10 +116,10 @@ fn compare<'a>(input: &Input<'a>) -> Result<Option<(Comparison, &'a CaptureRecor
         Some(witness) if Digest::of(witness.text.as_bytes()) == witness.sha256 => {
             Some(WitnessRecord::parse(&Source::new("the witness", witness.text.clone()))?)
         }
-        Some(_) => return Err(Problem::invalid("the digest of the witness is not that of what it holds").into()),
+        Some(_) => return Err(Problem::invalid("the digest of the witness does not match its content").into()),
         None => None,
     };
-    testify(&mut comparison, (&baseline.capture, &last.capture), witness.as_ref(), &settings)?;
+    add_witness(&mut comparison, (&baseline.capture, &last.capture), witness.as_ref(), &settings)?;
     Ok(Some((comparison, baseline, last)))
 }
 
@@ -160,7 +170,7 @@ pub fn texts(decisions: &Decisions, grounds: &Grounds) -> Vec<String> {
     let sets: Vec<Option<Vec<FactText>>> = grounds.facts.iter().map(|set| grounds.facts(set.sha256)).collect();
     let whole: Option<Vec<Vec<FactText>>> = sets.into_iter().collect();
     if whole.is_none_or(|whole| keep_facts(&whole) != (grounds.facts.clone(), grounds.texts.clone())) {
-        differences.push("grounds.facts and grounds.texts: their digests are not those of what they hold".to_owned());
+        differences.push("grounds.facts and grounds.texts: their digests do not match their content".to_owned());
     }
     differences
 }

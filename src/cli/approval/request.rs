@@ -119,7 +119,7 @@ impl Arguments {
         let written: Vec<_> = request.documents.iter().map(|document| (file(document), document)).collect();
         let sign = |(file, _): &(String, &ApprovalDocument)| format!("cutter approval sign {} --key KEY", word(file));
         let mut next: Vec<String> = written.iter().map(sign).collect();
-        if !written.is_empty() {
+        if !written.is_empty() || !renewals.is_empty() {
             next.push(self.preview.typed().command("approval verify", None));
         }
         let requested = Requested {

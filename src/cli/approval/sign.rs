@@ -3,6 +3,7 @@
 use crate::approval::document::ApprovalDocument;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::exit::{CommandResult, Exit, no_json};
+use crate::cli::shared::inputs::BundleArguments;
 use crate::cli::shared::ledger::LoneLedgerArguments;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::signing::{self, lodge, warn_of_stranger};
@@ -25,7 +26,7 @@ pub struct Arguments {
     /// The SSH key: a private key, or a public key whose private half an agent holds
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
-    /// Sign a no
+    /// Sign a rejection
     #[arg(long)]
     reject: bool,
     /// Write `"allowance": "explicit"` into the document first; a reason must be given with it
@@ -66,9 +67,7 @@ impl Arguments {
         }
         let key = signing::make_file(&signature, &self.key, namespace, message.text().as_bytes())?;
         self.warn(&document, key, namespace, output);
-        let ledger = self.ledger.locate();
-        let kept = match ledger.and_then(|named| lodge(&named, &document.ledger, &message, &signature, &self.policies))
-        {
+        let kept = match self.lodge(&document, &message, &signature) {
             Ok(number) => format!("record {number} of the ledger"),
             Err(problems) => {
                 let what = "the ledger does not have this vote, and it counts only beside the document";
@@ -90,6 +89,19 @@ impl Arguments {
             shown(&signature)
         );
         Ok((text, Exit::Authorized))
+    }
+
+    /// Keeps the vote in the ledger that the configuration names, where that is the one whose bundle the document is of: whoever wrote
+    /// another would say where votes go, and be sent what this process knows.
+    fn lodge(&self, document: &ApprovalDocument, message: &Source, signature: &Path) -> Result<u64, Problems> {
+        let (bundle, _) = BundleArguments::new(&self.policies, self.ledger.config()).load()?;
+        let (here, named) = (bundle.digest().to_string(), &document.policies_sha256);
+        if here != *named {
+            let message = format!("the bundle here, sha256 {here}, is not the one that the document names, {named}");
+            let help = "no ledger was asked: sign where the policies and `cutter.toml` are those of the document";
+            return Err(Problem::untrusted(message).help(help).into());
+        }
+        lodge(&self.ledger.locate()?, &document.ledger, message, signature, &self.policies)
     }
 
     /// The document as it is to be signed: with allowance and reason where they were given here.
@@ -155,7 +167,7 @@ pub fn document(source: &Source) -> Result<ApprovalDocument, Problems> {
                 Some(_) => "a plan is signed by `cutter plan sign`",
                 None => "`cutter approval request PLAN` writes approvals",
             };
-            let message = format!("`{}` is no approval: it names no `gate`", source.name());
+            let message = format!("`{}` is not an approval: it names no `gate`", source.name());
             Problem::invalid(message).of(source).help(help).into()
         }
         _ => problems,
@@ -185,7 +197,7 @@ fn ask(page: &str, reject: bool) -> Result<(), Problem> {
             .coded(Code::SigningFailed)
     };
     let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(nobody)?;
-    let what = if reject { "Sign a no to this?" } else { "Sign this?" };
+    let what = if reject { "Sign a rejection of this?" } else { "Sign this?" };
     (&terminal).write_all(format!("{page}{what} [yes/no] ").as_bytes()).map_err(nobody)?;
     let mut answer = String::new();
     BufReader::new(&terminal).read_line(&mut answer).map_err(nobody)?;

@@ -9,9 +9,9 @@ use crate::cli::shared::format::TableJsonOrMarkdown;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::progress::Progress;
 use crate::cli::shared::trust::TrustArguments;
-use crate::evidence::testify;
+use crate::evidence::add_witness;
 use crate::evidence::witness::WitnessRecord;
-use crate::evidence::{self, Capture, Comparison, ComparisonLimits, RowStatus, Vouchers};
+use crate::evidence::{self, Capture, Comparison, ComparisonLimits, RowStatus, Signers};
 use crate::problem::{Code, Coded as _, Problems};
 use crate::progress::Phase;
 use crate::render;
@@ -53,16 +53,17 @@ impl Arguments {
         let mut read = |path: &Path| {
             let read = signed::read(path, &self.trust, now);
             problems.absorb(
-                read.and_then(|(source, voucher)| Ok((Capture::parse(&source).coded(Code::EvidenceInvalid)?, voucher))),
+                read.and_then(|(source, signer)| Ok((Capture::parse(&source).coded(Code::EvidenceInvalid)?, signer))),
             )
         };
         let (baseline, last) = (read(&self.baseline), read(&self.last));
-        let witness = self.witness.as_deref().map(|path| {
-            let read = signed::read(path, &self.trust, now);
-            problems.absorb(read.and_then(|(source, voucher)| {
-                Ok((WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?, voucher))
-            }))
-        });
+        let witness =
+            self.witness.as_deref().map(|path| {
+                let read = signed::read(path, &self.trust, now);
+                problems.absorb(read.and_then(|(source, signer)| {
+                    Ok((WitnessRecord::parse(&source).coded(Code::EvidenceInvalid)?, signer))
+                }))
+            });
         let (Some((config, digest)), Some((baseline, first)), Some((last, second)), None | Some(Some(_)), Some(_)) =
             (config, baseline, last, &witness, trust)
         else {
@@ -72,8 +73,8 @@ impl Arguments {
         let limits = ComparisonLimits { now, config: Some(digest) };
         let mut comparison =
             evidence::compare(&baseline, &last, &config.evidence, &limits).coded(Code::EvidenceInvalid)?;
-        testify(&mut comparison, (&baseline, &last), witness.as_ref(), &config.evidence)?;
-        comparison.signed = Vouchers { baseline: first, last: second, witness: third.flatten() };
+        add_witness(&mut comparison, (&baseline, &last), witness.as_ref(), &config.evidence)?;
+        comparison.signed = Signers { baseline: first, last: second, witness: third.flatten() };
         drop(phase);
         let text = match self.format {
             TableJsonOrMarkdown::Table => render::evidence::comparison(&comparison, self.all, output.style()),

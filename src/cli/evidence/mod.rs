@@ -56,7 +56,7 @@ impl Arguments {
 }
 
 /// The configuration and the digest of its bytes.
-fn configuration(path: &Path) -> Result<(Config, Digest), Problems> {
+pub fn configuration(path: &Path) -> Result<(Config, Digest), Problems> {
     if let Some(problem) = folder::wrong_folder().filter(|_| path == Path::new("cutter.toml")) {
         return Err(problem.into());
     }

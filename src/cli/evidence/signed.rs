@@ -4,7 +4,7 @@ use crate::cli::shared::format::TableJsonOrMarkdown;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::signing;
 use crate::cli::shared::trust::TrustArguments;
-use crate::evidence::Voucher;
+use crate::evidence::SignedBy;
 use crate::files::{self, Output};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::signature::EVIDENCE;
@@ -64,13 +64,12 @@ impl<'a> Seal<'a> {
 
     /// Signs a result, and writes it and its signature together.
     pub fn store(&self, file: &Path, text: &str) -> Result<(), Problem> {
-        let signed = signing::make(self.key, EVIDENCE, text.as_bytes())?;
-        files::write_together(&[Output::replacing(file, text), Output::new_file(&self.path, signed.text)])
+        signing::write_signed(Output::replacing(file, text), self.key, EVIDENCE)
     }
 }
 
 /// Reads evidence, and says who vouches for it; a signature that does not verify is a problem, none is not.
-pub fn read(path: &Path, trust: &TrustArguments, now: Timestamp) -> Result<(Source, Option<Voucher>), Problems> {
+pub fn read(path: &Path, trust: &TrustArguments, now: Timestamp) -> Result<(Source, Option<SignedBy>), Problems> {
     let source = files::read(path)?;
     let signature = SignatureFile::beside(path)?;
     if signature.bytes().is_none() {
@@ -78,10 +77,10 @@ pub fn read(path: &Path, trust: &TrustArguments, now: Timestamp) -> Result<(Sour
     }
     let signer = judge_evidence(&trust.load()?, source.text().as_bytes(), &signature, &trust.revocations()?, now)
         .coded(Code::EvidenceUntrusted)?;
-    let voucher = signer.map(|by| Voucher {
+    let signer = signer.map(|by| SignedBy {
         name: by.signer.principal,
         key: by.signer.key.to_string(),
         entity: by.entity.map(|entity| entity.to_string()),
     });
-    Ok((source, voucher))
+    Ok((source, signer))
 }

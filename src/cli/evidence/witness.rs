@@ -63,7 +63,7 @@ impl Arguments {
         let (config, digest) = configuration(&self.config)?;
         let access = access(&config)?;
         let seal = self.sign.as_deref().map(|key| Seal::new(key, &self.record)).transpose()?;
-        let signals = Signals::heed()?;
+        let signals = Signals::install()?;
         let mut journal = files::AppendFile::create(&self.record)?;
         let began = Instant::now();
         let task = Watch {
@@ -123,12 +123,12 @@ fn exit(record: &WitnessRecord) -> Exit {
 struct Signals(Vec<(&'static str, Arc<AtomicBool>)>);
 
 impl Signals {
-    fn heed() -> Result<Self, Problem> {
+    fn install() -> Result<Self, Problem> {
         let mut flags = Vec::new();
         for (name, signal) in [("SIGTERM", SIGTERM), ("SIGINT", SIGINT), ("SIGHUP", SIGHUP)] {
             let flag = Arc::new(AtomicBool::new(false));
             signal_hook::flag::register(signal, Arc::clone(&flag))
-                .map_err(|error| Problem::failure(format!("{name} cannot be heeded: {error}")))?;
+                .map_err(|error| Problem::failure(format!("the handler for {name} could not be installed: {error}")))?;
             flags.push((name, flag));
         }
         Ok(Self(flags))

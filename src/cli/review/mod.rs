@@ -1,5 +1,6 @@
 //! `cutter review`: the security review of a bundle. It reads, checks and proves; it decides nothing and runs nothing.
 
+mod coverage;
 mod diff;
 mod matrix;
 mod mutate;
@@ -7,26 +8,29 @@ mod proof;
 pub(super) mod reading;
 mod scope;
 
+pub use self::mutate::Asked;
 use crate::cli::shared::exit::CommandResult;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::exit::no_json;
+use crate::cli::shared::named::spare;
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::progress::Progress;
 use crate::files;
 use crate::findings::{Part, Review, ReviewVerdict};
 use crate::lint;
-use crate::problem::{Blame, Problem, Problems};
+use crate::problem::{Problem, Problems};
 use crate::progress::Phase;
 use crate::render::{self, review as forms};
-use crate::review::{catalogue, committed, configured, validate};
+use crate::review::{catalogue, committed, configured};
 use crate::settings::review::ReviewSettings;
 use crate::subject::Subject;
 use clap::{Args, Subcommand, ValueEnum};
+use coverage::CoverageArguments;
 use diff::DiffArguments;
 use matrix::MatrixArguments;
 use mutate::MutateArguments;
 use proof::{ProofArguments, RequestArguments, Wanted};
-use scope::Scope;
+use scope::{Loaded, Scope};
 use std::path::Path;
 
 #[derive(Args, Debug)]
@@ -75,7 +79,7 @@ enum Command {
     /// Prove the invariants over every request type of the schema
     Prove(ProveArguments),
     /// Drop each policy in turn: which of them would no invariant miss?
-    Coverage(ProveArguments),
+    Coverage(CoverageArguments),
     /// What does NEW allow that OLD denies, and the other way round?
     Diff(DiffArguments),
     /// Who may do what: a table to commit, and to check against
@@ -121,8 +125,22 @@ impl Arguments {
         match &self.command {
             Some(Command::Diff(arguments)) => &arguments.proof,
             Some(Command::Mutate(arguments)) => &arguments.proof,
-            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => &arguments.proof,
+            Some(Command::Prove(arguments)) => &arguments.proof,
+            Some(Command::Coverage(arguments)) => &arguments.prove.proof,
             _ => &self.proof,
+        }
+    }
+
+    /// What the chosen command reviews; of a difference there are two.
+    fn scope(&self) -> Option<&Scope> {
+        match &self.command {
+            None => Some(&self.scope),
+            Some(Command::Validate(arguments) | Command::Lint(arguments)) => Some(&arguments.scope),
+            Some(Command::Prove(arguments)) => Some(&arguments.scope),
+            Some(Command::Coverage(arguments)) => Some(&arguments.prove.scope),
+            Some(Command::Matrix(arguments)) => Some(&arguments.scope),
+            Some(Command::Mutate(arguments)) => Some(&arguments.scope),
+            Some(Command::Diff(_) | Command::Rules(_)) => None,
         }
     }
 
@@ -131,7 +149,8 @@ impl Arguments {
         match &self.command {
             None | Some(Command::Rules(_)) => self.format,
             Some(Command::Validate(arguments) | Command::Lint(arguments)) => arguments.format,
-            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.format,
+            Some(Command::Prove(arguments)) => arguments.format,
+            Some(Command::Coverage(arguments)) => arguments.prove.format,
             Some(Command::Diff(arguments)) => arguments.format,
             Some(Command::Matrix(arguments)) => arguments.format,
             Some(Command::Mutate(arguments)) => arguments.format,
@@ -140,18 +159,38 @@ impl Arguments {
 
     pub fn run(&self, output: &OutputArguments) -> CommandResult {
         self.proof().check()?;
-        match &self.command {
-            None => self.requests.check()?,
-            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.requests.check()?,
-            Some(_) => {}
+        let requests = match &self.command {
+            None => Some(&self.requests),
+            Some(Command::Prove(arguments)) => Some(&arguments.requests),
+            Some(Command::Coverage(arguments)) => Some(&arguments.prove.requests),
+            Some(_) => None,
+        };
+        requests.map_or(Ok(()), RequestArguments::check)?;
+        if let Some(Command::Coverage(arguments)) = &self.command {
+            arguments.check()?;
+        }
+        if let Some(scope) = self.scope() {
+            scope.check()?;
+            let written = [requests.and_then(RequestArguments::written), self.proof().folder(), output.file()];
+            written.into_iter().flatten().try_for_each(|path| scope.spare(path))?;
+        }
+        if let Some(file) = output.file() {
+            let golden = self.command.is_none().then_some(Path::new(GOLDEN));
+            let read: Vec<&Path> = requests.map(RequestArguments::file).into_iter().chain(golden).collect();
+            spare(file, &read, &[])?;
+            if let Some(Command::Diff(arguments)) = &self.command {
+                arguments.spare(file)?;
+            }
         }
         let mut review = Review::default();
         let progress = Progress::default();
         let settings = match &self.command {
-            Some(Command::Rules(arguments)) => return arguments.run(),
+            Some(Command::Rules(arguments)) => return arguments.run(output),
             Some(Command::Matrix(arguments)) if arguments.check.is_none() => {
-                if let Some((subject, _)) = arguments.scope.load(&mut review, false, &progress)? {
-                    let matrix = arguments.scope.matrix(&subject, &progress)?;
+                if let Some(loaded) = arguments.scope.load(&mut review, false, &progress)?
+                    && loaded.can_tabulate(&mut review)
+                {
+                    let matrix = arguments.scope.matrix(&loaded, &progress)?;
                     return Ok((arguments.shown(&matrix, output), Exit::Authorized));
                 }
                 ReviewSettings::default()
@@ -159,9 +198,8 @@ impl Arguments {
             _ => match self.fill(&mut review, &progress) {
                 Ok(settings) => settings.unwrap_or_default(),
                 // What an input is lacks is a finding, whatever the form of the result.
-                Err(problems) if problems.fault() == Blame::Invalid => {
-                    review.more += problems.count() - problems.iter().len();
-                    review.parts.push(validate::validate(&[], &[], &problems));
+                Err(problems) if reading::is_of_inputs(&problems) => {
+                    reading::add(&problems, &mut review);
                     ReviewSettings::default()
                 }
                 Err(problems) => return Err(problems),
@@ -169,13 +207,8 @@ impl Arguments {
         };
         configured::apply(&settings, &mut review);
         let asked = match &self.command {
-            None => self.scope.fail_on(),
-            Some(Command::Validate(arguments) | Command::Lint(arguments)) => arguments.scope.fail_on(),
-            Some(Command::Prove(arguments) | Command::Coverage(arguments)) => arguments.scope.fail_on(),
-            Some(Command::Matrix(arguments)) => arguments.scope.fail_on(),
-            Some(Command::Mutate(arguments)) => arguments.scope.fail_on(),
             Some(Command::Diff(arguments)) => arguments.fail_on(),
-            Some(Command::Rules(_)) => None,
+            _ => self.scope().and_then(Scope::fail_on),
         };
         review.fail_on = asked.unwrap_or(review.fail_on);
         self.proof().write_counterexamples(&review)?;
@@ -188,46 +221,58 @@ impl Arguments {
             Some(Command::Rules(_)) => Ok(None),
             Some(Command::Validate(arguments)) => {
                 let loaded = arguments.scope.load(review, true, progress)?;
-                Ok(loaded.map(|(_, settings)| settings))
+                Ok(loaded.map(|loaded| loaded.settings))
             }
             Some(Command::Lint(arguments)) => {
-                let Some((subject, settings)) = arguments.scope.load(review, false, progress)? else { return Ok(None) };
-                review.parts.push(linted(&subject, progress));
-                review.parts.extend(arguments.scope.settings(&subject)?);
-                Ok(Some(settings))
+                let Some(loaded) = arguments.scope.load(review, false, progress)? else { return Ok(None) };
+                review.parts.push(linted(&loaded.subject, progress));
+                loaded.configured(review);
+                Ok(Some(loaded.settings))
             }
             Some(Command::Matrix(arguments)) => {
-                let Some((subject, settings)) = arguments.scope.load(review, false, progress)? else { return Ok(None) };
-                if let Some(path) = &arguments.check {
-                    let matrix = arguments.scope.matrix(&subject, progress)?;
+                let Some(loaded) = arguments.scope.load(review, false, progress)? else { return Ok(None) };
+                if let Some(path) = arguments.check.as_ref().filter(|_| loaded.can_tabulate(review)) {
+                    let matrix = arguments.scope.matrix(&loaded, progress)?;
                     review.parts.push(committed::compare(&forms::matrix::file(&matrix), &files::read(path)?));
                 }
-                Ok(Some(settings))
+                Ok(Some(loaded.settings))
             }
             Some(Command::Diff(arguments)) => arguments.run(review, progress).map(|()| None),
             Some(Command::Mutate(arguments)) => arguments.run(review, progress),
             Some(Command::Prove(arguments)) => arguments.run(Wanted::Proof, review, progress),
-            Some(Command::Coverage(arguments)) => arguments.run(Wanted::Coverage, review, progress),
+            Some(Command::Coverage(arguments)) => arguments.run(review, progress),
             None => {
                 if self.fix {
                     review.parts.push(self.scope.fix()?);
                 }
-                let Some((subject, settings)) = self.scope.load(review, true, progress)? else { return Ok(None) };
-                review.parts.push(linted(&subject, progress));
-                review.parts.extend(self.scope.settings(&subject)?);
-                let golden = Path::new(GOLDEN);
-                if golden.exists() && !subject.bundle.is_plain() {
-                    match self.scope.matrix(&subject, progress) {
-                        Ok(matrix) => {
-                            review.parts.push(committed::compare(&forms::matrix::file(&matrix), &files::read(golden)?));
-                        }
-                        // Whatever is wrong with the facts was found when they were read.
-                        Err(_) => review.skipped.push("matrix: it needs facts that are valid".to_owned()),
-                    }
+                let Some(loaded) = self.scope.load(review, true, progress)? else { return Ok(None) };
+                review.parts.push(linted(&loaded.subject, progress));
+                loaded.configured(review);
+                if !loaded.subject.bundle.is_plain() {
+                    self.compare(&loaded, review, progress);
                 }
-                self.proof.ask(&subject, Wanted::Both, &self.requests, review, progress)?;
-                Ok(Some(settings))
+                self.proof.ask(&loaded, Wanted::Both, &self.requests, review, progress)?;
+                Ok(Some(loaded.settings))
             }
+        }
+    }
+}
+
+impl Arguments {
+    /// The table of decisions against the committed one, where there is one.
+    fn compare(&self, loaded: &Loaded, review: &mut Review, progress: &Progress) {
+        let golden = match files::read_optional(Path::new(GOLDEN)) {
+            Ok(Some(golden)) => golden,
+            Ok(None) => return,
+            Err(problems) => return reading::add(&problems, review),
+        };
+        if !loaded.can_tabulate(review) {
+            return;
+        }
+        match self.scope.matrix(loaded, progress) {
+            Ok(matrix) => review.parts.push(committed::compare(&forms::matrix::file(&matrix), &golden)),
+            // Whatever is wrong with the facts was found when they were read.
+            Err(_) => review.skipped.push("matrix: it needs facts that are valid".to_owned()),
         }
     }
 }
@@ -239,17 +284,17 @@ impl ProveArguments {
         review: &mut Review,
         progress: &Progress,
     ) -> Result<Option<ReviewSettings>, Problems> {
-        let Some((subject, settings)) = self.scope.load(review, false, progress)? else { return Ok(None) };
-        self.proof.ask(&subject, wanted, &self.requests, review, progress)?;
-        Ok(Some(settings))
+        let Some(loaded) = self.scope.load(review, false, progress)? else { return Ok(None) };
+        self.proof.ask(&loaded, wanted, &self.requests, review, progress)?;
+        Ok(Some(loaded.settings))
     }
 }
 
 impl RulesArguments {
-    fn run(&self) -> CommandResult {
+    fn run(&self, output: &OutputArguments) -> CommandResult {
         let all = catalogue::all();
         let text = match &self.rule {
-            None => forms::human::rules(&all),
+            None => forms::human::rules(&all, output.style()),
             Some(name) => match catalogue::find(name) {
                 Some(rule) => forms::human::rule(rule),
                 None => {

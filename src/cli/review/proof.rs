@@ -1,5 +1,7 @@
 //! How proofs are made: the solver, its limits, the cache, and where counterexamples are written.
 
+use super::reading;
+use super::scope::Loaded;
 use crate::cli::shared::exit::no_json;
 use crate::cli::shared::solver::SolverArguments;
 use crate::files::{self, Output};
@@ -11,8 +13,8 @@ use crate::prove::coverage;
 use crate::prove::workshop::Workshop;
 use crate::prove::{self, ProveOptions};
 use crate::render;
-use crate::subject::Subject;
 use clap::Args;
+use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,16 @@ pub enum Wanted {
     Coverage,
     /// Both.
     Both,
+}
+
+impl Wanted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Proof => "prove",
+            Self::Coverage => "coverage",
+            Self::Both => "prove and coverage",
+        }
+    }
 }
 
 /// How proofs are made.
@@ -50,7 +62,7 @@ pub struct RequestArguments {
     /// [default: review/requests.jsonl, where it exists]
     #[arg(long, value_name = "FILE")]
     requests: Option<PathBuf>,
-    /// Find those that are needed, and write that file anew
+    /// Find those that are needed, and rewrite that file
     #[arg(long)]
     write_requests: bool,
 }
@@ -58,11 +70,10 @@ pub struct RequestArguments {
 impl RequestArguments {
     /// A file that the command line names must be there, unless it is to be written.
     fn read(&self) -> Result<Option<Source>, Problems> {
-        let path = self.file();
-        if (self.requests.is_none() || self.write_requests) && !path.exists() {
-            return Ok(None);
+        match self.requests.is_none() || self.write_requests {
+            true => files::read_optional(self.file()),
+            false => files::read(self.file()).map(Some),
         }
-        files::read(path).map(Some)
     }
 
     /// Writes what the proofs needed, where that is asked for.
@@ -77,30 +88,50 @@ impl RequestArguments {
     }
 
     /// Refuses, before any work, a file that could not be written.
-    pub fn check(&self) -> Result<(), Problem> {
-        if self.write_requests { files::check(self.file()) } else { Ok(()) }
+    pub fn check(&self) -> Result<(), Problems> {
+        let Some(path) = self.written() else { return Ok(()) };
+        files::check(path)?;
+        let source = files::read_optional(path)?;
+        let is_request = |line: &&str| serde_json::from_str::<BTreeMap<String, IgnoredAny>>(line).is_ok();
+        match source.iter().flat_map(|source| source.text().lines()).find(|line| !is_request(line)) {
+            Some(line) => {
+                let message = format!("`{}` is not written over: it holds what is no request", path.display());
+                let source = Source::new(path.display().to_string(), line);
+                Err(Problem::failure(message).of(&source).help("name another file with --requests").into())
+            }
+            None => Ok(()),
+        }
     }
 
-    fn file(&self) -> &Path {
+    /// The file that is written.
+    pub fn written(&self) -> Option<&Path> {
+        self.write_requests.then(|| self.file())
+    }
+
+    pub fn file(&self) -> &Path {
         self.requests.as_deref().unwrap_or(Path::new(REQUESTS))
     }
 }
 
 impl ProofArguments {
-    pub fn options(&self) -> Result<ProveOptions, Problems> {
+    pub fn options(&self) -> ProveOptions {
         let cache = if self.no_cache { None } else { self.cache.clone().or_else(default_cache) };
-        Ok(ProveOptions { cache, ..self.solver.options()? })
+        ProveOptions { cache, ..self.solver.options() }
     }
 
     /// Proves, and covers, what can be proved; both share what the solver answered.
     pub fn ask(
         &self,
-        subject: &Subject,
+        loaded: &Loaded,
         wanted: Wanted,
         requests: &RequestArguments,
         review: &mut Review,
         observer: &dyn Observer,
     ) -> Result<(), Problems> {
+        let subject = &loaded.subject;
+        if !loaded.can_ask(wanted.name(), review) {
+            return Ok(());
+        }
         if !subject.bundle.is_provable() {
             let why = match subject.bundle.has_schema() {
                 true => "policies that are not valid cannot be proved",
@@ -109,8 +140,15 @@ impl ProofArguments {
             review.skipped.push(format!("prove: {why}"));
             return Ok(());
         }
-        let options =
-            ProveOptions { requests: requests.read()?, keeps_requests: requests.write_requests, ..self.options()? };
+        let stored = match requests.read() {
+            // The solver looks for what they would have shown.
+            Err(problems) if reading::is_of_inputs(&problems) => {
+                reading::add(&problems, review);
+                None
+            }
+            stored => stored?,
+        };
+        let options = ProveOptions { requests: stored, keeps_requests: requests.write_requests, ..self.options() };
         let shop = Workshop::new(subject, &options);
         let (mut unproved, mut is_open) = (BTreeSet::new(), false);
         if wanted != Wanted::Coverage {
@@ -157,6 +195,11 @@ impl ProofArguments {
             add("test", &shown.test_case(&name))?;
         }
         Ok(files::write_together(&outputs)?)
+    }
+
+    /// The folder that counterexamples are written into.
+    pub fn folder(&self) -> Option<&Path> {
+        self.counterexamples.as_deref()
     }
 
     /// Refuses, before any work, a folder that counterexamples could not be written into.

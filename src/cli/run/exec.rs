@@ -4,7 +4,7 @@ use super::moment::{Moment, UseArguments, Used};
 use super::off::TurnedOff;
 use crate::authorization::Inputs;
 use crate::cli::shared::exit::CommandResult;
-use crate::cli::shared::ledger::NamedLedger;
+use crate::cli::shared::ledger::{NamedLedger, spool};
 use crate::cli::shared::output::OutputArguments;
 use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Problem, Problems};
@@ -49,7 +49,8 @@ impl Arguments {
         let inputs = moment.load()?;
         self.check_command(inputs.plan.named(&self.action)?)?;
         if inputs.plan.mode == Mode::Live {
-            *ledger = Some(self.told.ledger(&inputs.config)?);
+            let named = ledger.insert(self.told.ledger(&inputs.config)?);
+            spool::bring_in(inputs.config.ledger.spool(), named.store())?;
         }
         moment.act(inputs, &self.action, ledger.as_ref().map(NamedLedger::store), since)
     }

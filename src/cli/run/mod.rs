@@ -5,10 +5,15 @@ mod drive;
 pub mod exec;
 pub mod guard;
 mod moment;
+mod observed;
 mod off;
+mod proposals;
+mod rehearsal;
 mod resume;
 mod switch;
 pub mod whole;
+
+pub use switch::lease_of_run;
 
 use crate::runtime;
 use std::ffi::OsString;

@@ -1,12 +1,14 @@
 //! One action at its moment of use: decided by what is so now, begun in the ledger, done, and written down.
 
+use super::observed::Observed;
 use super::off::TurnedOff;
+use crate::attestation::secrets::Secrets;
 use crate::authorization::{Authorization, Inputs};
 use crate::cli::evidence::{grants, targets};
 use crate::cli::package::Maker;
 use crate::cli::shared::authority::AuthorityArguments;
 use crate::cli::shared::clock::system_time;
-use crate::cli::shared::connection::role_access;
+use crate::cli::shared::connection::{access, role_access};
 use crate::cli::shared::exit::{Exit, of_verdict};
 use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::ledger::NamedLedger;
@@ -23,11 +25,12 @@ use crate::request::Stage;
 use crate::runtime::{Execution, Outcome, Permission, Ready, Refusal, Surroundings, Use};
 use crate::settings::Config;
 use crate::settings::effects::Builtin;
-use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
+use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, Vouched, judge};
 use cedar_policy::EntityUid;
 use clap::Args;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 /// What a command that reaches an effect is told.
@@ -70,6 +73,8 @@ pub struct Used {
     /// In one line.
     pub what: String,
     pub exit: Exit,
+    /// The stable code of what stood against it, where it has one.
+    pub code: Option<Code>,
 }
 
 impl<'a> Moment<'a> {
@@ -98,73 +103,132 @@ impl<'a> Moment<'a> {
             let used = self.only_decide(&inputs, action)?;
             return Ok((inputs, used));
         };
+        if let Some(used) = self.on_hold(&inputs, action, ledger)? {
+            return Ok((inputs, used));
+        }
         let held = ledger.hold(&inputs.plan.run)?;
         if self.inputs.measures() || inputs.plan.produces() || since.elapsed() > LONG {
             since = Instant::now();
             inputs = self.load()?;
         }
-        let used = self.decide_and_do(&inputs, action, (ledger, held), since)?;
-        Ok((inputs, used))
+        self.decide_and_do(inputs, action, (ledger, held), since, &|| self.load())
     }
 
-    /// Does a row of a plan that was read before: what it turns off is off first, and all that decides is read once, when the run's place
-    /// is held.
-    pub fn act_now(&self, plan: &RunPlan, row: &IntendedAction, ledger: &dyn Ledger) -> Result<Used, Problems> {
+    /// Whether what is kept of the run holds it, so that no row begins but its last ones.
+    fn on_hold(&self, inputs: &Inputs, action: &str, ledger: &dyn Ledger) -> Result<Option<Used>, Problems> {
+        let told = AtomicUsize::new(0);
+        let observed = Observed::of(*self, inputs, ledger, &told, (None, None))
+            .filter(|_| inputs.plan.named(action).is_ok_and(|row| !row.finally));
+        let held = observed.map_or(Ok(None), |observed| observed.on_hold())?;
+        Ok(held.map(|why| Used {
+            basis: None,
+            tone: Tone::Bad,
+            what: format!("refused: the run is held, since what was measured is not what was declared: {why}"),
+            exit: Exit::Effect,
+            code: None,
+        }))
+    }
+
+    /// Does a row of a plan that was read before: what it turns off is off first, by what was vouched for then.
+    pub fn act_now(
+        &self,
+        (first, vouched): (&Inputs, Option<&Vouched>),
+        row: &IntendedAction,
+        ledger: &dyn Ledger,
+    ) -> Result<Used, Problems> {
         let sets_a_switch = matches!(row.work.as_ref().map(|work| &work.task), Some(Task::Flag(_)));
-        let off = sets_a_switch.then(|| TurnedOff::first(self.inputs, &row.id)).flatten();
-        let ordinary = || -> Result<Used, Problems> {
-            let held = ledger.hold(&plan.run)?;
-            let since = Instant::now();
+        let known = ((first.bundle.digest(), &first.config), (&first.plan, row));
+        let off = sets_a_switch.then(|| TurnedOff::known(self.inputs, known.0, known.1, vouched)).flatten();
+        let used = self.by_ledger(&first.plan, row, ledger);
+        match off {
+            Some(off) => off.settle(used, Some(ledger)),
+            None => used,
+        }
+    }
+
+    /// Does a row of a plan the ordinary way: all that decides is read once, when the run's place is held.
+    pub fn by_ledger(&self, plan: &RunPlan, row: &IntendedAction, ledger: &dyn Ledger) -> Result<Used, Problems> {
+        let read = || -> Result<Inputs, Problems> {
             let inputs = self.load()?;
             // Another plan under the same name is another run.
             if inputs.plan.digest != plan.digest {
                 return Err(Problem::untrusted("the plan was changed while it ran").of(&inputs.plan.source).into());
             }
-            self.decide_and_do(&inputs, &row.id, (ledger, held), since)
+            Ok(inputs)
         };
-        match off {
-            Some(off) => off.settle(ordinary(), Some(ledger)),
-            None => ordinary(),
-        }
+        let held = ledger.hold(&plan.run)?;
+        let since = Instant::now();
+        Ok(self.decide_and_do(read()?, &row.id, (ledger, held), since, &read)?.1)
     }
 
-    /// Decides the action by what was read at `since`, and does it where its run's place is held.
+    /// Decides the action by what was read at `since`, and does it where its run's place is held. A decision that took too long to begin
+    /// by is taken once more, by all that `read` reads then.
     fn decide_and_do(
+        &self,
+        first: Inputs,
+        action: &str,
+        (ledger, mut held): (&dyn Ledger, Option<Box<dyn Held + '_>>),
+        since: Instant,
+        read: &dyn Fn() -> Result<Inputs, Problems>,
+    ) -> Result<(Inputs, Used), Problems> {
+        let mut inputs = first;
+        let (mut used, is_late) = self.decide_once(&inputs, action, (ledger, &mut held), (since, 2))?;
+        if is_late {
+            let since = Instant::now();
+            inputs = read()?;
+            used = self.decide_once(&inputs, action, (ledger, &mut held), (since, 1))?.0;
+        }
+        // What ran is written down already; what did not is, too.
+        if !matches!(used.exit, Exit::Authorized | Exit::Effect) {
+            let row = inputs.plan.named(action)?;
+            ledger.note(&Record::Refused(Refused {
+                run: inputs.plan.run.clone(),
+                plan: inputs.plan.digest,
+                action: row.id.clone(),
+                principal: row.principal.to_string(),
+                reason: used.what.chars().take(LONGEST_REASON).collect(),
+            }))?;
+        }
+        Ok((inputs, used))
+    }
+
+    /// The same once; also whether it may be decided again, since nothing but time stood against it.
+    fn decide_once(
         &self,
         inputs: &Inputs,
         action: &str,
-        (ledger, held): (&dyn Ledger, Option<Box<dyn Held + '_>>),
-        since: Instant,
-    ) -> Result<Used, Problems> {
+        (ledger, held): (&dyn Ledger, &mut Option<Box<dyn Held + '_>>),
+        by: (Instant, u32),
+    ) -> Result<(Used, bool), Problems> {
         let row = inputs.plan.named(action)?;
         let trusted = self.trusted(inputs, &[&row.principal])?;
         let authorization = self.authority.authorize(inputs, Stage::Use)?;
         let decided = authorization.row(row)?;
+        let (mut code, mut is_late) = (None, false);
         let ((tone, what), exit) = match (held, decided.basis.allows()) {
             (_, false) => self.denied(row, &decided, &authorization),
             (None, true) => {
                 let what = "blocked: another action of this run is at work".to_owned();
                 ((Tone::Open, what), Exit::Blocked)
             }
-            (Some(mut held), true) => match Permission::new(&trusted, &authorization, row)? {
+            (Some(held), true) => match Permission::new(&trusted, &authorization, row)? {
                 Ok(permission) => {
-                    let work = |around: &Surroundings<'_>| permission.run(&mut *held, since, &system_time, around);
-                    ended(self.around(inputs, work)?)
+                    let work = |around: &Surroundings<'_>| permission.run(&mut **held, by, &system_time, around);
+                    let execution = self.around(inputs, work)?;
+                    is_late = matches!(execution, Execution::TooLate { used: false, .. });
+                    if let Execution::Ended(Outcome::Refused(of, _)) = &execution {
+                        code = Some(*of);
+                    }
+                    ended(execution)
                 }
                 Err(refusal) => refused(&refusal),
             },
         };
-        // What ran is written down already; what did not is, too.
-        if !matches!(exit, Exit::Authorized | Exit::Effect) {
-            ledger.note(&Record::Refused(Refused {
-                run: inputs.plan.run.clone(),
-                plan: inputs.plan.digest,
-                action: row.id.clone(),
-                principal: row.principal.to_string(),
-                reason: what.chars().take(LONGEST_REASON).collect(),
-            }))?;
+        // A rejection that was seen once stays, whoever takes its file away.
+        for vote in authorization.rejections() {
+            ledger.note(&Record::Vote(vote))?;
         }
-        Ok(Used { basis: Some(decided.basis), tone, what, exit })
+        Ok((Used { basis: Some(decided.basis), tone, what, exit, code }, is_late))
     }
 
     /// Looks at the work of a row from all sides, as before it begins; what it is, in one line.
@@ -184,7 +248,7 @@ impl<'a> Moment<'a> {
             true => refused(&Refusal::DryRun),
             false => self.denied(action, &row, &authorization),
         };
-        Ok(Used { basis: Some(row.basis), tone, what, exit })
+        Ok(Used { basis: Some(row.basis), tone, what, exit, code: None })
     }
 
     /// Why it is not allowed: what is wrong with the approvals that are there, and where facts are to blame, how they are measured.
@@ -233,7 +297,9 @@ impl<'a> Moment<'a> {
         work(&Surroundings {
             variable: &|name| std::env::var_os(name),
             connection: &|role| role_access(&inputs.config, role),
+            facts: &|| access(&inputs.config),
             builtin: &|builtin, folder| self.do_builtin(inputs, builtin, folder),
+            secrets: &|| Secrets::resolve(&inputs.config.secret_variables(), &|name| std::env::var(name).ok()),
         })
     }
 
@@ -266,14 +332,13 @@ fn ended(execution: Execution) -> ((Tone, String), Exit) {
             let what = format!("the command ended with {status}; its approvals stay used");
             ((Tone::Bad, what), Exit::Effect)
         }
-        Execution::Ended(Outcome::Failed(why) | Outcome::InDoubt(why)) => {
+        Execution::Ended(Outcome::Failed(why) | Outcome::Refused(_, why) | Outcome::InDoubt(why)) => {
             ((Tone::Bad, format!("{why}; its approvals stay used")), Exit::Effect)
         }
-        Execution::TooLate(took) => {
-            let what = format!(
-                "refused: {} ms passed between the decision and the start; its approvals stay used",
-                took.as_millis()
-            );
+        Execution::TooLate { took, used } => {
+            let kept = if used { "its approvals stay used" } else { "nothing was used up" };
+            let took = took.as_millis();
+            let what = format!("refused: {took} ms passed between the decision and the start; {kept}");
             ((Tone::Bad, what), Exit::Untrusted)
         }
         Execution::NotBegun(conflict) => {
@@ -321,7 +386,7 @@ fn refused(refusal: &Refusal) -> ((Tone, String), Exit) {
             ((Tone::Bad, what), Exit::Untrusted)
         }
         Refusal::NotTrusted => {
-            ((Tone::Bad, "refused: the trust root vouches for something else".to_owned()), Exit::Untrusted)
+            ((Tone::Bad, "refused: the trust root names something else".to_owned()), Exit::Untrusted)
         }
         Refusal::Denied => ((Tone::Bad, "refused: it is denied".to_owned()), Exit::Denied),
         Refusal::NoWork => ((Tone::Bad, "refused: it declares nothing to run".to_owned()), Exit::Invalid),

@@ -6,6 +6,7 @@ use crate::cli::shared::connection::role_access;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::ledger::spool;
+use crate::digest::Digest;
 use crate::layout::lines::Tone;
 use crate::ledger::{Ledger, Record, SwitchedOff};
 use crate::plan::{IntendedAction, Mode, RunPlan};
@@ -26,20 +27,30 @@ impl TurnedOff {
     /// Turns off what the row turns off, if that is all that it does and somebody vouched for the declaration. Nothing else is asked.
     ///
     /// Nothing where the row does anything else, where nobody vouched, or where the switch cannot be set: the ordinary way says why.
-    pub fn first(inputs: &InputArguments, action: &str) -> Option<Self> {
-        let (bundle, config, plan) = inputs.plan_alone()?;
-        let row = plan.named(action).ok().filter(|_| plan.mode == Mode::Live)?;
-        let off = by_bundle(inputs, &bundle, &config, (&plan, row)).or_else(|| {
-            let switches = inputs.trust.switches()?;
-            SwitchOff::by_root(&plan, row, &config, &switches).ok()?
-        })?;
-        let outcome = off.run(&|role| role_access(&config, role)).ok()?;
+    pub fn first(arguments: &InputArguments, action: &str) -> Option<Self> {
+        let (bundle, config, plan) = arguments.plan_alone().ok()?;
+        let row = plan.named(action).ok()?;
+        Self::known(arguments, (bundle.digest(), &config), (&plan, row), vouched(arguments, &bundle).as_ref())
+    }
+
+    /// The same by what was read before: whatever became of the files since does not keep a switch on.
+    pub fn known(
+        arguments: &InputArguments,
+        (policies, config): (Digest, &Config),
+        (plan, row): (&RunPlan, &IntendedAction),
+        vouched: Option<&Vouched>,
+    ) -> Option<Self> {
+        if plan.mode != Mode::Live {
+            return None;
+        }
+        let by_bundle = vouched.and_then(|vouched| SwitchOff::by_bundle(plan, row, (policies, config), vouched));
+        let off = by_bundle.or_else(|| SwitchOff::by_root(plan, row, config, &arguments.trust.switches()?).ok()?)?;
+        let outcome = off.run(&|role| role_access(config, role)).ok()?;
         let Outcome::Done(_) = outcome else { return None };
         let (flag, value) = (off.flag().name.clone(), off.flag().to.clone());
         let (run, action) = (plan.run.clone(), row.id.clone());
         let record = SwitchedOff { run, plan: plan.digest, action, flag, value, note: String::new() };
-        let action = row.clone();
-        Some(Self { config, action, record })
+        Some(Self { config: config.clone(), action: row.clone(), record })
     }
 
     /// The row.
@@ -62,29 +73,27 @@ impl TurnedOff {
         record.note = note.chars().take(LONGEST_NOTE).collect();
         let what = format!("{} is {}, by its declaration alone: {why}", record.flag, record.value);
         let record = Record::SwitchedOff(record);
-        let kept = ledger.and_then(|ledger| ledger.note(&record).ok());
-        let what = match kept {
-            Some(_) => what,
-            None => {
-                let path = self.config.ledger.spool();
-                spool::keep(path, &record)?;
-                format!("{what}; its record waits in `{}` for the ledger", path.display())
+        let path = self.config.ledger.spool();
+        let noted = ledger.is_some_and(|ledger| ledger.note(&record).is_ok());
+        let kept = if noted { Ok(()) } else { spool::keep(path, &record) };
+        let (tone, what, exit) = match kept {
+            Ok(()) if noted => (Tone::Open, what, Exit::Authorized),
+            Ok(()) => {
+                let what = format!("{what}; its record waits in `{}` for the ledger", path.display());
+                (Tone::Open, what, Exit::Authorized)
             }
+            // It is off all the same.
+            Err(problem) => (Tone::Bad, format!("{what}; no record of it is kept: {}", problem.message), Exit::Failure),
         };
-        Ok(Used { basis: None, tone: Tone::Open, what, exit: Exit::Authorized })
+        Ok(Used { basis: None, tone, what, exit, code: None })
     }
 }
 
-fn by_bundle<'a>(
-    inputs: &InputArguments,
-    bundle: &PolicyBundle,
-    config: &Config,
-    (plan, row): (&'a RunPlan, &'a IntendedAction),
-) -> Option<SwitchOff<'a>> {
-    let (trust, revocations) = (inputs.trust.load().ok()?, inputs.trust.revocations().ok()?);
-    let signature = SignatureFile::beside(inputs.bundle.folder()).ok()?;
-    let vouched = Vouched::ever(&trust, bundle.listing(), &signature, &revocations)?;
-    SwitchOff::by_bundle(plan, row, (bundle.digest(), config), &vouched)
+/// Who vouched for a bundle, ever.
+pub fn vouched(arguments: &InputArguments, bundle: &PolicyBundle) -> Option<Vouched> {
+    let (trust, revocations) = (arguments.trust.load().ok()?, arguments.trust.revocations().ok()?);
+    let signature = SignatureFile::beside(arguments.bundle.folder()).ok()?;
+    Vouched::ever(&trust, bundle.listing(), &signature, &revocations)
 }
 
 const LONGEST_NOTE: usize = 1000;

@@ -21,6 +21,7 @@ pub fn settle(ledger: &dyn Ledger, inputs: &Inputs, journal: &Journal) -> Result
             exit_status: Some(exit_status),
             note: Some(note.to_owned()),
             produced: BTreeMap::new(),
+            output: None,
         })?;
     }
     Ok(())
@@ -36,14 +37,16 @@ fn known(inputs: &Inputs, started: &Started) -> Result<Option<(i32, &'static str
         Task::Builtin(Builtin::Start | Builtin::Pause | Builtin::Resume | Builtin::End, _) => {
             return Ok(Some((0, "found begun, and nothing but that was to be done")));
         }
+        // That a probe was rolled back does not say that it was called.
+        Task::Sql(task) if task.rolls_back => return Ok(None),
         Task::Sql(task) => &task.role,
         Task::Flag(FlagTask { place: FlagPlace::Row { role, .. }, .. }) => role,
         Task::Backup(..) | Task::Builtin(..) | Task::Program(_) | Task::Flag(_) => return Ok(None),
     };
     let Some(transaction) = &started.transaction else { return Ok(None) };
     Ok(match fate(&role_access(&inputs.config, role)?, transaction)? {
-        Fate::Committed => Some((0, "found committed, by the word of its server")),
-        Fate::Aborted => Some((1, "found rolled back, by the word of its server")),
+        Fate::Committed => Some((0, "found committed, as its server says")),
+        Fate::Aborted => Some((1, "found rolled back, as its server says")),
         Fate::Unknown => None,
     })
 }

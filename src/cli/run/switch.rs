@@ -12,6 +12,11 @@ pub fn lease(name: &str) -> String {
     format!("lease of the switch {name}")
 }
 
+/// The place in the ledger of whoever drives the run.
+pub fn lease_of_run(run: &str) -> String {
+    format!("{run} as a whole")
+}
+
 /// Whether it stands at its declared off value; one that cannot be read is an error.
 pub fn is_off(config: &Config, flag: &FlagTask) -> Result<bool, Problems> {
     let name = &flag.name;

@@ -1,13 +1,17 @@
 //! `cutter run`: every row of a plan in its order, each decided at its own moment of use; the switches are off however it ends.
 
-use super::drive::{self, Drive, Ended};
+use super::drive::{Drive, Ended, OnHold, Said};
 use super::moment::{Moment, UseArguments};
+use super::{proposals, rehearsal};
+use crate::authorization::Inputs;
+use crate::cli::observe::kept::folder_name;
 use crate::cli::shared::exit::{CommandResult, Exit, no_json};
 use crate::cli::shared::format::TableOrJson;
 use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::output::OutputArguments;
+use crate::ledger::Journal;
 use crate::plan::{Mode, RunPlan};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Code, Problem, Problems};
 use crate::render;
 use crate::runtime::{RowRecord, RowState, RunRecord, RunState};
 use clap::Args;
@@ -35,6 +39,9 @@ pub struct Arguments {
     /// How long to wait for a row that another user does
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     wait: u64,
+    /// Where compensation is proposed when the run is held, a folder for each run: SQL for a person, of which nothing is run
+    #[arg(long, value_name = "DIR", default_value = "compensation")]
+    compensation: PathBuf,
     /// Also write each event as it comes, one JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -51,30 +58,42 @@ impl Arguments {
         self.check_names(plan)?;
         let typed = moment.typed();
         if self.dry_run || plan.mode == Mode::DryRun {
-            let ended = drive::rehearse(moment, &inputs)?;
-            return self.result(plan, &ended, Vec::new(), output);
+            let ended = rehearsal::rehearse(moment, &inputs)?;
+            return self.result(plan, &ended, (Vec::new(), Vec::new()), output);
         }
         let named = self.told.ledger(&inputs.config)?;
-        let next = |state: RunState| match state {
-            RunState::Completed | RunState::Voided => vec![typed.command("attest", None)],
-            RunState::Hold => vec![format!("{} --void --reason TEXT", typed.command("run", None))],
-            RunState::Paused => {
-                vec![typed.command("approval verify", None), format!("{} --resume", typed.command("run", None))]
-            }
-            RunState::Denied | RunState::Rehearsed => Vec::new(),
-            _ => vec![format!("{} --resume", typed.command("run", None))],
-        };
         let ended = self.drive(moment, &named, &inputs)?;
-        let next = next(ended.state);
-        self.result(plan, &ended, next, output)
+        let (resume, void) = (
+            format!("{} --resume", typed.command("run", None)),
+            format!("{} --void --reason TEXT", typed.command("run", None)),
+        );
+        let next = match (ended.state, &ended.held) {
+            (RunState::Completed | RunState::Voided, _) => vec![typed.command("attest", None)],
+            (RunState::Hold, Some(OnHold::Unobserved(_))) => vec![resume, void],
+            (RunState::Hold, _) => vec![void],
+            (RunState::Paused, _) => vec![typed.command("approval verify", None), resume],
+            (RunState::Denied | RunState::Rehearsed, _) => Vec::new(),
+            _ => vec![resume],
+        };
+        let mut proposals = Vec::new();
+        if ended.state == RunState::Hold {
+            // That they cannot be written says nothing else of the run.
+            let written = self.propose(&named, &inputs, output).map_err(|problems| output.warn(&problems));
+            proposals = written.unwrap_or_default();
+        }
+        self.result(plan, &ended, (proposals, next), output)
     }
 
-    fn drive(
-        &self,
-        moment: Moment<'_>,
-        named: &NamedLedger,
-        inputs: &crate::authorization::Inputs,
-    ) -> Result<Ended, Problems> {
+    /// Writes what could make good what was done.
+    fn propose(&self, named: &NamedLedger, inputs: &Inputs, output: &OutputArguments) -> Result<Vec<String>, Problems> {
+        let journal = Journal::of_run(named.store(), &inputs.plan.run)?;
+        let (files, problems) =
+            proposals::write(&self.compensation.join(folder_name(&inputs.plan.run)?), inputs, &journal)?;
+        output.warn(&problems);
+        Ok(files.iter().map(|file| file.display().to_string()).collect())
+    }
+
+    fn drive(&self, moment: Moment<'_>, named: &NamedLedger, inputs: &Inputs) -> Result<Ended, Problems> {
         let mut drive = Drive::new(moment, named.store(), inputs, self.events.as_deref(), self.wait)?;
         match (&self.void, &self.reason) {
             (Some(_), Some(reason)) => drive.void(reason),
@@ -94,17 +113,28 @@ impl Arguments {
         }
     }
 
-    fn result(&self, plan: &RunPlan, ended: &Ended, next: Vec<String>, output: &OutputArguments) -> CommandResult {
+    fn result(
+        &self,
+        plan: &RunPlan,
+        ended: &Ended,
+        (proposals, next): (Vec<String>, Vec<String>),
+        output: &OutputArguments,
+    ) -> CommandResult {
         let row = |(index, id): (usize, &String)| {
-            let (state, what) = ended.rows.get(index).cloned().unwrap_or((RowState::Open, String::new()));
-            RowRecord { id: id.clone(), state, what }
+            let (state, said) = ended.rows.get(index).cloned().unwrap_or((RowState::Open, Said::default()));
+            RowRecord { id: id.clone(), state, code: said.code.map(Code::name), what: said.what }
         };
         let record = RunRecord {
             version: 1,
             state: ended.state,
             run: plan.run.clone(),
             plan: plan.name.clone(),
+            held: ended.held.as_ref().map(|held| match held {
+                OnHold::Differs(why) => format!("what was measured is not what was declared: {why}"),
+                OnHold::Unobserved(why) => format!("what was done could not be measured: {why}"),
+            }),
             rows: plan.actions.iter().map(|action| &action.id).enumerate().map(row).collect(),
+            proposals,
             next,
         };
         let text = match self.format {

@@ -89,7 +89,9 @@ impl AuthorityArguments {
     fn files(&self) -> Result<Vec<ApprovalFile>, Problems> {
         match &self.approvals {
             Some(folder) => project::read_approvals(folder),
-            None if Path::new(DEFAULT_APPROVALS).exists() => project::read_approvals(Path::new(DEFAULT_APPROVALS)),
+            None if files::is_there(Path::new(DEFAULT_APPROVALS)) => {
+                project::read_approvals(Path::new(DEFAULT_APPROVALS))
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -15,7 +15,7 @@ pub struct ClockArguments {
 /// The system's clock.
 pub fn system_time() -> Result<Timestamp, Problem> {
     Timestamp::from_system(std::time::SystemTime::now())
-        .ok_or_else(|| Problem::failure("the system's clock shows no time between the years 1 and 9999"))
+        .ok_or_else(|| Problem::failure("the system's clock is not between the years 1 and 9999"))
 }
 
 /// Reads a time of the command line.
@@ -29,7 +29,7 @@ pub fn parse_time(text: &str) -> Result<Timestamp, String> {
         } else if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             "it is a number, and could be seconds or milliseconds"
         } else {
-            "it is no time"
+            "it is not a valid time"
         };
         format!("{what}: write an RFC 3339 time with an offset and at most milliseconds, such as 2026-05-21T08:15:00Z")
     })

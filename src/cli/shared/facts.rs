@@ -1,6 +1,6 @@
 //! `--entities` and `--facts`: where facts lie, and what is asked, observed and taken from signed captures over them.
 
-use super::connection::access;
+use super::connection::{access, database_name};
 use super::ledger::LedgerArguments;
 use super::trust::TrustArguments;
 use crate::attestation::produced::produced;
@@ -154,7 +154,7 @@ impl FactsArguments {
     }
 }
 
-/// What a capture shows that an observer signed who is no party to the run, and that is not too old.
+/// What a capture shows that an observer signed who is not a party to the run, and that is not too old.
 fn captured(file: &Path, asking: &Asking<'_>, wanted: &Wanted<'_>, raw: RawFacts) -> Result<RawFacts, Problems> {
     let source = files::read(file)?;
     let name = file.display();
@@ -173,6 +173,12 @@ fn captured(file: &Path, asking: &Asking<'_>, wanted: &Wanted<'_>, raw: RawFacts
     if let Some(interest) = by.interest(&parties) {
         return Err(untrusted(interest).into());
     }
+    let config = wanted.bundle.listing().digest_of("cutter.toml");
+    let unknown =
+        |problem: Problem| untrusted(format!("of which database it should be is not known: {}", problem.message));
+    let of_database = wanted.config.filter(|config| config.database.is_some());
+    let led = of_database.map(database_name).transpose().map_err(unknown)?;
+    asking.concerns(&capture, led.as_deref(), config).map_err(untrusted)?;
     let age = wanted.now.milliseconds() - capture.finished_at.milliseconds();
     let oldest = asking.settings.oldest_seconds;
     if age < 0 || age > i64::try_from(oldest).unwrap_or(i64::MAX).saturating_mul(1000) {

@@ -1,16 +1,17 @@
 //! Whether a command runs where a project is, and where one is if not.
 
+use crate::files;
 use crate::problem::Problem;
 use std::path::{Path, PathBuf};
 
 /// The one problem of a command that runs outside a project and names none of its parts; `None` if this is a project.
 pub fn wrong_folder() -> Option<Problem> {
     let here = std::env::current_dir().ok()?;
-    if PARTS.iter().any(|part| here.join(part).exists()) {
+    if PARTS.iter().any(|part| files::is_there(&here.join(part))) {
         return None;
     }
     let message =
-        format!("`{}` is no project: it has neither `policies` nor `entities` nor `cutter.toml`", here.display());
+        format!("`{}` is not a project: it has neither `policies` nor `entities` nor `cutter.toml`", here.display());
     let help = match above(&here).or_else(|| below(&here)) {
         Some(project) => {
             format!("run from `{}`, or name its parts with --policies, --entities and --config", project.display())

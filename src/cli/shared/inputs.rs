@@ -10,7 +10,7 @@ use crate::facts::Facts;
 use crate::plan::RunPlan;
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems};
-use crate::record::Clock;
+use crate::record::{BundleTrust, Clock};
 use crate::settings::Config;
 use crate::time::Timestamp;
 use crate::trust::{SignatureFile, TrustRoot};
@@ -78,7 +78,7 @@ impl InputArguments {
             None => system_time().map(|now| (now, Clock::System)),
         };
         let revocations = self.trust.check().and_then(|()| self.trust.revocations());
-        let (mut facts, mut plan) = (None, None);
+        let (mut facts, mut plan, mut stands) = (None, None, None);
         if let Some((bundle, config)) = &bundle {
             let config = config.as_ref();
             plan = source.and_then(|source| {
@@ -86,7 +86,20 @@ impl InputArguments {
                     RunPlan::parse(&source, bundle.schema(), config, &project::program).coded(Code::PlanInvalid),
                 )
             });
-            if let (Some(stated), Some(plan), Ok((now, _)), Ok(revocations)) = (&stated, &plan, &time, &revocations) {
+            if let (Ok((now, _)), Ok(revocations)) = (&time, &revocations) {
+                stands = Some(self.trust.look(&self.bundle, bundle, revocations, *now));
+            }
+            let stranger = stands.as_ref().filter(|(trust, _)| self.is_of_a_stranger(trust, config, ledger));
+            if let Some((_, distrust)) = stranger {
+                problems.push(
+                    Problem::untrusted("nobody whom the trust root lets vouches for the configuration that says which servers to ask")
+                        .help("nothing was sent there: have the bundle signed again, or ask them all the same with `--trust none`")
+                        .coded(Code::RunUntrusted),
+                );
+                distrust.iter().for_each(|problem| problems.push(problem.clone()));
+            } else if let (Some(stated), Some(plan), Ok((now, _)), Ok(revocations)) =
+                (&stated, &plan, &time, &revocations)
+            {
                 let wanted = Wanted { bundle, config, plan, trust: &self.trust, revocations, now: *now, ledger };
                 facts = problems.absorb(self.facts.load(stated.clone(), &wanted));
             } else if let (Some(stated), None) = (&stated, &plan) {
@@ -99,11 +112,11 @@ impl InputArguments {
         }
         let (now, clock) = problems.absorb(time.map_err(Problems::from)).unzip();
         let revocations = problems.absorb(revocations);
-        match (bundle, facts, plan, now.zip(clock), revocations) {
-            (Some((bundle, config)), Some(facts), Some(plan), Some((now, clock)), Some(revocations))
+        match (bundle, facts, plan, now.zip(clock), revocations.zip(stands)) {
+            (Some((bundle, config)), Some(facts), Some(plan), Some((now, clock)), Some((revocations, stands)))
                 if problems.is_empty() =>
             {
-                let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
+                let (trust, distrust) = stands;
                 output.warn(&distrust);
                 let config = config.unwrap_or_default();
                 let known_keys = self.known_keys(&plan);
@@ -115,15 +128,29 @@ impl InputArguments {
 }
 
 impl InputArguments {
-    /// The bundle, the configuration and the plan alone; nothing where any of them cannot be read.
-    pub fn plan_alone(&self) -> Option<(PolicyBundle, Config, RunPlan)> {
+    /// The bundle, the configuration and the plan alone, without facts.
+    pub fn plan_alone(&self) -> Result<(PolicyBundle, Config, RunPlan), Problems> {
         if files::is_stream(&self.plan) {
-            return None;
+            return Err(Problem::invalid("a plan that comes from a stream is read only once")
+                .help("name its file")
+                .into());
         }
-        let (bundle, config) = self.bundle.load().ok()?;
-        let (source, config) = (files::read_plan(&self.plan).ok()?, config?);
-        let plan = RunPlan::parse(&source, bundle.schema(), Some(&config), &project::program).ok()?;
-        Some((bundle, config, plan))
+        let (bundle, config) = self.bundle.load()?;
+        let config = config.unwrap_or_default();
+        let plan = RunPlan::parse(&files::read_plan(&self.plan)?, bundle.schema(), Some(&config), &project::program)?;
+        Ok((bundle, config, plan))
+    }
+
+    /// Whether a server would be asked that only a configuration names for which nobody vouches whom the trust root lets: whoever wrote
+    /// it would be sent the passwords of whoever calls.
+    fn is_of_a_stranger(&self, trust: &BundleTrust, config: Option<&Config>, ledger: Option<&LedgerArguments>) -> bool {
+        let is_unvouched = match trust {
+            BundleTrust::Untrusted { .. } => true,
+            BundleTrust::Unsigned => self.trust.is_there(),
+            BundleTrust::Signed { .. } | BundleTrust::Unverified => false,
+        };
+        let asks = |config: &Config| self.measures() || ledger.is_some_and(|ledger| ledger.is_shared(config));
+        is_unvouched && config.is_some_and(asks)
     }
 
     /// The key that signed the plan, and those that the trust root binds to somebody, as far as they are at hand.
@@ -136,9 +163,9 @@ impl InputArguments {
 }
 
 impl BundleArguments {
-    /// A bundle in this folder, with this configuration.
-    pub fn of(folder: &Path, config: &Path) -> Self {
-        Self { policies: folder.to_path_buf(), config: Some(config.to_path_buf()) }
+    /// A bundle in this folder, with this configuration, or the default one.
+    pub fn new(folder: &Path, config: Option<&Path>) -> Self {
+        Self { policies: folder.to_path_buf(), config: config.map(Path::to_path_buf) }
     }
 
     /// The flags that were not left to their defaults.
@@ -156,8 +183,8 @@ impl BundleArguments {
 
     /// The file of the configuration, where there is one.
     pub fn config_path(&self) -> Option<PathBuf> {
-        let default = PathBuf::from("cutter.toml");
-        self.config.clone().or_else(|| default.exists().then_some(default))
+        let default = PathBuf::from(DEFAULT_CONFIG);
+        self.config.clone().or_else(|| files::is_there(&default).then_some(default))
     }
 
     /// Refuses a folder that is no project, where the command line does not say where the bundle is.
@@ -187,3 +214,4 @@ impl BundleArguments {
 }
 
 const DEFAULT_POLICIES: &str = "policies";
+pub const DEFAULT_CONFIG: &str = "cutter.toml";

@@ -11,8 +11,10 @@ use crate::settings::Config;
 use crate::settings::ledger::LedgerSettings;
 use crate::trust::{self, RunningUser};
 use clap::Args;
+use std::cell::RefCell;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Where the ledger lies.
 #[derive(Args, Debug)]
@@ -21,6 +23,9 @@ pub struct LedgerArguments {
     /// .cutter]
     #[arg(long, value_name = "DIR|postgres")]
     ledger: Option<PathBuf>,
+    /// The folder that this command opened: what was read of it and checked is not read again.
+    #[arg(skip)]
+    opened: RefCell<Option<(PathBuf, Rc<DirectoryLedger>)>>,
 }
 
 /// Where the ledger lies, for commands that read nothing else of a project.
@@ -37,7 +42,7 @@ pub struct LoneLedgerArguments {
 #[derive(Debug)]
 pub enum NamedLedger {
     /// In a folder.
-    Directory(DirectoryLedger),
+    Directory(Rc<DirectoryLedger>),
     /// In PostgreSQL.
     Postgres(Box<PostgresLedger>),
 }
@@ -61,16 +66,12 @@ impl LedgerArguments {
     /// Finds where the ledger would be: where the command line says, else where the configuration does; nothing is opened or made.
     pub fn locate(&self, config: &Config) -> Result<NamedLedger, Problems> {
         let settings = &config.ledger;
-        let is_shared = match &self.ledger {
-            Some(named) => named.as_os_str() == SHARED,
-            None => settings.path.is_none() && settings.database.is_some(),
-        };
-        if !is_shared {
+        if !self.is_shared(config) {
             let named = self.ledger.as_deref().or(settings.path.as_deref());
-            return Ok(NamedLedger::Directory(directory(named.unwrap_or(Path::new(DEFAULT_LEDGER)))));
+            return Ok(NamedLedger::Directory(self.folder(named.unwrap_or(Path::new(DEFAULT_LEDGER)))));
         }
         if settings.database.is_none() {
-            return Err(Problem::invalid("the configuration does not say where the shared ledger lies")
+            return Err(Problem::invalid("the configuration does not say where the shared ledger is")
                 .help(
                     "add `[ledger.database]` with `url_env = \"NAME\"`, the variable that holds its connection string",
                 )
@@ -81,7 +82,29 @@ impl LedgerArguments {
         Ok(NamedLedger::Postgres(Box::new(ledger)))
     }
 
-    /// Finds the ledger of a live run: the one that the signed configuration names, which the run itself cannot write anew.
+    /// Whether it lies in PostgreSQL.
+    pub fn is_shared(&self, config: &Config) -> bool {
+        match &self.ledger {
+            Some(named) => named.as_os_str() == SHARED,
+            None => config.ledger.path.is_none() && config.ledger.database.is_some(),
+        }
+    }
+
+    /// Opens a folder again where it is used next: whoever goes on for days takes a new ledger for one.
+    pub fn forget(&self) {
+        *self.opened.borrow_mut() = None;
+    }
+
+    /// The ledger in this folder, one for the whole command.
+    fn folder(&self, path: &Path) -> Rc<DirectoryLedger> {
+        let mut opened = self.opened.borrow_mut();
+        match opened.as_ref().filter(|(of, _)| of == path) {
+            Some((_, ledger)) => Rc::clone(ledger),
+            None => Rc::clone(&opened.insert((path.to_owned(), Rc::new(directory(path)))).1),
+        }
+    }
+
+    /// Finds the ledger of a live run: the one that the signed configuration names, which the run itself cannot rewrite.
     pub fn for_run(&self, config: &Config, head: Option<&Path>) -> Result<NamedLedger, Problems> {
         let settings = &config.ledger;
         let is_other = self.ledger.as_deref().is_some_and(|named| match &settings.path {
@@ -98,11 +121,12 @@ impl LedgerArguments {
             .into());
         }
         let named = self.locate(config)?;
-        if named.store().id()?.is_none() {
-            return Err(crate::ledger::missing(&named.store().name()).into());
-        }
+        // Before anything is sent there.
         if let NamedLedger::Postgres(ledger) = &named {
             check_server(ledger.access(), settings)?;
+        }
+        if named.store().id()?.is_none() {
+            return Err(crate::ledger::missing(&named.store().name()).into());
         }
         match (head, &named) {
             (Some(head), _) => {
@@ -119,7 +143,7 @@ impl LedgerArguments {
             }
             (None, NamedLedger::Directory(directory)) if directory.owner()? != ROOT => {
                 return Err(Problem::untrusted(format!(
-                    "the ledger at `{}` belongs to user {}, who can write it anew",
+                    "the ledger at `{}` belongs to user {}, who can rewrite it",
                     directory.name(),
                     directory.owner()?
                 ))
@@ -129,7 +153,6 @@ impl LedgerArguments {
             }
             _ => {}
         }
-        spool::bring_in(settings.spool(), named.store())?;
         Ok(named)
     }
 }
@@ -162,11 +185,16 @@ fn check_server(access: &Access, settings: &LedgerSettings) -> Result<(), Proble
 }
 
 impl LoneLedgerArguments {
+    /// The configuration that says where it lies, where one was named.
+    pub fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// Finds where the ledger would be; the configuration is read where there is one.
     pub fn locate(&self) -> Result<NamedLedger, Problems> {
         let default = PathBuf::from("cutter.toml");
         let shared = self.ledger.ledger.as_deref().is_some_and(|named| named.as_os_str() == SHARED);
-        let path = self.config.clone().or_else(|| (shared || default.exists()).then_some(default));
+        let path = self.config.clone().or_else(|| (shared || files::is_there(&default)).then_some(default));
         let config = match path.filter(|_| self.ledger.ledger.is_none() || shared) {
             Some(path) => Config::parse(&files::read(&path)?).coded(Code::ConfigInvalid)?,
             None => Config::default(),
@@ -184,7 +212,7 @@ impl NamedLedger {
     /// What every store can do.
     pub fn store(&self) -> &dyn Ledger {
         match self {
-            Self::Directory(ledger) => ledger,
+            Self::Directory(ledger) => &**ledger,
             Self::Postgres(ledger) => &**ledger,
         }
     }

@@ -11,6 +11,7 @@ use crate::ledger::{Record, Vote};
 use crate::problem::{Code, Coded as _, Problem, Problems, Source};
 use crate::signature::sign::{Prompts, SSH_KEYGEN, Signed, Signing, sign};
 use crate::signature::{APPROVAL, AllowedSigners, Fingerprint, KeyFile, REJECT, Revocations, verify_one_of};
+use crate::trust::SignatureFile;
 use std::path::{Path, PathBuf};
 
 /// Signs exactly these bytes; nothing is stored.
@@ -40,6 +41,13 @@ pub fn replace_file(path: &Path, key: &Path, namespace: &str, bytes: &[u8]) -> R
     let signed = make(key, namespace, bytes)?;
     files::write_together(&[Output::replacing(path, signed.text)])?;
     Ok(signed.key)
+}
+
+/// Writes a result together with the signature over it, which goes into a new file beside it.
+pub fn write_signed(result: Output, key: &Path, namespace: &str) -> Result<(), Problem> {
+    let signed = make(key, namespace, result.bytes())?;
+    let signature = Output::new_file(SignatureFile::path_beside(result.path())?, signed.text);
+    files::write_together(&[result, signature])
 }
 
 /// Keeps a vote in the ledger that its document names, where nobody who runs the plan can take it away; gives its record's number.

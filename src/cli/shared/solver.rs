@@ -1,6 +1,5 @@
 //! Which solver, how long it may think, and how many of them work side by side.
 
-use crate::problem::Problem;
 use crate::prove::ProveOptions;
 use crate::prove::solver::SolverOptions;
 use clap::Args;
@@ -16,29 +15,32 @@ pub struct SolverArguments {
     #[arg(long, value_name = "PROGRAM")]
     solver: Option<PathBuf>,
     /// The longest that the solver may think about one query
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    limit: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    limit: Duration,
     /// How many solvers and threads work side by side [default: the number of processors, at most 4]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let limit = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    limit.filter(|limit| !limit.is_zero()).ok_or_else(|| "it is not a number of seconds above zero".to_owned())
+}
+
 impl SolverArguments {
     /// How to ask it.
-    pub fn options(&self) -> Result<ProveOptions, Problem> {
-        let limit = Duration::try_from_secs_f64(self.limit).ok().filter(|limit| !limit.is_zero());
-        let limit = limit.ok_or_else(|| Problem::invalid("`--limit` is not a number of seconds above zero"))?;
+    pub fn options(&self) -> ProveOptions {
         let from_environment = || std::env::var_os("CVC5").filter(|value| !value.is_empty());
         let program = self.solver.clone().map(PathBuf::into_os_string).or_else(from_environment);
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let most = NonZeroUsize::MIN.saturating_add(3);
-        Ok(ProveOptions {
-            solver: SolverOptions { program: program.unwrap_or_else(|| "cvc5".into()), limit },
+        ProveOptions {
+            solver: SolverOptions { program: program.unwrap_or_else(|| "cvc5".into()), limit: self.limit },
             jobs: self.jobs.unwrap_or(processors.min(most)),
             cache: None,
             answers: Arc::default(),
             requests: None,
             keeps_requests: false,
-        })
+        }
     }
 }

@@ -34,7 +34,7 @@ impl TrustArguments {
     /// Reads the trust root, which must be there.
     pub fn load(&self) -> Result<TrustRoot, Problems> {
         let path = self.path().ok_or_else(|| {
-            Problem::untrusted("`--trust none`: nobody vouches for anything")
+            Problem::untrusted("`--trust none`: nothing is trusted")
                 .help("name the trust root, or leave `--trust` out for the machine's")
                 .coded(Code::TrustRootUnsafe)
         })?;
@@ -43,12 +43,12 @@ impl TrustArguments {
 
     /// Whether there is a trust root, or one was named.
     pub fn is_there(&self) -> bool {
-        self.path().is_some_and(|path| self.trust.is_some() || path.exists())
+        self.path().is_some_and(|path| self.trust.is_some() || files::is_there(path))
     }
 
     /// Refuses a trust root or a list of revoked keys that was named and is not there, also for commands that may do without.
     pub fn check(&self) -> Result<(), Problems> {
-        if self.trust.is_some() && self.path().is_some_and(|path| path.symlink_metadata().is_err()) {
+        if self.trust.is_some() && self.path().is_some_and(|path| !files::is_there(path)) {
             return self.load().map(drop);
         }
         self.revocations().map(drop)
@@ -65,23 +65,26 @@ impl TrustArguments {
         let signature = SignatureFile::beside(arguments.folder()).map_err(Problems::from);
         let unsigned = signature.as_ref().is_ok_and(|signature| signature.bytes().is_none());
         if unsigned {
-            return (BundleTrust::unsigned(), Problems::new());
+            return (BundleTrust::Unsigned, Problems::new());
         }
         if !self.is_there() {
-            return (BundleTrust::unverified(), Problems::new());
+            return (BundleTrust::Unverified, Problems::new());
         }
         let judged = signature
             .and_then(|signature| trust::judge_bundle(&self.load()?, bundle.listing(), &signature, revocations, now));
         match judged {
-            Ok(signer) => (BundleTrust::signed(&signer.principal), Problems::new()),
-            Err(problems) => (BundleTrust::untrusted(problems.iter().map(|problem| problem.message.clone())), problems),
+            Ok(signer) => (BundleTrust::Signed { signer: signer.principal }, Problems::new()),
+            Err(problems) => {
+                let faults = problems.iter().map(|problem| problem.message.clone()).collect();
+                (BundleTrust::Untrusted { faults }, problems)
+            }
         }
     }
 
     /// Where root declares switches that may always be turned off, beside the trust root; nothing where there is no such file.
     pub fn switches(&self) -> Option<PathBuf> {
         let beside = self.path().map(|path| path.with_file_name(SWITCHES));
-        beside.filter(|path| path.symlink_metadata().is_ok())
+        beside.filter(|path| files::is_there(path))
     }
 
     /// The keys that lost the right to sign: a command line can add to them, and never give a right back.

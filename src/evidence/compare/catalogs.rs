@@ -36,9 +36,9 @@ pub(super) fn moved(name: &str, value: &str, before: &str, after: &str) -> (RowS
     }
     if differs("storage") {
         return match is_kept_beside(value) {
-            true => (RowStatus::Unchanged, format!("{name}: built anew")),
+            true => (RowStatus::Unchanged, format!("{name}: rebuilt")),
             false => {
-                (RowStatus::Changed, format!("{name}: its rows were written anew, or it was written and put back"))
+                (RowStatus::Changed, format!("{name}: its rows were rewritten, or it was changed and changed back"))
             }
         };
     }
@@ -47,7 +47,7 @@ pub(super) fn moved(name: &str, value: &str, before: &str, after: &str) -> (RowS
     (RowStatus::Changed, format!("{name}: {words}"))
 }
 
-/// Whether what is seen to have been built anew accounts for every row that was counted.
+/// Whether what is seen to have been rebuilt accounts for every row that was counted.
 pub(super) fn explains(a: &Observation, b: &Observation, moved: &BTreeMap<String, i64>) -> bool {
     if a.id.name() != STORED || a.values != b.values {
         return false;

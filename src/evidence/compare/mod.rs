@@ -6,7 +6,7 @@ mod window;
 
 use super::Capture;
 use super::ObservationId;
-use super::comparison::{ComparedRow, Comparison, LevelReached, Quiet, RowStatus, Vouchers};
+use super::comparison::{ComparedRow, Comparison, LevelReached, Quiet, RowStatus, Signers};
 use crate::digest::Digest;
 use crate::problem::{Problem, Problems};
 use crate::settings::evidence::{EvidenceSettings, Level};
@@ -58,7 +58,7 @@ pub fn compare(
             last: last.database.closing_snapshot.clone(),
         },
         coverage: last.coverage.clone(),
-        signed: Vouchers::default(),
+        signed: Signers::default(),
         rows,
     })
 }
@@ -110,7 +110,12 @@ fn comparable(
             "what is observed must not change in between; capture again, or name the same file with --config",
         );
     }
-    if ![a.started_at, a.finished_at, b.started_at, b.finished_at].is_sorted()
+    if a.started_at == b.started_at && a.finished_at == b.finished_at {
+        refuse(
+            format!("both captures are the one of {} to {}", a.started_at, a.finished_at),
+            "name the baseline, and then a capture that was made after it",
+        );
+    } else if ![a.started_at, a.finished_at, b.started_at, b.finished_at].is_sorted()
         || later(&a.database.snapshot, &b.database.snapshot)
     {
         refuse(
@@ -119,7 +124,7 @@ fn comparable(
         );
     }
     if b.finished_at > limits.now {
-        refuse(format!("the final capture is of {}, which is yet to come", b.finished_at), "check the clocks");
+        refuse(format!("the final capture is of {}, which is in the future", b.finished_at), "check the clocks");
     }
     let age = limits.now.milliseconds().saturating_sub(a.started_at.milliseconds()) / 1000;
     if age > i64::try_from(settings.oldest_seconds).unwrap_or(i64::MAX) {

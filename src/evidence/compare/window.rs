@@ -1,7 +1,7 @@
 //! What is known of the time between two captures, and what each thing observed at both ends came to in it.
 
 use super::super::comparison::{BENEATH, ComparedRow, ROLLED_BACK, RowStatus};
-use super::super::{Capture, InFlight, Observation, ObservationId, ObservationKind, Status};
+use super::super::{Capture, IN, InFlight, Observation, ObservationId, ObservationKind, Status, WAY};
 use super::growth::Growth;
 use super::{catalogs, difference};
 use crate::settings::evidence::{EvidenceSettings, Toleration, tables_of};
@@ -34,18 +34,27 @@ impl<'a> Window<'a> {
     pub(super) fn new(a: &'a Capture, b: &'a Capture, settings: &'a EvidenceSettings) -> Self {
         let restarted =
             a.database.server_started_at != b.database.server_started_at || a.database.timeline != b.database.timeline;
-        let first = &a.database.snapshot;
-        let equal = !first.is_empty() && *first == b.database.snapshot && *first == b.database.closing_snapshot;
+        let snapshot = &a.database.snapshot;
+        let equal =
+            !snapshot.is_empty() && *snapshot == b.database.snapshot && *snapshot == b.database.closing_snapshot;
         // What a standby shows is only as far as it has come.
         let is_standby = [a, b].iter().any(|capture| capture.database.timeline.ends_with("in recovery"));
         let counters = a.database.counters.as_ref().zip(b.database.counters.as_ref());
         let unknown = |capture: &'a Capture| capture.observation("database:counters")?.unknown.first();
-        let (spanning, held): (Vec<&InFlight>, Vec<&InFlight>) = match counters {
-            Some((first, last)) => last
-                .in_flight
-                .iter()
-                .partition(|held| held.transaction.as_ref().is_some_and(|held| first.running.contains(held))),
-            None => (Vec::new(), Vec::new()),
+        // What replicates since before the baseline has done nothing in between, and has handed out nothing.
+        let (first, last) = counters.map_or((&[][..], &[][..]), |(a, b)| (&a.in_flight[..], &b.in_flight[..]));
+        let since = a.database.opened_at;
+        let replicates = |one: &InFlight| one.replicates_since.zip(since).is_some_and(|(began, since)| began < since);
+        let running = counters.map_or(&[][..], |(first, _)| &first.running[..]);
+        let (spanning, held): (Vec<&InFlight>, Vec<&InFlight>) = last
+            .iter()
+            .filter(|held| !replicates(held))
+            .partition(|held| held.transaction.as_ref().is_some_and(|held| running.contains(held)));
+        let goes_on = |one: &InFlight| {
+            replicates(one)
+                && last
+                    .iter()
+                    .any(|other| (&other.session, other.replicates_since) == (&one.session, one.replicates_since))
         };
         let loaded = |capture: &'a Capture| capture.observation("database:configuration_files")?.traces.get("loaded");
         Self {
@@ -55,11 +64,11 @@ impl<'a> Window<'a> {
             blind: [a, b].into_iter().find_map(unknown).map(|unknown| unknown.reason.clone()),
             held,
             spanning,
-            was_held: counters.is_some_and(|(first, _)| !first.in_flight.is_empty()),
+            was_held: !first.iter().all(goes_on),
             rolled_back: counters.map_or(0, |(a, b)| b.rolled_back[1].saturating_sub(a.rolled_back[0])),
             has_counters: counters.is_some(),
             loaded: loaded(a) != loaded(b),
-            snapshot: &a.database.snapshot,
+            snapshot,
             tolerate: &settings.tolerate,
         }
     }
@@ -125,7 +134,9 @@ impl<'a> Window<'a> {
     /// Every write leaves a mark; one that moved while nothing else did says that something was put back.
     fn traces(&self, a: &Observation, b: &Observation, growth: &Growth<'_>, findings: &mut Findings) {
         let kind = a.id.kind();
-        let before = a.traces.iter().filter_map(|(name, before)| Some((name, before, b.traces.get(name)?)));
+        findings.extend(on_the_way(a, b).map(|step| (RowStatus::Unknown, format!("{step}{ELSEWHERE}"))));
+        let before = a.traces.iter().filter(|(name, _)| !name.starts_with(WAY));
+        let before = before.filter_map(|(name, before)| Some((name, before, b.traces.get(name)?)));
         for (name, before, after) in before.filter(|(_, before, after)| before != after) {
             let is_explained = findings.iter().any(|(status, text)| {
                 *status == RowStatus::Changed
@@ -190,11 +201,15 @@ impl<'a> Window<'a> {
             unknown(format!("what was done and undone here is not known: {blind}"));
         }
         for held in &self.held {
-            unknown(match held.idle {
-                true => {
+            unknown(match (held.replicates_since, held.idle) {
+                (Some(since), _) => format!(
+                    "session {} replicates since {since} and holds what it did before back until it ends: end it, and capture again",
+                    held.session
+                ),
+                (None, true) => {
                     format!("session {} may hold counters back for another 11 s: capture with --settle", held.session)
                 }
-                false => format!(
+                (None, false) => format!(
                     "session {} may hold counters back until it is idle: wait for it, or capture with --settle SECONDS",
                     held.session
                 ),
@@ -240,6 +255,20 @@ impl<'a> Window<'a> {
     }
 }
 
+/// The folders and links on the way to it in whose place there may have been another meanwhile.
+fn on_the_way<'a>(a: &'a Observation, b: &'a Observation) -> impl Iterator<Item = &'a str> {
+    let steps: BTreeSet<&String> = a.traces.keys().chain(b.traces.keys()).collect();
+    let is_moved = |step: &&String| match (a.traces.get(*step), b.traces.get(*step)) {
+        (Some(before), Some(after)) => match (before.split_once(IN), after.split_once(IN)) {
+            // Who puts a folder in the place of another writes in the one that both lie in.
+            (Some((own, parent)), Some((own_after, parent_after))) => own != own_after && parent != parent_after,
+            _ => before != after,
+        },
+        _ => true,
+    };
+    steps.into_iter().filter(|step| step.starts_with(WAY)).filter(is_moved).filter_map(|step| step.strip_prefix(WAY))
+}
+
 fn values(a: &Observation, b: &Observation, growth: &Growth<'_>, findings: &mut Findings) {
     let is_unknown = |observation: &Observation, name: &str| {
         observation.unknown.iter().any(|unknown| {
@@ -278,7 +307,7 @@ fn rewritten(name: &str, a: &Observation, b: &Observation, growth: &Growth<'_>) 
     let is_same = |value: &str| a.values.get(value).is_some_and(|before| b.values.get(value) == Some(before));
     let refusal = growth.refusal();
     match (name, is_same("content") || is_same("sha256")) {
-        ("storage", true) => format!("storage: written anew, and the content is the same{refusal}"),
+        ("storage", true) => format!("storage: rewritten, and the content is the same{refusal}"),
         ("headers", true) => format!("headers: written, and put back{refusal}"),
         _ => format!("{name}: written{refusal}"),
     }
@@ -288,6 +317,9 @@ fn rewritten(name: &str, a: &Observation, b: &Observation, growth: &Growth<'_>) 
 pub(super) fn short(text: &str) -> String {
     if text.chars().count() <= 80 { text.to_owned() } else { text.chars().take(77).chain("...".chars()).collect() }
 }
+
+/// What it says of a folder or link on the way.
+const ELSEWHERE: &str = ": was written or replaced meanwhile, so that the path may have led elsewhere";
 
 /// Counters of what a relation without rows of its own is made of.
 const BELOW: &str = "below ";

@@ -6,7 +6,7 @@
 //!
 //! ## Why it matters
 //!
-//! Cedar skips a policy that errs: a ban vanishes, and what it forbade may be allowed.
+//! Cedar skips a policy that fails to evaluate: a ban vanishes, and what it forbade may be allowed.
 //!
 //! ## Examples
 //!

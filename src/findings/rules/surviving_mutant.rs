@@ -1,9 +1,9 @@
-//! A change of a policy that nothing notices.
+//! A change of a policy, or of what an effect is pinned by, that nothing notices.
 //!
 //! ## What it finds
 //!
-//! `review mutate` changes each policy in small ways, one at a time; a change is reported that no case, no property, no
-//! invariant and no committed table notices, and that is not proved to mean the same.
+//! `review mutate` changes each policy and each pin in small ways, one at a time; a change is reported that no case, no property, no
+//! invariant, no check of effects and no committed table notices, and that is not proved to mean the same.
 //!
 //! ## Why it matters
 //!

@@ -14,7 +14,7 @@
 //!
 //! ```text
 //! finding: the executor's role may insert into the table that says that a review was made
-//! none:    only the observer's own table is read, `accepted` says why it is no way to an allow, or the effect `produces` the fact
+//! none:    only the observer's own table is read, `accepted` says why it is not a way to an allow, or the effect `produces` the fact
 //! ```
 
 use crate::findings::rule::{Rule, rule};

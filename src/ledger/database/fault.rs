@@ -30,7 +30,7 @@ impl LedgerError {
                         .help("attest with `cutter attest --attest FILE`")
                         .coded(Code::LedgerUnusable)
                 }
-                _ => error.problem(what).help("nothing that needs the ledger runs before this is mended"),
+                _ => error.problem(what).help("nothing that needs the ledger runs before this is fixed"),
             },
             Self::Spoilt => Problem::untrusted(format!("{what}: a part of it is not as cutter writes it"))
                 .help("what it recorded counts as used; restore the table from a copy")
@@ -48,11 +48,4 @@ impl From<DatabaseError> for LedgerError {
 /// There is no such function or schema.
 pub fn is_absence(error: &DatabaseError) -> bool {
     matches!(error.sqlstate.as_deref(), Some("42883" | "42P01" | "3F000"))
-}
-
-/// The connection is the ledger's own, and so is its section of `cutter.toml`.
-pub fn in_own_words(mut problem: Problem) -> Problem {
-    problem.message = problem.message.replace("`[database]`", "`[ledger.database]`");
-    problem.help = problem.help.map(|help| help.replace("`[database]`", "`[ledger.database]`"));
-    problem
 }

@@ -51,17 +51,41 @@ END $$;
 CREATE FUNCTION cutter_ledger.moment(value jsonb) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
   SET DateStyle = 'ISO, YMD' SET TimeZone = 'UTC' AS $$
 BEGIN
-  IF to_char((cutter_ledger.word(value))::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') <> value #>> '{}' THEN
-    RAISE EXCEPTION 'a part of the record is no time' USING ERRCODE = '22023';
+  IF value #>> '{}' !~ '^[0-9]{4}-' OR to_char((cutter_ledger.word(value))::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') <> value #>> '{}' THEN
+    RAISE EXCEPTION 'a part of the record is not a valid time' USING ERRCODE = '22023';
   END IF;
   RETURN value #>> '{}';
 END $$;
 CREATE FUNCTION cutter_ledger.whole(value jsonb) RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF jsonb_typeof(value) IS DISTINCT FROM 'number' OR (value #>> '{}')::bigint < 0 THEN
-    RAISE EXCEPTION 'a part of the record is no whole number' USING ERRCODE = '22023';
+    RAISE EXCEPTION 'a part of the record is not a whole number' USING ERRCODE = '22023';
   END IF;
   RETURN (value #>> '{}')::bigint;
+END $$;
+
+-- What a reader can read: not too long, not too deep, and only numbers that every reader has.
+CREATE FUNCTION cutter_ledger.plain(value jsonb) RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  is_plain boolean := pg_column_size(value) <= 8388608 AND length(value::text) <= 8388608;
+BEGIN
+  IF is_plain THEN
+    WITH RECURSIVE part(value, depth) AS (
+      SELECT value, 1
+      UNION ALL
+      SELECT inner_part.value, part.depth + 1 FROM part, LATERAL (
+        SELECT e.value FROM jsonb_array_elements(CASE jsonb_typeof(part.value) WHEN 'array' THEN part.value ELSE '[]' END) e
+        UNION ALL
+        SELECT m.value FROM jsonb_each(CASE jsonb_typeof(part.value) WHEN 'object' THEN part.value ELSE '{}' END) m) inner_part
+      WHERE part.depth <= 64)
+    SELECT max(part.depth) <= 64 AND bool_and(jsonb_typeof(part.value) <> 'number' OR part.value::text ~ '^-?[0-9]{1,19}$'
+        AND part.value::text::numeric BETWEEN -9223372036854775808 AND 9223372036854775807)
+      INTO is_plain FROM part;
+  END IF;
+  IF NOT is_plain THEN
+    RAISE EXCEPTION 'a part of the record is too long, too deep, or holds a number that is not whole' USING ERRCODE = '22023';
+  END IF;
+  RETURN value;
 END $$;
 
 -- Under the lock of the one row: nobody writes to a ledger that was moved before a person has accepted that.
@@ -125,6 +149,7 @@ END $$;
 CREATE FUNCTION cutter_ledger.begin(said jsonb, OUT number bigint, OUT token text) LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  bounded jsonb := cutter_ledger.plain(said);
   seen jsonb;
   ours jsonb := jsonb_build_object('version', cutter_ledger.whole(said->'bundle'->'version'),
     'sha256', cutter_ledger.hex(said->'bundle'->'sha256'));
@@ -141,13 +166,17 @@ DECLARE
       FROM jsonb_array_elements(said->'approvals') WITH ORDINALITY a),
     'decided_at', cutter_ledger.moment(said->'decided_at'),
     'bundle', ours,
-    'repeatable', (said->>'repeatable')::boolean,
+    'repeatable', cutter_ledger.word(to_jsonb(said->>'repeatable'))::boolean,
     'decision', coalesce(said->'decision', 'null'))
     || CASE WHEN said ? 'transaction' THEN jsonb_build_object('transaction', cutter_ledger.word(said->'transaction')) ELSE '{}' END;
 BEGIN
   PERFORM cutter_ledger.enter();
   SELECT cutter_ledger.said(r.line) INTO seen FROM cutter_ledger.records r
     WHERE cutter_ledger.said(r.line)->>'kind' = 'newer_bundle' ORDER BY r.sequence DESC LIMIT 1;
+  -- Whoever may begin could otherwise name a version that no bundle can ever follow.
+  IF (ours->'version')::bigint > coalesce((seen->'version')::bigint + 1000000000, 1000000000000000) THEN
+    RAISE EXCEPTION 'the version of the bundle is more than 1000000000 ahead' USING ERRCODE = '22023';
+  END IF;
   IF EXISTS (
     SELECT FROM cutter_ledger.records r
       WHERE cutter_ledger.subject(r.line) = started->>'run' AND cutter_ledger.said(r.line)->>'kind' = 'started'
@@ -177,6 +206,7 @@ END $$;
 CREATE FUNCTION cutter_ledger.finish(said jsonb, secret text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  bounded jsonb := cutter_ledger.plain(said);
   began bigint := cutter_ledger.whole(said->'started');
   exit_status integer := (said->>'exit_status')::integer;
   waits text := current_setting('lock_timeout');
@@ -189,7 +219,16 @@ BEGIN
   END IF;
   IF said ? 'produced' THEN
     finished := finished || jsonb_build_object('produced', (
-      SELECT jsonb_object_agg(p.key, p.value) FROM jsonb_each(said->'produced') p));
+      SELECT coalesce(jsonb_object_agg(p.key, p.value), '{}') FROM jsonb_each(said->'produced') p));
+  END IF;
+  IF said ? 'output' THEN
+    finished := finished || jsonb_build_object('output', jsonb_build_object(
+      'sha256', cutter_ledger.hex(said->'output'->'sha256'), 'length', cutter_ledger.whole(said->'output'->'length'),
+      'variables', (SELECT coalesce(jsonb_agg(cutter_ledger.word(v.value) ORDER BY v.ordinality), '[]')
+        FROM jsonb_array_elements(said->'output'->'variables') WITH ORDINALITY v),
+      'shapes', cutter_ledger.whole(said->'output'->'shapes'),
+      'found', (SELECT coalesce(jsonb_object_agg(f.key, cutter_ledger.whole(f.value)), '{}')
+        FROM jsonb_each(said->'output'->'found') f)));
   END IF;
   IF secret = '' THEN
     PERFORM set_config('lock_timeout', '500ms', true);
@@ -229,10 +268,16 @@ END $$;
 CREATE FUNCTION cutter_ledger.attest(number bigint, statement text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  h cutter_ledger.head := cutter_ledger.enter();
-  said jsonb := statement::jsonb->'predicate';
+  h cutter_ledger.head;
+  said jsonb;
   last jsonb;
 BEGIN
+  -- The longest and deepest that can be read back.
+  IF octet_length(statement) > 33554432 OR jsonb_path_exists(statement::jsonb, '$.**{100}') THEN
+    RAISE EXCEPTION 'the attestation is too long or too deep' USING ERRCODE = '22023';
+  END IF;
+  h := cutter_ledger.enter();
+  said := statement::jsonb->'predicate';
   SELECT cutter_ledger.said(r.line) INTO last FROM cutter_ledger.records r
     WHERE cutter_ledger.said(r.line)->>'kind' = 'attestation' ORDER BY r.sequence DESC LIMIT 1;
   IF number IS DISTINCT FROM coalesce((last->>'number')::bigint, 0) + 1 THEN

@@ -1,14 +1,15 @@
 //! The folder and files of a ledger: private, never through a link; the mark of the chain's end; locks.
 
 use crate::digest::Digest;
-use crate::files::cause;
+use crate::files::{cause, lock_within};
 use crate::ledger::chain::Head;
 use crate::problem::{Code, Coded as _, Problem};
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use crate::time::Timestamp;
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Whether a folder is there; a link, a file, or a folder that others may write to is an error.
 pub fn folder_exists(path: &Path) -> Result<bool, Problem> {
@@ -78,15 +79,7 @@ pub fn lock(file: &File, path: &Path, is_shared: bool) -> Result<(), Problem> {
 
 /// Whether a file's lock was taken within this time.
 pub fn wait_for(file: &File, path: &Path, is_shared: bool, longest: Duration) -> Result<bool, Problem> {
-    let began = Instant::now();
-    loop {
-        match if is_shared { file.try_lock_shared() } else { file.try_lock() } {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) if began.elapsed() < longest => std::thread::sleep(Duration::from_millis(2)),
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(error)) => return Err(failed(path, "cannot be locked", &error)),
-        }
-    }
+    lock_within(file, is_shared, longest).map_err(|error| failed(path, "cannot be locked", &error))
 }
 
 /// A file that holds nothing and is only locked.
@@ -159,6 +152,40 @@ impl Mark {
     }
 }
 
+/// A file as it was when it was looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    file: (u64, u64),
+    length: u64,
+    /// When it was last written, and last changed in any way, in nanoseconds.
+    times: [(i64, i64); 2],
+    /// Whether it had been left alone for so long that a later change cannot bear the same time.
+    is_settled: bool,
+}
+
+impl Seen {
+    /// Looks at a file; `now` is what the clock shows.
+    pub fn look(file: &File, now: Option<Timestamp>) -> io::Result<Self> {
+        let found = file.metadata()?;
+        let changed = found.ctime().saturating_mul(1000);
+        let is_settled = now.is_some_and(|now| now.milliseconds().saturating_sub(changed) > COARSEST);
+        let times = [(found.mtime(), found.mtime_nsec()), (found.ctime(), found.ctime_nsec())];
+        Ok(Self { file: (found.dev(), found.ino()), length: found.len(), times, is_settled })
+    }
+
+    /// Whether nobody can have touched the file between this look and a later one.
+    pub fn is_still(&self, later: &Self) -> bool {
+        self.is_settled && (self.file, self.length, self.times) == (later.file, later.length, later.times)
+    }
+}
+
+/// What was read of it before is not in it any more.
+pub fn rewritten(path: &Path) -> Problem {
+    Problem::untrusted(format!("`{}` was rewritten while it was in use", path.display()))
+        .help("a person must look at it before anything runs; a published head shows what is gone")
+        .coded(Code::LedgerDamaged)
+}
+
 /// A part that `init` made is not there.
 pub fn lost(path: &Path) -> Problem {
     Problem::untrusted(format!("the ledger has lost `{}`", path.display())).help(RESTORE).coded(Code::LedgerDamaged)
@@ -168,14 +195,17 @@ pub fn lost(path: &Path) -> Problem {
 pub fn failed(path: &Path, what: &str, error: &io::Error) -> Problem {
     let help = match error.kind() {
         ErrorKind::PermissionDenied => "the ledger belongs to the user who made it; run as that user",
-        ErrorKind::ReadOnlyFilesystem => "the ledger must lie where it can be written",
+        ErrorKind::ReadOnlyFilesystem => "the ledger must be on a writable file system",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room; nothing that needs the ledger runs before",
         ErrorKind::Unsupported => "the ledger needs a file system with locks",
-        _ => "nothing that needs the ledger runs before this is mended",
+        _ => "nothing that needs the ledger runs before this is fixed",
     };
     Problem::failure(format!("`{}` {what}: {}", path.display(), cause(error))).help(help).coded(Code::LedgerUnusable)
 }
 
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// In milliseconds: times of files go by the ticks of the kernel, or on some file systems by whole seconds.
+const COARSEST: i64 = 3000;
 
 const RESTORE: &str = "what it recorded counts as used; have new approvals made for a new ledger";

@@ -8,14 +8,14 @@ mod sql;
 
 pub use function::function;
 
-use crate::db::{DatabaseError, Snapshot};
+use crate::db::{DatabaseError, Readers, Snapshot};
 use crate::evidence::{Observation, ObservationKind};
 use crate::settings::evidence::EvidenceSettings;
 use sql::{Columns, Table};
 
-/// Observes the families that are wanted.
-pub fn observe(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Result<Vec<Observation>, DatabaseError> {
-    let tables = match sql::tables(snapshot) {
+/// Observes the families that are wanted, each read by whichever session is free.
+pub fn observe(settings: &EvidenceSettings, readers: &mut Readers<'_>) -> Result<Vec<Observation>, DatabaseError> {
+    let tables = match sql::tables(&mut readers.main) {
         Ok(tables) => tables,
         Err(error) if error.is_final() || error.is_transient() => return Err(error),
         Err(error) => {
@@ -24,21 +24,26 @@ pub fn observe(settings: &EvidenceSettings, snapshot: &mut Snapshot<'_>) -> Resu
             return Ok(vec![observation]);
         }
     };
-    let mut observations = Vec::new();
-    for family in families(settings, &tables) {
-        let mut observation = Observation::new(ObservationKind::Catalog, &family.name);
-        for (at, (table, columns)) in family.parts.iter().enumerate() {
-            if table.name == LARGE_OBJECTS {
-                large_object::observe(table, snapshot, &mut observation)?;
-                continue;
-            }
-            let bound: &[String] = if family.is_bound { &settings.schemas } else { &[] };
-            let prefix = if at == 0 { String::new() } else { format!("{} ", table.name) };
-            part(table, columns, bound, &prefix, snapshot, &mut observation)?;
+    let families = families(settings, &tables);
+    readers.each(&families, &|family, snapshot| observe_one(family, settings, snapshot))?.into_iter().collect()
+}
+
+fn observe_one(
+    family: &Family<'_>,
+    settings: &EvidenceSettings,
+    snapshot: &mut Snapshot<'_>,
+) -> Result<Observation, DatabaseError> {
+    let mut observation = Observation::new(ObservationKind::Catalog, &family.name);
+    for (at, (table, columns)) in family.parts.iter().enumerate() {
+        if table.name == LARGE_OBJECTS {
+            large_object::observe(table, snapshot, &mut observation)?;
+            continue;
         }
-        observations.push(observation);
+        let bound: &[String] = if family.is_bound { &settings.schemas } else { &[] };
+        let prefix = if at == 0 { String::new() } else { format!("{} ", table.name) };
+        part(table, columns, bound, &prefix, snapshot, &mut observation)?;
     }
-    Ok(observations)
+    Ok(observation)
 }
 
 /// The catalogs whose rows are observed under a wanted family.

@@ -278,7 +278,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "pg_authid.rolpassword, pg_user_mapping.umoptions, pg_subscription.subconninfo",
         "passwords; counters show that they were written",
     ),
-    ("what temporary schemas hold", "it is gone with its session"),
+    ("objects in temporary schemas", "it is gone with its session"),
 ];
 
 const TEMPORARY: &str = "^pg_(toast_)?temp_[0-9]+$";

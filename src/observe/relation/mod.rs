@@ -3,13 +3,10 @@
 mod batch;
 mod generations;
 mod ordered;
-mod readers;
 mod shape;
 mod sums;
 
-pub use readers::Readers;
-
-use crate::db::{DatabaseError, Snapshot, identifier};
+use crate::db::{DatabaseError, Readers, Snapshot, identifier};
 use crate::evidence::{Observation, ObservationKind};
 use crate::progress::Observer;
 use crate::settings::evidence::{Level, RelationSettings};
@@ -81,9 +78,11 @@ fn together_if_short<'a>(
     });
     let short: Vec<(&str, &Shape)> = short.collect();
     let mut names = short.iter().map(|(name, _)| *name);
-    for shapes in batch::split(short.iter().map(|(_, shape)| *shape)) {
+    let batches = batch::split(short.iter().map(|(_, shape)| *shape));
+    let all = readers.each(&batches, &|shapes, snapshot| batch::ask(&plan, shapes, snapshot))?;
+    for (shapes, found) in batches.iter().zip(all) {
         let names: Vec<&str> = names.by_ref().take(shapes.len()).collect();
-        match readers.once(|snapshot| batch::ask(&plan, &shapes, snapshot)) {
+        match found {
             Ok(totals) => known.extend(names.into_iter().zip(totals)),
             Err(error) if error.is_final() => return Err(error),
             Err(_) => {}

@@ -59,7 +59,7 @@ pub fn all(names: &[&str], snapshot: &mut Snapshot<'_>) -> Result<BTreeMap<Strin
 }
 
 impl Shape {
-    /// Where the rows lie; another place after they were written anew.
+    /// Where the rows lie; another place after they were rewritten.
     pub fn storage(&self) -> String {
         let places: Vec<&str> = self.parts.iter().map(|part| part.place.as_str()).collect();
         match places.as_slice() {

@@ -54,7 +54,7 @@ pub fn watch(task: &Watch<'_>, write: &mut dyn FnMut(&Line) -> Result<(), Proble
     let mut session = task.access.open()?;
     let scope = session.begin().and_then(|mut snapshot| scope::resolve(task.settings, &mut snapshot));
     let scope = scope.map_err(|error| error.problem("the witness cannot begin"))?;
-    let counted = Counted { reads: BTreeSet::new(), ..capture::counted(&scope) };
+    let counted = Counted { reads: BTreeSet::new(), called: BTreeMap::new(), ..capture::counted(&scope) };
     let watched = Watched { access: task.access, settings: &scope.settings, counted };
     let opened = open(task, &mut session, &watched);
     let (opened, mut parts, at) = opened.map_err(|error| error.problem("the witness cannot begin"))?;

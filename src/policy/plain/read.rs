@@ -2,11 +2,12 @@
 //! schemas of either form.
 
 use super::super::annotations::Annotations;
-use super::super::{BundlePolicy, BundleSources, file};
+use super::super::{BundlePolicy, BundleSources, UnlinkedTemplate, file};
+use crate::cedar::tokens::{self, Token};
 use crate::cedar::{depth, diagnostics};
 use crate::json;
 use crate::problem::{Problem, Problems, Source};
-use crate::schema::RunSchema;
+use crate::schema::{self, RunSchema};
 use cedar_policy::{Effect, EntityUid, Policy, PolicyId, PolicySet, Schema, SchemaFragment, SlotId, Template};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -14,17 +15,22 @@ use std::ops::Range;
 use std::str::FromStr as _;
 
 /// What was read so far.
+#[derive(Default)]
 pub(super) struct Read {
     pub(super) policies: Vec<BundlePolicy>,
     pub(super) templates: Vec<(Template, Source, Range<usize>)>,
-    /// Names of the templates that nothing links.
-    pub(super) unlinked: Vec<String>,
+    /// The templates that nothing links.
+    pub(super) unlinked: Vec<UnlinkedTemplate>,
     pub(super) schemas: Vec<(SchemaFragment, Source)>,
+    /// The files of JSON that hold policies or templates.
+    pub(super) texts: Vec<Source>,
+    /// What the names of files begin with: the folder, which is no part of a policy's name.
+    folder: String,
 }
 
 impl Read {
     pub(super) fn of(sources: &BundleSources, problems: &mut Problems) -> Self {
-        let mut read = Self { policies: Vec::new(), templates: Vec::new(), unlinked: Vec::new(), schemas: Vec::new() };
+        let mut read = Self { folder: format!("{}/", sources.name.trim_end_matches('/')), ..Self::default() };
         for source in &sources.policies {
             problems.absorb(read.text(source));
         }
@@ -34,25 +40,27 @@ impl Read {
         }
         let mut links = Vec::new();
         // A schema in Cedar's other form beside itself is the same one.
-        let is_twin = |source: &&Source| {
+        let is_twin = |source: &Source| {
             let name = source.name().strip_suffix(".json");
             name.is_some_and(|name| sources.schemas.iter().any(|schema| schema.name() == name))
         };
-        for source in sources.people.iter().filter(|source| !is_twin(source)) {
+        for source in &sources.people {
             let Some(value) = problems.absorb(json::parse(source).map(|value| json::to_serde(&value))) else {
                 continue;
             };
-            match Form::of(&value) {
+            let form = Form::of(&value);
+            if matches!(form, Form::Policy | Form::Set) {
+                read.texts.push(source.clone());
+            }
+            match form {
+                Form::Schema if is_twin(source) => {}
                 Form::Schema => match SchemaFragment::from_json_value(value) {
                     Ok(fragment) => read.schemas.push((fragment, source.clone())),
                     Err(error) => {
-                        problems.absorb::<()>(Err(diagnostics::problems(&error, "the schema cannot be read", source)));
+                        problems.absorb::<()>(Err(schema::of_schema(&error, "the schema cannot be read", source)));
                     }
                 },
-                Form::Policy => match Policy::from_json(Some(PolicyId::new(source.name())), value) {
-                    Ok(policy) => read.push(policy, source.clone(), 0..source.text().len()),
-                    Err(error) => problems.push(diagnostics::problem(&error, "a policy cannot be read", source)),
-                },
+                Form::Policy => read.one(value, source, problems),
                 Form::Set => read.set(value, source, problems),
                 Form::Links => links.push((value, source)),
                 Form::Other => {}
@@ -73,8 +81,13 @@ impl Read {
                 }
             }
         }
-        let names = read.templates.iter().map(|(template, _, _)| template.id().to_string());
-        read.unlinked = names.filter(|name| !linked.contains(name)).collect();
+        let unlinked = read.templates.iter().filter_map(|(template, source, span)| {
+            let name: &str = template.id().as_ref();
+            let (name, effect, at) = (name.to_owned(), template.effect(), span.clone());
+            let is_linked = linked.contains(&name);
+            (!is_linked).then(|| UnlinkedTemplate { name, effect, source: source.clone(), span: at })
+        });
+        read.unlinked = unlinked.collect();
         read
     }
 
@@ -91,21 +104,35 @@ impl Read {
             all.extend(number(template.id()).map(|at| (at, template.to_cedar(), Err(template))));
         }
         all.sort_by_key(|(at, ..)| *at);
-        let mut end = 0;
+        let (tokens, mut end) = (tokens::tokens(source.text()), 0);
         for (_, text, found) in all {
-            let start = source.text().get(end..).and_then(|rest| rest.find(&text)).map_or(end, |at| end + at);
+            let start = tokens::next(&tokens, source.text(), end, &text).unwrap_or(end);
             end = start + text.len();
             match found {
                 Ok(policy) => self.push(policy.clone(), source.clone(), start..end),
                 Err(template) => {
                     let name = template.annotation("id").map(str::to_owned);
-                    let name = name.unwrap_or_else(|| place_name(source, &(start..end)));
+                    let name = name.unwrap_or_else(|| self.place_name(source, &(start..end)));
                     let template = template.new_id(PolicyId::new(name));
                     self.templates.push((template, source.clone(), start..end));
                 }
             }
         }
         Ok(())
+    }
+
+    /// A policy or template in Cedar's JSON form.
+    fn one(&mut self, value: Value, source: &Source, problems: &mut Problems) {
+        let (id, whole) = (PolicyId::new(self.place_name(source, &(0..0))), 0..source.text().len());
+        if let Ok(template) = Template::from_json(Some(id.clone()), value.clone()) {
+            let name = template.annotation("id").filter(|id| !id.is_empty()).map(PolicyId::new);
+            let template = template.new_id(name.unwrap_or(id));
+            return self.templates.push((template, source.clone(), whole));
+        }
+        match Policy::from_json(Some(id), value) {
+            Ok(policy) => self.push(policy, source.clone(), whole),
+            Err(error) => problems.push(diagnostics::problem(&error, "a policy cannot be read", source)),
+        }
     }
 
     /// A policy set in Cedar's JSON form.
@@ -134,7 +161,7 @@ impl Read {
     fn link(&self, link: &Value) -> Result<(Policy, String), String> {
         let text = |key: &str| link.get(key).and_then(Value::as_str).ok_or_else(|| format!("it has no `{key}`"));
         let (of, id) = (text("template_id")?, text("link_id")?);
-        let template = self.templates.iter().find(|(template, ..)| template.id().to_string() == of);
+        let template = self.templates.iter().find(|(template, ..)| template.id() == &PolicyId::new(of));
         let (template, ..) = template.ok_or_else(|| format!("there is no template `{of}`"))?;
         let mut values: HashMap<SlotId, EntityUid> = HashMap::new();
         for (slot, value) in link.get("args").and_then(Value::as_object).into_iter().flatten() {
@@ -156,13 +183,14 @@ impl Read {
     /// Adds a policy under its `@id`, or else the place where it stands.
     fn push(&mut self, policy: Policy, source: Source, span: Range<usize>) {
         let id = policy.annotation("id").filter(|id| !id.is_empty()).map(str::to_owned);
-        let id = id.unwrap_or_else(|| place_name(&source, &span));
+        let id = id.unwrap_or_else(|| self.place_name(&source, &span));
         self.push_named(policy.new_id(PolicyId::new(id)), source, span);
     }
 
     /// Adds a policy under the id that it has.
     fn push_named(&mut self, policy: Policy, source: Source, span: Range<usize>) {
-        let (id, title) = (policy.id().to_string(), policy.annotation("title").map(str::to_owned));
+        let id: &str = policy.id().as_ref();
+        let (id, title) = (id.to_owned(), policy.annotation("title").map(str::to_owned));
         // Annotations that mean something to cutter are read, and any others are fine.
         let gates: Vec<String> = policy.annotation("gate").map(str::to_owned).into_iter().collect();
         let read = Annotations::parse(policy.annotations(), policy.effect() == Effect::Forbid, &gates);
@@ -170,19 +198,24 @@ impl Read {
         self.policies.push(BundlePolicy { policy, annotations, source, span, is_action: false });
     }
 
+    /// A name for what has none, wherever the folder lies: `a.cedar:3`.
+    pub(super) fn place_name(&self, source: &Source, span: &Range<usize>) -> String {
+        let name = source.name().strip_prefix(&self.folder).unwrap_or(source.name());
+        format!("{name}:{}", source.position(span.start).0)
+    }
+
     /// The schema that all files together declare; `None` where there is none that is valid.
     pub(super) fn schema(&self, problems: &mut Problems) -> Option<RunSchema> {
         let (_, first) = self.schemas.first()?;
+        let parts: Vec<Value> =
+            self.schemas.iter().filter_map(|(fragment, _)| fragment.clone().to_json_value().ok()).collect();
+        problems.absorb(schema::check_size(&schema::join(parts.clone()), first).map_err(Problems::from))?;
         let mut whole = serde_json::Map::new();
-        for (fragment, _) in &self.schemas {
-            if let Ok(Value::Object(namespaces)) = fragment.clone().to_json_value() {
-                whole.extend(namespaces);
-            }
-        }
+        parts.into_iter().filter_map(|part| part.as_object().cloned()).for_each(|namespaces| whole.extend(namespaces));
         match Schema::from_schema_fragments(self.schemas.iter().map(|(fragment, _)| fragment.clone())) {
             Ok(schema) => Some(RunSchema::plain(schema, Value::Object(whole), first.clone())),
             Err(error) => {
-                problems.absorb::<()>(Err(diagnostics::problems(&error, "the schema is not valid", first)));
+                problems.absorb::<()>(Err(schema::of_schema(&error, "the schema is not valid", first)));
                 None
             }
         }
@@ -232,6 +265,43 @@ pub(in super::super) fn refused(source: &Source) -> Option<Problem> {
     Some(Problem::invalid(message).at(source, 0..1).help(help))
 }
 
+/// The files of JSON that hold policies in a form of some other tool, which is not read.
+pub fn unread(sources: &BundleSources) -> Vec<&Source> {
+    let is_unread = |source: &&Source| {
+        let value = json::parse(source).map(|value| json::to_serde(&value));
+        value.is_ok_and(|value| matches!(Form::of(&value), Form::Other) && holds_policy(&value))
+    };
+    sources.people.iter().filter(is_unread).collect()
+}
+
+/// Whether a policy stands anywhere in a value: in Cedar's JSON form, or as a text.
+fn holds_policy(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => {
+            let is_policy = map.contains_key("principal") && map.get("effect").is_some_and(Value::is_string);
+            is_policy || map.values().any(holds_policy)
+        }
+        Value::Array(elements) => elements.iter().any(holds_policy),
+        Value::String(text) => {
+            let begins = |words: &[Token]| {
+                let words: Vec<&str> = words.iter().map(|word| word.of(text)).collect();
+                matches!(words.as_slice(), ["permit" | "forbid", "(", "principal"])
+            };
+            tokens::tokens(text).windows(3).any(begins)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a file of JSON holds what a bundle of cutter's own takes, or refuses, where it looks: entities, policies, schemas.
+pub fn is_of_bundle(source: &Source) -> bool {
+    let entities = |value: &Value| {
+        value.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(|entity| entity.get("uid").is_some()))
+    };
+    let value = json::parse(source).map(|value| json::to_serde(&value));
+    value.is_ok_and(|value| entities(&value) || !matches!(Form::of(&value), Form::Other) || holds_policy(&value))
+}
+
 /// Whether a file holds a schema in JSON form.
 pub(in super::super) fn is_schema(source: &Source) -> bool {
     json::parse(source).is_ok_and(|value| matches!(Form::of(&json::to_serde(&value)), Form::Schema))
@@ -243,11 +313,6 @@ fn written_out(policy: &Policy) -> Option<Policy> {
         None => Some(policy.clone()),
         Some(_) => Policy::from_json(Some(policy.id().clone()), policy.to_json().ok()?).ok(),
     }
-}
-
-/// A name for what has none: `policies/a.cedar:3`.
-pub(super) fn place_name(source: &Source, span: &Range<usize>) -> String {
-    format!("{}:{}", source.name(), source.position(span.start).0)
 }
 
 fn at_link(source: &Source, link: &Value) -> Range<usize> {

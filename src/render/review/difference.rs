@@ -44,7 +44,7 @@ fn what(finding: &Finding) -> String {
 }
 
 fn is_decision(finding: &Finding) -> bool {
-    [&rules::WIDENED, &rules::WIDENED_HARMLESS, &rules::NARROWED].contains(&finding.rule)
+    [&rules::WIDENED, &rules::WIDENED_ELSEWHERE, &rules::NARROWED].contains(&finding.rule)
 }
 
 /// A request that shows it, then those of the facts that matter of which the changed text speaks.
@@ -57,6 +57,7 @@ fn example(finding: &Finding, shown: &Counterexample) -> Vec<String> {
     let more = shown.essentials.len() - facts.len();
     let facts = match (facts.as_slice(), more) {
         ([], 0) => None,
+        ([], 1) => Some("where 1 fact holds (--format json)".to_owned()),
         ([], more) => Some(format!("where {} hold (--format json)", counted(more, "fact"))),
         (facts, 0) => Some(format!("where {}", facts.join("; "))),
         (facts, more) => Some(format!("where {}; and {more} more (--format json)", facts.join("; "))),
@@ -78,11 +79,12 @@ fn word(finding: &Finding) -> (&'static str, Tone) {
     let is_open = finding.severity > Severity::Note;
     let rule = finding.rule;
     let (loud, quiet) = match () {
-        () if *rule == rules::WIDENED => ("WIDENED", "widened"),
-        () if *rule == rules::WIDENED_HARMLESS => return ("widened", Tone::Plain),
+        () if [&rules::WIDENED, &rules::WIDENED_ELSEWHERE].contains(&rule) => ("WIDENED", "widened"),
         () if *rule == rules::NARROWED || *rule == rules::AUTHORITY_NARROWED => return ("narrowed", Tone::Good),
         () if *rule == rules::POLICY_WEAKENED || *rule == rules::INVARIANT_WEAKENED => ("WEAKENED", "weakened"),
         () if *rule == rules::AUTHORITY_WIDENED => ("GAINED", "gained"),
+        () if *rule == rules::INVALID => ("NOT VALID", "not valid"),
+        () if *rule == rules::NOT_REVIEWED => ("NOT READ", "not read"),
         () => ("CHANGED", "changed"),
     };
     if is_open { (loud, Tone::Bad) } else { (quiet, Tone::Open) }

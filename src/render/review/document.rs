@@ -72,15 +72,15 @@ impl<'a> Document<'a> {
     /// The document of a review.
     pub fn new(review: &'a Review) -> Self {
         let parts = review.parts.iter().map(|part| {
-            let count =
-                |wanted: fn(&Outcome) -> bool| part.checks.iter().filter(|check| wanted(&check.outcome)).count();
+            let failed = part.checks.iter().filter(|check| review.has_failed(part, check)).count();
+            let undecided = part.checks.iter().filter(|check| matches!(check.outcome, Outcome::Undecided(_))).count();
             PartRecord {
                 name: part.name,
                 summary: &part.summary,
                 checks: part.checks.len(),
-                held: count(|outcome| *outcome == Outcome::Held),
-                failed: count(|outcome| *outcome == Outcome::Failed),
-                undecided: count(|outcome| matches!(outcome, Outcome::Undecided(_))),
+                held: part.checks.len() - failed - undecided,
+                failed,
+                undecided,
             }
         });
         Self {

@@ -56,15 +56,14 @@ pub fn rule(rule: &Rule) -> String {
     format!("{} {} ({})\n\n{}\n", rule.number, rule.name, rule.severity.name(), rule.documentation())
 }
 
-/// The catalogue: one line a rule.
-pub fn rules(rules: &[&Rule]) -> String {
-    let width = rules.iter().map(|rule| rule.name.len()).max().unwrap_or_default();
-    rules
-        .iter()
-        .map(|rule| {
-            format!("{}  {:<width$}  {:<7}  {}\n", rule.number, rule.name, rule.severity.name(), rule.summary())
-        })
-        .collect()
+/// The catalogue: a rule, its severity, and what it is about.
+pub fn rules(rules: &[&Rule], style: Style) -> String {
+    let mut lines = Lines::new([Fit::Whole, Fit::Whole, Fit::Whole, Fit::Words]);
+    for rule in rules {
+        let severity = rule.severity.name();
+        lines.row([Cell::new(rule.number), Cell::new(rule.name), Cell::new(severity), Cell::new(rule.summary())]);
+    }
+    lines.text(style)
 }
 
 /// How a part went, in a word.
@@ -101,7 +100,7 @@ fn one(finding: &Finding, renderer: &Renderer, style: Style) -> String {
     };
     let mut group = Group::with_title(level.primary_title(&title).id(finding.rule.number));
     for place in &finding.places {
-        group = group.element(snippet(place));
+        group = group.element(snippet(place, finding.rule.number == SECRET));
     }
     let mut lines = Vec::new();
     if let Some(shown) = &finding.counterexample {
@@ -125,7 +124,8 @@ fn one(finding: &Finding, renderer: &Renderer, style: Style) -> String {
     format!("{}\n", renderer.render(&[group]))
 }
 
-fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
+/// The line of a place, underlined; without its own letters where they are a secret, which a log would keep.
+fn snippet(place: &Place, is_secret: bool) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
     let text = place.source.text();
     let valid = |at: usize| text.is_char_boundary(at) && at <= text.len();
     let start = if valid(place.span.start) { place.span.start } else { 0 };
@@ -135,7 +135,11 @@ fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
     // The renderer reads all it is given, which for each finding would be the whole file.
     let first = text.get(..start).unwrap_or_default().rfind('\n').map_or(0, |newline| newline + 1);
     let last = end + text.get(end..).unwrap_or_default().find('\n').unwrap_or(text.len().saturating_sub(end));
-    let line = Source::new("", text.get(first..last).unwrap_or_default());
+    let mut line = text.get(first..last).unwrap_or_default().to_owned();
+    if is_secret {
+        line.replace_range(start - first..end - first, &"*".repeat(end - start));
+    }
+    let line = Source::new("", line);
     let (text, span) = shown(&line, start - first..end - first);
     let annotation = AnnotationKind::Primary.span(span);
     let annotation = match &place.label {
@@ -145,6 +149,9 @@ fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
     let (number, _) = place.source.position(start);
     Snippet::source(text).path(printable(place.source.name())).line_start(number).fold(true).annotation(annotation)
 }
+
+/// The rule that finds secrets.
+const SECRET: &str = "L12";
 
 /// What a renderer of snippets puts beside the words of a finding.
 const BESIDE: usize = 15;

@@ -1,4 +1,5 @@
-//! JUnit's XML: one suite a part, one case a check; a check that could not be judged is an error, never a pass.
+//! JUnit's XML: one suite a part, one case a check; a check that could not be judged is an error, never a pass, and what fails nothing is
+//! told beside it.
 
 use crate::findings::{Finding, Outcome, Review};
 use crate::layout::printable;
@@ -8,21 +9,19 @@ use std::fmt::Write as _;
 pub fn review(review: &Review) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"cutter review\">\n");
     for part in &review.parts {
-        let count = |wanted: fn(&Outcome) -> bool| part.checks.iter().filter(|check| wanted(&check.outcome)).count();
-        // A finding that belongs to no check by name is a failure of its own.
-        let own: Vec<&Finding> = part
-            .findings
-            .iter()
-            .filter(|finding| !part.checks.iter().any(|check| belongs(finding, &check.name)))
-            .collect();
+        // A finding that belongs to no check by name is a case of its own.
+        let own: Vec<&Finding> = part.found_elsewhere().collect();
+        let failed = part.checks.iter().filter(|check| review.has_failed(part, check)).count();
+        let own_failed = own.iter().filter(|finding| review.is_failing(finding)).count();
         let _ = writeln!(
             text,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">",
             part.name,
             part.checks.len() + own.len(),
-            count(|outcome| *outcome == Outcome::Failed) + own.len(),
-            count(|outcome| matches!(outcome, Outcome::Undecided(_))),
+            failed + own_failed,
+            part.checks.iter().filter(|check| matches!(check.outcome, Outcome::Undecided(_))).count(),
         );
+        let told = |finding: &Finding| told(finding, review.is_failing(finding));
         for check in &part.checks {
             let _ = write!(text, "    <testcase classname=\"{}\" name=\"{}\"", part.name, escape(&check.name));
             match &check.outcome {
@@ -32,8 +31,7 @@ pub fn review(review: &Review) -> String {
                 }
                 Outcome::Failed => {
                     text.push('>');
-                    let found = part.findings.iter().filter(|finding| belongs(finding, &check.name));
-                    found.for_each(|finding| text.push_str(&failure(finding)));
+                    part.found_of(&check.name).for_each(|finding| text.push_str(&told(finding)));
                     text.push_str("</testcase>\n");
                 }
             }
@@ -44,7 +42,7 @@ pub fn review(review: &Review) -> String {
                 text,
                 "    <testcase classname=\"{}\" name=\"{name}\">{}</testcase>",
                 part.name,
-                failure(finding)
+                told(finding)
             );
         }
         text.push_str("  </testsuite>\n");
@@ -60,16 +58,17 @@ pub fn review(review: &Review) -> String {
     text
 }
 
-fn belongs(finding: &Finding, check: &str) -> bool {
-    check == finding.about || check.rsplit(": ").next() == Some(&finding.about) || check == finding.rule.name
-}
-
-fn failure(finding: &Finding) -> String {
+/// A failure, or what was found and fails nothing.
+fn told(finding: &Finding, is_failure: bool) -> String {
     let at = finding.place().map_or_else(String::new, |place| {
         format!("{}:{}: ", place.source.name(), place.source.position(place.span.start).0)
     });
     let message = escape(&format!("{at}{}", finding.message));
-    format!("<failure type=\"{} {}\" message=\"{message}\"/>", finding.rule.number, finding.rule.name)
+    let rule = format!("{} {}", finding.rule.number, finding.rule.name);
+    match is_failure {
+        true => format!("<failure type=\"{rule}\" message=\"{message}\"/>"),
+        false => format!("<system-out>{rule}: {message}</system-out>"),
+    }
 }
 
 /// Text as XML takes it, in elements and attributes.

@@ -202,5 +202,5 @@ const HEAD: &str = "\
 # Who may do what, by the policies alone: preconditions are set aside, the plan has its turn-off.
 # yes: allowed. A+B: allowed once these gates are open. Whoever is not named is denied.
 # (by ...): the types of principal that can make such a request. A name with a star stands for several, listed last.
-# `cutter review matrix --check FILE` compares; `cutter review matrix --output FILE` writes it anew.
+# `cutter review matrix --check FILE` compares; `cutter review matrix --output FILE` rewrites it.
 ";

@@ -1,10 +1,13 @@
 //! What changed between two bundles beside the decisions: policies and their annotations, invariants, people, keys, settings,
 //! schema and facts. Nothing here asks a solver.
 
-mod authority;
+mod people;
 mod policies;
 mod schema;
-mod settings;
+pub mod settings;
+mod signers;
+
+pub use policies::earlier;
 
 use crate::findings::{Finding, Place};
 use crate::problem::{Problems, Source};
@@ -20,21 +23,16 @@ pub struct Side {
     pub config: Option<Source>,
     /// The recorded facts.
     pub facts: Vec<Source>,
-    /// Whether it is known to be all of a project, and no folder of policies by itself.
-    pub is_whole: bool,
 }
 
 /// Every difference, whatever it decides.
 pub fn changes(old: &Side, new: &Side) -> Result<Vec<Finding>, Problems> {
     let mut findings = policies::changes(old, new);
+    findings.extend(policies::templates(old, new));
     findings.extend(policies::invariants(&old.subject.invariants, &new.subject.invariants));
-    findings.extend(authority::people(old, new)?);
-    findings.extend(authority::signers(&old.subject.bundle, &new.subject.bundle));
-    let is_whole = old.is_whole || new.is_whole;
-    findings.extend(match (&old.config, &new.config) {
-        (Some(only), None) | (None, Some(only)) if !is_whole => vec![settings::on_one_side(only)],
-        (old, new) => settings::changes(old.as_ref(), new.as_ref())?,
-    });
+    findings.extend(people::people(old, new)?);
+    findings.extend(signers::signers(&old.subject.bundle, &new.subject.bundle));
+    findings.extend(settings::changes(old.config.as_ref(), new.config.as_ref())?);
     findings.extend(schema::changes(&old.subject, &new.subject)?);
     Ok(findings)
 }

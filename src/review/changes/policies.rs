@@ -2,28 +2,28 @@
 
 use super::{Side, differing};
 use crate::cedar::expression::bare;
+use crate::findings::rule::Severity;
 use crate::findings::{Finding, Place, rules};
-use crate::policy::BundlePolicy;
 use crate::policy::annotations::Tier;
+use crate::policy::{BundlePolicy, UnlinkedTemplate};
 use crate::subject::invariant::Invariant;
 use cedar_policy::{Effect, Policy};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The policies of both sides, by their ids.
+/// The policies of both sides, by their ids; one without a name is the same where its text is.
 pub fn changes(old: &Side, new: &Side) -> Vec<Finding> {
     let (old, new) = (old.subject.bundle.own(), new.subject.bundle.own());
-    let find = |among: &'_ [BundlePolicy], id: &str| among.iter().position(|policy| policy.id() == id);
+    let earlier = earlier(old, new);
     let mut findings = Vec::new();
-    let mut renamed = BTreeSet::new();
-    for after in new {
-        let before = find(old, after.id()).and_then(|at| old.get(at));
+    let mut left: Vec<usize> = (0..old.len()).filter(|at| !earlier.contains(&Some(*at))).collect();
+    for (after, before) in new.iter().zip(&earlier) {
         let place = Place::new(&after.source, after.span.clone());
-        match before {
+        match before.and_then(|at| old.get(at)) {
             Some(before) => findings.extend(changed(before, after)),
-            None => match old.iter().find(|was| find(new, was.id()).is_none() && is_same_rule(was, after)) {
-                Some(was) => {
-                    renamed.insert(was.id());
-                    let message = format!("it was called `{}`", was.id());
+            None => match left.iter().position(|at| old.get(*at).is_some_and(|was| is_same_rule(was, after))) {
+                Some(found) => {
+                    let was = old.get(left.remove(found)).map_or("", BundlePolicy::id);
+                    let message = format!("it was called `{was}`");
                     findings.push(Finding::new(&rules::POLICY_CHANGED, after.id(), message).at(place));
                 }
                 None => {
@@ -33,7 +33,7 @@ pub fn changes(old: &Side, new: &Side) -> Vec<Finding> {
             },
         }
     }
-    for gone in old.iter().filter(|was| find(new, was.id()).is_none() && !renamed.contains(was.id())) {
+    for gone in left.into_iter().filter_map(|at| old.get(at)) {
         let place = Place::new(&gone.source, gone.span.clone()).label("the old bundle");
         let message = format!("the {} is gone", kind(gone));
         findings.push(match gone.policy.effect() {
@@ -42,6 +42,71 @@ pub fn changes(old: &Side, new: &Side) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// Of each new policy the place of the old one that it was: of the same name, or where it has none, with the same text.
+pub fn earlier(old: &[BundlePolicy], new: &[BundlePolicy]) -> Vec<Option<usize>> {
+    let mut by_text: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, was) in old.iter().enumerate().rev().filter(|(_, was)| was.is_unnamed()) {
+        by_text.entry(said(was)).or_default().push(at);
+    }
+    let mut earlier: Vec<Option<usize>> = new
+        .iter()
+        .map(|after| match after.is_unnamed() {
+            true => by_text.get_mut(&said(after)).and_then(Vec::pop),
+            false => old.iter().position(|was| was.id() == after.id() && !was.is_unnamed()),
+        })
+        .collect();
+    // What is left is what stood in the same place.
+    for (at, after) in new.iter().enumerate().filter(|(_, after)| after.is_unnamed()) {
+        if earlier.get(at).is_some_and(Option::is_none) {
+            let before = old.iter().position(|was| was.is_unnamed() && was.id() == after.id());
+            let before = before.filter(|before| !earlier.contains(&Some(*before)));
+            earlier.get_mut(at).into_iter().for_each(|place| *place = before);
+        }
+    }
+    earlier
+}
+
+/// What a policy says and weighs, whatever it is called and however it is laid out.
+fn said(policy: &BundlePolicy) -> String {
+    format!("{}{:?}", bare(&policy.policy), rest(&policy.policy))
+}
+
+/// The templates of both sides that nothing links: whoever links them decides otherwise, which no proof shows.
+pub fn templates(old: &Side, new: &Side) -> Vec<Finding> {
+    let by_name = |side: &'_ Side| -> BTreeMap<String, UnlinkedTemplate> {
+        let templates = side.subject.bundle.unlinked_templates();
+        templates.iter().map(|template| (template.name.clone(), template.clone())).collect()
+    };
+    let (was, is) = (by_name(old), by_name(new));
+    let finding = |(name, before, after): (&String, Option<&UnlinkedTemplate>, Option<&UnlinkedTemplate>)| {
+        let template = after.or(before)?;
+        let effect = match template.effect {
+            Effect::Forbid => "ban",
+            Effect::Permit => "permit",
+        };
+        let (rule, message): (_, String) = match (before, after) {
+            (Some(before), Some(after)) if before.text() == after.text() => return None,
+            (Some(_), Some(_)) => (
+                &rules::POLICY_CHANGED,
+                format!("the template of a {effect} is another: what its links decide is not proved"),
+            ),
+            (None, Some(_)) => (
+                &rules::POLICY_CHANGED,
+                format!("it is a new template of a {effect}: what its links decide is not proved"),
+            ),
+            _ if effect == "ban" => (&rules::POLICY_WEAKENED, "the template of a ban is gone".to_owned()),
+            _ => (&rules::AUTHORITY_NARROWED, "the template of a permit is gone".to_owned()),
+        };
+        let mut finding =
+            Finding::new(rule, name.as_str(), message).at(Place::new(&template.source, template.span.clone()));
+        if after.is_some() {
+            finding.severity = Severity::Warning;
+        }
+        Some(if *rule == rules::AUTHORITY_NARROWED { finding } else { finding.help(MEANT) })
+    };
+    differing(&was, &is).filter_map(finding).collect()
 }
 
 /// The invariants of both sides, by their ids.
@@ -133,11 +198,13 @@ fn changed(before: &BundlePolicy, after: &BundlePolicy) -> Vec<Finding> {
 
 /// Whether two policies of different names say and weigh the same.
 fn is_same_rule(a: &BundlePolicy, b: &BundlePolicy) -> bool {
-    let rest = |policy: &Policy| -> BTreeMap<String, String> {
-        let other = policy.annotations().filter(|(key, _)| *key != "id");
-        other.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-    };
     bare(&a.policy) == bare(&b.policy) && rest(&a.policy) == rest(&b.policy)
+}
+
+/// Every annotation but the name.
+fn rest(policy: &Policy) -> BTreeMap<String, String> {
+    let other = policy.annotations().filter(|(key, _)| *key != "id");
+    other.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 fn of(invariant: &Invariant) -> String {

@@ -19,10 +19,12 @@ pub fn changes(old: Option<&Source>, new: Option<&Source>) -> Result<Vec<Finding
         let said = match (before, after) {
             // Somebody may have written a password there.
             _ if section.iter().any(|name| name == "database" || name == "ledger") => format!("`{key}` is another"),
-            (None, Some(after)) => format!("`{key}` is new: {after}"),
-            (Some(before), None) => format!("`{key}` is gone; it was {before}"),
-            (before, after) => {
-                format!("`{key}` was {} and is {}", before.map_or("", |v| v), after.map_or("", |v| v))
+            (None, after) => format!("`{key}` is new: {}", shown(after, 0)),
+            (before, None) => format!("`{key}` is gone; it was {}", shown(before, 0)),
+            (Some(was), Some(is)) => {
+                let at = was.chars().zip(is.chars()).take_while(|(was, is)| was == is).count();
+                let blanks = if was.split_whitespace().eq(is.split_whitespace()) { "other blanks: it " } else { "" };
+                format!("`{key}` {blanks}was {} and is {}", shown(before, at), shown(after, at))
             }
         };
         sections.entry(section.join(".")).or_default().push((key, said));
@@ -43,15 +45,7 @@ pub fn changes(old: Option<&Source>, new: Option<&Source>) -> Result<Vec<Finding
     Ok(sections.into_iter().map(finding).collect())
 }
 
-/// The note that only one of two folders has a configuration beside it.
-pub fn on_one_side(only: &Source) -> Finding {
-    let message = "only one of the two folders has a configuration beside it, which is not compared";
-    let mut finding = Finding::new(&rules::SETTINGS_CHANGED, only.name(), message).at(Place::new(only, 0..0));
-    finding.severity = Severity::Note;
-    finding
-}
-
-/// Every value by its path; arrays and empty tables are values.
+/// Every value by its path, whole: what is shown of it is less. Arrays and empty tables are values.
 fn values(source: Option<&Source>) -> Result<BTreeMap<Vec<String>, String>, Problems> {
     let mut found = BTreeMap::new();
     if let Some(source) = source {
@@ -60,7 +54,7 @@ fn values(source: Option<&Source>) -> Result<BTreeMap<Vec<String>, String>, Prob
             let at = error.span().unwrap_or(0..0);
             Problem::invalid(format!("`{}` is not TOML", source.name())).at(source, at)
         })?;
-        gather(&Value::Table(table), Vec::new(), &mut found);
+        table.iter().for_each(|(key, value)| gather(value, vec![key.clone()], &mut found));
     }
     Ok(found)
 }
@@ -72,28 +66,32 @@ fn gather(value: &Value, path: Vec<String>, found: &mut BTreeMap<Vec<String>, St
                 gather(value, path.iter().cloned().chain([key.clone()]).collect(), found);
             }
         }
-        other => drop(found.insert(path, one_line(other))),
+        other => drop(found.insert(path, other.to_string())),
     }
 }
 
-fn one_line(value: &Value) -> String {
-    let text = value.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
+/// What is shown of a value on one line: all of it, or the part around the letter of this number.
+fn shown(value: Option<&String>, at: usize) -> String {
+    let text: Vec<char> = value.map(|value| value.replace('\n', "\\n")).unwrap_or_default().chars().collect();
+    let start = if text.len() > LONGEST { at.saturating_sub(BEFORE) } else { 0 };
+    let part: String = text.iter().skip(start).take(LONGEST).collect();
+    let [before, after] = [start > 0, text.len() > start + LONGEST].map(|more| if more { "..." } else { "" });
+    format!("{before}{part}{after}")
 }
 
 /// The line that opens the section, or the one that names its last part.
-fn place(source: &Source, section: &str) -> Place {
+pub fn place(source: &Source, section: &str) -> Place {
     let last = section.rsplit('.').next().unwrap_or(section);
     let text = source.text();
-    let start = text.find(&format!("[{section}")).or_else(|| text.find(last)).unwrap_or_default();
+    let header = ["]", "."].iter().find_map(|end| text.find(&format!("[{section}{end}")));
+    let start = header.or_else(|| text.find(last)).unwrap_or_default();
     let rest = text.get(start..).unwrap_or_default();
     Place::new(source, start..start + rest.find('\n').unwrap_or(rest.len()))
 }
 
 /// The sentence for people in an effect, which decides nothing.
 const SENTENCE: &str = "does";
-/// Longer values are cut.
+/// Of longer values only this many letters are shown.
 const LONGEST: usize = 120;
+/// How many of them stand before what is not the same.
+const BEFORE: usize = 40;

@@ -25,7 +25,7 @@ impl Artifact {
     pub fn begin(folder: &Path, name: &str) -> Result<Self, Problem> {
         fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
         let mut bytes = [0_u8; 8];
-        getrandom::fill(&mut bytes).map_err(|_| Problem::failure("the system gives no random numbers"))?;
+        getrandom::fill(&mut bytes).map_err(|_| Problem::failure("the system did not provide random numbers"))?;
         let unfinished = folder.join(format!(".{name}.{:016x}.unfinished", u64::from_ne_bytes(bytes)));
         let file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished);
         let file = file.map_err(|error| unwritable(&unfinished, &error))?;

@@ -19,6 +19,7 @@ use crate::json;
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::settings::backup::BackupSettings;
 use crate::settings::effects::Origin;
+use crate::text::is_file_name;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -58,15 +59,15 @@ impl ReadyBackup {
         let encryption = Encryption::prepare(settings)?;
         let dump = program::open_binary(&settings.pg_dump)?;
         let text = |path: &str| {
-            let found = of.context.pointer(&format!("/{}", path.replace('.', "/"))).and_then(json::plain);
+            let found = json::at(of.context, path).and_then(json::plain);
             let help = "it belongs into the envelope: have the facts measured, or correct `[backup.envelope]`";
             found
                 .filter(|text| !text.is_empty())
                 .ok_or_else(|| refused(&format!("`{path}` is not known"), help).coded(Code::Failure))
         };
         let (run, taken_at) = (text("run.id")?, text("run.now")?);
-        if run.starts_with('.') || !run.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter)) {
-            return Err(refused("the run's id cannot be part of a file's name", "name the run anew").into());
+        if !is_file_name(&run) {
+            return Err(refused("the run's id cannot be part of a file's name", "give the run another id").into());
         }
         let mut fields =
             Map::from_iter([("run_id".to_owned(), json!(run)), ("tables".to_owned(), json!(settings.tables))]);
@@ -93,7 +94,7 @@ impl ReadyBackup {
         match missing.first() {
             None => Ok(ready),
             Some(table) => {
-                let why = format!("`{table}` is no table that `{}` may read", ready.settings.role);
+                let why = format!("`{table}` is not a table that `{}` may read", ready.settings.role);
                 Err(refused(&why, "correct `tables` in [backup], or have the right granted; nothing was used up")
                     .into())
             }
@@ -186,7 +187,7 @@ pub fn self_test(settings: &BackupSettings) -> Result<SelfTest, Problems> {
     program::open_binary(&settings.pg_dump)?;
     let encryption = Encryption::prepare(settings)?;
     let mut plain = [0_u8; 4096];
-    getrandom::fill(&mut plain).map_err(|_| Problem::failure("the system gives no random numbers"))?;
+    getrandom::fill(&mut plain).map_err(|_| Problem::failure("the system did not provide random numbers"))?;
     let encrypted = encryption.try_on(&plain)?;
     let recipients = encryption.recipients_of(&encrypted)?;
     let is_own = |id: &String| encryption.has_key(id);
@@ -217,7 +218,7 @@ fn bare(mut command: Command, home: &PrivateFolder) -> Command {
 }
 
 const NOTHING_USED: &str = "correct [backup] or [connections]; nothing was used up";
-const NOTHING_LASTS: &str = "nothing of it lasts; put right what is said, and run the row again";
+const NOTHING_LASTS: &str = "nothing of it was kept; fix what is said, and run the row again";
 
 const READABLE: &str = "SELECT wanted FROM unnest($1::text[]) AS wanted
     JOIN pg_class c ON c.oid = to_regclass(quote_ident(split_part(wanted, '.', 1)) || '.' || quote_ident(split_part(wanted, '.', 2)))

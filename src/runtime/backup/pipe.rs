@@ -2,7 +2,7 @@
 
 use crate::files::cause;
 use crate::runtime::private;
-use crate::runtime::program::{heed, wait};
+use crate::runtime::program::{catch_signals, wait};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -23,7 +23,7 @@ pub fn through(
     sink: &mut dyn Sink,
     time: Duration,
 ) -> Result<(), String> {
-    let signals = heed().map_err(|error| cause(&error))?;
+    let signals = catch_signals().map_err(|error| cause(&error))?;
     private::close_to_children();
     let unstarted = |name: &str, error: &io::Error| format!("`{name}` cannot be started: {}", cause(error));
     let mut first = Running(start(first, Stdio::null()).map_err(|error| unstarted(first_name, &error))?);
@@ -54,7 +54,7 @@ pub fn through(
             };
             Err(format!("`{name}` ended {how}: {}", last_line(said)))
         }
-        None => Err(format!("`{name}` was ended: its time was over, or somebody told cutter to stop")),
+        None => Err(format!("`{name}` was ended: its time was over, or cutter was told to stop")),
     };
     // The end of the first is none of the second's faults, and a pipe that broke is one of the first.
     ended(second_name, second_end, &second_said).and_then(|()| ended(first_name, first_end, &first_said))

@@ -22,6 +22,23 @@ pub(crate) struct Mutant {
     pub(crate) decides: bool,
 }
 
+impl Mutant {
+    /// What kind of mistake it is; in a policy of this `@code`, one of what the code is about.
+    pub(crate) fn kind(&self, code: Option<&str>) -> &'static str {
+        match (code, self.what.as_str()) {
+            (Some("quorum_not_met"), _) => "quorums",
+            (Some("ttl_too_long"), _) => "lives",
+            (_, "dropped") => "policies dropped",
+            (_, what) if what.starts_with('@') => "annotations",
+            (_, what) if what.starts_with("its `") => "conditions dropped",
+            (_, what) if what.ends_with("left open") => "scopes widened",
+            (_, "`when` made `unless`" | "`unless` made `when`") => "`when` and `unless`",
+            (_, what) if !what.starts_with('`') => "scopes moved",
+            _ => "expressions",
+        }
+    }
+}
+
 /// Every mutant of a policy; what is not valid, or says the same, is none.
 pub(crate) fn mutants(subject: &Subject, at: usize) -> Vec<Mutant> {
     let Some(original) = subject.bundle.policies().get(at) else { return Vec::new() };

@@ -1,22 +1,27 @@
-//! Mutants: each policy changed in small ways, and who notices: cases, properties, proofs, the committed table, or nobody.
+//! Mutants: each policy and each pin of an effect changed in small ways, and who notices: cases, properties, proofs, the review's
+//! checks of effects, the committed table, or nobody.
 
+mod equivalent;
 mod make;
+mod pins;
 
+use self::equivalent::{Same, equivalent};
 use self::make::{Mutant, mutants};
+use self::pins::PinMutant;
 use super::matching::Reporters;
-use super::properties::{Lab, Near, Seed, World, invariants_fail, on_threads, seeds};
+use super::properties::{Beginning, Lab, Near, Seed, Witnesses, World, invariants_fail, on_threads};
 use crate::findings::{Check, Finding, Outcome, Part, Place, rules};
 use crate::policy::PolicyBundle;
 use crate::problem::Problem;
 use crate::progress::{Observer, Phase};
-use crate::prove::claim::{Claim, One};
-use crate::prove::workshop::Workshop;
 use crate::prove::{ProveOptions, prove};
 use crate::review::register::register;
+use crate::settings::Config;
 use crate::subject::Subject;
 use crate::subject::counterexample::{Case, Counterexample};
-use crate::subject::invariant::{self, Invariant};
+use crate::subject::invariant;
 use crate::subject::shrink::shrink;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,12 +31,46 @@ use std::time::{Duration, Instant};
 pub struct Judges<'a> {
     /// Whether a case comes out wrong by a bundle.
     pub cases: &'a (dyn Fn(&PolicyBundle) -> bool + Sync),
-    /// The committed table, where there is one: it lists tiers, gates and evidence.
+    /// The committed table, where there is one: it lists tiers, gates, evidence and pins.
     pub table: Option<&'a str>,
+    /// The configuration, whose effects' pins are changed, too.
+    pub config: Option<&'a Config>,
     /// Reads the invariants for a mutant's own review.
     pub invariants: &'a [crate::problem::Source],
+    /// Where it begins; without it the solver is asked.
+    pub beginning: Option<&'a Beginning>,
     /// How long all of it may take.
     pub budget: Option<Duration>,
+    /// Who noticed a mutant of this name before, of the same inputs.
+    pub recall: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// Keeps who noticed a mutant, to be recalled.
+    pub keep: &'a (dyn Fn(&str, &str) + Sync),
+}
+
+/// What became of mutants, beside cases and properties.
+#[derive(Clone, Debug, Serialize)]
+pub struct MutantReport {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// The counts.
+    pub summary: String,
+    /// What nothing noticed: the policy and its place, and what was changed.
+    pub survived: Vec<[String; 2]>,
+}
+
+impl MutantReport {
+    /// The same as a part of a review.
+    pub fn of(part: Part) -> Self {
+        let place = |place: &Place| {
+            let line = place.source.text().get(..place.span.start).unwrap_or_default().matches('\n').count() + 1;
+            format!("{}:{line}", place.source.name())
+        };
+        let survivor = |finding: &Finding| {
+            let at = finding.places.first().map(place).unwrap_or_default();
+            [format!("{} {at}", finding.about), finding.message.clone()]
+        };
+        Self { version: 1, summary: part.summary, survived: part.findings.iter().map(survivor).collect() }
+    }
 }
 
 /// Who noticed a mutant.
@@ -40,15 +79,47 @@ enum Fate {
     Case,
     Property,
     Proof,
+    Review,
     Table,
     Equivalent,
     Survived,
     NotRun,
 }
 
-/// Changes every policy of the bundle, and says of each mutant who noticed it.
+impl Fate {
+    /// Those that need not be looked at again, and how they are kept.
+    const SETTLED: [(&str, Self); 6] = [
+        ("case", Self::Case),
+        ("property", Self::Property),
+        ("proof", Self::Proof),
+        ("review", Self::Review),
+        ("table", Self::Table),
+        ("equivalent", Self::Equivalent),
+    ];
+
+    fn recalled(judges: &Judges<'_>, name: &str) -> Option<Self> {
+        let word = (judges.recall)(name)?;
+        Self::SETTLED.iter().find(|(settled, _)| *settled == word).map(|(_, fate)| *fate)
+    }
+
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Survived => Outcome::Failed,
+            Self::NotRun => Outcome::Undecided("the budget was used up before".to_owned()),
+            _ => Outcome::Held,
+        }
+    }
+
+    fn kept(self, judges: &Judges<'_>, name: &str) -> Self {
+        let settled = Self::SETTLED.iter().filter(|(_, fate)| *fate == self);
+        settled.for_each(|(word, _)| (judges.keep)(name, word));
+        self
+    }
+}
+
+/// Changes every policy of the bundle and every pin of its effects, and says of each mutant who noticed it.
 pub fn mutate(
-    subject: Subject,
+    subject: &Subject,
     judges: &Judges<'_>,
     options: &ProveOptions,
     observer: &dyn Observer,
@@ -57,20 +128,33 @@ pub fn mutate(
     let is_over = || until.is_some_and(|until| Instant::now() > until);
     let own: Vec<usize> =
         subject.bundle.own().iter().enumerate().filter(|(_, p)| !p.is_action).map(|(at, _)| at).collect();
-    let all: Vec<Mutant> = own.iter().flat_map(|at| mutants(&subject, *at)).collect();
-    let seeds = seeds(&subject, options, observer)?;
-    let lab = Lab::new(&subject, &seeds);
+    let all: Vec<Mutant> = own.iter().flat_map(|at| mutants(subject, *at)).collect();
+    let name = |number: usize| all.get(number).map(|mutant| name(subject, mutant, number)).unwrap_or_default();
+    let before: BTreeMap<usize, Fate> =
+        (0..all.len()).filter_map(|number| Some((number, Fate::recalled(judges, &name(number))?))).collect();
+    let found;
+    let beginning = match judges.beginning {
+        Some(beginning) => beginning,
+        None => {
+            found = Beginning::find(subject, options, observer)?;
+            &found
+        }
+    };
+    let Witnesses { seeds, open } = &beginning.witnesses;
+    let lab = Lab::new(subject, seeds);
     let fates: Mutex<BTreeMap<usize, Fate>> = Mutex::default();
     let shown: Mutex<BTreeMap<usize, Case>> = Mutex::default();
     let phase = Phase::new(observer, "mutants", own.len());
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(at) = own.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let of_policy = all.iter().enumerate().filter(|(_, mutant)| mutant.at == *at);
-            let worlds = if is_over() { Vec::new() } else { near(&lab, &seeds, *at) };
+            let is_new = |number: &usize| !before.contains_key(number);
+            let of_policy: Vec<(usize, &Mutant)> =
+                all.iter().enumerate().filter(|(number, mutant)| mutant.at == *at && is_new(number)).collect();
+            let worlds = if is_over() || of_policy.is_empty() { Vec::new() } else { near(&lab, seeds, *at) };
             for (number, mutant) in of_policy {
                 let fate = if is_over() { Fate::NotRun } else { fate(&lab, mutant, &worlds, judges, &shown, number) };
-                locked(&fates).insert(number, fate);
+                locked(&fates).insert(number, fate.kept(judges, &name(number)));
             }
             phase.advance();
         }
@@ -82,20 +166,43 @@ pub fn mutate(
         fates.iter().filter(|(_, fate)| **fate == Fate::Survived).map(|(number, _)| *number).collect()
     };
     let rest: Vec<usize> = alive(&fates).into_iter().filter(|number| is_decided(&all, *number)).collect();
-    for number in equivalent(&subject, &all, &rest, options, observer)? {
-        fates.insert(number, Fate::Equivalent);
+    for number in equivalent(subject, &all, &rest, Same::Matches, options, observer)? {
+        fates.insert(number, Fate::Equivalent.kept(judges, &name(number)));
     }
     for number in alive(&fates) {
         let Some(mutant) = all.get(number) else { continue };
         let fate = match is_over() {
             true => Fate::NotRun,
-            false if is_refuted(&subject, mutant, judges, options, observer)? => Fate::Proof,
+            false if is_refuted(subject, mutant, judges, options, observer)? => Fate::Proof,
             false => Fate::Survived,
         };
-        fates.insert(number, fate);
+        fates.insert(number, fate.kept(judges, &name(number)));
     }
+    let rest: Vec<usize> = alive(&fates).into_iter().filter(|number| is_decided(&all, *number)).collect();
+    for number in equivalent(subject, &all, &rest, Same::Decides, options, observer)? {
+        fates.insert(number, Fate::Equivalent.kept(judges, &name(number)));
+    }
+    let recalled = before.len();
+    fates.extend(before);
     let shown = shown.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(part(&lab, &all, &fates, &shown))
+    let pins: Vec<(PinMutant, Fate)> =
+        judges.config.map(|config| pins::judged(subject, config, judges, &is_over)).unwrap_or_default();
+    let mut part = part(&lab, &all, &fates, &shown);
+    pins::tell(judges.config, &pins, &mut part);
+    part.summary = summary(fates.values().chain(pins.iter().map(|(_, fate)| fate)), kinds(subject, &all, pins.len()));
+    if recalled > 0 {
+        part.summary.push_str(&format!("; {recalled} known from before"));
+    }
+    if !open.is_empty() {
+        part.summary.push_str(&format!("; {} questions that the solver left open", open.len()));
+    }
+    Ok(part)
+}
+
+/// What a mutant is called in results and in what is kept of it; no two have one name.
+fn name(subject: &Subject, mutant: &Mutant, number: usize) -> String {
+    let id = subject.bundle.policies().get(mutant.at).map(|policy| policy.id()).unwrap_or_default();
+    format!("{id}: {} ({number})", mutant.what)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -165,78 +272,12 @@ fn fate(
 fn is_listed_otherwise(subject: &Subject, mutant: &Mutant, table: &str) -> bool {
     let lines = |bundle: PolicyBundle| -> Vec<String> {
         let subject = Subject::new(bundle, Vec::new()).ok();
-        subject.map(|subject| register(&subject).into_iter().flat_map(|(_, lines)| lines).collect()).unwrap_or_default()
+        subject
+            .map(|subject| register(&subject, None).into_iter().flat_map(|(_, lines)| lines).collect())
+            .unwrap_or_default()
     };
     let (old, new) = (lines(subject.bundle.clone()), lines(subject.bundle.with(mutant.at, mutant.policy.clone())));
     old.iter().any(|line| !new.contains(line) && table.contains(line.as_str()))
-}
-
-/// Those of the mutants that match just what the policy matches, by proof over every request type.
-fn equivalent(
-    subject: &Subject,
-    all: &[Mutant],
-    numbers: &[usize],
-    options: &ProveOptions,
-    observer: &dyn Observer,
-) -> Result<Vec<usize>, Problem> {
-    let asked: Vec<(usize, &Mutant)> = numbers.iter().filter_map(|number| Some((*number, all.get(*number)?))).collect();
-    let mut invariants: Vec<Invariant> = Vec::new();
-    for (number, mutant) in &asked {
-        let (Some(policy), Some(old)) = (&mutant.policy, subject.bundle.policies().get(mutant.at)) else { continue };
-        invariants.push(Invariant {
-            id: format!("mutant {number}"),
-            title: None,
-            asked: Vec::new(),
-            policy: policy.policy.clone(),
-            clauses: Vec::new(),
-            source: old.source.clone(),
-            span: old.span.clone(),
-        });
-    }
-    let places: BTreeMap<usize, usize> = asked
-        .iter()
-        .filter_map(|(number, _)| {
-            let id = format!("mutant {number}");
-            Some((*number, invariants.iter().position(|invariant| invariant.id == id)?))
-        })
-        .collect();
-    let with = Subject::new(subject.bundle.clone(), invariants)?;
-    let different: Mutex<BTreeSet<usize>> = Mutex::default();
-    let phase = Phase::new(observer, "equivalents", with.request_types.len());
-    let everywhere: Vec<usize> = (0..with.request_types.len()).collect();
-    Workshop::new(&with, options).each(&everywhere, Some(&phase), |kind, bench, asker| {
-        let Some(request_type) = with.request_types.get(kind) else { return };
-        for (number, mutant) in &asked {
-            if locked(&different).contains(number) {
-                continue;
-            }
-            let Some(old) = with.bundle.policies().get(mutant.at) else { continue };
-            let place = places.get(number);
-            let matching = |one: &cedar_policy::Policy| with.can_match(one, request_type);
-            let was = matching(&old.policy);
-            let is = mutant.policy.as_ref().is_some_and(|new| matching(&new.policy));
-            let claims = match (place, was, is) {
-                (_, false, false) => continue,
-                (Some(place), true, true) => vec![
-                    Claim::Within(One::Policy(mutant.at), One::Invariant(*place)),
-                    Claim::Within(One::Invariant(*place), One::Policy(mutant.at)),
-                ],
-                (_, true, _) => vec![Claim::NeverMatches(One::Policy(mutant.at))],
-                (Some(place), false, true) => vec![Claim::NeverMatches(One::Invariant(*place))],
-                (None, false, true) => continue,
-            };
-            let same = match bench {
-                Ok(bench) => claims.iter().all(|claim| bench.holds(claim, asker) == Ok(true)),
-                Err(_) => false,
-            };
-            if !same {
-                locked(&different).insert(*number);
-            }
-        }
-    })?;
-    drop(phase);
-    let different = locked(&different).clone();
-    Ok(asked.iter().map(|(number, _)| *number).filter(|number| !different.contains(number)).collect())
 }
 
 /// Whether an invariant no longer holds of the mutant's bundle, by proof.
@@ -248,7 +289,7 @@ fn is_refuted(
     observer: &dyn Observer,
 ) -> Result<bool, Problem> {
     let bundle = subject.bundle.with(mutant.at, mutant.policy.clone());
-    let Ok(invariants) = invariant::parse(judges.invariants, bundle.schema()) else { return Ok(false) };
+    let Ok(invariants) = invariant::of_bundle(judges.invariants, &bundle) else { return Ok(false) };
     let old = subject.bundle.policies().get(mutant.at).map(|policy| policy.policy.clone());
     let mut changed = Subject::new(bundle, invariants)?;
     let new = mutant.policy.as_ref().map(|policy| policy.policy.clone());
@@ -262,20 +303,48 @@ fn is_refuted(
     Ok(part.checks.iter().any(|check| check.outcome == Outcome::Failed && is_invariant(&check.name)))
 }
 
-/// What became of all mutants, and a finding with a ready case for each that survived.
+/// How many mutants of each kind there are.
+fn kinds(subject: &Subject, all: &[Mutant], pins: usize) -> BTreeMap<&'static str, usize> {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for mutant in all {
+        let code = subject.bundle.policies().get(mutant.at).and_then(|policy| policy.policy.annotation("code"));
+        *kinds.entry(mutant.kind(code)).or_default() += 1;
+    }
+    kinds.extend((pins > 0).then_some(("pins", pins)));
+    kinds
+}
+
+/// The counts of who noticed what.
+fn summary<'a>(fates: impl Iterator<Item = &'a Fate>, kinds: BTreeMap<&'static str, usize>) -> String {
+    let mut counts: BTreeMap<Fate, usize> = BTreeMap::new();
+    fates.for_each(|fate| *counts.entry(*fate).or_default() += 1);
+    let count = |fate: Fate| counts.get(&fate).copied().unwrap_or_default();
+    let of: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let not_run = count(Fate::NotRun);
+    format!(
+        "{} mutants: noticed by cases {}, properties {}, proofs {}, checks of effects {}, the committed table {}; {} proved the \
+         same; {} survived; of {}{}",
+        counts.values().sum::<usize>(),
+        count(Fate::Case),
+        count(Fate::Property),
+        count(Fate::Proof),
+        count(Fate::Review),
+        count(Fate::Table),
+        count(Fate::Equivalent),
+        count(Fate::Survived),
+        of.join(", "),
+        if not_run > 0 { format!("; {not_run} not run") } else { String::new() }
+    )
+}
+
+/// What became of the mutants of policies, and a finding with a ready case for each that survived.
 fn part(lab: &Lab<'_>, all: &[Mutant], fates: &BTreeMap<usize, Fate>, shown: &BTreeMap<usize, Case>) -> Part {
     let subject = lab.subject;
-    let count = |wanted: Fate| fates.values().filter(|fate| **fate == wanted).count();
     let mut part = Part { name: "mutate", summary: String::new(), checks: Vec::new(), findings: Vec::new() };
     for (number, mutant) in all.iter().enumerate() {
         let Some(policy) = subject.bundle.policies().get(mutant.at) else { continue };
         let fate = fates.get(&number).copied().unwrap_or(Fate::NotRun);
-        let outcome = match fate {
-            Fate::Survived => Outcome::Failed,
-            Fate::NotRun => Outcome::Undecided("the budget was used up before".to_owned()),
-            _ => Outcome::Held,
-        };
-        part.checks.push(Check { name: format!("{}: {} ({number})", policy.id(), mutant.what), outcome });
+        part.checks.push(Check { name: name(subject, mutant, number), outcome: fate.outcome() });
         if fate == Fate::Survived {
             let finding =
                 Finding::new(&rules::SURVIVING_MUTANT, policy.id(), format!("nothing notices: {}", mutant.what));
@@ -283,20 +352,6 @@ fn part(lab: &Lab<'_>, all: &[Mutant], fates: &BTreeMap<usize, Fate>, shown: &BT
             let help = "keep the request as a case, state an invariant, or drop what makes no difference";
             part.findings.push(finding.help(help).shown_by(ready(lab, mutant, shown.get(&number))));
         }
-    }
-    part.summary = format!(
-        "{} mutants: noticed by cases {}, properties {}, proofs {}, the committed table {}; {} proved the same; {} survived",
-        all.len(),
-        count(Fate::Case),
-        count(Fate::Property),
-        count(Fate::Proof),
-        count(Fate::Table),
-        count(Fate::Equivalent),
-        count(Fate::Survived)
-    );
-    let not_run = count(Fate::NotRun);
-    if not_run > 0 {
-        part.summary.push_str(&format!("; {not_run} not run"));
     }
     part
 }

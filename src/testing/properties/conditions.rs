@@ -1,7 +1,7 @@
 //! The single conditions of policies and invariants, and the changes of a case that bring one to its edge and to either side.
 
 use super::lab::World;
-use super::places::{self, Place, decimal, locate, number, of_number, to_json, uid_json, with_uid};
+use super::places::{self, Place, TAG, decimal, locate, number, of_number, to_json, uid_json, with_uid};
 use crate::cedar::expression::path;
 use crate::subject::Subject;
 use crate::subject::counterexample::Case;
@@ -43,7 +43,9 @@ impl Side {
             format!("({text}).toMilliseconds()"),
         ];
         let mut paths = Vec::new();
-        crate::cedar::expression::visit(expression, &mut |part| paths.extend(path(part)));
+        crate::cedar::expression::visit(expression, &mut |part| {
+            paths.extend(path(part).or_else(|| tag(part, "getTag")))
+        });
         // A path is also visited as the beginning of a longer one.
         let all = paths.clone();
         paths.retain(|path| !all.iter().any(|other| other.starts_with(&format!("{path}."))));
@@ -108,12 +110,13 @@ impl Condition {
             let base = has.get("left").and_then(path).unwrap_or_default();
             paths.insert(format!("{base}.{}", has.get("attr").and_then(Value::as_str).unwrap_or_default()));
         }
+        paths.extend(tag(&expression, "hasTag"));
         Self { expression, sides, paths }
     }
 
     /// The paths whose presence it asks for.
     pub(crate) fn asked_for(&self) -> Option<String> {
-        let has = self.expression.get("has")?;
+        let Some(has) = self.expression.get("has") else { return tag(&self.expression, "hasTag") };
         Some(format!("{}.{}", path(has.get("left")?)?, has.get("attr")?.as_str()?))
     }
 
@@ -195,6 +198,13 @@ impl Condition {
         }
         found
     }
+}
+
+/// The path of a tag that an expression reads or asks for by its name.
+fn tag(expression: &Value, operator: &str) -> Option<String> {
+    let parts = expression.get(operator)?;
+    let key = parts.pointer("/right/Value")?.as_str()?;
+    Some(format!("{}.{TAG}{key}", path(parts.get("left")?)?))
 }
 
 /// Cases in which a number of either side is such that both are equal, or as near as can be.

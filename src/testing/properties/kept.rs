@@ -1,12 +1,15 @@
 //! What must hold of every request: each invariant of the bundle, and what is true of any bundle.
 
+use super::gaps;
 use super::lab::{Lab, Seen, World};
-use super::places::{locate, number, of_number, read, with};
+use super::places::{asked_for, locate, number, of_number, read, with};
+use super::seeds::Near;
 use crate::policy::annotations::Tier;
 use crate::subject::Subject;
 use crate::subject::counterexample::Case;
 use crate::subject::groups;
 use crate::subject::invariant::Asked;
+use crate::subject::twin::{Ask, Twin};
 use cedar_policy::{Effect, EntityUid};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -16,8 +19,8 @@ use std::collections::BTreeSet;
 pub(crate) enum Property {
     /// One question of an invariant: its place and that of the question.
     Invariant(usize, usize),
-    /// No policy errs.
-    NothingErrs,
+    /// No policy fails to evaluate.
+    NoEvaluationError,
     /// What is allowed stays allowed when more gates open, and when a ban goes.
     MoreGatesNeverDeny,
     /// What a dry run may do, a live run may do.
@@ -30,6 +33,14 @@ pub(crate) enum Property {
     ItsGateLiftsABan,
     /// The gates that are named are enough, and none is too many: what `approval request` asks for.
     NeedsAreExact,
+    /// What `explain` calls final no gate lifts, and after the gates that it names nothing bars but the gaps that it names.
+    ExplainIsSound,
+    /// Of some request that the ban of a gap, by its place, bars, other facts close the gap.
+    GapCloses(usize),
+    /// What is allowed is not where a policy errs beside.
+    ErrorDenies,
+    /// Another request for the same work, by the place of the twin, is barred wherever this one is.
+    EqualWork(usize),
     /// Nothing depends on the order of the policies.
     OrderDoesNotMatter,
     /// Nothing depends on entities that the request does not reach.
@@ -57,7 +68,8 @@ impl Verdict {
 
 /// Every property of a bundle, in a stable order; those that cannot be about it are left out.
 pub(crate) fn all(subject: &Subject) -> Vec<Property> {
-    let invariants = subject.invariants.iter().enumerate();
+    // What the prelude promises is proved, and no policy of a bundle can be near it.
+    let invariants = subject.invariants.iter().enumerate().filter(|(_, invariant)| !invariant.is_promise);
     let asked = invariants.flat_map(|(at, of)| (0..of.asked.len()).map(move |n| Property::Invariant(at, n)));
     let own = subject.bundle.own();
     let has_approvals = own.iter().any(|policy| matches!(policy.annotations.tier, Some(Tier::Approval(_))));
@@ -77,18 +89,25 @@ pub(crate) fn all(subject: &Subject) -> Vec<Property> {
                 .any(|policy| policy.policy.effect() == Effect::Permit && subject.covers_action(&policy.policy, action))
     });
     let is_own = !subject.bundle.is_plain();
+    let has_bans = own.iter().any(|policy| policy.policy.effect() == Effect::Forbid);
+    let gaps = own.iter().enumerate().filter(|(_, policy)| gaps::of(policy).is_some());
+    let gaps = gaps.map(|(at, _)| (Property::GapCloses(at), is_own));
+    let twins = (0..subject.twins.len()).map(|at| (Property::EqualWork(at), true));
     let built_in = [
-        (Property::NothingErrs, true),
+        (Property::NoEvaluationError, true),
         (Property::MoreGatesNeverDeny, is_own && has_approvals),
         (Property::DryRunIsWithinLive, is_own && may_be_dry),
         (Property::OffIsNeverBarred, switches),
         (Property::WindowOpensOnce, is_opened),
         (Property::ItsGateLiftsABan, has_approvals),
         (Property::NeedsAreExact, has_approvals),
+        (Property::ExplainIsSound, is_own && has_bans),
+        (Property::ErrorDenies, own.iter().any(|policy| policy.policy.effect() == Effect::Permit)),
         (Property::OrderDoesNotMatter, true),
         (Property::UnrelatedEntitiesDoNotMatter, true),
     ];
-    asked.chain(built_in.into_iter().filter(|(_, applies)| *applies).map(|(property, _)| property)).collect()
+    let built_in = built_in.into_iter().chain(gaps).chain(twins).filter(|(_, applies)| *applies);
+    asked.chain(built_in.map(|(property, _)| property)).collect()
 }
 
 fn is_judging(subject: &Subject, action: &EntityUid) -> bool {
@@ -105,13 +124,19 @@ impl Property {
                 let asked = asked.map(|asked| format!("{} of {}: ", asked.kind(), asked.of())).unwrap_or_default();
                 format!("{asked}{}", invariant.map(|invariant| invariant.id.as_str()).unwrap_or_default())
             }
-            Self::NothingErrs => "nothing errs".to_owned(),
+            Self::NoEvaluationError => "no policy fails to evaluate".to_owned(),
             Self::MoreGatesNeverDeny => "more gates or fewer bans never deny".to_owned(),
             Self::DryRunIsWithinLive => "a dry run may do no more than a live run".to_owned(),
             Self::OffIsNeverBarred => "turning off is never barred".to_owned(),
             Self::WindowOpensOnce => "an approval opens its gate once, and closes it once".to_owned(),
             Self::ItsGateLiftsABan => "opening its gate lifts an approval ban".to_owned(),
             Self::NeedsAreExact => "the gates that are needed are enough, and none is too many".to_owned(),
+            Self::ExplainIsSound => {
+                "no gate lifts what is final, and after its gates only its gaps bar a row".to_owned()
+            }
+            Self::GapCloses(at) => gaps::name(subject, at),
+            Self::ErrorDenies => "a policy that fails to evaluate denies".to_owned(),
+            Self::EqualWork(at) => subject.twins.get(at).map(|twin| twin.name.clone()).unwrap_or_default(),
             Self::OrderDoesNotMatter => "the order of policies does not matter".to_owned(),
             Self::UnrelatedEntitiesDoNotMatter => "entities that are not reached do not matter".to_owned(),
         }
@@ -131,7 +156,22 @@ impl Property {
 
     /// Whether it is about a request by itself, so that one request near each seed is enough.
     pub(crate) fn is_of_seeds(self) -> bool {
-        matches!(self, Self::OrderDoesNotMatter | Self::UnrelatedEntitiesDoNotMatter | Self::WindowOpensOnce)
+        use Property::{EqualWork, ErrorDenies, OrderDoesNotMatter, UnrelatedEntitiesDoNotMatter, WindowOpensOnce};
+        matches!(self, OrderDoesNotMatter | UnrelatedEntitiesDoNotMatter | WindowOpensOnce | ErrorDenies | EqualWork(_))
+    }
+
+    /// Whether it holds where it holds of one request.
+    pub(crate) fn is_of_some(self) -> bool {
+        matches!(self, Self::GapCloses(_))
+    }
+
+    /// Whether it can be about requests of the type at this place, near this.
+    pub(crate) fn concerns(self, subject: &Subject, near: Near, kind: usize) -> bool {
+        match self {
+            Self::GapCloses(at) => near == Near::Policy(at),
+            Self::Invariant(at, _) => subject.invariants_at(kind).contains(&at),
+            _ => true,
+        }
     }
 
     /// What a request says of it.
@@ -140,7 +180,7 @@ impl Property {
         let allows = seen.allows(subject);
         match self {
             Self::Invariant(at, question) => invariant(subject, seen, at, question),
-            Self::NothingErrs => Verdict::when(true, seen.erred.is_empty()),
+            Self::NoEvaluationError => Verdict::when(true, seen.errors.is_empty()),
             Self::MoreGatesNeverDeny => {
                 if !allows {
                     return Verdict::NotReached;
@@ -171,7 +211,7 @@ impl Property {
             }
             Self::ItsGateLiftsABan => {
                 let needed = needs(subject, seen);
-                if needed.is_empty() || !seen.erred.is_empty() {
+                if needed.is_empty() || !seen.errors.is_empty() {
                     return Verdict::NotReached;
                 }
                 let opened = lab.look_after(world, |case| add_gates(case, &needed));
@@ -182,7 +222,7 @@ impl Property {
                 let needed = needs(subject, seen);
                 let bans = seen.of(subject, Effect::Forbid);
                 let only_approvals = !bans.is_empty() && bans.iter().all(|at| gate_of(subject, *at).is_some());
-                if !only_approvals || seen.of(subject, Effect::Permit).is_empty() || !seen.erred.is_empty() {
+                if !only_approvals || seen.of(subject, Effect::Permit).is_empty() || !seen.errors.is_empty() {
                     return Verdict::NotReached;
                 }
                 let with = |gates: &BTreeSet<String>| {
@@ -190,6 +230,13 @@ impl Property {
                 };
                 let without = |gate: &String| needed.iter().filter(|other| *other != gate).cloned().collect();
                 Verdict::when(true, with(&needed) && needed.iter().all(|gate| !with(&without(gate))))
+            }
+            Self::ExplainIsSound => explained(lab, world, seen),
+            // It is asked of all seeds of its ban together.
+            Self::GapCloses(_) => Verdict::NotReached,
+            Self::ErrorDenies => Verdict::when(allows, !allows || lab.denies_beside_errors(world)),
+            Self::EqualWork(at) => {
+                subject.twins.get(at).map_or(Verdict::NotReached, |twin| twin_asks_as_much(lab, world, twin))
             }
             Self::OrderDoesNotMatter => {
                 let [forward, backward] = lab.decided(world);
@@ -201,6 +248,58 @@ impl Property {
             }
         }
     }
+}
+
+/// What `explain` says of a row that is denied, applied: opening all that approvals can, or just the gates that it names.
+fn explained(lab: &Lab<'_>, world: &World, seen: &Seen) -> Verdict {
+    let subject = lab.subject;
+    let bans: BTreeSet<usize> = seen.of(subject, Effect::Forbid).into_iter().collect();
+    let permits = seen.of(subject, Effect::Permit);
+    if !seen.errors.is_empty() || (bans.is_empty() && !permits.is_empty()) {
+        return Verdict::NotReached;
+    }
+    let tier = |at: &usize| subject.bundle.policies().get(*at).and_then(|policy| policy.annotations.tier.as_ref());
+    let is_final = |at: &&usize| !matches!(tier(at), Some(Tier::Approval(_) | Tier::Precondition(_)));
+    if permits.is_empty() || bans.iter().any(|at| is_final(&at)) {
+        let finals: Vec<usize> = bans.iter().filter(is_final).copied().collect();
+        let opened = lab.look_after(world, |case| set_gates(case, all_gates(subject)));
+        let holds = opened.as_ref().is_none_or(|opened| match finals.as_slice() {
+            [] => opened.of(subject, Effect::Permit).is_empty(),
+            finals => finals.iter().all(|at| opened.policies.contains(at)),
+        });
+        return Verdict::when(opened.is_some(), holds);
+    }
+    let gaps: BTreeSet<usize> =
+        bans.iter().filter(|at| matches!(tier(at), Some(Tier::Precondition(_)))).copied().collect();
+    let opened = lab.look_after(world, |case| add_gates(case, &needs(subject, seen)));
+    let holds = opened.as_ref().is_none_or(|opened| {
+        let left: BTreeSet<usize> = opened.of(subject, Effect::Forbid).into_iter().collect();
+        left == gaps && !opened.of(subject, Effect::Permit).is_empty()
+    });
+    Verdict::when(opened.is_some(), holds)
+}
+
+/// Whether the other request for the same work is barred wherever this one is, with no gate open and with those that lift its bans.
+fn twin_asks_as_much(lab: &Lab<'_>, world: &World, twin: &Twin) -> Verdict {
+    let subject = lab.subject;
+    let [_, action, _] = &world.case.uids;
+    if twin.one.action != *action {
+        return Verdict::NotReached;
+    }
+    let with = |ask: &Ask, gates: &BTreeSet<String>| {
+        let mut case = asked_for(&world.case, ask, subject)?;
+        add_gates(&mut case, gates);
+        let kind = lab.kind_of(&case)?;
+        lab.world(kind, case, None).map(|world| lab.look(&world))
+    };
+    let closed = BTreeSet::new();
+    let (Some(own), Some(other)) = (with(&twin.one, &closed), with(&twin.other, &closed)) else {
+        return Verdict::NotReached;
+    };
+    let needed = needs(subject, &other);
+    let asks_as_much = |own: &Seen, other: &Seen| own.allows(subject) || !other.allows(subject);
+    let opened = with(&twin.one, &needed).zip(with(&twin.other, &needed));
+    Verdict::when(true, asks_as_much(&own, &other) && opened.is_none_or(|(own, other)| asks_as_much(&own, &other)))
 }
 
 pub(super) fn invariant(subject: &Subject, seen: &Seen, at: usize, question: usize) -> Verdict {
@@ -230,7 +329,7 @@ fn gate_of(subject: &Subject, policy: usize) -> Option<String> {
 }
 
 /// The gates that the approval bans that match name.
-fn needs(subject: &Subject, seen: &Seen) -> BTreeSet<String> {
+pub(super) fn needs(subject: &Subject, seen: &Seen) -> BTreeSet<String> {
     seen.policies.iter().filter_map(|at| gate_of(subject, *at)).collect()
 }
 
@@ -252,7 +351,7 @@ fn set_gates(case: &mut Case, gates: Vec<Value>) {
     }
 }
 
-fn add_gates(case: &mut Case, gates: &BTreeSet<String>) {
+pub(super) fn add_gates(case: &mut Case, gates: &BTreeSet<String>) {
     if let Some(open) = case.context.pointer_mut(GATES).and_then(Value::as_array_mut) {
         for gate in gates.iter().map(|gate| gate_value(gate)) {
             if !open.contains(&gate) {

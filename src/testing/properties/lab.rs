@@ -4,10 +4,12 @@ use super::build;
 use super::conditions::{self, Condition};
 use super::places::{locate, read};
 use super::seeds::{Near, Seed};
+use crate::decision::{Answer, ask};
 use crate::subject::Subject;
 use crate::subject::counterexample::Case;
+use crate::subject::invariant::Invariant;
 use crate::testing::matching::{Matched, Reporters};
-use cedar_policy::{Authorizer, Decision, Effect, Entities, Policy, PolicySet, Request, RequestEnv};
+use cedar_policy::{Authorizer, Decision, Effect, Entities, Policy, PolicyId, PolicySet, Request, RequestEnv};
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::sample::Index;
@@ -27,7 +29,14 @@ pub(crate) struct Lab<'a> {
     pool: BTreeMap<(usize, String), Vec<Value>>,
     /// The whole bundle, in the order of the files and the other way round.
     orders: [PolicySet; 2],
+    /// The whole bundle, and one more policy that errs.
+    erring: Vec<PolicySet>,
+    /// How the runtime judges.
+    judge: Judge,
 }
+
+/// What comes of a request.
+type Judge = fn(&Authorizer, &Request, &PolicySet, &Entities) -> Answer;
 
 /// One request type.
 struct Kind {
@@ -53,7 +62,7 @@ pub(crate) struct Seen {
     pub(crate) policies: BTreeSet<usize>,
     pub(crate) invariants: BTreeSet<usize>,
     /// Policies of the bundle that err.
-    pub(crate) erred: BTreeSet<usize>,
+    pub(crate) errors: BTreeSet<usize>,
 }
 
 impl Seen {
@@ -74,9 +83,9 @@ impl Seen {
         changed
     }
 
-    /// Whether the whole bundle allows it; what errs is never allowed.
+    /// Whether the whole bundle allows it; what fails to evaluate is never allowed.
     pub(crate) fn allows(&self, subject: &Subject) -> bool {
-        self.erred.is_empty()
+        self.errors.is_empty()
             && !self.of(subject, Effect::Permit).is_empty()
             && self.of(subject, Effect::Forbid).is_empty()
     }
@@ -94,7 +103,8 @@ impl<'a> Lab<'a> {
     pub(crate) fn new(subject: &'a Subject, seeds: &[Seed]) -> Self {
         let policies = subject.bundle.policies().iter().enumerate();
         // What asks nothing is a guard, and was only for the solver.
-        let invariants = subject.invariants.iter().enumerate().filter(|(_, invariant)| !invariant.asked.is_empty());
+        let is_asked = |invariant: &Invariant| !invariant.asked.is_empty() && !invariant.is_promise;
+        let invariants = subject.invariants.iter().enumerate().filter(|(_, invariant)| is_asked(invariant));
         let mut all: Vec<(Near, &Policy)> = policies.map(|(at, policy)| (Near::Policy(at), &policy.policy)).collect();
         all.extend(invariants.map(|(at, invariant)| (Near::Invariant(at), &invariant.policy)));
         let kind = |request_type: &RequestEnv| {
@@ -113,7 +123,13 @@ impl<'a> Lab<'a> {
         let set = |policies: &mut dyn Iterator<Item = Policy>| PolicySet::from_policies(policies).unwrap_or_default();
         let shipped = || subject.bundle.policies().iter().map(|policy| policy.policy.clone());
         let orders = [set(&mut shipped()), set(&mut shipped().rev())];
-        let mut lab = Self { subject, kinds, conditions, pool: BTreeMap::new(), orders };
+        let erring = ERRING.iter().filter_map(|text| {
+            let mut all = set(&mut shipped());
+            all.add(Policy::parse(Some(PolicyId::new(ERRS)), *text).ok()?).ok()?;
+            Some(all)
+        });
+        let erring = erring.collect();
+        let mut lab = Self { subject, kinds, conditions, pool: BTreeMap::new(), orders, erring, judge: ask };
         for (at, kind) in lab.kinds.iter().enumerate() {
             let own = || seeds.iter().filter(|seed| seed.kind == at);
             let of_kind = kind.near.iter().filter_map(|near| lab.conditions.get(near)).flatten();
@@ -151,11 +167,11 @@ impl<'a> Lab<'a> {
     /// What matches.
     pub(crate) fn look(&self, world: &World) -> Seen {
         let Some(kind) = self.kinds.get(world.kind) else { return Seen::default() };
-        let Matched { matched, erred } = kind.reporters.ask(&world.request, &world.entities);
+        let Matched { matched, errors } = kind.reporters.ask(&world.request, &world.entities);
         let places = |names: &BTreeSet<String>, letter: char| {
             names.iter().filter_map(|name| name.strip_prefix(letter)?.parse().ok()).collect()
         };
-        Seen { policies: places(&matched, 'p'), invariants: places(&matched, 'i'), erred: places(&erred, 'p') }
+        Seen { policies: places(&matched, 'p'), invariants: places(&matched, 'i'), errors: places(&errors, 'p') }
     }
 
     /// What the whole bundle decides and by which policies, in the order of the files and the other way round.
@@ -164,6 +180,15 @@ impl<'a> Lab<'a> {
             let response = Authorizer::new().is_authorized(&world.request, set, &world.entities);
             (response.decision(), response.diagnostics().reason().map(ToString::to_string).collect())
         })
+    }
+
+    /// Whether it is denied where a permit, or a ban, errs beside all others.
+    pub(crate) fn denies_beside_errors(&self, world: &World) -> bool {
+        let denies = |set: &PolicySet| {
+            let answer = (self.judge)(&Authorizer::new(), &world.request, set, &world.entities);
+            !answer.errors.is_empty() && !answer.allows()
+        };
+        self.erring.len() == ERRING.len() && self.erring.iter().all(denies)
     }
 
     /// What would match after a change of the case.
@@ -198,32 +223,45 @@ impl<'a> Lab<'a> {
         self.conditions(seed.kind).filter(|condition| condition.paths.iter().any(|path| paths.contains(path))).collect()
     }
 
-    /// A seed, and each case that one change of one condition makes of it.
-    pub(crate) fn neighbours(&self, seed: &Seed, see: &mut dyn FnMut(&World)) {
+    /// A seed, and each case that one change of one condition makes of it; where `twice`, two changes of its own conditions.
+    pub(crate) fn neighbours(&self, seed: &Seed, twice: bool, see: &mut dyn FnMut(&World)) {
         let Some(origin) = self.world(seed.kind, seed.case.clone(), None) else { return };
         see(&origin);
         let mut known: BTreeSet<String> = BTreeSet::new();
-        for condition in self.conditions_near(seed, &self.look(&origin)) {
-            for case in self.moves(condition, &origin) {
+        let mut step = |from: &World, conditions: &[&Condition]| -> Vec<World> {
+            let mut reached = Vec::new();
+            for case in conditions.iter().flat_map(|condition| self.moves(condition, from)) {
                 if known.insert(format!("{:?}{}{}", case.uids, case.context, case.entities))
-                    && let Some(world) = self.world(seed.kind, case, Some(&origin))
+                    && let Some(world) = self.world(seed.kind, case, Some(from))
                 {
                     see(&world);
+                    reached.push(world);
                 }
             }
+            reached
+        };
+        let own: Vec<&Condition> = self.conditions.get(&seed.near).into_iter().flatten().filter(|_| twice).collect();
+        for world in step(&origin, &own) {
+            step(&world, &own);
         }
+        step(&origin, &self.conditions_near(seed, &self.look(&origin)));
     }
 
     /// A seed, and each case that one change of a condition makes of it that reads what the policy or invariant reads.
     pub(crate) fn neighbours_of(&self, seed: &Seed, near: Near, see: &mut dyn FnMut(&World)) {
         let Some(origin) = self.world(seed.kind, seed.case.clone(), None) else { return };
         see(&origin);
-        let own = self.conditions.get(&near).map(Vec::as_slice).unwrap_or_default();
-        for case in own.iter().flat_map(|condition| self.moves(condition, &origin)) {
+        for case in self.own_moves(near, &origin) {
             if let Some(world) = self.world(seed.kind, case, Some(&origin)) {
                 see(&world);
             }
         }
+    }
+
+    /// Each case that one change of a condition of its own makes of a world.
+    pub(crate) fn own_moves(&self, near: Near, from: &World) -> Vec<Case> {
+        let own = self.conditions.get(&near).map(Vec::as_slice).unwrap_or_default();
+        own.iter().flat_map(|condition| self.moves(condition, from)).collect()
     }
 
     fn moves(&self, condition: &Condition, world: &World) -> Vec<Case> {
@@ -272,7 +310,54 @@ fn name(near: Near) -> String {
     }
 }
 
+/// No `@id` can be this.
+const ERRS: &str = "one that errs";
+/// A sum that is too large.
+const ERRING: [&str; 2] = [
+    "permit (principal, action, resource) when { 9223372036854775807 + 1 > 0 };",
+    "forbid (principal, action, resource) when { 9223372036854775807 + 1 > 0 };",
+];
 /// How many values of what may be absent are kept.
 const POOL: usize = 3;
 /// How many steps a walk has at most.
 const STEPS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::super::kept::{Property, Verdict};
+    use super::*;
+    use crate::digest::Listing;
+    use crate::policy::{BundleSources, PolicyBundle};
+    use crate::problem::{Problems, Source};
+    use serde_json::json;
+
+    /// As Cedar itself judges: what errs is skipped, and nothing is said of it.
+    fn skips_errors(authorizer: &Authorizer, request: &Request, set: &PolicySet, entities: &Entities) -> Answer {
+        Answer { errors: Vec::new(), ..ask(authorizer, request, set, entities) }
+    }
+
+    #[test]
+    fn a_judge_that_skips_what_errs_is_found_by_the_property_that_an_error_denies() {
+        let sources = BundleSources {
+            schemas: vec![Source::new("a.cedarschema", "entity A; action a appliesTo { principal: A, resource: A };")],
+            policies: vec![Source::new("a.cedar", "permit (principal, action, resource);")],
+            signers: None,
+            people: Vec::new(),
+            config: None,
+            listing: Listing::new([]),
+            name: "policies".to_owned(),
+        };
+        let bundle = PolicyBundle::plain(&sources, &mut Problems::new()).unwrap();
+        let subject = Subject::new(bundle, Vec::new()).unwrap();
+        let uids = ["A::\"a\"", "Action::\"a\"", "A::\"a\""].map(|uid| uid.parse().unwrap());
+        let mut lab = Lab::new(&subject, &[]);
+        let world = lab.world(0, Case { uids, context: json!({}), entities: json!([]) }, None).unwrap();
+        let seen = lab.look(&world);
+        assert!(seen.allows(&subject));
+        let judges: [(Judge, Verdict); 2] = [(ask, Verdict::Holds), (skips_errors, Verdict::Fails)];
+        for (judge, verdict) in judges {
+            lab.judge = judge;
+            assert_eq!(Property::ErrorDenies.judge(&lab, &world, &seen), verdict);
+        }
+    }
+}

@@ -2,23 +2,26 @@
 
 mod build;
 mod conditions;
+mod gaps;
 mod kept;
 mod lab;
 mod places;
 mod seeds;
+mod tame;
 
 pub(crate) use kept::{Property, Verdict, all};
 pub(crate) use lab::{Lab, Seen, World};
-use seeds::guarded;
-pub(crate) use seeds::{Near, Seed, seeds};
+pub use seeds::Beginning;
+use seeds::Open;
+pub(crate) use seeds::{Near, Seed, Witnesses, seeds};
 
 use crate::problem::Problem;
 use crate::progress::{Observer, Phase};
 use crate::prove::ProveOptions;
-use crate::subject::Subject;
 use crate::subject::counterexample::{Case, Counterexample};
 use crate::subject::essentials::essentials;
 use crate::subject::shrink::shrink;
+use crate::subject::{Subject, request_type_name};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -38,6 +41,19 @@ pub struct PropertyReport {
     pub requests: usize,
     /// Each property, in the order of the files, those of any bundle last.
     pub properties: Vec<PropertyResult>,
+    /// What the solver was asked for in vain.
+    pub unanswered: Vec<Unanswered>,
+}
+
+/// A policy or an invariant that the solver did not give a request for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unanswered {
+    /// The id of the policy or invariant.
+    pub about: String,
+    /// The request types in which one was asked for.
+    pub request_types: Vec<String>,
+    /// Why it is not known whether there is one.
+    pub why: String,
 }
 
 /// What became of one property.
@@ -63,6 +79,8 @@ pub enum PropertyOutcome {
     Failed,
     /// No request that it is about was reached, so that it says nothing.
     Starved,
+    /// It holds of every request that it was about, and there may be others: the solver left open what it was asked.
+    Unmeasured,
 }
 
 /// A request at which a property does not hold.
@@ -76,6 +94,8 @@ pub struct Found {
     pub decision: &'static str,
     /// The policies that decide, sorted.
     pub policies: Vec<String>,
+    /// The policies that err, and are skipped, sorted.
+    pub failing_to_evaluate: Vec<String>,
     /// The facts that matter.
     pub essentials: Vec<String>,
 }
@@ -96,18 +116,21 @@ pub struct Search {
     pub cases: usize,
 }
 
-/// Tries every property; a problem is a solver that cannot be used at all.
+/// Tries every property.
 pub fn run(
-    subject: Subject,
+    beginning: &Beginning,
     search: Search,
     options: &ProveOptions,
     observer: &dyn Observer,
 ) -> Result<PropertyReport, Problem> {
-    let subject = &guarded(subject)?;
-    let seeds = seeds(subject, options, observer)?;
-    let lab = Lab::new(subject, &seeds);
+    let Beginning { subject, witnesses: Witnesses { seeds, open } } = beginning;
+    let lab = Lab::new(subject, seeds);
     let properties = all(subject);
     let walks = Lab::walks(if seeds.is_empty() { 0 } else { search.cases }, search.seed);
+    let mut firsts: BTreeMap<Near, usize> = BTreeMap::new();
+    for (at, seed) in seeds.iter().enumerate().filter(|(_, seed)| seed.decisive) {
+        firsts.entry(seed.near).or_insert(at);
+    }
     let jobs = seeds.len() + walks.len();
     let phase = Phase::new(observer, "properties", jobs);
     let (next, requests) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -135,8 +158,8 @@ pub fn run(
                 step += 1;
             };
             match (seeds.get(job), job.checked_sub(seeds.len()).and_then(|at| walks.get(at))) {
-                (Some(seed), _) => lab.neighbours(seed, &mut see),
-                (None, Some(walk)) => lab.walk(&seeds, walk, &mut see),
+                (Some(seed), _) => lab.neighbours(seed, firsts.get(&seed.near) == Some(&job), &mut see),
+                (None, Some(walk)) => lab.walk(seeds, walk, &mut see),
                 (None, None) => break,
             }
             phase.advance();
@@ -150,18 +173,44 @@ pub fn run(
     drop(phase);
     let mut learnt = learnt.into_inner().unwrap_or_else(PoisonError::into_inner);
     let result = |property: Property| {
-        let Learnt { reached, failed } = learnt.remove(&property).unwrap_or_default();
-        let found = failed.map(|failed| found(&lab, property, failed.case));
+        let (reached, found) = match property {
+            Property::GapCloses(ban) => gaps::closes(&lab, seeds, ban),
+            _ => {
+                let Learnt { reached, failed } = learnt.remove(&property).unwrap_or_default();
+                (reached, failed.map(|failed| found(&lab, property, failed.case)))
+            }
+        };
+        let is_open = open.iter().any(|open| property.concerns(subject, open.near, open.kind));
         let outcome = match (&found, reached) {
+            // What was not found may be where the solver did not answer.
+            (Some(_), _) if property.is_of_some() && is_open => PropertyOutcome::Unmeasured,
             (Some(_), _) => PropertyOutcome::Failed,
             (None, 0) => PropertyOutcome::Starved,
+            _ if is_open && !property.is_of_some() => PropertyOutcome::Unmeasured,
             (None, _) => PropertyOutcome::Held,
         };
         PropertyResult { name: property.name(subject), outcome, reached, found }
     };
     let properties = properties.iter().copied().map(result).collect();
     let requests = requests.into_inner();
-    Ok(PropertyReport { version: 1, seed: search.seed, witnesses: seeds.len(), requests, properties })
+    let unanswered = unanswered(subject, open);
+    Ok(PropertyReport { version: 1, seed: search.seed, witnesses: seeds.len(), requests, properties, unanswered })
+}
+
+/// What was left open, one for each policy or invariant and reason.
+pub(crate) fn unanswered(subject: &Subject, open: &[Open]) -> Vec<Unanswered> {
+    let mut all: Vec<Unanswered> = Vec::new();
+    for Open { near, why, kind } in open {
+        let about = near.id(subject);
+        let request_type = subject.request_types.get(*kind).map(request_type_name).unwrap_or_default();
+        match all.iter_mut().find(|known| known.about == about && known.why == *why) {
+            Some(known) => known.request_types.push(request_type),
+            None => {
+                all.push(Unanswered { about: about.to_owned(), request_types: vec![request_type], why: why.clone() })
+            }
+        }
+    }
+    all
 }
 
 /// Does the same work on so many threads.
@@ -180,7 +229,7 @@ pub(crate) fn holds(subject: &Subject, name: &str, case: Case) -> Option<bool> {
     let property = all(subject).into_iter().find(|property| property.name(subject) == name)?;
     let lab = Lab::new(subject, &[]);
     let world = lab.kind_of(&case).and_then(|kind| lab.world(kind, case, None));
-    // What is no request of the schema any more is none that the property is about.
+    // What is not a valid request for the schema any more is none that the property is about.
     Some(world.is_none_or(|world| property.judge(&lab, &world, &lab.look(&world)) != Verdict::Fails))
 }
 
@@ -236,6 +285,10 @@ fn found(lab: &Lab<'_>, property: Property, case: Case) -> Found {
     let small = if fails(&small) { small } else { case };
     let matters = |case: &Case| verdict(case).map(|found| found == (Verdict::Fails, opening));
     let essentials = essentials(&small, subject, &matters);
+    let errors = kind.and_then(|kind| lab.world(kind, small.clone(), None)).map(|world| lab.look(&world).errors);
+    let ids = errors.iter().flatten().filter_map(|at| Some(subject.bundle.policies().get(*at)?.id().to_owned()));
+    let mut failing_to_evaluate: Vec<String> = ids.collect();
+    failing_to_evaluate.sort();
     let expected = property.expected(subject);
     let shown = small.into_counterexample(subject, expected.unwrap_or_default(), essentials);
     let name = property.name(subject);
@@ -245,6 +298,7 @@ fn found(lab: &Lab<'_>, property: Property, case: Case) -> Found {
             request: shown.request_line(),
             decision: shown.decision,
             policies: shown.policies,
+            failing_to_evaluate,
             essentials: shown.essentials,
         },
         None => Found {
@@ -252,6 +306,7 @@ fn found(lab: &Lab<'_>, property: Property, case: Case) -> Found {
             request: String::new(),
             decision: "deny",
             policies: Vec::new(),
+            failing_to_evaluate,
             essentials: Vec::new(),
         },
     }

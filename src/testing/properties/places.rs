@@ -1,9 +1,14 @@
 //! Reading and changing single values of a case by the path at which a policy reads them.
 
+use crate::subject::Subject;
 use crate::subject::counterexample::Case;
 use crate::subject::shrink::{date_and_time, datetime};
+use crate::subject::twin::Ask;
 use cedar_policy::{EntityUid, EvalResult};
 use serde_json::{Map, Value, json};
+
+/// What a step of a path begins with that is the name of a tag.
+pub(super) const TAG: char = '#';
 
 /// Where a value lies: in the context, or in the entities.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +31,13 @@ pub(super) fn locate(case: &Case, path: &str) -> Option<Place> {
         if let Some(uid) = read(case, &at).and_then(|value| value.get("__entity")) {
             at = attributes_of(case, uid)?;
         }
+        let step = match step.strip_prefix(TAG) {
+            Some(key) => {
+                at.pointer = format!("{}/tags", at.pointer.strip_suffix("/attrs")?);
+                key
+            }
+            None => step,
+        };
         at.pointer = format!("{}/{}", at.pointer, step.replace('~', "~0").replace('/', "~1"));
     }
     Some(at)
@@ -54,6 +66,10 @@ pub(super) fn with(case: &Case, place: &Place, value: Option<Value>) -> Option<C
     let mut case = case.clone();
     let root = if place.in_context { &mut case.context } else { &mut case.entities };
     let (parent, key) = place.pointer.rsplit_once('/')?;
+    // An entity that has no tags yet may be written without any.
+    if let Some(entity) = parent.strip_suffix("/tags").and_then(|entity| root.pointer_mut(entity)?.as_object_mut()) {
+        entity.entry("tags").or_insert_with(|| json!({}));
+    }
     let members = root.pointer_mut(parent)?.as_object_mut()?;
     let key = key.replace("~1", "/").replace("~0", "~");
     match value {
@@ -155,5 +171,29 @@ pub(super) fn with_entity(case: &Case, old: &Value, new: &Value) -> Option<Case>
         copy.as_object_mut()?.insert("uid".to_owned(), new.clone());
         changed.entities.as_array_mut()?.push(copy);
     }
+    Some(changed)
+}
+
+/// The case of the request that an ask is, with what else the case knows that such a request has.
+pub(super) fn asked_for(case: &Case, ask: &Ask, subject: &Subject) -> Option<Case> {
+    let mut changed = case.clone();
+    let [_, action, resource] = &mut changed.uids;
+    if let Some(wanted) = ask.resource.as_ref().filter(|wanted| **wanted != *resource) {
+        let (old, new) = (uid_json(resource), uid_json(wanted));
+        let is_alike = resource.type_name() == wanted.type_name();
+        *resource = wanted.clone();
+        if is_alike {
+            changed.entities = with_entity(case, &old, &new)?.entities;
+        } else if entity(case, &new).is_none() {
+            changed.entities.as_array_mut()?.push(json!({ "uid": new, "attrs": {}, "parents": [] }));
+        }
+    }
+    *action = ask.action.clone();
+    let schema = subject.bundle.schema();
+    let shape = schema.resolved(schema.context(&ask.action));
+    let known = shape.get("attributes").and_then(Value::as_object)?;
+    let context = changed.context.as_object_mut()?;
+    context.retain(|key, _| known.contains_key(key));
+    context.extend(ask.context.clone());
     Some(changed)
 }

@@ -1,5 +1,7 @@
 //! Where properties begin: for each policy and invariant and each request type, a request that the solver found for it.
 
+use super::lab::Lab;
+use super::tame::tame;
 use crate::problem::Problem;
 use crate::progress::{Observer, Phase};
 use crate::prove::claim::{Claim, One, Side, Which};
@@ -10,7 +12,25 @@ use crate::subject::counterexample::Case;
 use crate::subject::invariant::Invariant;
 use cedar_policy::{Effect, Policy, PolicyId};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+
+/// Where properties and mutants of a bundle begin; one run asks the solver once.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The subject with its guards.
+    pub(super) subject: Subject,
+    pub(crate) witnesses: Witnesses,
+}
+
+impl Beginning {
+    /// Asks the solver for a request for each policy, invariant and request type; a problem is a solver that cannot be used at all.
+    pub fn find(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Self, Problem> {
+        let subject = guarded(subject)?;
+        let witnesses = seeds(&subject, options, observer)?;
+        Ok(Self { subject, witnesses })
+    }
+}
 
 /// A request and entities that are near something.
 #[derive(Clone, PartialEq, Debug)]
@@ -24,6 +44,25 @@ pub(crate) struct Seed {
     pub(crate) case: Case,
 }
 
+/// What the solver gave to begin with.
+#[derive(Default, Debug)]
+pub(crate) struct Witnesses {
+    pub(crate) seeds: Vec<Seed>,
+    /// What it was asked for in vain.
+    pub(crate) open: Vec<Open>,
+}
+
+/// A request that there may be: the solver did not say.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Open {
+    /// What it would be near.
+    pub(crate) near: Near,
+    /// Why it is not known.
+    pub(crate) why: String,
+    /// The place of its request type.
+    pub(crate) kind: usize,
+}
+
 /// What a seed is near, by its place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Near {
@@ -31,11 +70,22 @@ pub(crate) enum Near {
     Invariant(usize),
 }
 
+impl Near {
+    /// The id of the policy or invariant.
+    pub(crate) fn id(self, subject: &Subject) -> &str {
+        let id = match self {
+            Self::Policy(at) => subject.bundle.policies().get(at).map(|policy| policy.id()),
+            Self::Invariant(at) => subject.invariants.get(at).map(|invariant| invariant.id.as_str()),
+        };
+        id.unwrap_or_default()
+    }
+}
+
 /// The subject with a guard for each ban: its scope and what it is about, without the exceptions that let a request pass.
 ///
 /// A guard asks nothing. It is what makes the solver find requests that are allowed, and that a ban nearly bars.
-pub(crate) fn guarded(subject: Subject) -> Result<Subject, Problem> {
-    let mut invariants = subject.invariants;
+fn guarded(subject: &Subject) -> Result<Subject, Problem> {
+    let mut invariants = subject.invariants.clone();
     for policy in subject.bundle.own().iter().filter(|policy| policy.policy.effect() == Effect::Forbid) {
         let Some(guard) = guard(&policy.policy) else { continue };
         invariants.push(Invariant {
@@ -46,9 +96,12 @@ pub(crate) fn guarded(subject: Subject) -> Result<Subject, Problem> {
             clauses: Vec::new(),
             source: policy.source.clone(),
             span: policy.span.clone(),
+            is_promise: false,
         });
     }
-    Subject::new(subject.bundle, invariants)
+    let mut guarded = Subject::new(subject.bundle.clone(), invariants)?;
+    guarded.twins.clone_from(&subject.twins);
+    Ok(guarded)
 }
 
 /// A ban with its `when` alone, or with nothing but its scope where it has no `unless`; `None` where that is all of it.
@@ -72,21 +125,84 @@ fn guard_id(id: &str) -> String {
 /// A seed for each policy of the bundle and each invariant, and each request type that its scope leaves room for.
 ///
 /// For a policy it is a request that is decided otherwise without it, if there is one; else one that it matches. For a
-/// ban it is, too, a request that is allowed and within its guard.
-pub(crate) fn seeds(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Vec<Seed>, Problem> {
+/// ban it is, too, a request that is allowed and within its guard. Where something errs, one of usual sizes stands beside it.
+pub(crate) fn seeds(subject: &Subject, options: &ProveOptions, observer: &dyn Observer) -> Result<Witnesses, Problem> {
     solver::tried(&options.solver)?;
-    let found: Mutex<Vec<Seed>> = Mutex::default();
-    let phase = Phase::new(observer, "witnesses", subject.request_types.len());
     let everywhere: Vec<usize> = (0..subject.request_types.len()).collect();
-    Workshop::new(subject, options).each(&everywhere, Some(&phase), |kind, bench, asker| {
-        let (Some(request_type), Ok(bench)) = (subject.request_types.get(kind), bench) else { return };
+    let Witnesses { mut seeds, mut open } = found(subject, &everywhere, None, options, observer)?;
+    let lab = Lab::new(subject, &[]);
+    let errs =
+        |seed: &Seed| lab.world(seed.kind, seed.case.clone(), None).is_none_or(|w| !lab.look(&w).errors.is_empty());
+    let mut kinds: Vec<usize> = seeds.iter().filter(|seed| errs(seed)).map(|seed| seed.kind).collect();
+    kinds.dedup();
+    if !kinds.is_empty() {
+        let (tamed, places) = tamed(subject, &kinds)?;
+        let usual = found(&tamed, &kinds, Some(&places), options, observer)?;
+        seeds.extend(usual.seeds);
+        open.extend(usual.open);
+        // Those of usual sizes come last.
+        seeds.sort_by_key(|seed| (seed.kind, seed.near));
+    }
+    open.sort();
+    open.dedup();
+    Ok(Witnesses { seeds, open })
+}
+
+/// The subject with an invariant for each of these request types that matches what is of usual sizes, and their places.
+fn tamed(subject: &Subject, kinds: &[usize]) -> Result<(Subject, BTreeMap<usize, usize>), Problem> {
+    let mut invariants = subject.invariants.clone();
+    let mut places = BTreeMap::new();
+    for kind in kinds {
+        let request_type = subject.request_types.get(*kind);
+        let Some(policy) = request_type.and_then(|of| tame(subject, of, &format!("usual sizes of {kind}"))) else {
+            continue;
+        };
+        let Some(source) = subject.bundle.own().first() else { continue };
+        places.insert(*kind, invariants.len());
+        invariants.push(Invariant {
+            id: policy.id().to_string(),
+            title: None,
+            asked: Vec::new(),
+            clauses: Vec::new(),
+            policy,
+            source: source.source.clone(),
+            span: source.span.clone(),
+            is_promise: false,
+        });
+    }
+    Ok((Subject::new(subject.bundle.clone(), invariants)?, places))
+}
+
+/// The seeds of some request types; `tame` has the place of what they are to be within.
+fn found(
+    subject: &Subject,
+    kinds: &[usize],
+    tame: Option<&BTreeMap<usize, usize>>,
+    options: &ProveOptions,
+    observer: &dyn Observer,
+) -> Result<Witnesses, Problem> {
+    let found: Mutex<Witnesses> = Mutex::default();
+    let found = || found.lock().unwrap_or_else(PoisonError::into_inner);
+    let phase = Phase::new(observer, "witnesses", kinds.len());
+    Workshop::new(subject, options).each(kinds, Some(&phase), |kind, bench, asker| {
+        let Some(request_type) = subject.request_types.get(kind) else { return };
+        let tame = match tame.map(|places| places.get(&kind)) {
+            Some(None) => return,
+            Some(place) => place.copied(),
+            None => None,
+        };
         let mut keep = |near: Near, claims: Vec<(Claim, bool)>| {
             for (claim, decisive) in claims {
-                let example = bench.example(&claim, asker).ok().flatten();
-                if let Some(case) = example.and_then(|at| Case::of(&at.request, &at.entities)) {
-                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                    found.push(Seed { kind, near, decisive, case });
-                    return;
+                let claim = tame.map_or(claim.clone(), |place| within(claim, place));
+                let example = bench.as_mut().map_err(|why| why.clone()).and_then(|bench| bench.example(&claim, asker));
+                let case = example.and_then(|example| match example {
+                    Some(at) => Case::of(&at.request, &at.entities).map(Some).ok_or_else(|| UNREADABLE.to_owned()),
+                    None => Ok(None),
+                });
+                match case {
+                    Ok(Some(case)) => return found().seeds.push(Seed { kind, near, decisive, case }),
+                    Ok(None) => {}
+                    Err(why) => found().open.push(Open { near, why, kind }),
                 }
             }
         };
@@ -114,12 +230,26 @@ pub(crate) fn seeds(subject: &Subject, options: &ProveOptions, observer: &dyn Ob
             }
         }
         for (at, invariant) in subject.invariants.iter().enumerate() {
-            if !invariant.asked.is_empty() && subject.can_match(&invariant.policy, request_type) {
+            if !invariant.asked.is_empty()
+                && !invariant.is_promise
+                && subject.can_match(&invariant.policy, request_type)
+            {
                 keep(Near::Invariant(at), vec![(Claim::NeverMatches(One::Invariant(at)), false)]);
             }
         }
     })?;
-    let mut seeds = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    seeds.sort_by_key(|seed| (seed.kind, seed.near));
-    Ok(seeds)
+    let mut found = std::mem::take(&mut *found());
+    found.seeds.sort_by_key(|seed| (seed.kind, seed.near));
+    Ok(found)
 }
+
+/// A claim of requests that this invariant matches alone.
+fn within(claim: Claim, place: usize) -> Claim {
+    match claim {
+        Claim::Implies(left, right) => Claim::Implies(Side::Within(Box::new(left), place), right),
+        Claim::NeverMatches(one) => Claim::Disjoint(one, One::Invariant(place)),
+        other => other,
+    }
+}
+
+const UNREADABLE: &str = "the solver found a request that cannot be read back";

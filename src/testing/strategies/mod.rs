@@ -54,14 +54,14 @@ impl Bundle {
             return Answer {
                 allowed: false,
                 policies: Vec::new(),
-                errors: vec!["it is no request of the schema".into()],
+                errors: vec!["it is not a valid request for the schema".into()],
             };
         };
         let response = Authorizer::new().is_authorized(&asked, &self.set, &entities);
         let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
         policies.sort();
         let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
-        // A policy that errs is passed over by Cedar: nothing is allowed by what is left.
+        // A policy that fails to evaluate is passed over by Cedar: nothing is allowed by what is left.
         Answer { allowed: response.decision() == Decision::Allow && errors.is_empty(), policies, errors }
     }
 }
@@ -149,11 +149,11 @@ impl Debug for Request {
 /// What a bundle says of one request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
-    /// Whether it is allowed; never where a policy errs.
+    /// Whether it is allowed; never where a policy fails to evaluate.
     pub allowed: bool,
     /// The policies that decide, sorted.
     pub policies: Vec<String>,
-    /// What erred.
+    /// Evaluation errors.
     pub errors: Vec<String>,
 }
 

@@ -364,7 +364,7 @@ fn a_failure_ruling_takes_one_president_and_two_of_the_council_and_no_veto() {
         ("quorum_not_met", &[("president", yes), ("council-1", yes)]),
         ("quorum_not_met", &[("council-1", yes), ("council-2", yes), ("council-3", yes)]),
         ("vetoed", &[("president", yes), ("council-1", yes), ("council-2", yes), ("council-3", "cutter-reject")]),
-        // A voice that this gate does not admit counts neither as a yes nor as a no.
+        // A voice that this gate does not admit counts neither as an approval nor as a rejection.
         ("wrong_gate", &[("president", yes), ("council-1", yes), ("operator", yes)]),
         ("accepted", &[("president", yes), ("council-1", yes), ("council-2", yes), ("operator", "cutter-reject")]),
         // Two keys of one person are one person; here one person signs twice with one key.

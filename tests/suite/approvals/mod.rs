@@ -1,12 +1,13 @@
 //! Approvals as a person makes them, with real keys, and every way in which one is none.
 
-mod as_root {
+pub mod as_root {
     mod ended;
-    mod exec;
+    pub mod exec;
     mod killed;
-    mod moment;
+    pub mod moment;
     mod off;
     mod work;
+    mod written;
 }
 mod asked;
 mod codes;

@@ -3,6 +3,7 @@
 mod as_root {
     mod approved;
     mod chain;
+    mod enforced;
     mod faces;
     mod function;
     mod mutations;

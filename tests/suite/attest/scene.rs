@@ -114,7 +114,7 @@ impl Scene {
                 "[connections.{role}]\nhost_env = \"DOT_CUTTER_DB_HOST\"\nport_env = \"DOT_CUTTER_DB_PORT\"\ndbname_env = \"DOT_CUTTER_DB_NAME\"\nuser = \"{role}\"\npassword_env = \"{password}\"\n"
             );
             assert!(config.contains(&of_environment), "{role}");
-            let here = format!("[connections.{role}]\nhost = \"{socket}\"\ndbname = \"directus\"\nuser = \"{role}\"\n");
+            let here = format!("[connections.{role}]\nhost = \"{socket}\"\nuser = \"{role}\"\n");
             config = config.replace(&of_environment, &here);
         }
         self.write("cutter.toml", change(config));
@@ -144,7 +144,7 @@ impl Scene {
         self.trust(&text.concat());
     }
 
-    /// Signs bundle and plan anew.
+    /// Signs bundle and plan again.
     pub fn sign(&self) {
         self.sign_bundle("reviewer");
         self.sign_plan(PLAN, "planner");

@@ -54,14 +54,18 @@ const FAULTS: &[(&str, &str)] = &[
         "the bundle has no gate `FLIPP`; did you mean `FLIP`?",
     ),
     ("row = \"flip-on\"\nworld = \"redy\"\nbasis = \"approved\"", "there is no world `redy`; did you mean `ready`?"),
-    ("row = \"flip-on\"\nbasis = \"approved\"\nset = { \"fact.x\" = 1 }", "`fact.x` is no column"),
+    ("row = \"flip-on\"\nbasis = \"approved\"\nset = { \"fact.x\" = 1 }", "`fact.x` is not a known column"),
     (
         "row = \"flip-on\"\nbasis = \"approved\"\nset = { \"facts.switch.enabled\" = 1.5 }",
         "Cedar has no number such as 1.5",
     ),
     ("row = \"flip-on\"\nbasis = \"approved\"\nset = { \"facts.switch.enabled\" = \"yes\" }", "enabled"),
-    ("row = \"flip-on\"\ncolumns = [\"basis\"]\ncells = [[\"approved\", 1]]", "2 cells stand below 1 columns"),
-    ("row = \"flip-on\"\nnow = \"yesterday\"\nbasis = \"approved\"", "`yesterday` is no time"),
+    ("row = \"flip-on\"\ncolumns = [\"basis\"]\ncells = [[\"approved\", 1]]", "2 cells are below 1 columns"),
+    (
+        "row = \"flip-on\"\ncolumns = [\"basis\", \"basis\"]\ncells = [[\"forbidden\", \"approved\"]]",
+        "there are two columns `basis`",
+    ),
+    ("row = \"flip-on\"\nnow = \"yesterday\"\nbasis = \"approved\"", "`yesterday` is not a valid time"),
     ("row = \"flip-on\"\nbases = \"approved\"", "unknown key `bases`"),
 ];
 

@@ -128,7 +128,7 @@ const CASES: &[Case] = &[
             )
         },
         exit: 3,
-        stderr: &["the entity `Iu::Log::\"run.log\"` stands twice", "it stands first at entities/host.json:"],
+        stderr: &["the entity `Iu::Log::\"run.log\"` is defined twice", "first defined at entities/host.json:"],
     },
     Case {
         says: "a group membership of the run's own making, which would be authority without a signature",
@@ -136,7 +136,7 @@ const CASES: &[Case] = &[
             w.write("entities/more.json", r#"[{"uid": {"type": "Cutter::Person", "id": "sovereign"}, "attrs": {}, "parents": [{"type": "Cutter::Group", "id": "on-call"}]}]"#)
         },
         exit: 3,
-        stderr: &["the entity `Cutter::Person::\"sovereign\"` stands twice", "policies/people-and-agents.json:"],
+        stderr: &["the entity `Cutter::Person::\"sovereign\"` is defined twice", "policies/people-and-agents.json:"],
     },
     Case {
         says: "a policy without an id",
@@ -154,7 +154,7 @@ const CASES: &[Case] = &[
             )
         },
         exit: 3,
-        stderr: &["policy `no-switch-left-on` presupposes `no-switch-left-on`, which is no other ban"],
+        stderr: &["policy `no-switch-left-on` presupposes `no-switch-left-on`, which is not another ban"],
     },
     Case {
         says: "a permit that presupposes",
@@ -172,7 +172,7 @@ const CASES: &[Case] = &[
         says: "an effect that expects neither a number nor a place",
         spoil: |w| w.replace("cutter.toml", "{ inserted = 1 }", "{ inserted = true }"),
         exit: 3,
-        stderr: &["cutter.toml", "a whole number, or where in the row's context it stands"],
+        stderr: &["cutter.toml", "a whole number, or the path to it in the row's context"],
     },
     Case {
         says: "a schema that names a type that is none",

@@ -26,6 +26,8 @@ const COMMANDS: &[(&str, &str, &[&str])] = &[
     ("exec", "PLAN flip-on", NONE),
     ("run", "PLAN", TABLE_OR_JSON),
     ("guard", "PLAN", NONE),
+    ("observe", "--key key --for root", NONE),
+    ("enforce sql", "--package .", TABLE_OR_JSON),
     ("explain", "PLAN flip-on", TABLE_OR_JSON),
     ("evidence capture", "", TABLE_JSON_OR_MARKDOWN),
     ("evidence compare", "a.json b.json", TABLE_JSON_OR_MARKDOWN),

@@ -1,5 +1,5 @@
-//! Small mistakes, each a case under `tests/mistakes/`: what is spoilt in the shipped project, the command, its exit code, and
-//! the exact text on standard error beside it. `BLESS=1` writes those texts anew; read the difference like code.
+//! Small mistakes, each a case under `tests/mistakes/`: what is corrupted in the shipped project, the command, its exit code, and
+//! the exact text on standard error beside it. `BLESS=1` rewrites those texts; read the difference like code.
 
 use crate::support::world::{CUTTER, World, root};
 use serde::Deserialize;

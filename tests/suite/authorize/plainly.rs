@@ -1,4 +1,4 @@
-//! The table is the same as when every request is made anew, checked against the schema and asked of all policies.
+//! The table is the same as when every request is made again, checked against the schema and asked of all policies.
 
 use crate::authorize::properties::{Texts, gates};
 use cedar_policy::{Authorizer, Context, Decision, EntityUid, PolicySet, RestrictedExpression};
@@ -30,7 +30,7 @@ struct Plain {
 /// What Cedar answers: whether it allows, the policies, and the errors, sorted.
 type Answer = (bool, Vec<String>, Vec<String>);
 
-/// Makes the request anew, checks it against the schema and asks all policies of these tiers.
+/// Makes the request again, checks it against the schema and asks all policies of these tiers.
 fn ask(
     (bundle, facts, plan): (&PolicyBundle, &Facts, &RunPlan),
     action: &IntendedAction,
@@ -197,7 +197,7 @@ fn compare(
     Ok(())
 }
 
-/// The shipped bundle, one with bans of each tier whose gate an approval of another row opens, and one that errs at times.
+/// The shipped bundle, one with bans of each tier whose gate an approval of another row opens, and one that sometimes fails to evaluate.
 fn bundles() -> &'static [(PolicyBundle, Facts)] {
     static BUNDLES: OnceLock<Vec<(PolicyBundle, Facts)>> = OnceLock::new();
     BUNDLES.get_or_init(|| {
@@ -292,18 +292,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn rows_are_decided_as_if_each_request_were_made_anew_and_checked(
+    fn rows_are_decided_as_if_each_request_were_made_again_and_checked(
         which in 0..3usize,
         plan in plan(),
         moments in proptest::collection::vec(moment(), 2),
         at in proptest::collection::vec(0..2usize, 9),
-        spoilt in proptest::option::weighted(0.3, (any::<prop::sample::Index>(), 0..8u8)),
+        corrupted in proptest::option::weighted(0.3, (any::<prop::sample::Index>(), 0..8u8)),
     ) {
         let (bundle, facts) = &bundles()[which];
         let mut texts = Texts::shipped("forbidden-sampler");
         texts.plan = plan;
         let mut plan = texts.plan_against(bundle);
-        if let Some((index, way)) = spoilt {
+        if let Some((index, way)) = corrupted {
             let index = index.index(plan.actions.len());
             spoil(&mut plan.actions[index], way);
         }

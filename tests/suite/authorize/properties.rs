@@ -13,7 +13,7 @@ use cutter::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The shipped texts, to be spoilt one way or another.
+/// The shipped texts, to be corrupted one way or another.
 pub struct Texts {
     bundle: BundleSources,
     pub policies: Vec<String>,
@@ -63,7 +63,7 @@ impl Texts {
         plan
     }
 
-    /// Decides anew from the texts; `None` where Cedar's validator refuses them.
+    /// Decides again from the texts; `None` where Cedar's validator refuses them.
     fn decide(&self, gates: &BTreeSet<String>) -> Option<(RunPlan, DecisionTable)> {
         let (bundle, facts) = self.bundle_and_facts()?;
         let plan = self.plan_against(&bundle);

@@ -141,7 +141,7 @@ fn a_plan_comes_from_standard_input_with_the_same_result_and_the_same_bound() {
     let large = world.cutter_fed("authorize -", &vec![b' '; 33 * 1024 * 1024]);
     assert!(large.exit == 3 && large.stderr.contains("`standard input` is larger than 32 MiB"), "{}", large.stderr);
     let signed = world.cutter_fed("plan sign - --key key", plan.as_bytes());
-    assert!(signed.exit == 1 && signed.stderr.contains("a signature lies beside a file"), "{}", signed.stderr);
+    assert!(signed.exit == 1 && signed.stderr.contains("a signature needs a file"), "{}", signed.stderr);
 }
 
 /// Devices, mounts, and files of somebody else.

@@ -117,7 +117,7 @@ fn a_stated_file_cannot_pass_for_a_layer() {
     raw.names.pop();
     raw.names.push("observation/grants".to_owned());
     let problems = Facts::admit(&raw, &bundle()).unwrap_err();
-    assert!(problems.iter().any(|problem| problem.message.contains("stands under another name")));
+    assert!(problems.iter().any(|problem| problem.message.contains("stored under another name")));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::ledger::scene::{self, begin, finished, refused, run, started};
 use cutter::digest::Digest;
 use cutter::ledger::{
-    Attestation, Attested, Begun, Conflict, Ledger, LedgerId, Published, Record, SeenBundle, SwitchedOff, Voided, Vote,
-    Wanted,
+    Attestation, Attested, Begun, Conflict, Ledger, LedgerId, ProgramOutput, Published, Record, SeenBundle,
+    SwitchedOff, Voided, Vote, Wanted,
 };
 use serde_json::json;
 use std::sync::mpsc::channel;
@@ -144,6 +144,26 @@ fn what_a_beginner_that_is_gone_left_open_is_ended_by_whoever_has_the_place_of_t
         assert_eq!(open(ledger), 0);
         assert!(ledger.hold("r-1").unwrap().unwrap().finish(&finished(&start, number, Some(0))).is_err());
         assert!(matches!(conflict(ledger, &start), Conflict::ApprovalUsed { .. } | Conflict::RanBefore { .. }));
+    });
+}
+
+#[test]
+fn what_is_known_of_the_output_of_a_program_is_kept_with_its_end() {
+    scene::each(|ledger| {
+        let start = started("r-1", "cut", &[]);
+        let mut held = ledger.hold("r-1").unwrap().unwrap();
+        let Begun::Begun(number) = held.begin(&start).unwrap() else { panic!("it did not begin") };
+        let mut end = finished(&start, number, Some(0));
+        end.output = Some(ProgramOutput {
+            sha256: Digest::of(b"text"),
+            length: 4,
+            variables: vec!["TOKEN".to_owned(), "PASSWORD".to_owned()],
+            shapes: 12,
+            found: [("the value of `TOKEN`".to_owned(), 2), ("a \"key\" \u{e9}".to_owned(), 1)].into(),
+        });
+        held.finish(&end).unwrap();
+        let journal = ledger.read(of("r-1", &[])).unwrap();
+        assert_eq!(journal.end_of(number).map(|(_, found)| found), Some(&end));
     });
 }
 

@@ -110,13 +110,13 @@ fn a_copied_or_rebuilt_ledger_is_refused_whatever_its_id() {
 }
 
 #[test]
-fn a_chain_that_its_owner_wrote_anew_is_shown_by_a_published_head() {
+fn a_chain_that_its_owner_rewrote_is_shown_by_a_published_head() {
     let world = written();
     assert_eq!(world.cutter("ledger head --to head.json").exit, 0);
     let ran = world.cutter("ledger verify --head head.json");
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
     // All but the last line, in a chain that holds.
-    scene::write_anew(&world.path(".cutter"), |text| {
+    scene::rewrite(&world.path(".cutter"), |text| {
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         lines[..lines.len() - 1].concat()
     });
@@ -125,6 +125,6 @@ fn a_chain_that_its_owner_wrote_anew_is_shown_by_a_published_head() {
     assert_eq!(ran.exit, 8, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(world.cutter("ledger head --to head.json").exit, 8);
     // A use edited out of it.
-    scene::write_anew(&world.path(".cutter"), |text| text.replace("a-3", "b-3"));
+    scene::rewrite(&world.path(".cutter"), |text| text.replace("a-3", "b-3"));
     assert_eq!((world.cutter("ledger verify").exit, world.cutter("ledger verify --head head.json").exit), (0, 8));
 }

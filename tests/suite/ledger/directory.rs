@@ -3,10 +3,11 @@
 use crate::ledger::scene::{self, refused, run, started};
 use crate::support::world::World;
 use cutter::digest::Digest;
-use cutter::ledger::{Ledger, LedgerId, Wanted};
+use cutter::ledger::{Begun, Ledger, LedgerId, Wanted};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::time::Duration;
 
 #[test]
 fn looking_makes_nothing() {
@@ -89,6 +90,40 @@ fn a_folder_that_others_may_write_to_is_refused() {
     let (_world, folder) = used();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
     assert_refused(&folder, "writable for the group");
+}
+
+#[test]
+fn what_was_read_before_must_still_be_there_when_the_same_command_looks_again() {
+    let changed = |text: &str| text.replacen("\"cut\"", "\"cuT\"", 1);
+    let cut = |text: &str| text.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
+    for case in ["changed", "cut"] {
+        let (_world, folder) = used();
+        let ledger = scene::folder(&folder);
+        let held = ledger.hold("r-2").unwrap();
+        assert_eq!(ledger.read(Wanted::All).unwrap().entries.len(), 4, "{case}");
+        // Chained again, so that nothing but what was read before shows it.
+        scene::rewrite(&folder, |text| if case == "cut" { cut(text) } else { changed(text) });
+        let problem = ledger.read(Wanted::All).unwrap_err();
+        assert!(problem.message.contains("was rewritten while it was in use"), "{case}: {}", problem.message);
+        assert!(held.unwrap().begin(&started("r-2", "cut", &["b"])).is_err(), "{case}");
+        assert!(scene::folder(&folder).read(Wanted::All).unwrap().damages.is_empty(), "{case}");
+    }
+}
+
+#[test]
+fn what_others_add_is_taken_and_checked_at_each_look_of_a_command() {
+    let (world, folder) = used();
+    let ledger = scene::folder(&folder);
+    assert_eq!(ledger.read(Wanted::All).unwrap().entries.len(), 4);
+    // Looked at while it has long been left alone, and then touched.
+    std::thread::sleep(Duration::from_millis(3100));
+    assert_eq!(ledger.read(Wanted::All).unwrap().entries.len(), 4);
+    run(&scene::folder(&folder), &started("r-3", "cut", &["b"]), Some(0));
+    assert_eq!(ledger.read(Wanted::All).unwrap().entries.len(), 6);
+    assert!(matches!(scene::begin(&ledger, &started("r-4", "cut", &["b"])), Begun::Not(_)));
+    world.append(".cutter/records.ndjson", "{\"sha256\":\"no record\"}\n");
+    assert_eq!(ledger.read(Wanted::All).unwrap().damages.len(), 1);
+    assert!(ledger.note(&refused("r-5", "denied")).is_err());
 }
 
 #[test]

@@ -80,9 +80,54 @@ fn the_role_of_runs_can_write_nothing_but_what_the_functions_let_it() {
         let found = error.code().map(|state| state.code().to_owned());
         assert_eq!(found.as_deref(), Some(state), "{statement}: {error:?}");
     }
+    // What no reader could read, and a version that no bundle could follow.
+    let with = |part: &str, value: &str| {
+        let digest = cutter::digest::Digest::of(b"bundle");
+        let mut said = serde_json::json!({"run": "x", "plan_sha256": digest.to_string(), "action": "cut", "principal": "p", "argv": [],
+            "approvals": [], "decided_at": "2026-01-01T00:00:00.000Z", "bundle": {"version": 1, "sha256": digest.to_string()},
+            "repeatable": false, "decision": null});
+        *said.pointer_mut(part).unwrap() = "VALUE".into();
+        format!("SELECT * FROM cutter_ledger.begin('{}')", said.to_string().replace("\"VALUE\"", value))
+    };
+    let deep = format!("{}0{}", "[".repeat(200), "]".repeat(200));
+    let long = format!("\"{}\"", "x".repeat(9_000_000));
+    let many = format!("[{}]", vec![format!("\"{}\"", "x".repeat(60_000)); 200].join(","));
+    for (part, value) in [
+        ("/bundle/version", "9223372036854775807"),
+        ("/bundle/version", "1.5"),
+        ("/decision", deep.as_str()),
+        ("/decision", "{\"n\": 1e400}"),
+        ("/decision", "{\"n\": 0.5}"),
+        ("/decision", long.as_str()),
+        ("/decided_at", "\"10000-01-01T00:00:00.000Z\""),
+        ("/argv", many.as_str()),
+        ("/repeatable", "null"),
+    ] {
+        let error = runs.batch_execute(&with(part, value)).expect_err(part);
+        let found = error.code().map(|state| state.code().to_owned()).unwrap_or_default();
+        assert!(found.starts_with("22"), "{part} {error:?}");
+    }
+    let long = format!("SELECT cutter_ledger.attest(1, '{{\"a\":{long}}}')").replace('x', "xxxx");
+    assert_eq!(runs.batch_execute(&long).unwrap_err().code().map(|state| state.code()), Some("22023"));
+    let statement = format!("SELECT cutter_ledger.attest(1, '{{\"a\":{deep}}}')");
+    assert_eq!(runs.batch_execute(&statement).unwrap_err().code().map(|state| state.code()), Some("22023"));
+    // An end of its own that gives no facts is one that readers read.
+    let begun = runs.query_one(&with("/decision", "null"), &[]).unwrap();
+    let (began, token): (i64, String) = (begun.get(0), begun.get(1));
+    let end = |more: &str| {
+        format!(
+            "SELECT cutter_ledger.finish('{{\"run\":\"x\",\"action\":\"cut\",\"started\":{began},\"exit_status\":0,{more}}}', '{token}')"
+        )
+    };
+    let key = "x".repeat(9_000_000);
+    let found = format!(
+        "\"output\":{{\"sha256\":\"{digest}\",\"length\":1,\"variables\":[],\"shapes\":0,\"found\":{{\"{key}\":1}}}}"
+    );
+    assert_eq!(runs.batch_execute(&end(&found)).unwrap_err().code().map(|state| state.code()), Some("22023"));
+    runs.batch_execute(&end("\"produced\":{}")).unwrap();
     // A beginning of its own is one of today, whatever time it names, and of the next number.
     let forged = format!(
-        r#"SELECT cutter_ledger.begin('{{"run":"x","plan_sha256":"{digest}","action":"cut","principal":"p","argv":[],"approvals":[],
+        r#"SELECT cutter_ledger.begin('{{"run":"y","plan_sha256":"{digest}","action":"cut","principal":"p","argv":[],"approvals":[],
         "decided_at":"2099-01-01T00:00:00.000Z","bundle":{{"version":1,"sha256":"{}"}},"repeatable":false,"decision":null,
         "sequence":9223372036854775807,"time":"2099-01-01T00:00:00.000Z","more":1}}')"#,
         cutter::digest::Digest::of(b"bundle")
@@ -91,7 +136,7 @@ fn the_role_of_runs_can_write_nothing_but_what_the_functions_let_it() {
     let journal = ledger.read(Wanted::All).unwrap();
     assert_eq!(journal.damages, []);
     assert!(journal.last_time.unwrap() < scene::time("2098-01-01T00:00:00Z"));
-    assert_eq!(journal.head.unwrap().length, number + 2);
+    assert_eq!(journal.head.unwrap().length, number + 4);
     run(&*ledger, &started("r", "next", &[]), Some(0));
 }
 

@@ -99,7 +99,7 @@ pub fn started(run: &str, action: &str, approvals: &[&str]) -> Started {
 /// The end of the start of this number.
 pub fn finished(started: &Started, number: u64, exit_status: Option<i32>) -> Finished {
     let (run, action) = (started.run.clone(), started.action.clone());
-    Finished { run, action, started: number, exit_status, note: None, produced: BTreeMap::new() }
+    Finished { run, action, started: number, exit_status, note: None, produced: BTreeMap::new(), output: None }
 }
 
 /// Begins; the run's place is given back.
@@ -129,8 +129,8 @@ pub fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-/// What an owner of the folder can do: the same records after `change`, chained anew, and a mark that fits.
-pub fn write_anew(folder: &Path, change: impl Fn(&str) -> String) {
+/// What an owner of the folder can do: the same records after `change`, chained again, and a mark that fits.
+pub fn rewrite(folder: &Path, change: impl Fn(&str) -> String) {
     let path = folder.join("records.ndjson");
     let (mut previous, mut text, mut count) = ("0".repeat(64), String::new(), 0);
     for line in change(&fs::read_to_string(&path).unwrap()).lines() {

@@ -18,6 +18,13 @@ pub fn logical() -> Scene {
     scene
 }
 
+/// The same scene with captures that wait until a witness beside them was idle for long enough to hold nothing back.
+pub fn patient(scene: Scene) -> Scene {
+    scene
+        .write("cutter.toml", scene.read("cutter.toml").replace("counter_lag_seconds = 1", "counter_lag_seconds = 11"));
+    scene
+}
+
 /// A server whose log the observer may read.
 pub fn inspected() -> Scene {
     let scene = Scene::new();

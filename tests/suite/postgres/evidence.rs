@@ -133,7 +133,7 @@ fn a_capture_that_was_bent_is_no_capture() {
     ];
     for edit in edits {
         scene.edit("b.json", edit);
-        assert!(scene.refusal().contains("is no capture"));
+        assert!(scene.refusal().contains("is not a capture"));
         scene.write("b.json", &kept);
     }
 }
@@ -289,8 +289,8 @@ fn a_configuration_that_cannot_be_observed_is_an_error() {
         ("[evidence]\ndatabase = [\"sequence\"]", "names `sequence`"),
         ("[evidence]\ncatalogs = [\"trigger\"]", "names `trigger`"),
         ("[evidence.flags.x]\nfile = \"x\"", "is not complete"),
-        ("[evidence.flags.x]\nfile = \"x\"\npattern = \"(\"", "no regular expression"),
-        ("[evidence.services.x]\nunit = \"x\"\ndatabase = true", "not told in one way"),
+        ("[evidence.flags.x]\nfile = \"x\"\npattern = \"(\"", "not a valid regular expression"),
+        ("[evidence.services.x]\nunit = \"x\"\ndatabase = true", "needs exactly one way to be found"),
         ("[evidence]\nworkers = 0", "between 1 and 64"),
         ("", "does not say what to observe"),
     ] {

@@ -104,7 +104,7 @@ fn what_does_not_fit_is_an_error_that_names_the_query_and_decides_nothing() {
             3,
             "more than 0 rows",
         ),
-        (select("entity = \"Document\"", "entity = \"Dokument\""), 3, "no entity type"),
+        (select("entity = \"Document\"", "entity = \"Dokument\""), 3, "not an entity type"),
         (
             select(
                 "FROM cutter_governance.source_document_registry r",

@@ -147,6 +147,14 @@ fn conflicts_name_who_holds_what_must_not_come_together() {
             "by the trigger pass on public.inbox",
         ),
         (
+            "CREATE TABLE public.outbox (i int);
+             CREATE FUNCTION public.send_on() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO cutter_governance.verify_result SELECT * FROM cutter_governance.verify_result; RETURN NEW; END';
+             CREATE TRIGGER send AFTER INSERT ON public.outbox FOR EACH ROW EXECUTE FUNCTION public.send_on();
+             CREATE FUNCTION public.post() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN INSERT INTO public.outbox VALUES (1); END'; REVOKE EXECUTE ON FUNCTION public.post() FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.post() TO cutter_exec",
+            "cutter_exec execute-and-verify",
+            "by the function public.post(), in the name of postgres",
+        ),
+        (
             "GRANT pg_execute_server_program TO cutter_exec",
             "cutter_exec execute-and-verify",
             "as a member of pg_execute_server_program, which runs programs",

@@ -99,6 +99,15 @@ fn a_work_tree_that_has_another_head_or_a_change_is_seen() {
 }
 
 #[test]
+fn a_tree_in_which_somebody_put_a_file_of_any_length_is_unknown_and_holds_nobody_up() {
+    let scene = scene("[evidence.trees.work]\npath = \"FOLDER/work\"");
+    fs::create_dir(scene.path("work")).unwrap();
+    fs::File::create(scene.path("work/long")).unwrap().set_len(12 << 40).unwrap();
+    assert_eq!(scene.capture("a.json"), 7);
+    assert!(scene.unknown("a.json")[0].contains("file too large"), "{:?}", scene.unknown("a.json"));
+}
+
+#[test]
 fn what_the_host_has_not_is_unknown_at_both_ends() {
     let host = "
 [evidence.services.unit]

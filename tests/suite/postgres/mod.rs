@@ -1,6 +1,7 @@
 //! What needs a real PostgreSQL: each test starts its own, on a Unix socket, and leaves nothing.
 
 mod as_root {
+    mod exchanged;
     mod signed;
 }
 mod companion;
@@ -9,6 +10,7 @@ mod evidence;
 mod facts;
 mod generator;
 mod grants;
+mod held_back;
 mod host;
 mod mutations;
 mod pins;

@@ -90,7 +90,7 @@ fn marked(page: &str, name: &str, text: &str) {
     if std::env::var_os("CUTTER_BLESS").is_some() {
         std::fs::write(&path, format!("{before}{begin}{text}{end}{after}")).unwrap();
     } else {
-        assert_eq!(kept, text, "CUTTER_BLESS=1 writes {page} anew");
+        assert_eq!(kept, text, "CUTTER_BLESS=1 rewrites {page}");
     }
 }
 
@@ -174,7 +174,7 @@ mutations! {
         a_table_that_came_and_went_is_not_taken_for_nothing: "CREATE TABLE public.t (); DROP TABLE public.t" => "catalog:relations" "UNKNOWN" 7 "none";
         a_target_for_statistics_of_a_column_is_seen: "ALTER TABLE public.unit_version ALTER title SET STATISTICS 7" => "catalog:columns" "CHANGED" 6 "net";
         a_column_that_may_be_empty_is_seen: "ALTER TABLE public.unit_version ALTER title DROP NOT NULL" => "catalog:columns" "CHANGED" 6 "net";
-        a_table_that_was_written_anew_is_seen: "VACUUM FULL public.knowledge_documents" => "relation:public.knowledge_documents" "CHANGED" 6 "counts";
+        a_table_that_was_rewritten_is_seen: "VACUUM FULL public.knowledge_documents" => "relation:public.knowledge_documents" "CHANGED" 6 "counts";
         a_dropped_table_is_seen: "DROP TABLE public.knowledge_documents CASCADE" => "relation:public.knowledge_documents" "CHANGED" 6 "counts";
     }
     "constraints and indexes" {
@@ -233,7 +233,7 @@ mutations! {
         a_setting_of_a_role_that_was_reset_is_seen: "ALTER ROLE cutter_exec SET track_counts = off;; ALTER ROLE cutter_exec RESET track_counts" => "catalog:role_settings" "CHANGED" 6 "net";
     }
     "nothing at all" {
-        an_index_that_was_built_anew_is_no_change: "REINDEX INDEX public.knowledge_documents_pkey" => "catalog:relations" "UNCHANGED" 0 "none";
+        an_index_that_was_rebuilt_is_no_change: "REINDEX INDEX public.knowledge_documents_pkey" => "catalog:relations" "UNCHANGED" 0 "none";
         a_vacuum_is_no_change: "VACUUM ANALYZE public.knowledge_documents" => "relation:public.knowledge_documents" "UNCHANGED" 0 "none";
         a_read_is_no_change: "SELECT count(*) FROM public.knowledge_documents" => "relation:public.knowledge_documents" "UNCHANGED" 0 "none";
     }

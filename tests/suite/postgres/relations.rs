@@ -254,9 +254,9 @@ fn whatever_keeps_the_observer_out_is_told_apart() {
     std::fs::set_permissions(scene.path("passfile"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let passfile = format!("passfile = \"{}\"\n", scene.path("passfile").display());
     for (line, sql, more, words) in [
-        ("local all cutter_observe scram-sha-256", "", "", "asks for a password, and none is configured"),
+        ("local all cutter_observe scram-sha-256", "", "", "requires a password, and none is configured"),
         ("local all cutter_observe scram-sha-256", "", passfile.as_str(), "the password file has none for this host"),
-        ("local all cutter_observe reject", "", "", "pg_hba.conf lets nobody in from here"),
+        ("local all cutter_observe reject", "", "", "pg_hba.conf allows no connection from here"),
         ("local all cutter_observe peer", "", "", "must be that of the system's user"),
         (trust, "ALTER ROLE cutter_observe CONNECTION LIMIT 0", "", "as its CONNECTION LIMIT allows"),
         (

@@ -22,8 +22,8 @@ fn a_comparison_without_a_change_is_short_and_names_who_signed() {
     value["status"] = "UNCHANGED".into();
     value["level"]["reached"] = "net".into();
     value["quiet"] = json!({"proven": true, "baseline": "751:751:", "final": "751:751:"});
-    let voucher = json!({"name": "observer", "key": "SHA256:x", "entity": "Cutter::Person::\"observer\""});
-    value["signed"] = json!({"baseline": voucher, "final": voucher});
+    let signer = json!({"name": "observer", "key": "SHA256:x", "entity": "Cutter::Person::\"observer\""});
+    value["signed"] = json!({"baseline": signer, "final": signer});
     let comparison: Comparison = serde_json::from_value(value).unwrap();
     screens("evidence/compare-unchanged", |style| evidence::comparison(&comparison, false, style));
 }

@@ -176,7 +176,7 @@ fn a_server_elsewhere_is_refused_without_certificates_and_files_that_others_read
     refused("url_env = \"URL\"\nca_file = \"absent\"", "cannot be read");
     refused("host = \"10.0.0.1\"\nuser = \"u\"\ndbname = \"d\"", "names no `ca_file`");
     refused("url_env = \"UNSET\"", "`UNSET` is not set");
-    refused("host = \"/x\"", "where the user stands");
+    refused("host = \"/x\"", "where the user is");
     scene.write("passfile", "*:*:*:*:hunter2\n");
     fs::set_permissions(scene.path("passfile"), fs::Permissions::from_mode(0o644)).unwrap();
     refused("host = \"/x\"\nuser = \"u\"\ndbname = \"d\"\npassfile = \"passfile\"", "others may read");

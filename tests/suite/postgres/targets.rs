@@ -208,9 +208,9 @@ fn a_configuration_of_targets_that_names_what_is_not_there_is_refused() {
         ),
         (|c| c["targets"]["entity"] = "Class".into(), "`start_run` of `[targets]` does not apply to a `Class`"),
         (|c| c["targets"]["gap"] = "GAP99".into(), "the gap `GAP99`, which no policy carries"),
-        (|c| c["targets"]["entity"] = "Thing".into(), "no entity type"),
+        (|c| c["targets"]["entity"] = "Thing".into(), "not an entity type"),
         (|c| c["targets"]["action"] = "dry_run".into(), "no row with the action `dry_run`"),
-        (|c| c["targets"]["fields"][0]["criteria"] = vec!["C9"].into(), "`C9`, which is no criterion"),
+        (|c| c["targets"]["fields"][0]["criteria"] = vec!["C9"].into(), "`C9`, which is not a criterion"),
     ];
     for (edit, words) in cases {
         let output = targets(&scene(&Value::Null, edit), &["--error-format", "plain"]);

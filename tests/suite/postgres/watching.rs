@@ -1,6 +1,6 @@
 //! The life of a witness: how it begins and ends, that it leaves nothing, and what its record is worth.
 
-use crate::postgres::companion::{DOCUMENTS, INSERT, Witness, compare, logical, witnessed};
+use crate::postgres::companion::{DOCUMENTS, INSERT, Witness, compare, logical, patient, witnessed};
 use crate::postgres::scene::{Scene, row, status};
 use serde_json::Value;
 use std::thread::sleep;
@@ -86,7 +86,7 @@ fn a_witness_that_lost_its_connection_ends_and_what_it_watched_is_not_known() {
 
 #[test]
 fn a_look_that_fails_at_a_lock_does_not_cost_the_slot() {
-    let scene = logical();
+    let scene = patient(logical());
     let witness = Witness::start(&scene);
     scene.capture("a.json");
     let mut holder = scene.server.connect("postgres", "directus");
@@ -110,7 +110,7 @@ fn a_look_that_fails_at_a_lock_does_not_cost_the_slot() {
 
 #[test]
 fn a_slot_that_is_lost_is_told_at_once_and_makes_it_unknown() {
-    let scene = logical();
+    let scene = patient(logical());
     let witness = Witness::start(&scene);
     scene.capture("a.json");
     // Its slot's session cannot go on reading.
@@ -153,7 +153,7 @@ fn a_witness_that_did_not_watch_the_whole_time_makes_it_unknown() {
 
 #[test]
 fn a_record_of_something_else_or_bent_is_refused_and_one_that_breaks_off_is_not_known() {
-    let scene = Scene::new();
+    let scene = patient(Scene::new());
     let (exit, _, _) = witnessed(&scene, "");
     assert_eq!(exit, 0);
     let kept = scene.read("w.ndjson");
@@ -171,7 +171,7 @@ fn a_record_of_something_else_or_bent_is_refused_and_one_that_breaks_off_is_not_
         (kept.replacen("{\"line\":\"opened\"", "{\"line\":\"x\"", 1), "line 1 has another form"),
         (kept.clone() + &last, "comes after the last"),
         (last.clone(), "line 1 does not open it"),
-        (String::new(), "line 1 is no JSON"),
+        (String::new(), "line 1 is not valid JSON"),
     ] {
         scene.write("w.ndjson", &bent);
         let output =

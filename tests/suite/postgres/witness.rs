@@ -1,13 +1,13 @@
 //! What a witness sees beside a run: what was done and undone, by each of its parts, and at which level that is proven.
 
-use crate::postgres::companion::{DOCUMENTS, INSERT, Witness, compare, inspected, logical, witnessed};
+use crate::postgres::companion::{DOCUMENTS, INSERT, Witness, compare, inspected, logical, patient, witnessed};
 use crate::postgres::scene::{EVIDENCE, Scene, remarkable, row, status};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 #[test]
 fn where_nothing_is_done_the_level_witness_is_reached() {
-    for scene in [logical(), inspected()] {
+    for scene in [patient(logical()), patient(inspected())] {
         let (exit, comparison, shown) = witnessed(&scene, "");
         assert_eq!((exit, remarkable(&comparison)), (0, Vec::new()), "{shown}");
         assert_eq!(
@@ -71,7 +71,7 @@ fn without_slot_and_log_it_says_so_and_still_sees_by_counters_and_headers() {
 
 #[test]
 fn a_relation_that_the_log_does_not_tell_of_keeps_the_level_down() {
-    let scene = logical();
+    let scene = patient(logical());
     scene.server.execute("ALTER TABLE public.knowledge_documents SET UNLOGGED");
     let (exit, comparison, shown) = witnessed(&scene, "");
     assert_eq!((exit, &comparison["level"]["reached"]), (0, &"net".into()), "{comparison:#}");
@@ -122,6 +122,7 @@ fn a_partition_that_is_not_logged_keeps_the_level_down() {
          GRANT SELECT ON public.parted, public.parted_1, public.parted_2 TO cutter_observe",
     );
     scene.write("cutter.toml", scene.config("cutter_observe", &format!("{EVIDENCE}{PARTED}")));
+    let scene = patient(scene);
     let (_, comparison, shown) = witnessed(
         &scene,
         "SET track_counts = off; INSERT INTO public.parted VALUES (2); DELETE FROM public.parted WHERE id = 2",
@@ -169,6 +170,7 @@ fn declared_growth_stays_tolerated_and_an_update_does_not() {
     for (sql, wanted, code) in [(INSERT.to_owned(), "TOLERATED", 0), (format!("{INSERT}; {update}"), "CHANGED", 6)] {
         let scene = logical();
         scene.write("cutter.toml", scene.config("cutter_observe", &tolerate));
+        let scene = patient(scene);
         let witness = Witness::start(&scene);
         scene.capture("a.json");
         // Within the lag of the counters nobody knows whether they tell of the time before the baseline.
@@ -187,7 +189,7 @@ fn declared_growth_stays_tolerated_and_an_update_does_not() {
 
 #[test]
 fn what_happened_before_the_baseline_or_after_the_end_is_none_of_the_run() {
-    let scene = logical();
+    let scene = patient(logical());
     let witness = Witness::start(&scene);
     scene.server.execute("UPDATE public.knowledge_documents SET title = 'x' WHERE id = 1");
     witness.rest();
@@ -239,6 +241,7 @@ fn a_configuration_that_asks_for_a_witness_is_not_content_without() {
     let scene = logical();
     let evidence = EVIDENCE.replace("[evidence]\n", "[evidence]\nlevel = \"witness\"\n");
     scene.write("cutter.toml", scene.config("cutter_observe", &evidence));
+    let scene = patient(scene);
     assert_eq!((scene.capture("a.json"), scene.capture("b.json")), (0, 0));
     let (exit, comparison) = scene.compare();
     assert_eq!((exit, status(&comparison, "witness:record")), (7, "UNKNOWN"));

@@ -6,6 +6,8 @@ use crate::support::world::{World, root};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
 #[derive(Deserialize)]
@@ -27,6 +29,9 @@ struct Case {
     /// Files that are no text, in hexadecimal digits.
     #[serde(default)]
     hex: BTreeMap<String, String>,
+    /// Files whose names are no UTF-8: `~` in one stands for a byte that begins no letter.
+    #[serde(default)]
+    odd_names: BTreeMap<String, String>,
     /// Symbolic links, and what they point to.
     #[serde(default)]
     links: BTreeMap<String, String>,
@@ -98,6 +103,10 @@ fn try_case(case: &Case, form: &str) -> Result<(), String> {
     for (name, digits) in &case.hex {
         let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
         world.write(name, (0..digits.len()).step_by(2).map(byte).collect::<Vec<u8>>());
+    }
+    for (name, text) in &case.odd_names {
+        let bytes = name.bytes().map(|byte| if byte == b'~' { 0xff } else { byte }).collect();
+        std::fs::write(world.folder().join(OsString::from_vec(bytes)), text).unwrap();
     }
     for (name, (first, part, times, end)) in &case.long {
         let parts: Vec<String> = (0..*times).map(|number| part.replace('#', &number.to_string())).collect();

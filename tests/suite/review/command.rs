@@ -25,6 +25,25 @@ fn a_widening_is_refuted_with_a_request_and_may_be_allowed() {
 }
 
 #[test]
+fn a_wrong_value_on_the_command_line_is_a_wrong_command_line_and_no_finding() {
+    let world = World::edited("permits.cedar", "context.to", "context.to");
+    for (arguments, said) in [
+        (&["diff", "policies", "--accept", "D66 x"][..], "`D66` is not a rule of `review diff`"),
+        (&["diff", "policies", "--accept", "D06"], "does not say why"),
+        (&["prove", "--limit", "0"], "not a number of seconds above zero"),
+        (&["prove", "--limit", "soon"], "not a number of seconds above zero"),
+        (&["prove", "--jobs", "0"], "--jobs"),
+    ] {
+        let output = world.review(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(64) && output.stdout.is_empty() && error.contains(said),
+            "{arguments:?}: {error}"
+        );
+    }
+}
+
+#[test]
 fn a_fact_whose_source_was_lowered_is_a_widening_and_a_raised_one_is_none() {
     let world = World::edited(
         "cutter.cedarschema",

@@ -1,4 +1,4 @@
-//! The shipped bundle in memory, ready to be spoilt.
+//! The shipped bundle in memory, ready to be corrupted.
 
 use cutter::digest::{Digest, Listing};
 use cutter::policy::{BundleSources, PolicyBundle};

@@ -21,6 +21,13 @@ fn a_folder_of_policy_sets_becomes_a_table_of_one_line_a_set() {
         world.write(&format!("sets/{folder}/more/q.txt"), "");
     }
     world.write("sets/bare/p.cedar", clean);
+    // A set may be in JSON alone; what is JSON and no set is none.
+    let policy = r#"{"effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"}, "conditions": []}"#;
+    let schema = r#"{"": {"entityTypes": {"User": {}, "Doc": {}}, "actions": {"read": {"appliesTo": {"principalTypes": ["User"], "resourceTypes": ["Doc"]}}}}}"#;
+    world.write("sets/json/policy.cedar.json", policy);
+    world.write("sets/named/policies.json", policy);
+    world.write("sets/named/schema.json", schema);
+    world.write("sets/none/package.json", "{\"name\": \"x\"}\n");
     let output = scrubbed("bash")
         .arg(root().join("tests/review-folder"))
         .args(["sets", "--no-cache"])
@@ -33,6 +40,7 @@ fn a_folder_of_policy_sets_becomes_a_table_of_one_line_a_set() {
         let line = shown.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}: {shown}"));
         line.split('\t').nth(1).unwrap().parse::<i32>().unwrap()
     };
-    assert_eq!(shown.lines().count(), 5, "{shown}");
+    assert_eq!(shown.lines().count(), 7, "{shown}");
     assert_eq!([code("a\\ b"), code("break"), code("-dash"), code("quo"), code("bare")], [0, 4, 3, 4, 7], "{shown}");
+    assert_eq!([code("sets/json"), code("sets/named")], [4, 4], "{shown}");
 }

@@ -24,6 +24,36 @@ fn every_form_names_the_rule_the_file_and_the_line() {
 }
 
 #[test]
+fn what_fails_nothing_is_no_failure_in_any_form() {
+    let world = World::edited("00-seed-report.cedar", "@severity(\"critical\")\n", "@severity( \"critical\")\n");
+    for (form, least, exit, expected) in [
+        ("junit", "warning", 0, "failures=\"0\" errors=\"0\""),
+        ("junit", "warning", 0, "<system-out>V02 not-formatted: "),
+        ("junit", "note", 4, "<failure type=\"V02 not-formatted\""),
+        ("json", "warning", 0, "\"failed\": 0"),
+        ("json", "note", 4, "\"failed\": 1"),
+    ] {
+        let output = world.review(&["validate", "--policies", "POLICIES", "--format", form, "--fail-on", least]);
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.code() == Some(exit) && shown.contains(expected), "{form} {least}: {shown}");
+    }
+}
+
+/// What is printed is kept: by a terminal, a log of CI, a comment.
+#[test]
+fn no_form_repeats_a_secret_that_it_tells_of() {
+    let secret = "ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
+    let noted = format!("// {secret}\n@severity(\"critical\")\n");
+    let world = World::edited("00-seed-report.cedar", "@severity(\"critical\")\n", &noted);
+    for form in ["table", "github", "markdown", "junit", "json", "sarif"] {
+        let output = world.review(&["lint", "--policies", "POLICIES", "--format", form]);
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.code() == Some(4) && shown.contains("L12"), "{form}: {shown}");
+        assert!(!shown.contains(secret), "{form}: {shown}");
+    }
+}
+
+#[test]
 fn sarif_has_what_code_scanning_asks_for() {
     let world = World::edited("00-seed-report.cedar", "@evidence(\"secrets:outputs\")\n", "");
     let output = world.review(&["lint", "--policies", "POLICIES", "--format", "sarif"]);

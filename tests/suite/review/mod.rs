@@ -8,9 +8,12 @@ pub mod fixture;
 mod folder;
 mod forms;
 mod lints;
+mod proposals;
 mod requests;
 mod robust;
 mod screens;
+mod spared;
+mod standing;
 mod world;
 
 use cutter::progress::Silent;

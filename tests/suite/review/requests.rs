@@ -41,7 +41,7 @@ fn what_a_stored_request_shows_is_not_asked_of_the_solver_and_comes_out_the_same
     assert_eq!((again, &found), (exit, &findings));
     assert!(count(&prove, " shown by stored") > 0 && count(&coverage, " shown by stored") > 0, "{prove}; {coverage}");
     assert!(count(&prove, " solved by") < count(&alone[0], " solved by"), "{prove}; {alone:?}");
-    // Written anew, what still shows something stays as it is.
+    // Rewritten, what still shows something stays as it is.
     review(&world, "--no-cache --write-requests");
     assert_eq!(world.read("review/requests.jsonl"), lines);
 }

@@ -1,21 +1,13 @@
-//! Whatever text a file holds, reading it ends with problems and never with a crash: the shipped texts cut, joined and spoilt, and
-//! words of Cedar in any order, and the texts of `corpus/`, one for each way to fall over that was found. `PROPTEST_CASES=100000` makes it
-//! long.
+//! Whatever text a file holds, reading it ends with problems and never with a crash: the shipped texts cut, joined and corrupted, and
+//! words of Cedar in any order, and the texts of `fuzz/corpus/`: one for each way to fall over that was found, and those by which
+//! `cargo fuzz` reaches further. `PROPTEST_CASES=100000` makes it long.
 
-use super::fixture::Fixture;
 use crate::support::world::root;
-use cutter::digest::{Digest, Listing};
-use cutter::facts::{Facts, RawFacts};
-use cutter::plan::RunPlan;
-use cutter::policy::{BundleSources, PolicyBundle};
-use cutter::problem::{Problems, Source};
-use cutter::review::validate;
-use cutter::schema::RunSchema;
-use cutter::settings::Config;
-use cutter::subject::Subject;
-use cutter::{json, lint};
 use proptest::prelude::*;
-use std::sync::OnceLock;
+
+/// The functions that the fuzz targets call.
+#[path = "../../../fuzz/reading.rs"]
+mod reading;
 
 /// Words from which texts are made that are nearly Cedar, TOML or JSON.
 const WORDS: &[&str] = &[
@@ -106,49 +98,24 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").map_or(48, |cases| cases.parse().unwrap())
 }
 
-/// The shipped bundle, in whose schema facts and plans are read.
-fn shipped_bundle() -> &'static PolicyBundle {
-    static BUNDLE: OnceLock<PolicyBundle> = OnceLock::new();
-    BUNDLE.get_or_init(|| Fixture::shipped().subject().unwrap().bundle)
-}
-
 /// Reads a text as everything that it could be meant to be.
 fn read_as_all(text: &str) {
-    let source = |name: &str| Source::new(name, text);
-    let sources = BundleSources {
-        schemas: vec![source("a.cedarschema")],
-        policies: vec![source("a.cedar")],
-        signers: Some(source("allowed_signers")),
-        people: vec![source("a.json")],
-        config: None,
-        listing: Listing::new([("policies", Digest::of(b""))]),
-        name: "policies".to_owned(),
-    };
-    let mut problems = Problems::new();
-    // Facts and plans are JSON; whatever else it is, one look says so.
-    if text.trim_start().starts_with(['[', '{']) {
-        let bundle = shipped_bundle();
-        let (sources, names) = (vec![source("e.json")], vec!["entities/e.json".to_owned()]);
-        let raw = RawFacts { sources, names, name: "entities".to_owned() };
-        problems.absorb(Facts::admit(&raw, bundle).map(drop));
-        problems.absorb(RunPlan::parse(&source("plan.json"), bundle.schema(), None, &|_| None).map(drop));
+    for (_, read) in KINDS {
+        read(text);
     }
-    let alone = BundleSources { schemas: Vec::new(), ..sources.clone() };
-    for set in [&sources, &alone] {
-        if let Some(bundle) = PolicyBundle::plain(set, &mut problems)
-            && let Ok(subject) = Subject::new(bundle, Vec::new())
-        {
-            lint::lint(&subject);
-        }
-        problems.absorb(PolicyBundle::parse(set));
-    }
-    problems.absorb(RunSchema::fragment(&source("a.cedarschema")));
-    problems.absorb(json::parse(&source("a.json")).map(drop));
-    problems.absorb(Config::parse(&source("cutter.toml")));
-    let part = validate::validate(&sources.policies, &[], &problems);
-    assert!(part.findings.iter().all(|finding| !finding.message.is_empty()));
-    let _ = validate::fixed(&source("a.cedar"));
 }
+
+/// Reads a text of some kind.
+type Reads = fn(&str);
+
+/// Each kind of text, as its folder below the corpus is called, and how it is read.
+const KINDS: [(&str, Reads); 5] = [
+    ("policy", reading::policy),
+    ("schema", reading::schema),
+    ("entities", reading::entities),
+    ("plan", reading::plan),
+    ("config", reading::config),
+];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
@@ -182,12 +149,12 @@ proptest! {
 
 #[test]
 fn each_text_of_the_corpus_is_read_or_refused() {
-    let texts: Vec<_> = std::fs::read_dir(root().join("tests/suite/review/corpus")).unwrap().collect();
-    assert!(texts.len() > 10);
-    for text in texts {
-        let text = std::fs::read(text.unwrap().path()).unwrap();
-        let text = String::from_utf8_lossy(&text);
-        read_as_all(&text);
+    for (kind, read) in KINDS {
+        let texts: Vec<_> = std::fs::read_dir(root().join("fuzz/corpus").join(kind)).unwrap().collect();
+        assert!(!texts.is_empty(), "{kind}");
+        for text in texts {
+            read(&String::from_utf8_lossy(&std::fs::read(text.unwrap().path()).unwrap()));
+        }
     }
 }
 

@@ -17,6 +17,17 @@ fn part(name: &'static str, summary: &str) -> Part {
     Part { name, summary: summary.to_owned(), checks: Vec::new(), findings: Vec::new() }
 }
 
+#[test]
+fn the_catalogue_of_rules_fits_the_terminal() {
+    let all = catalogue::all();
+    for width in [80, 140] {
+        let style = Style { width, color: false };
+        let text = human::rules(&all, style);
+        assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{text}");
+        assert!(all.iter().all(|rule| text.lines().any(|line| line.trim_start().starts_with(rule.number))), "{text}");
+    }
+}
+
 /// What runs before a proof, all of it fine.
 fn before() -> Vec<Part> {
     vec![part("validate", "25 files read"), part("lint", "15 rules over 128 policies")]

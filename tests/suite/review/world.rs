@@ -10,7 +10,10 @@ impl World {
     /// A copy of the shipped bundle with one edit.
     pub fn edited(file: &str, from: &str, to: &str) -> Self {
         let world = Self::empty();
-        copy(&root().join("policies"), &world.path("policies"));
+        for name in ["policies", "entities"] {
+            copy(&root().join(name), &world.path(name));
+        }
+        std::fs::copy(root().join("cutter.toml"), world.path("cutter.toml")).unwrap();
         world.replace(&format!("policies/{file}"), from, to);
         world
     }
@@ -31,9 +34,11 @@ impl World {
         command.current_dir(folder).env("XDG_CACHE_HOME", self.folder()).output().unwrap()
     }
 
-    /// Commits the policies as they are.
+    /// Commits the project as it is.
     pub fn commit(&self) {
-        for arguments in [&["init", "-q"][..], &["add", "policies"], &["commit", "-qm", "one"]] {
+        for arguments in
+            [&["init", "-q"][..], &["add", "policies", "entities", "cutter.toml"], &["commit", "-qm", "one"]]
+        {
             let output = scrubbed("git")
                 .current_dir(self.folder())
                 .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])

@@ -110,7 +110,7 @@ fn what_we_accept_ssh_keygen_accepts_with_the_same_name() {
     });
     outcome.unwrap();
     let (names, accepted) = (names.get(), accepted.get());
-    // Else the property would hold for want of cases.
+    // Else the property would hold for lack of cases.
     assert!(names > 100 && accepted > 50, "{names} names, {accepted} signatures");
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// The text must be what the file holds; `CUTTER_BLESS=1` writes the file anew.
+/// The text must be what the file holds; `CUTTER_BLESS=1` rewrites the file.
 pub fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("CUTTER_BLESS").is_some_and(|value| value == "1") {

@@ -54,7 +54,14 @@ impl World {
         world
     }
 
-    /// The same, where rows of the plan repeat what their effects fix, and some name no effect.
+    /// The bundle of a ward, which has products, decimals, tags, hours of the day and addresses.
+    pub fn ward() -> Self {
+        let world = Self::empty();
+        copy(&root().join("tests/ward"), world.folder());
+        world
+    }
+
+    /// The shipped ones, where rows of the plan repeat what their effects fix, and some name no effect.
     pub fn wordy() -> Self {
         let world = Self::shipped();
         world.write(PLAN, fs::read_to_string(root().join("tests/long-plan.json")).unwrap());
@@ -192,7 +199,7 @@ impl World {
         self.safe("trusted_signers")
     }
 
-    /// Writes the trust root anew.
+    /// Rewrites the trust root.
     pub fn trust(&self, text: &str) {
         fs::write(self.trust_path(), text).unwrap();
         mode(&self.trust_path(), 0o644);
@@ -260,7 +267,7 @@ pub fn scripted(script: &str) -> String {
     format!("argv = {argv}\npin = \"root-owned\"")
 }
 
-/// What effects of tests are: something that anybody of the lane may do, and something that a quorum must approve.
+/// What effects of tests are: something that anybody of the role group may do, and something that a quorum must approve.
 pub const AUTHOR: &str =
     "action = 'Iu::Action::\"author_file\"'\nresource = 'Iu::File::\"/var/lib/cutter/backup_runner.py\"'";
 pub const COMPENSATION: &str =

@@ -39,7 +39,18 @@ fn what_is_missed_is_shown_with_its_place_and_less_than_asked_for_is_a_failure()
     for said in ["coverage  0 %", "deploy-needs-green-tests policies/rollout.cedar:8", "never false:", ":20)"] {
         assert!(ran.stdout.contains(said), "{said}: {}", ran.stdout);
     }
-    assert_eq!(world.cutter("test cases --coverage --min 1").exit, 4);
+    // Whoever asks for a least share is told which is smaller, in every form.
+    for (form, said) in [
+        ("table", "coverage  TOO LITTLE  policies fired"),
+        ("table", "at least 1 % of each was asked for"),
+        ("json", "\"min\": 1"),
+        ("junit", "<failure message=\"0 of 1 (0 %), of 1 %\"/>"),
+        ("github", "::error title=cutter test::conditions seen false: 0 of 1 (0 %25), of 1 %25"),
+    ] {
+        let ran = world.cutter(&format!("test cases --coverage --min 1 --format {form}"));
+        assert!(ran.exit == 4 && ran.stdout.contains(said), "{form}: {} {}", ran.exit, ran.stdout);
+    }
+    assert_eq!(world.cutter("test cases --coverage --min 101").exit, 64);
     world.write("cases/deploy.toml", table(REACHED[2].0));
     let ran = world.cutter("test cases --coverage --min 100");
     assert_eq!(ran.exit, 0, "{}", ran.stdout);

@@ -1,6 +1,7 @@
 //! Cases in the form of `cedar run-tests`, unchanged; single requests; and cases to begin with.
 
-use crate::support::world::World;
+use crate::support::scrubbed::scrubbed;
+use crate::support::world::{CUTTER, World, root};
 use serde_json::{Value, json};
 
 const POLICIES: &str = r#"
@@ -75,7 +76,7 @@ fn a_case_that_cedar_would_not_read_is_wrong_at_its_place_and_so_are_entities_fr
         (wrong("/0/num_errors", json!(-1)), "`num_errors` is a number"),
         (wrong("/0/request/principal", json!("ada")), "`principal` is an entity"),
         (wrong("/0/request/context", json!({ "more": true })), "context"),
-        (wrong("/0/entities", json!("../outside.json")), "lie outside the folder"),
+        (wrong("/0/entities", json!("../outside.json")), "are outside the folder"),
         (json!([]), "holds no case"),
     ];
     for (document, said) in all {
@@ -127,4 +128,41 @@ fn a_case_for_each_ban_is_written_to_begin_with_and_holds() {
         assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
         assert_eq!(world.cutter("test begun --init").exit, 1, "what is there is not written over");
     }
+}
+
+/// A folder in the layout of Cedar's integration tests: agreements are counted, and a difference is named.
+#[test]
+fn a_corpus_in_the_layout_of_cedars_integration_tests_is_asked_and_differences_are_named() {
+    let world = pages();
+    world.write("corpus/p/pages.cedar", POLICIES);
+    world.write("corpus/s/pages.cedarschema", SCHEMA);
+    world.write("corpus/e/facts.json", world.read("cases/facts.json"));
+    let request = |page: &str, decision: &str, reason: &[&str]| {
+        let uid = |kind: &str, id: &str| json!({ "type": kind, "id": id });
+        json!({
+            "description": page, "principal": uid("User", "ada"), "action": uid("Action", "publish"),
+            "resource": uid("Page", page), "context": {}, "decision": decision, "reason": reason, "errors": [],
+        })
+    };
+    let test = |key: &str, requests: Value| {
+        json!({
+            "policies": "p/pages.cedar", "schema": "s/pages.cedarschema", "entities": "e/facts.json",
+            "shouldValidate": true, key: requests,
+        })
+    };
+    let good = json!([request("home", "allow", &["policy0"]), request("new", "deny", &["no-drafts"])]);
+    world.write("corpus/tests/good.json", test("requests", good).to_string());
+    world.write("corpus/tests/old.json", test("queries", json!([request("home", "Allow", &["policy0"])])).to_string());
+    let ask = || {
+        let mut script = scrubbed("python3");
+        let output = script.arg(root().join("tests/corpus")).arg("corpus").env("CUTTER", CUTTER);
+        let output = output.current_dir(world.folder()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, shown) = ask();
+    assert!(code == Some(0) && shown.ends_with("3 of 3 requests agree, in 2 files\n"), "{shown}");
+    world.write("corpus/tests/bad.json", test("requests", json!([request("new", "allow", &[])])).to_string());
+    let (code, shown) = ask();
+    assert!(code == Some(4) && shown.ends_with("3 of 4 requests agree, in 3 files\n"), "{shown}");
+    assert!(shown.contains("tests/bad.json\t0 of 1\tnew: decision: expected allow, got deny"), "{shown}");
 }

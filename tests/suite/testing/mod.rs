@@ -5,3 +5,4 @@ mod forms;
 mod mutants;
 mod properties;
 mod replay;
+mod said;

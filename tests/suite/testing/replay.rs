@@ -93,6 +93,46 @@ fn what_is_no_request_any_more_is_not_taken_for_the_same() {
     assert_eq!(world.cutter("replay broken.ndjson").exit, 3);
 }
 
+/// What is done to a recorded decision or to the facts, and why the decision cannot be asked then.
+const UNASKED: [(&str, &str, &str, &str); 6] = [
+    ("log.ndjson", "\"context\":", "\"contexts\":", "`context` is not there"),
+    ("log.ndjson", "\"decision\":", "\"decided\":", "`decision` is not there"),
+    ("log.ndjson", "\"resource\":", "\"resources\":", "`resource` is not there"),
+    ("log.ndjson", "\"decision\":\"deny\"", "\"decision\":\"DENY\"", "is `DENY`"),
+    ("log.ndjson", "Rollout::Action::", "Action::", "does not fit"),
+    ("entities/facts.json", "\"tests_passed\"", "\"tests\"", "do not fit"),
+];
+
+#[test]
+fn what_is_no_whole_decision_or_cannot_be_judged_is_not_taken_for_the_same() {
+    let mut wrong = Vec::new();
+    for (file, from, to, why) in UNASKED {
+        let world = recorded(false);
+        let line = world.read("log.ndjson");
+        world.replace(file, from, to);
+        if file == "log.ndjson" {
+            world.write("log.ndjson", line + &world.read("log.ndjson"));
+        }
+        let ran = world.cutter("replay log.ndjson");
+        let is_said = ran.stdout.contains(why) || ran.stderr.contains(why);
+        let is_counted = file != "log.ndjson" || ran.stdout.contains("2 decisions: 1 the same");
+        if !(ran.exit == 7 && is_counted || ran.exit == 3 && why == "do not fit") || !is_said {
+            wrong.push(format!("{to}: {} {}{}", ran.exit, ran.stdout, ran.stderr));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // A ban that fails to evaluate decides nothing, and what is not there has no attributes that could be read.
+    let world = recorded(false);
+    world.replace("policies/rollout.cedar", "tests_passed };", "tests_passed || 9223372036854775807 + 1 > 0 };");
+    let ran = world.cutter("replay log.ndjson");
+    assert!(ran.exit == 7 && ran.stdout.contains("overflow"), "{} {}{}", ran.exit, ran.stdout, ran.stderr);
+    let world = recorded(false);
+    world.replace("policies/rollout.cedarschema", "entity Site;", "entity Site { open: Bool };");
+    world.replace("entities/facts.json", "\"staging\"}, \"attrs\": {}", "\"elsewhere\"}, \"attrs\": {\"open\": true}");
+    let ran = world.cutter("replay log.ndjson");
+    assert!(ran.exit == 7 && ran.stdout.contains("not among the facts"), "{} {}{}", ran.exit, ran.stdout, ran.stderr);
+}
+
 #[test]
 fn the_policies_of_a_revision_are_asked_instead_of_those_that_lie_there() {
     let world = recorded(false);

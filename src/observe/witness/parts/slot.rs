@@ -77,7 +77,7 @@ impl Part for Slot {
             let (Ok(Some(tables)), Ok(Some(what)), Ok(count)) =
                 (row.try_get::<_, Option<String>>(0), row.try_get::<_, Option<String>>(1), row.try_get::<_, i64>(2))
             else {
-                look.blind = Some("a change was told in a form that is not known".to_owned());
+                look.blind = Some("a change is in an unknown format".to_owned());
                 continue;
             };
             // Only TRUNCATE names several.

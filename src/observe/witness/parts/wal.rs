@@ -56,7 +56,7 @@ impl Part for Wal {
         if to == self.from {
             return Ok(look);
         }
-        // Where a table lies now, and where it lay before it was written anew.
+        // Where a table lies now, and where it lay before it was rewritten.
         self.locate(&mut snapshot, watched)?;
         let (names, paths): (Vec<&str>, Vec<&str>) =
             self.paths.iter().map(|(name, path)| (name.as_str(), path.as_str())).unzip();
@@ -65,7 +65,7 @@ impl Part for Wal {
             .replace("$anchor", &literal(&self.anchor))
             .replace("$from", &literal(&self.from))
             .replace("$to", &literal(&to));
-        let unreadable = |_| cannot("records of the log are told in a form that is not known");
+        let unreadable = |_| cannot("records of the log are in an unknown format");
         for row in snapshot.query(&sql, &[&names, &paths])? {
             let name: Option<String> = row.try_get(0).map_err(unreadable)?;
             if let Some(name) = name {

@@ -2,6 +2,7 @@
 
 use super::exec::{free_row, office};
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
+use crate::support::scrubbed::scrubbed;
 use crate::support::world::{AUTHOR, scripted};
 use serde_json::Value;
 use std::fs;
@@ -95,6 +96,21 @@ fn the_journal_says_who_told_cutter_to_stop_and_nothing_runs_on() {
         let end = end(&office);
         assert_eq!(end["exit_status"], Value::Null, "{end}");
         assert_eq!(end["note"], format!("the command was ended: cutter was told to stop by {name}"));
+    }
+}
+
+#[test]
+fn how_a_program_ended_is_known_whatever_the_caller_ignores() {
+    for (script, exit, status) in [("exit 0", 0, Value::from(0)), ("exit 3", 10, Value::from(3))] {
+        let office = with(script);
+        let trust = office.world.trust_path().display().to_string();
+        let inner = office.world.command(&["exec", "--trust", &trust, "plan.json", "it"]);
+        let mut caller = scrubbed("/bin/sh");
+        caller.args(["-c", "trap '' CHLD HUP INT QUIT PIPE USR1; exec \"$0\" \"$@\""]);
+        caller.arg(inner.get_program()).args(inner.get_args()).current_dir(office.world.folder());
+        let ran = caller.output().unwrap();
+        assert_eq!(ran.status.code(), Some(exit), "{}", String::from_utf8_lossy(&ran.stderr));
+        assert_eq!(end(&office)["exit_status"], status);
     }
 }
 

@@ -1,14 +1,14 @@
 //! `cutter exec`: decided again at use, consumed once, run exactly as declared, journalled.
 
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
-use crate::ledger::scene::write_anew;
+use crate::ledger::scene::rewrite;
 use crate::support::world::{AUTHOR, COMPENSATION, scripted};
 use cutter::time::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-/// A row that anybody of the lane may do, and that writes a line into a file.
+/// A row that anybody of the role group may do, and that writes a line into a file.
 pub fn free_row(id: &str, more: &str) -> String {
     format!(r#"{{"id":"{id}","effect":"{id}"{more}}}"#)
 }
@@ -197,7 +197,7 @@ fn a_ledger_that_a_host_three_seconds_ahead_wrote_to_refuses_nobody() {
 fn later(office: &Office, ahead: i64) {
     let now = Timestamp::from_system(SystemTime::now()).unwrap().milliseconds() + ahead;
     let time = Timestamp::from_milliseconds(now).unwrap().to_cedar();
-    write_anew(&office.world.path(".cutter"), |text| {
+    rewrite(&office.world.path(".cutter"), |text| {
         let at = text.rfind("\"time\":\"").unwrap() + 8;
         format!("{}{time}{}", &text[..at], &text[at + time.len()..])
     });

@@ -119,7 +119,10 @@ fn choose(trace: &[String], wanted: usize) -> Vec<Point> {
             Some(((name.to_owned(), *count), line))
         })
         .collect();
-    let first = calls.iter().rposition(|(_, line)| line.contains("/run-") || line.starts_with("connect(")).unwrap();
+    // A session is opened by a thread of its own, the last one before the program.
+    let program = calls.iter().rposition(|(_, line)| line.contains("CLONE_VFORK")).unwrap_or(calls.len());
+    let is_first = |(_, line): &(Point, &String)| line.contains("/run-") || line.contains("CLONE_THREAD");
+    let first = calls[..program].iter().rposition(is_first).unwrap();
     let (changing, others): (Vec<Point>, Vec<Point>) =
         calls.into_iter().skip(first).map(|(point, _)| point).partition(|(name, _)| WRITING.contains(&name.as_str()));
     let rest = wanted.saturating_sub(changing.len());

@@ -2,7 +2,7 @@
 
 use super::exec::{approve, approve_by, free_row, office, ran, ruled_row};
 use crate::approvals::office::Office;
-use crate::ledger::scene::{folder, user_of, write_anew};
+use crate::ledger::scene::{folder, rewrite, user_of};
 use crate::support::postgres::Server;
 use cutter::digest::Digest;
 use cutter::ledger::{Ledger as _, Record, Vote};
@@ -21,6 +21,40 @@ fn a_veto_whose_file_is_taken_away_still_vetoes() {
     assert_eq!((vetoed.exit, ran(&office).as_str()), (5, ""), "{}{}", vetoed.stdout, vetoed.stderr);
     let listed = office.world.cutter("approval list plan.json --format json").json();
     assert_eq!(listed["approvals"][0]["code"], "vetoed");
+}
+
+/// The veto was cast with `ssh-keygen`, and a command that decides the row has seen it.
+#[test]
+fn a_veto_that_was_seen_once_stays_though_its_file_is_taken_away() {
+    let office = office(&ruled_row());
+    approve(&office);
+    let kept = office.world.read("approvals/SG_3.json.council-2.sig");
+    office.world.keygen_sign("council-3", "cutter-reject", "approvals/SG_3.json");
+    let rejection = office.world.read("approvals/SG_3.json.sig");
+    office.world.write("approvals/SG_3.json.no.sig", &rejection);
+    office.world.remove("approvals/SG_3.json.sig");
+    assert_eq!(office.exec("rule").exit, 5);
+    office.world.remove("approvals/SG_3.json.no.sig");
+    let again = office.exec("rule");
+    assert_eq!((again.exit, ran(&office).as_str()), (5, ""), "{}{}", again.stdout, again.stderr);
+    let listed = office.world.cutter("approval list plan.json --format json").json();
+    assert_eq!(listed["approvals"][0]["code"], "vetoed");
+    // It is kept once, and nothing else that was beside the document is.
+    let records = office.world.cutter("log --format json").stdout;
+    let signed = |text: &str| records.matches(serde_json::to_string(text).unwrap().trim_matches('"')).count();
+    assert_eq!((signed(&rejection), signed(&kept)), (1, 0), "{records}");
+}
+
+/// Whoever wrote the configuration says where votes would go.
+#[test]
+fn a_vote_goes_into_no_ledger_that_another_bundle_than_the_documents_names() {
+    let office = office(&ruled_row());
+    approve(&office);
+    office.world.write("cutter.toml", "[ledger]\npath = \"fake\"\n".to_owned() + &office.world.read("cutter.toml"));
+    let signed =
+        office.world.cutter("approval sign --yes approvals/SG_3.json --key keys/council-3 --reject --as council-3");
+    assert!(signed.stdout.contains("only beside the document"), "{}{}", signed.stdout, signed.stderr);
+    assert!(signed.stderr.contains("is not the one that the document names"), "{}", signed.stderr);
 }
 
 #[test]
@@ -125,8 +159,8 @@ fn a_ledger_of_another_user_needs_a_published_head() {
     assert_eq!((one.exit, ran(&office).as_str()), (0, "one\n"), "{}{}", one.stdout, one.stderr);
     assert_eq!(office.world.cutter(&format!("ledger head --to {}", head.display())).exit, 0);
     assert_eq!(with("two").exit, 0);
-    // Written anew without its last records, by whoever owns it.
-    write_anew(&office.world.path(".cutter"), |text| text.lines().take(2).map(|line| format!("{line}\n")).collect());
+    // Rewritten without its last records, by whoever owns it.
+    rewrite(&office.world.path(".cutter"), |text| text.lines().take(2).map(|line| format!("{line}\n")).collect());
     let cut = with("three");
     assert_eq!((cut.exit, ran(&office).as_str()), (8, "one\ntwo\n"), "{}{}", cut.stdout, cut.stderr);
 }

@@ -1,6 +1,7 @@
 //! Turning a declared switch off: always possible, and nothing else.
 
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
+use crate::support::scrubbed::scrubbed;
 use crate::support::world::{AUTHOR, scripted};
 use std::fs;
 
@@ -15,7 +16,7 @@ fn office() -> Office {
     world.declare("program", AUTHOR, &scripted(&format!("echo '__execution_enabled__ = False' > {switch}")));
     let rows = ["off", "on", "program"].map(|id| {
         let effect = if id == "program" { id.to_owned() } else { format!("switch-{id}") };
-        format!(r#"{{"id":"{id}","effect":"{effect}"}}"#)
+        format!(r#"{{"id":"{id}","effect":"{effect}","finally":{}}}"#, id == "off")
     });
     world.write("plan.json", plan(PLANNER, AGENT, &rows.join(",")));
     office.trust();
@@ -34,6 +35,13 @@ fn recorded(office: &Office) -> usize {
 
 fn assert_off(office: &Office, case: &str) {
     let ran = office.exec("off");
+    assert_eq!((ran.exit, office.world.read("flag.py")), (0, text("False")), "{case}: {}{}", ran.stdout, ran.stderr);
+}
+
+/// Whatever is wrong, a guard turns off what no run holds.
+fn assert_guarded(office: &Office, case: &str) {
+    let trust = office.world.trust_path().display().to_string();
+    let ran = office.world.cutter(&format!("guard --trust {trust} plan.json"));
     assert_eq!((ran.exit, office.world.read("flag.py")), (0, text("False")), "{case}: {}{}", ran.stdout, ran.stderr);
 }
 
@@ -76,6 +84,7 @@ fn nothing_that_goes_wrong_keeps_a_switch_on() {
             std::os::unix::fs::chown(office.world.path(".cutter"), Some(65534), Some(65534)).unwrap();
         }),
         ("approvals that are none", true, &|office| office.world.write("approvals/SG_1.json", "{")),
+        ("a spool of junk", true, &|office| office.world.write("cutter-spool.ndjson", "junk\n")),
         ("a damaged ledger", false, &|office| {
             let text = office.world.read(".cutter/records.ndjson").replacen("\"made\"", "\"mode\"", 1);
             office.world.write(".cutter/records.ndjson", text);
@@ -86,9 +95,44 @@ fn nothing_that_goes_wrong_keeps_a_switch_on() {
         spoil(&office);
         assert_off(&office, case);
         let waits = office.world.path("cutter-spool.ndjson").exists();
-        assert_eq!(waits, !is_written, "{case}");
+        assert_eq!(waits, !is_written || *case == "a spool of junk", "{case}");
         if *is_written && *case != "approvals that are none" {
             assert_eq!(recorded(&office), 1, "{case}");
+        }
+        let office = self::office();
+        spoil(&office);
+        assert_guarded(&office, case);
+    }
+}
+
+/// What stands in the place of the spool, and may be a trap for whoever turns off.
+#[test]
+fn nothing_in_the_place_of_the_spool_keeps_a_switch_on_or_is_written_through() {
+    let cases: &[(&str, &str)] = &[
+        ("a FIFO", "mkfifo cutter-spool.ndjson"),
+        ("a folder", "mkdir cutter-spool.ndjson"),
+        ("a link of another user", "ln -s precious cutter-spool.ndjson; chown -h nobody cutter-spool.ndjson"),
+        (
+            "a file that another process keeps locked",
+            "touch cutter-spool.ndjson; flock cutter-spool.ndjson sleep 60 >/dev/null 2>&1 &",
+        ),
+    ];
+    for (case, shell) in cases {
+        for command in ["exec", "guard"] {
+            let office = office();
+            office.world.write("precious", "mine\n");
+            office.world.remove(".cutter");
+            let made = scrubbed("/bin/sh").args(["-c", shell]).current_dir(office.world.folder()).status().unwrap();
+            assert!(made.success(), "{case}");
+            let trust = office.world.trust_path().display().to_string();
+            let row = if command == "exec" { "off" } else { "" };
+            let ran = office.world.cutter(&format!("{command} --trust {trust} plan.json {row}"));
+            let said = format!("{case}, {command}: {}{}", ran.stdout, ran.stderr);
+            assert_eq!(office.world.read("flag.py"), text("False"), "{said}");
+            let words: Vec<&str> = ran.stdout.split_whitespace().collect();
+            assert!(words.join(" ").contains("no record of it is kept"), "{said}");
+            assert_eq!(ran.exit, 1, "{said}");
+            assert_eq!(office.world.read("precious"), "mine\n", "{said}");
         }
     }
 }

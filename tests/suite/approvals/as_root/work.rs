@@ -125,16 +125,16 @@ fn roots(path: &str) -> String {
 type Way = (&'static str, fn(&Bench) -> String, fn(&Bench), i32, &'static str);
 
 const WAYS: &[Way] = &[
-    ("a name in PATH", |_| roots("sh"), |_| {}, 3, "no plain absolute path"),
-    ("a path from here", |_| roots("./it"), |_| {}, 3, "no plain absolute path"),
-    ("a path through ..", |_| roots("/usr/bin/../bin/true"), |_| {}, 3, "no plain absolute path"),
+    ("a name in PATH", |_| roots("sh"), |_| {}, 3, "not a plain absolute path"),
+    ("a path from here", |_| roots("./it"), |_| {}, 3, "not a plain absolute path"),
+    ("a path through ..", |_| roots("/usr/bin/../bin/true"), |_| {}, 3, "not a plain absolute path"),
     ("no pin", |_| "argv = [\"/usr/bin/true\"]".to_owned(), |_| {}, 3, "does not pin its program"),
     (
         "a pin without a digest",
         |_| "argv = [\"/usr/bin/true\"]\npin = \"sha256\"".to_owned(),
         |_| {},
         3,
-        "by no digest",
+        "no pinned digest",
     ),
     ("a library before others", |_| roots("/usr/bin/true") + "\nenv = [\"LD_PRELOAD\"]", |_| {}, 3, "`LD_PRELOAD`"),
     ("a file for every shell", |_| roots("/usr/bin/true") + "\nenv = [\"BASH_ENV\"]", |_| {}, 3, "`BASH_ENV`"),
@@ -213,7 +213,7 @@ const WAYS: &[Way] = &[
         |it| roots(&it.file("it", &it.marking())),
         |it| mode(&it.office.world.safe("it"), 0o644),
         1,
-        "no file that may be run",
+        "not an executable file",
     ),
 ];
 
@@ -293,6 +293,29 @@ fn a_pinned_script_and_a_pinned_binary_run_with_nothing_of_the_callers() {
     }
     let home = seen.lines().find_map(|line| line.strip_prefix("HOME=")).unwrap();
     assert!(!PathBuf::from(home).exists(), "{home} is left");
+}
+
+#[test]
+fn the_interpreter_of_a_pinned_script_reads_what_was_pinned_whatever_is_put_anywhere_else() {
+    let bench = Bench::new(AUTHOR, &|it| {
+        let marker = it.marker().display().to_string();
+        let path = it.file("it", "");
+        // What it reads when it is read again, and all that its private folder holds.
+        let script = format!(
+            "#!{}\necho evil > {path}\ncat \"$0\" > {marker}\nls -A \"$HOME\" \"$HOME/..\" >> {marker}\n",
+            shell()
+        );
+        it.file("it", &script);
+        pinned(&path)
+    });
+    let script = fs::read_to_string(bench.office.world.safe("it")).unwrap();
+    bench.office.trust();
+    let ran = bench.exec();
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    let marked = fs::read_to_string(bench.marker()).unwrap();
+    let listed = marked.strip_prefix(&script).unwrap_or_else(|| panic!("{marked}"));
+    let names: Vec<&str> = listed.lines().filter(|line| !line.is_empty() && !line.ends_with(':')).collect();
+    assert_eq!(names, ["home"], "{marked}");
 }
 
 #[test]

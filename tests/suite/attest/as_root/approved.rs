@@ -1,7 +1,7 @@
 //! An approved action: what it declares to change must have changed, exactly so, and nothing else.
 
 use crate::attest::scene::{Scene, row};
-use crate::ledger::scene::write_anew;
+use crate::ledger::scene::rewrite;
 use crate::support::world::COMPENSATION;
 use serde_json::{Value, json};
 
@@ -180,10 +180,10 @@ fn an_action_whose_approval_is_no_longer_there_or_whose_recorded_decision_was_ed
         (r#""id":"SG_3""#, r#""id":"BREAK_GLASS""#, "deciding again does not give it"),
     ] {
         assert!(journal.contains(from), "{from}");
-        write_anew(&scene.path(".cutter"), |_| journal.replace(from, to));
+        rewrite(&scene.path(".cutter"), |_| journal.replace(from, to));
         uncertain(why);
     }
-    write_anew(&scene.path(".cutter"), |_| journal.clone());
+    rewrite(&scene.path(".cutter"), |_| journal.clone());
     for who in ["president", "council-1"] {
         std::fs::remove_file(scene.path(&format!("approvals/SG_3.json.{who}.sig"))).unwrap();
     }

@@ -1,7 +1,7 @@
 //! The ledger's chain of attestations: each names the one before it, and a published head shows a cut tail.
 
 use crate::attest::scene::Scene;
-use crate::ledger::scene::write_anew;
+use crate::ledger::scene::rewrite;
 
 /// A ledger with three attestations.
 fn chained() -> Scene {
@@ -26,8 +26,8 @@ fn each_attestation_names_the_one_before_it_and_the_ledger_prints_what_to_publis
     assert_eq!(scene.cutter("ledger head --to head.json").exit, 0);
     let ran = scene.cutter(&format!("verify --ledger .cutter --head head.json --trust {trust} r3.json"));
     assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
-    // The owner of the folder takes the last one out, and chains the rest anew: only what was published shows it.
-    write_anew(&scene.path(".cutter"), |text| text.lines().take(3).map(|line| format!("{line}\n")).collect());
+    // The owner of the folder takes the last one out, and chains the rest again: only what was published shows it.
+    rewrite(&scene.path(".cutter"), |text| text.lines().take(3).map(|line| format!("{line}\n")).collect());
     assert_eq!(scene.cutter("ledger verify").exit, 0);
     let ran = scene.cutter("ledger verify --head head.json");
     assert_eq!(ran.exit, 8, "{}", ran.stdout);
@@ -35,7 +35,7 @@ fn each_attestation_names_the_one_before_it_and_the_ledger_prints_what_to_publis
     let ran = scene.cutter(&format!("verify --ledger .cutter --head head.json --trust {trust} r2.json"));
     assert_eq!(ran.exit, 8, "{}{}", ran.stdout, ran.stderr);
     // One in the middle is gone: the attestations themselves show it.
-    write_anew(&scene.path(".cutter"), |text| {
+    rewrite(&scene.path(".cutter"), |text| {
         text.lines().filter(|line| !line.contains("\"number\":1,")).map(|line| format!("{line}\n")).collect()
     });
     assert_eq!((scene.cutter("ledger verify").exit, scene.cutter("ledger head").exit), (8, 8));

@@ -13,7 +13,7 @@ owner = "directus"
 definition_sha256 = "DEFINITION"
 "#;
 
-const WORK: &str = r#"answers = { status = "created" }
+pub const WORK: &str = r#"answers = { status = "created" }
 [effects.compensate.sql.arguments]
 canonical_address = { value = "TEST-1/ARTICLE-1" }
 title = { value = "x'); DROP TABLE public.information_unit; --" }
@@ -37,6 +37,11 @@ fn approved() -> Scene {
 }
 
 fn approved_for(scene: Scene, work: &str) -> Scene {
+    approved_by(scene, work, |config| config)
+}
+
+/// The same by a configuration that is changed last.
+pub fn approved_by(scene: Scene, work: &str, change: impl FnOnce(String) -> String) -> Scene {
     let quorum = ["president", "council-1", "council-2"];
     let signer =
         |who: &&str| format!("{who} namespaces=\"cutter-approval,cutter-reject\" {}", scene.make_key(who, "ed25519"));
@@ -52,7 +57,8 @@ fn approved_for(scene: Scene, work: &str) -> Scene {
         };
         let (digest, triggers) = pins("cut-leg-a");
         let work = FUNCTION.replace("DEFINITION", &digest) + work;
-        format!("{config}\n[effects.compensate]\n{COMPENSATION}\ndoes = \"creates one unit\"\n{work}{triggers}")
+        let compensation = format!("{COMPENSATION}\ndoes = \"creates one unit\"\n{work}{triggers}");
+        change(format!("{config}\n[effects.compensate]\n{compensation}"))
     });
     let target = scene.read(PLAN).parse::<Value>().unwrap()["target"]["database"].clone();
     scene.edit(PLAN, |plan| {
@@ -120,7 +126,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-fn units(scene: &Scene) -> i64 {
+pub fn units(scene: &Scene) -> i64 {
     let sql = "SELECT count(*) FROM public.information_unit WHERE canonical_address = 'TEST-1/ARTICLE-1'";
     scene.server.connect("postgres", "directus").query_one(sql, &[]).unwrap().get(0)
 }
@@ -163,6 +169,37 @@ fn an_answer_that_is_not_the_declared_one_or_a_refusal_of_the_server_lasts_no_lo
         assert!(ran.exit == 10 && said.contains(words) && said.contains("stay used"), "{said} {}", ran.stderr);
         assert_eq!(units(&scene), there);
     }
+}
+
+#[test]
+fn a_probe_calls_its_function_leaves_nothing_and_is_not_attested_as_never_called() {
+    let expects = r#"[effects.compensate.expects]
+"function:public.fn_iu_create" = { calls = 1 }
+"relation:public.information_unit" = { inserted = 1 }
+"relation:public.unit_version" = { inserted = 1 }
+"database:transactions" = { rolled_back = 1 }
+"#;
+    let work = format!("rolls_back = true\n{WORK}");
+    let scene = approved_by(Scene::new(), &work, |config| format!("{config}\n{expects}"));
+    scene.cutter("evidence capture --format json --output a.json");
+    let ran = scene.exec("it");
+    assert_eq!((ran.exit, units(&scene)), (0, 0), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("and was rolled back"), "{}", ran.stdout);
+    assert_eq!(scene.exec("it").exit, 5, "it is used up");
+    scene.cutter("evidence capture --format json --output b.json");
+    let ran = scene.cutter(&format!("attest {PLAN} --baseline a.json --final b.json --format json"));
+    let report = ran.json();
+    let rows = report["predicate"]["non_mutation"].as_array().unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr));
+    let status = |id: &str| {
+        let row = rows.iter().find(|row| row["id"] == id).unwrap();
+        (row["status"].as_str().unwrap(), row["baseline"] == row["final"])
+    };
+    // It was called, and what it wrote was written and is not there.
+    assert_eq!(status("function:public.fn_iu_create"), ("EXPECTED", false), "{rows:#?}");
+    for relation in ["information_unit", "unit_version"] {
+        assert_eq!(status(&format!("relation:public.{relation}")), ("EXPECTED", true), "{rows:#?}");
+    }
+    assert_eq!(report["predicate"]["contradictions"], json!([]), "{rows:#?}");
 }
 
 #[test]

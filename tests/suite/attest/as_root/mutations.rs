@@ -158,7 +158,7 @@ fn a_switch_that_was_left_on_is_a_failure_whatever_else_holds() {
 fn what_was_saved_before_the_baseline_or_on_another_host_says_nothing_of_the_run() {
     let scene = Scene::new();
     scene.capture("a.json");
-    // Nobody saved it anew: the observer reads what was there before the run.
+    // Nobody saved it again: the observer reads what was there before the run.
     let ran = scene.cutter("evidence capture --format json --output b.json");
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     scene.keygen_sign("observer", "cutter-evidence", "b.json");

@@ -1,6 +1,6 @@
 //! No secret leaves with a report: not from a variable, not in a well-known shape, not in a log that it is given.
 
-use crate::attest::scene::{SECRET, Scene};
+use crate::attest::scene::{SECRET, Scene, row};
 use crate::support::world::PLAN;
 
 #[test]
@@ -55,10 +55,56 @@ fn a_variable_that_is_not_set_here_leaves_the_ban_unknown() {
     scene.write("run.log", "nothing\n");
     let ran = scene.attest_with("--log run.log --format json", &[("CUTTER_TEST_TOKEN", "")]);
     assert_eq!(ran.exit, 7, "{}", ran.stderr);
-    assert_eq!(crate::attest::scene::row(&ran.json(), "forbidden", "no-secret-logging")["status"], "UNKNOWN");
+    assert_eq!(row(&ran.json(), "forbidden", "no-secret-logging")["status"], "UNKNOWN");
     let (exit, report) = scene.report();
-    assert_eq!(
-        (exit, &crate::attest::scene::row(&report, "forbidden", "no-secret-logging")["status"]),
-        (5, &"NOT_DONE".into())
-    );
+    assert_eq!((exit, &row(&report, "forbidden", "no-secret-logging")["status"]), (5, &"NOT_DONE".into()));
+}
+
+/// What the rows of the report say of secrets in outputs: of the ban, and of what was looked at.
+fn rows(report: &serde_json::Value) -> (String, String, String) {
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let (ban, looked) = (row(report, "forbidden", "no-secret-logging"), row(report, "non_mutation", "secrets:outputs"));
+    (text(&ban["status"]), text(&ban["basis"]), text(&looked["final"]))
+}
+
+#[test]
+fn what_programs_wrote_is_known_by_the_records_of_their_ends() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    assert_eq!(scene.exec("author-backup-runner").exit, 0);
+    scene.capture("b.json");
+    let (status, basis, looked) = rows(&scene.report().1);
+    assert_eq!((status.as_str(), basis.as_str()), ("NOT_DONE", "derived"));
+    assert!(looked.starts_with("none found") && looked.ends_with("what 1 of 1 programs wrote"), "{looked}");
+    // Where a value was not known when the program ran, nobody looked for it.
+    let scene = Scene::new();
+    scene.capture("a.json");
+    let ran = scene.cutter_with(&format!("exec {PLAN} author-backup-runner"), &[("CUTTER_TEST_TOKEN", "")]);
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    scene.capture("b.json");
+    let (status, basis, looked) = rows(&scene.report().1);
+    assert_eq!((status.as_str(), basis.as_str()), ("NOT_DONE", "self_reported"));
+    assert!(looked.ends_with("what 0 of 1 programs wrote"), "{looked}");
+}
+
+#[test]
+fn a_secret_that_a_program_wrote_is_a_contradiction_and_the_report_says_which_kind() {
+    let scene = Scene::new();
+    scene.configure(|config| {
+        let (before, rest) = config.split_once("argv = [\"/usr/bin/install\"").unwrap();
+        let (_, after) = rest.split_once('\n').unwrap();
+        format!("{before}argv = ['/usr/bin/printf', 'correct horse %s \"staple\"\\n', 'battery']\n{after}")
+    });
+    scene.sign();
+    scene.capture("a.json");
+    let ran = scene.exec("author-backup-runner");
+    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(!ran.stderr.contains("staple"), "{}", ran.stderr);
+    scene.capture("b.json");
+    let (exit, report) = scene.report();
+    let (status, basis, looked) = rows(&report);
+    assert_eq!((exit, status.as_str(), basis.as_str()), (6, "DONE", "derived"), "{looked}");
+    let said = report["predicate"]["contradictions"].to_string();
+    assert!(said.contains("`author-backup-runner` wrote the value of `CUTTER_TEST_TOKEN`, 1 times"), "{said}");
+    assert!(!report.to_string().contains("horse battery"));
 }

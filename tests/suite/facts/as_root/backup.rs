@@ -274,13 +274,13 @@ fn what_is_wrong_with_key_programs_or_tables_is_found_before_anything_begins() {
             "no such table",
             &|world, _| world.replace("cutter.toml", "\"billing.staged\"", "\"billing.nothing\""),
             1,
-            "`billing.nothing` is no table that `closer` may read",
+            "`billing.nothing` is not a table that `closer` may read",
         ),
         (
             "no right",
             &|world, _| world.replace("cutter.toml", "\"billing.staged\"", "\"billing.hidden\""),
             1,
-            "`billing.hidden` is no table that `closer` may read",
+            "`billing.hidden` is not a table that `closer` may read",
         ),
         (
             "a script",

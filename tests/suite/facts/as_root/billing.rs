@@ -49,9 +49,10 @@ impl Month {
         change(world, server);
         world.sign_bundle("reviewer");
         world.sign_plan(PLAN, "closer");
-        for command in ["ledger init".to_owned(), format!("approval request {PLAN}")] {
-            month.succeeds(&command);
+        if !world.read("cutter.toml").contains("[ledger.database]") {
+            month.succeeds("ledger init");
         }
+        month.succeeds(&format!("approval request {PLAN}"));
         for (gate, people) in [("CLOSE", ["ada", "ben"].as_slice()), ("SWITCH", ["dan"].as_slice())] {
             world.edit(&format!("approvals/{gate}.json"), |document| {
                 document["allowance"] = json!("explicit");

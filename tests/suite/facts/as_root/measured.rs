@@ -144,6 +144,7 @@ fn another_role_than_the_observers_gives_no_facts() {
     let gate = Gate::new();
     let config = gate.0.read("cutter.toml");
     gate.0.write("cutter.toml", config.replace("[facts]\nrole = \"cutter_observe\"", "[facts]\nrole = \"somebody\""));
+    gate.0.sign();
     let ran = gate.0.cutter(&format!("authorize {PLAN} --facts postgres"));
     assert_eq!(ran.exit, 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("asked as `cutter_observe`, not as `somebody`"), "{}", ran.stderr);
@@ -157,6 +158,22 @@ fn a_capture_that_an_observer_signed_gives_facts_as_long_as_it_is_fresh() {
     let run = |more: &str| gate.0.cutter(&format!("authorize {PLAN} --format json {more}"));
     let switch = gate.fact("run.facts.switch.enabled", from);
     assert_eq!((&switch["source"], &switch["by"]), (&json!("capture"), &json!("observer")), "{switch:#}");
+    // A capture of another database, by another configuration, or on another host is about something else.
+    let of_another = |change: &dyn Fn(&mut Value), why: &str| {
+        let kept = gate.0.read("a.json");
+        gate.0.edit("a.json", change);
+        let other = run(from);
+        gate.0.keygen_sign("observer", "cutter-evidence", "a.json");
+        let signed = run(from);
+        assert_eq!((other.exit, signed.exit), (8, 8), "{}{}", other.stderr, signed.stderr);
+        assert!(signed.stderr.contains(why), "{}", signed.stderr);
+        gate.0.write("a.json", kept);
+        gate.0.keygen_sign("observer", "cutter-evidence", "a.json");
+    };
+    of_another(&|capture| capture["database"]["system_identifier"] = json!("1"), "it observes the database `1`");
+    of_another(&|capture| capture["database"]["name"] = json!("stage"), "it observes the database named `stage`");
+    of_another(&|capture| capture["config_sha256"] = json!("0".repeat(64)), "by another configuration");
+    of_another(&|capture| capture["host"] = json!("0".repeat(64)), "on another host");
     let later = run(&format!("{from} --now 2099-01-01T00:00:00Z"));
     assert_eq!(later.exit, 8, "{}", later.stderr);
     assert!(later.stderr.contains("seconds old"), "{}", later.stderr);

@@ -3,5 +3,5 @@
 pub mod backup;
 pub mod billing;
 mod measured;
-mod produced;
+pub mod produced;
 mod stated;

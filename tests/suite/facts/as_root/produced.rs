@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const FUNCTION: &str = "
 CREATE ROLE poster LOGIN;
-CREATE FUNCTION billing.post(batch text) RETURNS jsonb LANGUAGE sql AS $$
+CREATE FUNCTION billing.post(batch text) RETURNS jsonb LANGUAGE sql AS $$ FIRST
   WITH posted AS (INSERT INTO billing.entry SELECT * FROM billing.staged s WHERE s.batch = post.batch RETURNING 1)
   SELECT jsonb_build_object('rows', count(*), 'done', true) FROM posted $$;
 GRANT USAGE ON SCHEMA billing TO poster;
@@ -36,30 +36,33 @@ unless { context.run.facts has posted && context.run.facts.posted.rows == 2 };
 
 /// The batch is posted by a function, of whose answer this member is the fact.
 fn by_function(member: &str) -> Month {
-    Month::with(|world: &World, server: &Server| {
-        server.execute(FUNCTION);
-        let digest: String = server.connect("postgres", "postgres").query_one(DIGEST, &[]).unwrap().get(0);
-        let config = world.read("cutter.toml");
-        let (before, rest) = config.split_once("does = \"inserts the two entries of the batch\"\n").unwrap();
-        let (_, after) = rest.split_once("expects").unwrap();
-        let work = format!(
-            "does = \"posts the batch\"\nproduces = {{ \"posted.rows\" = {{ type = \"Long\", answer = \"{member}\" }} }}\n\
+    Month::with(|world, server| post_by_function(member, "", (world, server)))
+}
+
+/// Has the batch posted by a function that does something else first.
+pub fn post_by_function(member: &str, first: &str, (world, server): (&World, &Server)) {
+    server.execute(&FUNCTION.replace("FIRST", first));
+    let digest: String = server.connect("postgres", "postgres").query_one(DIGEST, &[]).unwrap().get(0);
+    let config = world.read("cutter.toml");
+    let (before, rest) = config.split_once("does = \"inserts the two entries of the batch\"\n").unwrap();
+    let (_, after) = rest.split_once("expects").unwrap();
+    let work = format!(
+        "does = \"posts the batch\"\nproduces = {{ \"posted.rows\" = {{ type = \"Long\", answer = \"{member}\" }} }}\n\
              sql = {{ function = \"billing.post(text)\", role = \"poster\", owner = \"postgres\", definition_sha256 = \"{digest}\", \
              arguments = {{ batch = {{ value = \"2026-10-b\" }} }}, triggers = {{ \"billing.entry\" = {{}} }} }}\nexpects"
-        );
-        let connection = format!(
-            "[connections.poster]\nhost = \"{}\"\nport = {}\nuser = \"poster\"\ndbname = \"postgres\"\n\n[database]",
-            server.socket_directory().display(),
-            server.port()
-        );
-        world.write("cutter.toml", format!("{before}{work}{after}").replace("[database]", &connection));
-        let facts = "type Facts = { posting_on: Bool,";
-        let more = "type Facts = { @source(\"ledger\") posted?: { rows: Long }, posting_on: Bool,";
-        world.replace("policies/billing.cedarschema", facts, more);
-        world.append("policies/bans.cedar", BAN);
-        // What a run would like to have posted.
-        world.edit("entities/facts.json", |facts| facts[2]["attrs"]["facts"]["posted"] = json!({"rows": 2}));
-    })
+    );
+    let connection = format!(
+        "[connections.poster]\nhost = \"{}\"\nport = {}\nuser = \"poster\"\ndbname = \"postgres\"\n\n[database]",
+        server.socket_directory().display(),
+        server.port()
+    );
+    world.write("cutter.toml", format!("{before}{work}{after}").replace("[database]", &connection));
+    let facts = "type Facts = { posting_on: Bool,";
+    let more = "type Facts = { @source(\"ledger\") posted?: { rows: Long }, posting_on: Bool,";
+    world.replace("policies/billing.cedarschema", facts, more);
+    world.append("policies/bans.cedar", BAN);
+    // What a run would like to have posted.
+    world.edit("entities/facts.json", |facts| facts[2]["attrs"]["facts"]["posted"] = json!({"rows": 2}));
 }
 
 fn posted(month: &Month) -> Value {

@@ -162,7 +162,10 @@ impl Ledger {
         writer.batch_execute(&format!("BEGIN; {sql}")).unwrap();
         thread::scope(|scope| {
             let capture = scope.spawn(|| self.capture("a.json"));
-            let has_looked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cutter-observe' AND query LIKE '%pg_export_snapshot%'";
+            // Once there are others that read beside it, the first session is in a transaction for the snapshot alone, to its end.
+            let has_looked = "SELECT count(*) FROM (SELECT backend_xmin, row_number() OVER (ORDER BY backend_start) AS number, count(*) OVER () AS sessions
+                FROM pg_stat_activity WHERE application_name = 'cutter-observe') AS observer
+                WHERE number = 1 AND sessions > 1 AND backend_xmin IS NOT NULL";
             let mut client = self.scene.server.connect("postgres", "directus");
             while client.query_one(has_looked, &[]).unwrap().get::<_, i64>(0) == 0 && !capture.is_finished() {
                 thread::sleep(Duration::from_millis(2));

@@ -1,101 +1,118 @@
-//! A run killed at every point at which the journal or the database is written: the switch ends off, nothing is done twice, and the
-//! run ends by `--resume` or by `--void`.
+//! A run struck at every point at which its journal or its database is written: killed, its connection cut, a statement refused, its
+//! server crashed, its disk full or broken. The switch ends off, nothing is done twice, and the run ends by `--resume` or by `--void`.
 
+use super::ends::{check, end};
 use crate::facts::as_root::billing::{Month, PLAN};
-use crate::run::{run, switch};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::run::door::{Door, Strike};
+use crate::run::{let_it_take_its_time, switch};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
+
+/// What happens to a run.
+#[derive(Clone, Copy, Debug)]
+enum Blow {
+    /// `strace` has this happen at a system call of this name.
+    Call(&'static str, &'static str),
+    /// This happens at a statement to its database, whoever sends it.
+    Statement(Strike),
+}
 
 #[test]
 fn a_run_killed_at_any_write_of_its_journal_is_ended_and_nothing_of_it_is_done_twice() {
-    kill_at("fsync", 10);
+    strike(Blow::Call("fsync", "signal=SIGKILL"), 10);
 }
 
 #[test]
 fn a_run_killed_at_any_message_to_its_database_is_ended_and_nothing_of_it_is_done_twice() {
-    kill_at("sendto", 200);
+    strike(Blow::Call("sendto", "signal=SIGKILL"), 240);
 }
 
-/// Kills one run after the other at calls of this name, of which a whole run makes at most `most`.
-fn kill_at(call: &str, most: usize) {
-    let step = if std::env::var_os("CUTTER_TEST_ALL").is_some() { 1 } else { most / 5 };
-    let (mut killed, mut ways) = (0, BTreeMap::<String, usize>::new());
-    for number in (1..=most).step_by(step.max(1)) {
-        let month = month();
-        let words = ["run", PLAN, "--facts", "postgres"];
-        if !is_killed(&month.command(&words), call, number) {
-            continue;
+#[test]
+fn a_run_whose_connection_is_cut_at_any_message_is_ended_and_nothing_of_it_is_done_twice() {
+    strike(Blow::Call("sendto", "error=ECONNRESET"), 240);
+}
+
+#[test]
+fn a_run_of_which_any_statement_fails_is_ended_and_nothing_of_it_is_done_twice() {
+    strike(Blow::Statement(Strike::Fails), 160);
+}
+
+#[test]
+fn a_run_whose_server_crashes_at_any_statement_is_ended_and_nothing_of_it_is_done_twice() {
+    strike(Blow::Statement(Strike::Crash), 160);
+}
+
+#[test]
+fn a_run_whose_disk_is_full_from_any_write_on_is_ended_and_nothing_of_it_is_done_twice() {
+    strike(Blow::Call("fsync", "error=ENOSPC"), 10);
+}
+
+#[test]
+fn a_run_whose_disk_breaks_at_any_write_is_ended_and_nothing_of_it_is_done_twice() {
+    strike(Blow::Call("fsync", "error=EIO"), 10);
+}
+
+/// Strikes one run after the other: in full at each point that a run has, else at some of about `most`. A full disk stays full.
+fn strike(blow: Blow, most: usize) {
+    let step = if std::env::var_os("CUTTER_TEST_ALL").is_some() { 1 } else { most / 6 };
+    let (mut struck, mut ways, mut wrong) = (0, BTreeMap::<String, usize>::new(), Vec::new());
+    for number in (1..).step_by(step) {
+        let month = Month::with(|world, _| let_it_take_its_time(world));
+        let case = format!("{blow:?} {number}");
+        if !is_struck(&month, blow, number) {
+            break;
         }
-        killed += 1;
-        let case = format!("killed at {call} {number}");
-        let guarded = month.cutter(&format!("guard {PLAN} --facts postgres"));
-        assert_eq!((guarded.exit, switch(&month).as_str()), (0, "off"), "{case}: {}{}", guarded.stdout, guarded.stderr);
-        let resumed = run(&month, "--resume --format json");
-        let state = resumed.json()["state"].as_str().unwrap().to_owned();
-        assert_eq!(switch(&month), "off", "{case}: {}", resumed.stderr);
-        if state != "COMPLETED" {
-            assert!(["HOLD", "PAUSED"].contains(&state.as_str()), "{case}: {}{}", resumed.stdout, resumed.stderr);
-            let voided = month.words(&["run", PLAN, "--facts", "postgres", "--void", "--reason", "it was killed"]);
-            assert_eq!(voided.exit, 0, "{case}: {}{}", voided.stdout, voided.stderr);
-        }
-        *ways.entry(state).or_default() += 1;
-        check(&month, &case);
-    }
-    println!("killed at {killed} of up to {most} `{call}` calls; then {ways:?}; twice done 0, used twice 0");
-    assert!(killed >= 4, "{killed}");
-}
-
-/// A month whose run needs no answer of a program, so that each row is one that can be found out about.
-fn month() -> Month {
-    Month::with(|world, _| {
-        let config = world.read("cutter.toml");
-        let config = config.replacen("[effects.posting-on]\n", "[effects.posting-on]\nrepeatable = true\n", 1);
-        world.write("cutter.toml", format!("[ledger]\nstart_within_seconds = 60\n{config}"));
-    })
-}
-
-/// What the database and the journal have in the end.
-fn check(month: &Month, case: &str) {
-    let sql = "SELECT count(*) FROM billing.entry WHERE batch = '2026-10-b'";
-    let posted: i64 = month.server.connect("postgres", "postgres").query_one(sql, &[]).unwrap().get(0);
-    assert!([0, 2].contains(&posted), "{case}: half a batch: {posted}");
-    assert_eq!(switch(month), "off", "{case}");
-    let log = month.cutter("log --format json");
-    assert_eq!(log.exit, 0, "{case}: {}{}", log.stdout, log.stderr);
-    let log = log.json();
-    let starts: Vec<&Value> = log["records"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| &entry["record"])
-        .filter(|it| it["kind"] == "started")
-        .collect();
-    let mut uses = BTreeSet::new();
-    for start in &starts {
-        for used in start["approvals"].as_array().unwrap() {
-            assert!(
-                uses.insert((used["sha256"].to_string(), start["action"].to_string())),
-                "{case}: used twice: {used}"
-            );
+        struck += 1;
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            if let Blow::Statement(Strike::Fails) = blow {
+                assert_eq!(switch(&month), "off", "{case}");
+            }
+            let state = end(&month, &case);
+            check(&month, &case);
+            state
+        }));
+        match ended {
+            Ok(state) => *ways.entry(state).or_default() += 1,
+            Err(_) => wrong.push(case),
         }
     }
-    for once in ["preview", "post", "close"] {
-        assert!(
-            starts.iter().filter(|start| start["action"] == json!(once)).count() <= 1,
-            "{case}: {once} began twice"
-        );
+    println!("{blow:?}: {struck} struck; then {ways:?}; twice done 0, used twice 0; wrong {wrong:?}");
+    assert!(struck >= 4 && wrong.is_empty(), "{struck}: {wrong:?}");
+}
+
+/// Runs the month, and strikes it at the point of this number; whether it had so many.
+fn is_struck(month: &Month, blow: Blow, number: usize) -> bool {
+    let mut command = month.command(&["run", PLAN, "--facts", "postgres"]);
+    match blow {
+        Blow::Call(call, how) => {
+            let from_then_on = if how.ends_with("ENOSPC") { "+" } else { "" };
+            is_injected(&command, call, &format!("{how}:when={number}{from_then_on}"))
+        }
+        Blow::Statement(strike) => {
+            let door = Door::before(&month.server, strike, number);
+            let through = |user: &str| {
+                let (before, behind) = (month.server.socket_directory(), door.folder());
+                let direct = month.server.conninfo(user, "postgres");
+                direct.replace(before.to_str().unwrap(), behind.to_str().unwrap())
+            };
+            command.env("BILLING_URL", through("postgres")).env("BILLING_CLOSER_URL", through("closer"));
+            command.env("PGHOST", door.folder()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+            door.is_struck(number)
+        }
     }
 }
 
-/// Whether the command was killed by `strace` on its call of this number.
-fn is_killed(command: &Command, call: &str, number: usize) -> bool {
+/// Whether `strace` had something happen at the command's call.
+fn is_injected(command: &Command, call: &str, injected: &str) -> bool {
     let mut strace = Command::new("strace");
-    let injected = format!("inject={call}:signal=SIGKILL:when={number}");
-    strace.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &injected]);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    strace.args(["-qq", "-o", log.path().to_str().unwrap(), "-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:{injected}")]);
     strace.arg(command.get_program()).args(command.get_args()).env_clear();
     strace.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     strace.env("PATH", std::env::var_os("PATH").unwrap()).current_dir(command.get_current_dir().unwrap());
     let ended = strace.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-    std::os::unix::process::ExitStatusExt::signal(&ended) == Some(9)
+    let is_killed = std::os::unix::process::ExitStatusExt::signal(&ended) == Some(9);
+    is_killed || std::fs::read_to_string(log.path()).unwrap().contains("(INJECTED)")
 }

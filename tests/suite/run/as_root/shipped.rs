@@ -1,11 +1,13 @@
 //! The first production run of the seed report, carried out on a database of its shape: drafts appear, are enacted, and the report says
 //! who allowed what.
 
-use crate::attest::scene::{FREE, SECRET, Scene, row};
+use crate::attest::scene::{CONTAINER, FREE, SECRET, Scene, row};
 use crate::facts::as_root::backup::Keys;
 use crate::ledger::scene::user_of;
+use crate::run::observer::{self, Observer};
 use crate::run::states;
 use crate::support::judging::words;
+use crate::support::postgres::Server;
 use crate::support::ran::Ran;
 use crate::support::world::{PLAN, mode, shell, split};
 use serde_json::{Value, json};
@@ -52,15 +54,24 @@ esac
 /// Everybody and everything that the run needs, but for the approvals.
 struct Production {
     scene: Scene,
+    /// A session with the ledger stays for the whole run, and would leave it open what it did for as long.
+    _ledger: Server,
     _keys: Keys,
+    observer: Observer,
 }
 
 impl Production {
-    fn new() -> Self {
-        let production = Self { scene: Scene::new(), _keys: Keys::make("Vault <vault@example.org>", "all") };
+    fn new(phase: &str) -> Self {
+        let mut production = Self {
+            scene: Scene::new(),
+            _ledger: Server::start(),
+            _keys: Keys::make("Vault <vault@example.org>", "all"),
+            observer: Observer::default(),
+        };
         let (scene, keys) = (&production.scene, &production._keys);
-        let server = &scene.server;
-        server.execute_each("CREATE ROLE owner LOGIN;; CREATE ROLE runs LOGIN;; CREATE DATABASE ledger OWNER owner");
+        let (server, ledger) = (&scene.server, &production._ledger);
+        ledger.execute_each("CREATE ROLE owner LOGIN;; CREATE ROLE runs LOGIN;; CREATE DATABASE ledger OWNER owner");
+        let observer = observer::lay(scene, server.socket_directory());
         server
             .connect("workflow_admin", "directus")
             .batch_execute(
@@ -78,13 +89,13 @@ impl Production {
             scene.write(&format!("operator/{name}.status"), text);
         }
         // The verifier's user reaches the server, too.
-        mode(server.socket_directory(), 0o755);
+        mode(ledger.socket_directory(), 0o755);
         fs::create_dir(scene.path("runtime/runs")).unwrap();
         fs::create_dir(scene.path("runtime/backups")).unwrap();
         let socket = server.socket_directory().display().to_string();
         let program = |name: &str| fs::canonicalize(server.client(name).get_program()).unwrap().display().to_string();
         let file = scene.path("runtime/runs/cutplan.json").display().to_string();
-        let phase = PHASE
+        let phase = phase
             .replace("SHELL", &shell())
             .replace("PSQL", &program("psql"))
             .replace("SOCKET", &socket)
@@ -93,7 +104,7 @@ impl Production {
         fs::write(scene.safe("phase"), phase).unwrap();
         mode(&scene.safe("phase"), 0o755);
         fs::write(scene.safe("backup-key.asc"), keys.public()).unwrap();
-        let user = user_of(server);
+        let (user, of_ledger) = (user_of(ledger), ledger.socket_directory().display());
         let (here, key) = (scene.folder().display().to_string(), scene.safe("backup-key.asc").display().to_string());
         scene.configure(|config| {
             let observe = config.find("[connections.cutter_observe]").unwrap();
@@ -103,10 +114,11 @@ impl Production {
                 "{before}[connections.cutter_observe]\nhost = \"{socket}\"\ndbname = \"directus\"\nuser = \"cutter_observe\"{after}"
             );
             let ledger = format!(
-                "[ledger]\nrole = \"runs\"\nserver_user = \"{user}\"\n[ledger.database]\nhost = \"{socket}\"\nuser_env = \"LEDGER_USER\"\n\
+                "[ledger]\nrole = \"runs\"\nserver_user = \"{user}\"\n[ledger.database]\nhost = \"{of_ledger}\"\nuser_env = \"LEDGER_USER\"\n\
                  dbname = \"ledger\"\n\n[backup]\nfingerprint = \"{}\"\n",
                 keys.fingerprint()
             );
+            let config = config + &observer;
             config
                 .replace("[backup]\n", &ledger)
                 .replace("/etc/cutter/backup-key.asc", &key)
@@ -120,9 +132,13 @@ impl Production {
         scene.write("policies/allowed_signers", signer);
         let root = fs::read_to_string(scene.trust_path()).unwrap();
         scene.trust(&format!("{root}# cutter-user: nobody = Cutter::Agent::\"verify-agent\"\n"));
+        scene.sign();
         production.pin_the_tree();
         scene.sign();
         production.succeeds("ledger init", "owner");
+        // What git thinks of another user's folder is the observer's own affair.
+        let git = [("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "safe.directory"), ("GIT_CONFIG_VALUE_0", "*")];
+        production.observer.start(&production.scene, &git);
         production
     }
 
@@ -193,9 +209,8 @@ const UNITS: &str =
 
 #[test]
 fn the_first_production_run_is_carried_out_in_two_parts_and_its_report_verifies() {
-    let production = Production::new();
+    let production = Production::new(PHASE);
     let scene = &production.scene;
-    assert_eq!(scene.capture("a.json"), 0);
     // Without approvals what needs none is done, and nothing of the rest begins.
     let bare = production.run("");
     assert_eq!(bare.exit, 5, "{}{}", bare.stdout, bare.stderr);
@@ -236,6 +251,8 @@ fn the_first_production_run_is_carried_out_in_two_parts_and_its_report_verifies(
         .unwrap()
         .get(0);
     production.approve(&["FLIP-2", "SG_2"], Some(&decision));
+    // What an operator saves of the container says something of the run only if it was saved during it.
+    scene.save_the_container(CONTAINER);
     let second = production.run("--resume");
     assert_eq!(second.exit, 0, "{}{}", second.stdout, second.stderr);
     assert_eq!(
@@ -243,9 +260,9 @@ fn the_first_production_run_is_carried_out_in_two_parts_and_its_report_verifies(
         (Some("COMPLETED"), "__execution_enabled__ = False")
     );
     assert_eq!((production.count(&format!("{UNITS}'draft'")), production.count(&format!("{UNITS}'enacted'"))), (0, 2));
-    assert_eq!(scene.capture("b.json"), 0);
+    println!("captures took {:?} ms", observer::took(scene, second.json()["run"].as_str().unwrap()));
     let report = production.cutter(
-        &format!("attest {PLAN} --baseline a.json --final b.json --facts postgres --attest report.json --key keys/attester --format json"),
+        &format!("attest {PLAN} --facts postgres --attest report.json --key keys/attester --format json"),
         "runs",
     );
     let statement = report.json();
@@ -260,6 +277,47 @@ fn the_first_production_run_is_carried_out_in_two_parts_and_its_report_verifies(
     }
     let verified = production.cutter("verify report.json --policies policies --expect AUTHORIZED", "runs");
     assert_eq!(verified.exit, 0, "{}{}", verified.stdout, verified.stderr);
+}
+
+/// Leg A is committed, and leg B fails: nothing is taken away, and what could be done is proposed.
+#[test]
+fn a_cut_that_stops_between_its_legs_is_held_with_both_proposals_and_keeps_its_drafts() {
+    let production = Production::new(&PHASE.replace("leg-b-record)\n", "leg-b-record)\n  exit 3\n"));
+    let scene = &production.scene;
+    assert_eq!(production.run("").exit, 5);
+    production.approve(&["FLIP", "SG_1"], None);
+    let held = production.run("--resume --compensation held");
+    assert_eq!(
+        (held.exit, production.switch().as_str()),
+        (10, "__execution_enabled__ = False"),
+        "{}{}",
+        held.stdout,
+        held.stderr
+    );
+    let record = held.json();
+    let run = record["run"].as_str().unwrap();
+    let names = ["01-cut-A-soft-revert.sql", "02-cut-B-revert-decision.sql"];
+    assert_eq!(record["proposals"], json!(names.map(|name| format!("held/{run}/{name}"))), "{record:#}{}", held.stderr);
+    assert!(held.stderr.contains("the run has no `run.facts.review_decision.id`"), "{}", held.stderr);
+    assert!(record["next"][0].as_str().unwrap().contains("--void --reason"), "{record:#}");
+    // Both are SQL that the database takes, and neither takes anything away.
+    let decision = scene.read(&format!("held/{run}/{}", names[1]));
+    assert!(decision.contains(&format!("'{run}'")), "{decision}");
+    scene.server.connect("workflow_admin", "directus").batch_execute(&decision).unwrap();
+    let refused = scene
+        .server
+        .connect("workflow_admin", "directus")
+        .batch_execute(&scene.read(&format!("held/{run}/{}", names[0])));
+    assert!(refused.unwrap_err().to_string().contains("db error"), "the gateway's guard lets nobody write past it");
+    assert_eq!(production.count(&format!("{UNITS}'draft'")), 2);
+    // The last capture shows what the run left behind.
+    let report = production.cutter(&format!("attest {PLAN} --facts postgres --format json"), "runs");
+    assert_eq!(
+        row(&report.json(), "non_mutation", "relation:public.information_unit")["status"],
+        "EXPECTED",
+        "{}",
+        report.stderr
+    );
 }
 
 impl Production {

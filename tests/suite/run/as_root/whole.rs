@@ -1,7 +1,8 @@
 //! A whole run from its first row to its report.
 
+use super::ends::{check, renew_switch, starts};
 use crate::facts::as_root::billing::{Month, PLAN};
-use crate::run::{run, states, switch};
+use crate::run::{change_program, let_it_be_turned_on_again, run, states, switch};
 
 #[test]
 fn one_command_does_every_row_in_order_and_the_report_verifies() {
@@ -34,7 +35,13 @@ fn without_an_approval_nothing_of_what_hangs_together_begins() {
     let month = Month::new();
     month.world.remove("approvals/CLOSE.json");
     let before = month.cutter("log --format ndjson").stdout;
+    let snapshot = || -> String {
+        let sql = "SELECT pg_current_snapshot()::text";
+        month.server.connect("postgres", "postgres").query_one(sql, &[]).unwrap().get(0)
+    };
+    let seen = snapshot();
     let ran = run(&month, "--format json");
+    assert_eq!(snapshot(), seen, "no transaction wrote anything");
     assert_eq!(ran.exit, 5, "{}{}", ran.stdout, ran.stderr);
     let open = |name: &str| (name.to_owned(), "open".to_owned());
     assert_eq!(states(&ran)[..4], ["preview", "posting-on", "post", "close"].map(open));
@@ -56,28 +63,14 @@ fn a_rehearsal_decides_every_row_looks_at_its_work_and_writes_nothing() {
 
 #[test]
 fn a_run_that_stops_after_a_row_leaves_the_switch_off_and_goes_on_with_a_new_approval_of_it() {
-    let month = Month::with(|world, _| {
-        let config = world.read("cutter.toml").replacen(
-            "[effects.posting-on]\n",
-            "[effects.posting-on]\nrepeatable = true\n",
-            1,
-        );
-        world.write("cutter.toml", config);
-    });
+    let month = Month::with(|world, _| let_it_be_turned_on_again(world));
     let ran = run(&month, "--until post --format json");
     assert_eq!((ran.exit, switch(&month).as_str()), (0, "off"), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.json()["state"], "STOPPED");
     // The approval of the switch is used up: who lets it on again says so again.
     let ran = run(&month, "--resume --format json");
     assert_eq!((ran.exit, switch(&month).as_str()), (5, "off"), "{}{}", ran.stdout, ran.stderr);
-    let ran = month.cutter(&format!("approval request {PLAN} --renew --facts postgres"));
-    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
-    month.world.edit("approvals/SWITCH-2.json", |document| {
-        document["allowance"] = "explicit".into();
-        document["reason"] = "it goes on".into();
-    });
-    let ran = month.cutter("approval sign --yes approvals/SWITCH-2.json --key keys/dan --as dan");
-    assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(renew_switch(&month));
     let ran = run(&month, "--resume --format json");
     assert_eq!((ran.exit, switch(&month).as_str()), (0, "off"), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.json()["state"], "COMPLETED");
@@ -111,6 +104,43 @@ fn what_fails_holds_the_run_and_only_its_word_ends_it() {
 }
 
 #[test]
+fn a_run_on_hold_proposes_what_could_make_good_what_it_did_and_runs_none_of_it() {
+    let proposed = |sql: &str| {
+        let compensation = format!("[effects.post]\ncompensation = {{ \"reverse.sql\" = \"{sql}\" }}\n");
+        move |world: &crate::support::world::World| {
+            world.replace(
+                "cutter.toml",
+                "UPDATE billing.book SET closed_at = now() WHERE month = '2026-10'",
+                "SELECT 1/0",
+            );
+            world.replace("cutter.toml", "[effects.post]\n", &compensation);
+        }
+    };
+    let month = Month::with(|world, _| {
+        let sql = "INSERT INTO billing.entry SELECT month, -amount FROM billing.staged WHERE batch = {batch}; -- {run}, {run.facts.posting_on}";
+        proposed(sql)(world);
+    });
+    let ran = run(&month, "--format json --compensation held");
+    assert_eq!((ran.exit, switch(&month).as_str()), (10, "off"), "{}{}", ran.stdout, ran.stderr);
+    let file = "held/close-2026-10/01-post-reverse.sql";
+    assert_eq!(ran.json()["proposals"], serde_json::json!([file]), "{}", ran.stdout);
+    assert_eq!(
+        month.world.read(file),
+        "INSERT INTO billing.entry SELECT month, -amount FROM billing.staged WHERE batch = '2026-10-b'; -- 'close-2026-10', true"
+    );
+    let count = "SELECT count(*) FROM billing.entry WHERE batch = '2026-10-b'";
+    let posted: i64 = month.server.connect("postgres", "postgres").query_one(count, &[]).unwrap().get(0);
+    assert_eq!(posted, 2);
+    let shown = run(&month, "--resume --compensation held");
+    assert!(shown.exit == 10 && shown.stdout.contains(file) && shown.stdout.contains("--void"), "{}", shown.stdout);
+    // What takes rows away is no proposal.
+    let world = crate::support::world::World::example("billing");
+    proposed("DELETE FROM billing.entry")(&world);
+    let ran = world.cutter(&format!("authorize {PLAN}"));
+    assert!(ran.exit == 3 && ran.stderr.contains("proposes `DELETE`"), "{}{}", ran.exit, ran.stderr);
+}
+
+#[test]
 fn a_switch_that_is_found_on_is_turned_off_and_nothing_begins() {
     let month = Month::new();
     month.server.execute("UPDATE billing.setting SET value = 'on' WHERE name = 'posting'");
@@ -122,15 +152,119 @@ fn a_switch_that_is_found_on_is_turned_off_and_nothing_begins() {
 }
 
 #[test]
+fn a_switch_that_a_trigger_sets_again_at_the_commit_is_never_said_to_be_off() {
+    let again = "UPDATE billing.setting SET value = 'on' WHERE name = 'posting' AND value = 'off'";
+    let put_off = format!(
+        "CREATE FUNCTION public.again() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN {again}; RETURN NULL; END$$;
+         CREATE CONSTRAINT TRIGGER again AFTER UPDATE ON billing.setting DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW WHEN (NEW.value = 'off') EXECUTE FUNCTION public.again()"
+    );
+    // One that puts it off once more, when it is asked to come now.
+    let put_off_again = format!(
+        "CREATE TABLE public.later (i int);
+         CREATE FUNCTION public.at_last() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN {again}; RETURN NULL; END$$;
+         CREATE CONSTRAINT TRIGGER at_last AFTER INSERT ON public.later DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW EXECUTE FUNCTION public.at_last();
+         CREATE FUNCTION public.later() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+           $$BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO public.later VALUES (1); RETURN NULL; END$$;
+         CREATE CONSTRAINT TRIGGER later AFTER UPDATE ON billing.setting DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW WHEN (NEW.value = 'off') EXECUTE FUNCTION public.later()"
+    );
+    for trigger in [put_off, put_off_again] {
+        let month = Month::new();
+        month.server.execute("UPDATE billing.setting SET value = 'on' WHERE name = 'posting'");
+        month.server.execute(&trigger);
+        for command in [format!("guard {PLAN}"), format!("exec {PLAN} posting-off"), format!("run {PLAN}")] {
+            let ran = month.cutter(&format!("{command} --facts postgres"));
+            let said = format!("{command}: {} {}{}", ran.exit, ran.stdout, ran.stderr);
+            assert_eq!(switch(&month), "on", "{said}");
+            assert!([1, 10].contains(&ran.exit) && !ran.stdout.contains("is turned off"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_rejection_that_a_run_has_seen_stays_though_its_file_is_taken_away() {
+    let month = Month::new();
+    month.world.keygen_sign("dan", "cutter-reject", "approvals/SWITCH.json");
+    month.world.write("approvals/SWITCH.json.no.sig", month.world.read("approvals/SWITCH.json.sig"));
+    month.world.remove("approvals/SWITCH.json.sig");
+    let ran = run(&month, "");
+    assert_eq!(ran.exit, 5, "{}{}", ran.stdout, ran.stderr);
+    month.world.remove("approvals/SWITCH.json.no.sig");
+    let ran = run(&month, "");
+    assert_eq!((ran.exit, switch(&month).as_str()), (5, "off"), "{}{}", ran.stdout, ran.stderr);
+    let listed = month.cutter(&format!("approval verify {PLAN} --facts postgres")).stdout;
+    assert!(listed.contains("vetoed"), "{listed}");
+}
+
+#[test]
+fn the_report_of_a_run_that_was_voided_says_so_first_of_all() {
+    let month = Month::new();
+    assert_eq!(run(&month, "--until post").exit, 0);
+    let words = ["run", PLAN, "--facts", "postgres", "--void", "--reason", "the batch was wrong"];
+    assert_eq!(month.words(&words).exit, 0);
+    month.capture("b.json");
+    let from = "--baseline a.json --final b.json --facts postgres";
+    for format in ["table", "markdown"] {
+        let ran = month.cutter(&format!("attest {PLAN} {from} --format {format}"));
+        let words = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("VOIDED") && words.contains("the batch was wrong; never done: close"), "{}", ran.stdout);
+    }
+}
+
+/// Whoever wrote the configuration would be sent the passwords of whoever calls.
+#[test]
+fn a_server_that_only_an_unvouched_configuration_names_is_sent_nothing() {
+    let month = Month::new();
+    let place = month.world.path("listens");
+    std::fs::create_dir(&place).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(place.join(".s.PGSQL.5432")).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let place = place.display();
+    let ledger = format!(
+        "[ledger]\nserver_user = \"root\"\n[ledger.database]\nhost = \"{place}\"\nuser = \"u\"\ndbname = \"d\"\npassword_env = \"BILLING_URL\"\n"
+    );
+    month.world.write("cutter.toml", month.world.read("cutter.toml") + &ledger);
+    let rows = [("explain", " post"), ("exec", " post")];
+    let others = ["authorize", "approval verify", "package", "run", "guard"].map(|command| (command, ""));
+    for (command, row) in rows.into_iter().chain(others) {
+        let ran = month.cutter(&format!("{command} {PLAN}{row}"));
+        assert_eq!(ran.exit, 8, "{command}: {}{}", ran.stdout, ran.stderr);
+        assert!(listener.accept().is_err(), "{command}");
+    }
+}
+
+#[test]
+fn a_server_that_takes_the_connection_and_says_nothing_is_not_waited_for() {
+    let month = Month::new();
+    let place = month.world.path("stuck");
+    std::fs::create_dir(&place).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(place.join(".s.PGSQL.5432")).unwrap();
+    let url = format!("host='{}' user=u dbname=postgres", place.display());
+    let mut command = month.command(&["authorize", PLAN, "--facts", "postgres"]);
+    let ran = command.env("BILLING_URL", url).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.code() == Some(1) && said.contains("it took the connection and does not answer"), "{said}");
+}
+
+#[test]
+fn a_run_goes_on_under_the_plan_that_it_began_with_and_under_no_other() {
+    let month = Month::with(|world, _| let_it_be_turned_on_again(world));
+    assert_eq!(run(&month, "--until preview").exit, 0);
+    month.world.write(PLAN, month.world.read(PLAN) + "\n");
+    month.world.sign_plan(PLAN, "closer");
+    let ran = run(&month, "--resume");
+    assert_eq!(ran.exit, 2, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("the run began under another plan") && ran.stderr.contains("--void"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_guard_leaves_a_switch_alone_that_a_run_holds_and_turns_one_off_that_nobody_does() {
     let month = Month::with(|world, server| {
         let psql = server.client("psql").get_program().to_str().unwrap().to_owned();
-        let slow = format!("argv = [\"{psql}\", \"-X\", \"-c\", \"SELECT pg_sleep(14)\"]");
-        let close = world.read("cutter.toml");
-        let from = close.find("[effects.close]").unwrap();
-        let argv = from + close[from..].find("argv = ").unwrap();
-        let end = argv + close[argv..].find('\n').unwrap();
-        world.write("cutter.toml", format!("{}{slow}{}", &close[..argv], &close[end..]));
+        let slow = [psql.as_str(), "-X", "-c", "SELECT pg_sleep(14)"].map(str::to_owned);
+        change_program(world, "close", |_| slow.into());
     });
     let guard = || month.cutter(&format!("guard {PLAN} --facts postgres"));
     assert_eq!(guard().exit, 0);
@@ -152,21 +286,41 @@ fn a_guard_leaves_a_switch_alone_that_a_run_holds_and_turns_one_off_that_nobody_
 
 #[test]
 fn a_run_that_is_told_to_stop_ends_what_it_began_and_turns_the_switch_off() {
-    let month = Month::with(|world, _| {
-        world.replace(
-            "cutter.toml",
-            "UPDATE billing.book SET closed_at = now() WHERE month = '2026-10'",
-            "SELECT pg_sleep(60)",
-        );
-    });
-    let mut driver =
-        month.command(&["run", PLAN, "--facts", "postgres"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
-    let count = || -> i64 { month.server.connect("postgres", "postgres").query_one(busy, &[]).unwrap().get(0) };
-    while count() == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+    for signal in ["TERM", "QUIT", "ALRM", "USR1", "XCPU", "TSTP"] {
+        let month = Month::with(|world, _| {
+            world.replace(
+                "cutter.toml",
+                "UPDATE billing.book SET closed_at = now() WHERE month = '2026-10'",
+                "SELECT pg_sleep(60)",
+            );
+        });
+        let mut driver =
+            month.command(&["run", PLAN, "--facts", "postgres"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+        let count = || -> i64 { month.server.connect("postgres", "postgres").query_one(busy, &[]).unwrap().get(0) };
+        while count() == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let arguments = [format!("-{signal}"), driver.id().to_string()];
+        assert!(std::process::Command::new("kill").args(&arguments).status().unwrap().success());
+        assert_eq!((driver.wait().unwrap().code(), switch(&month).as_str()), (Some(10), "off"), "{signal}");
     }
-    let pid = driver.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert_eq!((driver.wait().unwrap().code(), switch(&month).as_str()), (Some(10), "off"));
+}
+
+/// What it is decided by can be read only after more time than may pass between decision and start.
+#[test]
+fn a_decision_that_took_too_long_is_taken_again_and_uses_nothing_up_twice() {
+    let month = Month::with(|world, server| {
+        world.write("cutter.toml", format!("[ledger]\nstart_within_seconds = 4\n{}", world.read("cutter.toml")));
+        world.replace("cutter.toml", "[database]\n", "[database]\nlock_timeout_seconds = 30\n");
+        let psql = server.client("psql").get_program().to_str().unwrap().to_owned();
+        let shell = std::fs::canonicalize("/bin/sh").unwrap().to_str().unwrap().to_owned();
+        let locks = "-c BEGIN -c 'LOCK TABLE billing.book' -c 'SELECT pg_sleep(6)'";
+        let script = format!("(setsid {psql} -Xq {locks} >/dev/null 2>&1 &) && sleep 1");
+        change_program(world, "preview", |_| vec![shell, "-c".to_owned(), script]);
+    });
+    let ran = run(&month, "--format json");
+    assert_eq!((ran.exit, switch(&month).as_str()), (0, "off"), "{}{}", ran.stdout, ran.stderr);
+    check(&month, "decided again");
+    assert_eq!(starts(&month).len(), 5);
 }

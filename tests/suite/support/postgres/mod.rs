@@ -195,7 +195,7 @@ impl Server {
         self.shut_down();
     }
 
-    /// Writes `postgresql.conf` anew, so that it holds what is said here and nothing else.
+    /// Writes `postgresql.conf` again, so that it holds what is said here and nothing else.
     fn configure(&self, settings: &[(String, String)]) {
         let socket_directory = self.directory.path().display().to_string();
         let base = [("unix_socket_directories", socket_directory.as_str())];

@@ -145,7 +145,7 @@ fn a_user_whom_the_trust_root_does_not_know_is_untrusted_whatever_the_environmen
     let scene = Scene::signed();
     scene.trust(&scene.usual().replace("# cutter-user: nobody", "# a user: nobody"));
     let ran = scene.cutter_as_nobody(&format!("plan verify {PLAN} flip-on --trust {}", scene.trust_path().display()));
-    ran.is_untrusted("the user `nobody` is no principal in");
+    ran.is_untrusted("the user `nobody` is not a principal in");
 }
 
 #[test]

@@ -1,13 +1,26 @@
 //! Conditions that hold for every request, by their very text and the types of the scope.
 
+use super::Subject;
 use crate::cedar::expression::conditions;
-use crate::subject::Subject;
-use cedar_policy::Policy;
+use cedar_policy::{Policy, PrincipalConstraint, ResourceConstraint};
 use serde_json::Value;
 
 /// Whether no condition of the policy can fail.
 pub fn always_passes(policy: &Policy, subject: &Subject) -> bool {
     conditions(policy).iter().all(|(kind, body)| truth(body, policy, subject) == Some(kind == "when"))
+}
+
+/// Whether the scope leaves nobody and nothing out for which its actions can be asked: types count only where they part something.
+pub fn is_for_all(policy: &Policy, subject: &Subject) -> bool {
+    let (principal, resource) = (policy.principal_constraint(), policy.resource_constraint());
+    let of_types = matches!(principal, PrincipalConstraint::Any | PrincipalConstraint::Is(_))
+        && matches!(resource, ResourceConstraint::Any | ResourceConstraint::Is(_));
+    if principal == PrincipalConstraint::Any && resource == ResourceConstraint::Any {
+        return true;
+    }
+    let (matched, others): (Vec<_>, Vec<_>) =
+        subject.request_types.iter().partition(|of| subject.can_match(policy, of));
+    of_types && !matched.is_empty() && !others.iter().any(|of| matched.iter().any(|one| one.action() == of.action()))
 }
 
 /// What an expression is in every request, where its text says it.

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Adds a witness to a comparison: what it saw makes rows `CHANGED`, what it did not see makes them `UNKNOWN`.
 ///
 /// Without a record the level `witness` is not reached, and where it was asked for, that is a row of its own.
-pub fn testify(
+pub fn add_witness(
     comparison: &mut Comparison,
     (baseline, last): (&Capture, &Capture),
     record: Option<&WitnessRecord>,
