@@ -1,8 +1,10 @@
 //! Where bundle, facts, plan and configuration lie, and reading all of it with all that is wrong.
 
+use super::clock::system_time;
 use super::facts::{FactsArguments, Wanted};
 use super::folder;
 use super::ledger::LedgerArguments;
+use super::output::OutputArguments;
 use super::trust::TrustArguments;
 use crate::approval::KnownKeys;
 use crate::authorization::Inputs;
@@ -18,8 +20,6 @@ use crate::{files, project};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-use super::clock::system_time;
-use super::output::OutputArguments;
 /// Where policies, facts and configuration lie.
 #[derive(Args, Debug)]
 pub struct InputArguments {
@@ -68,62 +68,56 @@ impl InputArguments {
         ledger: Option<&LedgerArguments>,
         output: &OutputArguments,
     ) -> Result<Inputs, Problems> {
-        let mut problems = Problems::new();
         self.bundle.check()?;
+        let mut problems = Problems::new();
         let bundle = problems.absorb(self.bundle.load());
         let stated = problems.absorb(self.facts.stated());
-        let source = problems.absorb(files::read_plan(&self.plan));
-        let time = match given {
-            Some(now) => Ok((now, Clock::Given)),
-            None => system_time().map(|now| (now, Clock::System)),
+        let plan = problems.absorb(self.plan_under(bundle.as_ref())).flatten();
+        let time = given.map_or_else(system_time, Ok).map_err(Problems::from);
+        let now = problems.absorb(time);
+        let revocations = problems.absorb(self.trust.check().and_then(|()| self.trust.revocations()));
+        let (Some((bundle, config)), Some(stated)) = (bundle, stated) else { return Err(problems) };
+        let Some(plan) = plan else {
+            // Without a plan nothing can be asked, and what files state can still be looked at.
+            problems.absorb(Facts::admit(&stated, &bundle).coded(Code::FactsInvalid));
+            return Err(problems);
         };
-        let revocations = self.trust.check().and_then(|()| self.trust.revocations());
-        let (mut facts, mut plan, mut stands) = (None, None, None);
-        if let Some((bundle, config)) = &bundle {
-            let config = config.as_ref();
-            plan = source.and_then(|source| {
-                problems.absorb(
-                    RunPlan::parse(&source, bundle.schema(), config, &project::program).coded(Code::PlanInvalid),
-                )
-            });
-            if let (Ok((now, _)), Ok(revocations)) = (&time, &revocations) {
-                stands = Some(self.trust.look(&self.bundle, bundle, revocations, *now));
-            }
-            let stranger = stands.as_ref().filter(|(trust, _)| self.is_of_a_stranger(trust, config, ledger));
-            if let Some((_, distrust)) = stranger {
-                problems.push(
-                    Problem::untrusted("nobody whom the trust root lets vouches for the configuration that says which servers to ask")
-                        .help("nothing was sent there: have the bundle signed again, or ask them all the same with `--trust none`")
-                        .coded(Code::RunUntrusted),
-                );
-                distrust.iter().for_each(|problem| problems.push(problem.clone()));
-            } else if let (Some(stated), Some(plan), Ok((now, _)), Ok(revocations)) =
-                (&stated, &plan, &time, &revocations)
-            {
-                let wanted = Wanted { bundle, config, plan, trust: &self.trust, revocations, now: *now, ledger };
-                facts = problems.absorb(self.facts.load(stated.clone(), &wanted));
-            } else if let (Some(stated), None) = (&stated, &plan) {
-                // Without a plan nothing can be asked, and what files state can still be looked at.
-                problems.absorb(Facts::admit(stated, bundle).coded(Code::FactsInvalid));
-            }
-        } else if let Some(source) = &source {
+        let (Some(now), Some(revocations)) = (now, revocations) else { return Err(problems) };
+        let (trust, distrust) = self.trust.look(&self.bundle, &bundle, &revocations, now);
+        if self.is_of_a_stranger(&trust, config.as_ref(), ledger) {
+            let said = "nobody whom the trust root lets vouches for the configuration that says which servers to ask";
+            let help =
+                "nothing was sent there: have the bundle signed again, or ask them all the same with `--trust none`";
+            problems.push(Problem::untrusted(said).help(help).coded(Code::RunUntrusted));
+            distrust.iter().for_each(|problem| problems.push(problem.clone()));
+            return Err(problems);
+        }
+        let wanted = Wanted {
+            bundle: &bundle,
+            config: config.as_ref(),
+            plan: &plan,
+            trust: &self.trust,
+            revocations: &revocations,
+            now,
+            ledger,
+        };
+        let facts = self.facts.load(stated, &wanted)?;
+        output.warn(&distrust);
+        let config = config.unwrap_or_default();
+        let clock = if given.is_some() { Clock::Given } else { Clock::System };
+        let known_keys = self.known_keys(&plan);
+        Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations, known_keys })
+    }
+
+    /// The plan, as far as there is a bundle to read it by.
+    fn plan_under(&self, bundle: Option<&(PolicyBundle, Option<Config>)>) -> Result<Option<RunPlan>, Problems> {
+        let source = files::read_plan(&self.plan)?;
+        let Some((bundle, config)) = bundle else {
             // Without a schema the plan can still be told apart from what is no JSON at all.
-            problems.absorb(crate::json::parse(source).map(|_| ()));
-        }
-        let (now, clock) = problems.absorb(time.map_err(Problems::from)).unzip();
-        let revocations = problems.absorb(revocations);
-        match (bundle, facts, plan, now.zip(clock), revocations.zip(stands)) {
-            (Some((bundle, config)), Some(facts), Some(plan), Some((now, clock)), Some((revocations, stands)))
-                if problems.is_empty() =>
-            {
-                let (trust, distrust) = stands;
-                output.warn(&distrust);
-                let config = config.unwrap_or_default();
-                let known_keys = self.known_keys(&plan);
-                Ok(Inputs { bundle, facts, plan, config, now, clock, trust, revocations, known_keys })
-            }
-            _ => Err(problems),
-        }
+            return Ok(crate::json::parse(&source).map(|_| None)?);
+        };
+        let plan = RunPlan::parse(&source, bundle.schema(), config.as_ref(), &project::program);
+        Ok(Some(plan.coded(Code::PlanInvalid)?))
     }
 }
 
