@@ -1,7 +1,7 @@
 //! `cutter guard`: turns off every switch of a plan that is on while no run holds it; once, or again and again.
 
 use super::moment::{Moment, UseArguments};
-use super::off::{TurnedOff, vouched};
+use super::off::{Declared, vouched};
 use super::switch;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::exit::{CommandResult, Exit};
@@ -154,27 +154,23 @@ fn look_at(
     let Some(off) = off.and_then(|index| plan.actions.get(index)) else {
         return Ok(Found::Stuck("no last row of the plan turns it off".to_owned()));
     };
-    let ledger = named.as_ref().map(NamedLedger::store).map_err(Problems::clone);
-    let held = ledger.and_then(|ledger| Ok((ledger, ledger.hold(&switch::lease(&flag.name))?)));
-    let ordinary = match &held {
-        Ok((_, None)) => return Ok(Found::Held),
+    let ledger = named.as_ref().map(NamedLedger::store);
+    let held = ledger.map_err(Problems::clone).and_then(|ledger| Ok(ledger.hold(&switch::lease(&flag.name))?));
+    let ledger = match &held {
+        Ok(None) => return Ok(Found::Held),
         // Whoever had it may have turned it off last.
-        Ok((_, Some(_))) if switch::is_off(config, flag)? => return Ok(Found::Off),
-        Ok((ledger, Some(_))) => Ok(*ledger),
+        Ok(Some(_)) if switch::is_off(config, flag)? => return Ok(Found::Off),
+        Ok(Some(_)) => ledger,
         // No run works with such a ledger, so that nobody holds anything.
-        Err(problems) if problems.code().is_some_and(|code| UNUSABLE.contains(&code)) => Err(problems.clone()),
+        Err(problems) if problems.code().is_some_and(|code| UNUSABLE.contains(&code)) => Err(problems),
         Err(problems) => {
             let typed = moment.typed().command("exec", Some(&off.id));
             let why = problems.in_one_line();
             return Ok(Found::Stuck(format!("whether a run holds it is not known ({why}); `{typed}` turns it off")));
         }
     };
-    let turned = TurnedOff::known(moment.inputs, (bundle.digest(), config), (plan, off), vouched.as_ref());
-    let used = match (turned, ordinary) {
-        (Some(off_now), Ok(ledger)) => off_now.settle(moment.by_ledger(plan, off, ledger), Some(ledger))?,
-        (Some(off_now), Err(problems)) => off_now.settle(Err(problems), None)?,
-        (None, ordinary) => moment.by_ledger(plan, off, ordinary?)?,
-    };
+    let by = Declared { policies: bundle.digest(), config, plan, vouched: vouched.as_ref() };
+    let used = moment.act_now(by, off, ledger)?;
     Ok(match used.exit {
         Exit::Authorized => Found::TurnedOff,
         _ if switch::is_off(config, flag)? => Found::Unrecorded(used.what),

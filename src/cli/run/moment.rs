@@ -1,7 +1,7 @@
 //! One action at its moment of use: decided by what is so now, begun in the ledger, done, and written down.
 
 use super::observed::Observed;
-use super::off::TurnedOff;
+use super::off::{Declared, TurnedOff};
 use crate::attestation::secrets::Secrets;
 use crate::authorization::{Authorization, Inputs};
 use crate::cli::evidence::{grants, targets};
@@ -18,14 +18,14 @@ use crate::decision::{Basis, DecisionRow, Verdict};
 use crate::json::in_backticks;
 use crate::layout::lines::Tone;
 use crate::ledger::{Conflict, Held, Ledger, Record, Refused};
-use crate::plan::{IntendedAction, Mode, RunPlan, Task};
+use crate::plan::{IntendedAction, Mode, RunPlan};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::record::FactRecord;
 use crate::request::Stage;
 use crate::runtime::{Execution, Outcome, Permission, Ready, Refusal, Surroundings, Use};
 use crate::settings::Config;
 use crate::settings::effects::Builtin;
-use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, Vouched, judge};
+use crate::trust::{Claims, RunningUser, SignatureFile, Trusted, judge};
 use cedar_policy::EntityUid;
 use clap::Args;
 use serde_json::Value;
@@ -129,25 +129,24 @@ impl<'a> Moment<'a> {
         }))
     }
 
-    /// Does a row of a plan that was read before: what it turns off is off first, by what was vouched for then.
+    /// Does a row of a plan that was read before: what it turns off is off first, by what was vouched for then, also where there is no
+    /// ledger to work with.
     pub fn act_now(
         &self,
-        (first, vouched): (&Inputs, Option<&Vouched>),
+        by: Declared<'_>,
         row: &IntendedAction,
-        ledger: &dyn Ledger,
+        ledger: Result<&dyn Ledger, &Problems>,
     ) -> Result<Used, Problems> {
-        let sets_a_switch = matches!(row.work.as_ref().map(|work| &work.task), Some(Task::Flag(_)));
-        let known = ((first.bundle.digest(), &first.config), (&first.plan, row));
-        let off = sets_a_switch.then(|| TurnedOff::known(self.inputs, known.0, known.1, vouched)).flatten();
-        let used = self.by_ledger(&first.plan, row, ledger);
+        let off = TurnedOff::known(self.inputs, by, row);
+        let used = ledger.map_err(Problems::clone).and_then(|ledger| self.by_ledger(by.plan, row, ledger));
         match off {
-            Some(off) => off.settle(used, Some(ledger)),
+            Some(off) => off.settle(used, ledger.ok()),
             None => used,
         }
     }
 
     /// Does a row of a plan the ordinary way: all that decides is read once, when the run's place is held.
-    pub fn by_ledger(&self, plan: &RunPlan, row: &IntendedAction, ledger: &dyn Ledger) -> Result<Used, Problems> {
+    fn by_ledger(&self, plan: &RunPlan, row: &IntendedAction, ledger: &dyn Ledger) -> Result<Used, Problems> {
         let read = || -> Result<Inputs, Problems> {
             let inputs = self.load()?;
             // Another plan under the same name is another run.

@@ -16,6 +16,15 @@ use crate::runtime::{Outcome, SwitchOff};
 use crate::settings::Config;
 use crate::trust::{RunningUser, SignatureFile, Vouched};
 
+/// By what a row is turned off: what was read of it, and who vouched for that.
+#[derive(Clone, Copy)]
+pub struct Declared<'a> {
+    pub policies: Digest,
+    pub config: &'a Config,
+    pub plan: &'a RunPlan,
+    pub vouched: Option<&'a Vouched>,
+}
+
 /// A switch that is off by its declaration alone, and not yet written down.
 pub struct TurnedOff {
     config: Config,
@@ -29,17 +38,14 @@ impl TurnedOff {
     /// Nothing where the row does anything else, where nobody vouched, or where the switch cannot be set: the ordinary way says why.
     pub fn first(arguments: &InputArguments, action: &str) -> Option<Self> {
         let (bundle, config, plan) = arguments.plan_alone().ok()?;
-        let row = plan.named(action).ok()?;
-        Self::known(arguments, (bundle.digest(), &config), (&plan, row), vouched(arguments, &bundle).as_ref())
+        let (row, vouched) = (plan.named(action).ok()?, vouched(arguments, &bundle));
+        let by = Declared { policies: bundle.digest(), config: &config, plan: &plan, vouched: vouched.as_ref() };
+        Self::known(arguments, by, row)
     }
 
     /// The same by what was read before: whatever became of the files since does not keep a switch on.
-    pub fn known(
-        arguments: &InputArguments,
-        (policies, config): (Digest, &Config),
-        (plan, row): (&RunPlan, &IntendedAction),
-        vouched: Option<&Vouched>,
-    ) -> Option<Self> {
+    pub fn known(arguments: &InputArguments, by: Declared<'_>, row: &IntendedAction) -> Option<Self> {
+        let Declared { policies, config, plan, vouched } = by;
         if plan.mode != Mode::Live {
             return None;
         }

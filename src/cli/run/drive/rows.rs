@@ -2,6 +2,7 @@
 
 use super::{Drive, Said};
 use crate::authorization::Inputs;
+use crate::cli::run::off::Declared;
 use crate::cli::run::switch;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::exit::{Exit, no_json, of_problems};
@@ -52,7 +53,9 @@ impl Drive<'_> {
     }
 
     fn act(&self, action: &IntendedAction) -> (RowState, Exit, Said) {
-        match self.moment.act_now((self.inputs, Some(&self.vouched)), action, self.ledger) {
+        let Inputs { bundle, config, plan, .. } = self.inputs;
+        let by = Declared { policies: bundle.digest(), config, plan, vouched: Some(&self.vouched) };
+        match self.moment.act_now(by, action, Ok(self.ledger)) {
             Ok(used) => {
                 let state = match used.exit {
                     Exit::Authorized => RowState::Done,
