@@ -62,14 +62,19 @@ pub fn took(world: &World, run: &str) -> Vec<i64> {
 }
 
 impl Observer {
-    /// Starts it, as a user who may read every file and nothing more; comes back when it can be asked.
+    /// Starts it with the configuration of the runs.
     pub fn start(&mut self, world: &World, environment: &[(&str, &str)]) {
+        self.start_with(world, &world.path("cutter.toml"), environment);
+    }
+
+    /// Starts it, as a user who may read every file and nothing more; comes back when it can be asked.
+    pub fn start_with(&mut self, world: &World, config: &Path, environment: &[(&str, &str)]) {
         let mut command = scrubbed("setpriv");
         command.args(["--reuid", "daemon", "--regid", "daemon", "--clear-groups"]);
         command.args(["--inh-caps", "-all,+dac_read_search", "--ambient-caps", "-all,+dac_read_search"]);
         // The build folder may lie where others cannot look; an open file is open.
         command.arg("/proc/self/fd/0").stdin(fs::File::open(CUTTER).unwrap()).current_dir("/");
-        command.args(["observe", "--for", "root", "--every", "1000", "--config"]).arg(world.path("cutter.toml"));
+        command.args(["observe", "--for", "root", "--every", "1000", "--config"]).arg(config);
         command.arg("--key").arg(world.safe("observer/key")).envs(environment.iter().copied());
         let file = fs::File::options().create(true).append(true).open(world.safe("said")).unwrap();
         let mut child = command.stderr(file).stdout(Stdio::null()).spawn().unwrap();

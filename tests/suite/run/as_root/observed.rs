@@ -148,6 +148,22 @@ fn without_its_observer_or_with_another_in_its_place_nothing_begins() {
 }
 
 #[test]
+fn an_observer_of_another_configuration_observes_nothing() {
+    let mut watched = Watched::new();
+    let world = &watched.month.world;
+    let other = world.safe("other.toml");
+    // The same but for a line: whoever may write it could have it look elsewhere.
+    fs::write(&other, world.read("cutter.toml") + "# of somebody else\n").unwrap();
+    mode(&other, 0o644);
+    let database = watched.month.server.conninfo("postgres", "postgres");
+    watched.observer.start_with(world, &other, &[("BILLING_URL", &database)]);
+    let ran = run(&watched.month, "");
+    assert_eq!((ran.exit, switch(&watched.month).as_str()), (8, "off"), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("another configuration"), "{}", ran.stderr);
+    assert_eq!(watched.started(), 0);
+}
+
+#[test]
 fn an_observer_that_is_gone_between_two_rows_holds_the_run_and_one_that_is_back_lets_it_go_on() {
     let mut watched = Watched::with(|world| {
         world.replace("cutter.toml", "INSERT INTO billing.entry", "SELECT pg_sleep(6); INSERT INTO billing.entry");

@@ -3,6 +3,8 @@
 use super::ends::{check, renew_switch, starts};
 use crate::facts::as_root::billing::{Month, PLAN};
 use crate::run::{change_program, let_it_be_turned_on_again, run, states, switch};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 #[test]
 fn one_command_does_every_row_in_order_and_the_report_verifies() {
@@ -269,8 +271,7 @@ fn a_guard_leaves_a_switch_alone_that_a_run_holds_and_turns_one_off_that_nobody_
     let guard = || month.cutter(&format!("guard {PLAN} --facts postgres"));
     assert_eq!(guard().exit, 0);
     let words = ["run", PLAN, "--facts", "postgres", "--format", "json"];
-    let mut driver =
-        month.command(&words).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut driver = month.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while switch(&month) != "on" {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
@@ -285,6 +286,30 @@ fn a_guard_leaves_a_switch_alone_that_a_run_holds_and_turns_one_off_that_nobody_
 }
 
 #[test]
+fn a_guard_keeps_to_the_plan_that_was_signed_whatever_takes_its_place() {
+    let month = Month::new();
+    let mut guard = month.command(&["guard", PLAN, "--facts", "postgres", "--every", "1"]);
+    let mut guard = guard.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(guard.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let turn_on = || {
+        let sql = "UPDATE billing.setting SET value = 'on' WHERE name = 'posting'";
+        month.server.connect("postgres", "postgres").execute(sql, &[]).unwrap();
+    };
+    // It is at work once it turned off what nobody holds.
+    turn_on();
+    assert!(said.any(|line| line.contains("turned off")));
+    month.world.edit(PLAN, |plan| plan["actions"].as_array_mut().unwrap().truncate(1));
+    assert!(said.any(|line| line.contains("nobody signed it: the one before is guarded")));
+    turn_on();
+    assert!(said.any(|line| line.contains("turned off")));
+    assert_eq!(switch(&month), "off");
+    assert!(Command::new("kill").arg(guard.id().to_string()).status().unwrap().success());
+    // What it still says would fill the pipe.
+    said.for_each(drop);
+    assert!(guard.wait().unwrap().success());
+}
+
+#[test]
 fn a_run_that_is_told_to_stop_ends_what_it_began_and_turns_the_switch_off() {
     for signal in ["TERM", "QUIT", "ALRM", "USR1", "XCPU", "TSTP"] {
         let month = Month::with(|world, _| {
@@ -294,15 +319,14 @@ fn a_run_that_is_told_to_stop_ends_what_it_began_and_turns_the_switch_off() {
                 "SELECT pg_sleep(60)",
             );
         });
-        let mut driver =
-            month.command(&["run", PLAN, "--facts", "postgres"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut driver = month.command(&["run", PLAN, "--facts", "postgres"]).stdout(Stdio::null()).spawn().unwrap();
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
         let count = || -> i64 { month.server.connect("postgres", "postgres").query_one(busy, &[]).unwrap().get(0) };
         while count() == 0 {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         let arguments = [format!("-{signal}"), driver.id().to_string()];
-        assert!(std::process::Command::new("kill").args(&arguments).status().unwrap().success());
+        assert!(Command::new("kill").args(&arguments).status().unwrap().success());
         assert_eq!((driver.wait().unwrap().code(), switch(&month).as_str()), (Some(10), "off"), "{signal}");
     }
 }
