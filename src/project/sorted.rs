@@ -1,12 +1,12 @@
 //! The files of a bundle by what they are: schema, policies, people, keys, and what looks like one of them and would not be loaded.
 
+use super::ignored::is_ignored;
 use crate::digest::{Digest, Listing};
 use crate::files::{text, walk};
 use crate::policy::{self, BundleSources};
 use crate::problem::{Problem, Problems, Source};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// What policies in folders of the bundle's folder are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,16 +100,6 @@ fn looks_like_policy(name: &str) -> bool {
 pub(super) fn is_called_as_file(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     matches!(extension, "cedar" | "cedarschema" | "json") || path.file_name().is_some_and(|name| name == SIGNERS)
-}
-
-/// Whether git is told to ignore the file; where there is no git, it is not.
-fn is_ignored(path: &Path) -> bool {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let mut git = Command::new("git");
-    git.arg("-C").arg(folder).args(["check-ignore", "-q", "--"]).arg(name);
-    git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    git.status().is_ok_and(|status| status.success())
 }
 
 /// Whether a folder of a policy set that was not written for cutter can hold policies, or a file be one.

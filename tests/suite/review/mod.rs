@@ -7,6 +7,7 @@ mod faults;
 pub mod fixture;
 mod folder;
 mod forms;
+mod ignored;
 mod lints;
 mod proposals;
 mod requests;
