@@ -129,7 +129,7 @@ impl VerifyArguments {
     fn run(&self, output: &OutputArguments) -> CommandResult {
         let mut problems = Problems::new();
         let loaded = problems.absorb(self.plan.load());
-        let trust = problems.absorb(self.trust.load());
+        let trust = problems.absorb(self.trust.load_for_use());
         let user = problems.absorb(RunningUser::of_this_process());
         let revocations = problems.absorb(self.trust.revocations());
         let (Some((bundle, plan, is_shared)), Some(trust), Some(user), Some(revocations)) =

@@ -35,10 +35,10 @@ impl Verified {
 /// Checks the report of a run: signatures by the trust root, and everything it states derived again from what it carries.
 ///
 /// With a bundle, which must be signed under the same trust root, every row is decided again. `now` is when signatures are judged. The trust
-/// root is a file that only root can change; keys in `revoked_keys` beside it count no more. Ledger and captures are not looked at.
+/// root is a file that only root can change; keys in `revoked_keys` beside it, or beside the machine's, count no more. Ledger and captures are not looked at.
 pub fn verify(report: &Path, trust_root: &Path, bundle: Option<&Bundle>, now: SystemTime) -> Result<Verified, Error> {
     let trust = TrustRoot::read(trust_root)?;
-    let revocations = trust::revoked_beside(trust_root)?;
+    let revocations = trust::revoked(trust_root)?;
     let now = timestamp(now)?;
     let bundle = match bundle {
         Some(bundle) => {

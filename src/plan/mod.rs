@@ -171,6 +171,11 @@ impl RunPlan {
         })
     }
 
+    /// The cluster that it is aimed at, by its system identifier; nothing where it names none.
+    pub fn database(&self) -> Option<&str> {
+        Some(self.target.field("database")).filter(|name| !name.is_empty())
+    }
+
     /// Whether an effect of any row brings facts of the run about.
     pub fn produces(&self) -> bool {
         let produces = |row: &IntendedAction| row.work.as_ref().is_some_and(|work| !work.produces.is_empty());

@@ -1,5 +1,6 @@
 //! What became of a transaction whose beginner is gone, by the word of its own server.
 
+use super::session::{SESSION, Who, compare};
 use crate::db::{Access, DatabaseError, WritingSession};
 use crate::problem::Problem;
 use std::time::{Duration, Instant};
@@ -15,10 +16,15 @@ pub enum Fate {
     Unknown,
 }
 
-/// Asks for the transaction of this id as the role that began it. One that still goes on has lost its client: it is ended first.
-pub fn fate(access: &Access, id: &str) -> Result<Fate, Problem> {
-    let failed = |error: DatabaseError| error.problem("the outcome of a transaction cannot be read");
+/// Asks for the transaction of this id as the role that began it, where that did. One that still goes on has lost its client: it is
+/// ended first.
+pub fn fate(access: &Access, id: &str, who: &Who) -> Result<Fate, Problem> {
+    const WHAT: &str = "the outcome of a transaction cannot be read";
+    let failed = |error: DatabaseError| error.problem(WHAT);
     let mut session = access.open_writing()?;
+    // Another server has a transaction of the same number.
+    compare(&session.query(SESSION, &[]).map_err(failed)?, who)
+        .map_err(|why| Problem::failure(format!("{WHAT}: {why}")).help("ask the server that the run was at work on"))?;
     let began = Instant::now();
     loop {
         match status(&mut session, id).map_err(failed)?.as_deref() {

@@ -25,6 +25,7 @@ pub use doubt::{Fate, fate};
 pub use off::SwitchOff;
 pub use permission::{Permission, Refusal};
 pub use program::{told_to_stop, told_within};
+pub use session::{SESSION, Who, compare};
 pub use told::{Event, EventKind, RowRecord, RowState, RunRecord, RunState};
 pub use watcher::{NAME as WATCHER, watch};
 pub use work::{Outcome, Ready, Surroundings, Use};
@@ -73,7 +74,7 @@ impl Permission<'_> {
             return Ok(Execution::TooLate { took, used: false });
         }
         let recorded = RecordedRow::new(self.action, &self.row)?;
-        let database = Some(self.plan().target.field("database")).filter(|name| !name.is_empty());
+        let database = self.plan().database();
         let mut judged = Judged::open(self, surroundings.facts)?;
         let ready = Ready::prepare(self.work, &Use { context: &recorded.context, database }, surroundings)?;
         let started = match held.begin(&self.started(recorded, ready.transaction())?)? {

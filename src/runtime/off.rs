@@ -31,7 +31,7 @@ impl<'a> SwitchOff<'a> {
         vouched: &Vouched,
     ) -> Option<Self> {
         let flag = off(action, config).filter(|_| vouched.policies() == policies)?;
-        Some(Self { flag, database: database(plan) })
+        Some(Self { flag, database: plan.database() })
     }
 
     /// By the declaration in a file that only root can change: it has the same switch in the same place, and the same off value.
@@ -52,7 +52,7 @@ impl<'a> SwitchOff<'a> {
             FlagPlace::Row { role, .. } => config.connections.get(role).cloned(),
         };
         let is_same = settings(config) == settings(&declared) && reached(config) == reached(&declared);
-        Ok(is_same.then_some(Self { flag, database: database(plan) }))
+        Ok(is_same.then_some(Self { flag, database: plan.database() }))
     }
 
     /// The switch and its value.
@@ -89,10 +89,6 @@ pub(super) fn off<'a>(action: &'a IntendedAction, config: &Config) -> Option<&'a
     let change = config.effects.get(work.effect.as_ref()?)?.flag.as_ref()?;
     let declared = config.evidence.flags.get(&flag.name)?.value(OnOff::Off)?;
     (change.to == OnOff::Off && change.name == flag.name && declared == flag.to).then_some(flag)
-}
-
-fn database(plan: &RunPlan) -> Option<&str> {
-    Some(plan.target.field("database")).filter(|name| !name.is_empty())
 }
 
 const MORE_TRIES: usize = 2;

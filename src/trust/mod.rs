@@ -28,8 +28,13 @@ use std::path::Path;
 /// Where the trust root lies if nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/cutter/trusted_signers";
 
-/// The keys that lost the right to sign by the list beside a trust root; none where there is no list.
-pub fn revoked_beside(trust_root: &Path) -> Result<Revocations, Problems> {
+/// The keys that lost the right to sign, by the list beside a trust root and by this machine's, whichever root was named.
+pub fn revoked(trust_root: &Path) -> Result<Revocations, Problems> {
+    Ok(revoked_beside(trust_root)?.joined(revoked_beside(Path::new(DEFAULT_PATH))?))
+}
+
+/// By the list beside this trust root; none where there is no list.
+fn revoked_beside(trust_root: &Path) -> Result<Revocations, Problems> {
     let path = trust_root.with_file_name("revoked_keys");
     if !files::is_there(&path) {
         return Ok(Revocations::none());

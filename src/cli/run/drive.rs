@@ -208,13 +208,14 @@ impl<'a> Drive<'a> {
     /// The switches that are on though nobody holds them, each turned off now.
     fn turn_off_what_is_on(&mut self) -> Result<Vec<String>, Problems> {
         let mut found = Vec::new();
-        for (flag, off) in Course::switches(&self.inputs.plan, &self.inputs.config) {
-            if switch::is_off(&self.inputs.config, flag)? {
+        let Inputs { plan, config, .. } = self.inputs;
+        for (flag, off) in Course::switches(plan, config) {
+            if switch::is_off(plan, config, flag)? {
                 continue;
             }
             found.push(flag.name.clone());
             off.into_iter().for_each(|index| self.row(index));
-            if !switch::is_off(&self.inputs.config, flag)? {
+            if !switch::is_off(plan, config, flag)? {
                 let message = format!("the switch `{}` is on, and could not be turned off", flag.name);
                 return Err(Problem::failure(message).help("turn it off by hand, now").into());
             }

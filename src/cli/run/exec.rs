@@ -8,6 +8,7 @@ use crate::cli::shared::ledger::{NamedLedger, spool};
 use crate::cli::shared::output::OutputArguments;
 use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Problem, Problems};
+use crate::record::BundleTrust;
 use crate::render;
 use clap::Args;
 use std::time::Instant;
@@ -50,7 +51,10 @@ impl Arguments {
         self.check_command(inputs.plan.named(&self.action)?)?;
         if inputs.plan.mode == Mode::Live {
             let named = ledger.insert(self.told.ledger(&inputs.config)?);
-            spool::bring_in(inputs.config.ledger.spool(), named.store())?;
+            // Which file that is says only a configuration for which somebody vouches.
+            if matches!(inputs.trust, BundleTrust::Signed { .. }) {
+                spool::bring_in(inputs.config.ledger.spool(), named.store())?;
+            }
         }
         moment.act(inputs, &self.action, ledger.as_ref().map(NamedLedger::store), since)
     }

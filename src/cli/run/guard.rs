@@ -1,10 +1,12 @@
 //! `cutter guard`: turns off every switch of a plan that is on while no run holds it; once, or again and again.
 
+use super::drive::worst;
 use super::moment::{Moment, UseArguments};
 use super::off::{Declared, vouched};
 use super::switch;
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::exit::{CommandResult, Exit};
+use crate::cli::shared::inputs::InputArguments;
 use crate::cli::shared::ledger::{NamedLedger, spool};
 use crate::cli::shared::output::OutputArguments;
 use crate::cli::shared::vouch;
@@ -13,10 +15,11 @@ use crate::layout::lines::{Cell, Fit, Lines, Tone, head};
 use crate::plan::{FlagTask, RunPlan};
 use crate::policy::PolicyBundle;
 use crate::problem::{Code, Coded as _, Problem, Problems};
-use crate::runtime::{Course, told_to_stop, told_within};
+use crate::runtime::{Course, SwitchOff, told_to_stop, told_within};
 use crate::settings::Config;
 use crate::trust::Vouched;
 use clap::Args;
+use std::path::Path;
 use std::time::Duration;
 
 #[derive(Args, Debug)]
@@ -46,6 +49,8 @@ struct Known {
     config: Config,
     plan: RunPlan,
     vouched: Option<Vouched>,
+    /// Whether somebody signed the plan whom the trust root lets, where there is a trust root.
+    is_signed: bool,
 }
 
 impl Arguments {
@@ -70,35 +75,23 @@ impl Arguments {
         }
     }
 
-    /// What is not vouched for any more, or cannot be read, does not replace what was.
+    /// What cannot be read, or is not what it was, does not replace what was.
     fn look(&self, moment: Moment<'_>, known: &mut Option<Known>) -> Result<(Vec<(String, Found)>, Exit), Problems> {
         moment.authority.ledger.forget();
-        let now = moment.inputs.plan_alone().map(|(bundle, config, plan)| {
-            let vouched = vouched(moment.inputs, &bundle);
-            Known { bundle, config, plan, vouched }
-        });
-        match (now, &known) {
-            // A plan that nobody signed does not take the place of the one that is guarded.
-            (Ok(now), Some(before)) if now.plan.digest != before.plan.digest && !is_signed(moment, &now.plan) => {
-                let problem =
-                    Problem::untrusted("the plan was changed, and nobody signed it: the one before is guarded");
-                moment.output.warn(&problem.of(&now.plan.source).into());
+        match (Known::read(moment.inputs), &known) {
+            (Ok(now), None) => {
+                now.check_declared(moment.inputs)?;
+                *known = Some(now);
             }
-            (Ok(now), _) if now.vouched.is_some() => *known = Some(now),
-            // Whoever wrote it would be sent what this process may know of the database.
-            (Ok(_), None) if moment.inputs.trust.is_there() && moment.inputs.trust.switches().is_none() => {
-                let problem =
-                    Problem::untrusted("nobody ever vouched for the configuration that says where the switch is");
-                let help = "nothing was asked there; have the bundle signed, or let root declare the switch";
-                return Err(problem.help(help).coded(Code::RunUntrusted).into());
-            }
-            (Ok(now), None) => *known = Some(now),
+            (Ok(now), Some(before)) => match now.stands_against(before) {
+                Some(problem) => moment.output.warn(&problem.into()),
+                None => *known = Some(now),
+            },
             (Err(problems), Some(_)) => moment.output.warn(&problems),
             (Err(problems), None) => return Err(problems),
-            (Ok(_), _) => {}
         }
         let Some(known) = known else { return Ok((Vec::new(), Exit::Failure)) };
-        let named = self.told.ledger(&known.config);
+        let named = known.check_ledger(moment.inputs).and_then(|()| self.told.ledger(&known.config));
         let mut found = Vec::new();
         for (flag, off) in Course::switches(&known.plan, &known.config) {
             found.push((flag.name.clone(), look_at(moment, known, &named, flag, off)?));
@@ -110,13 +103,74 @@ impl Arguments {
         // What waits for the ledger comes after what is on.
         let brought = named.and_then(|named| Ok(spool::bring_in(known.config.ledger.spool(), named.store())?));
         brought.unwrap_or_else(|problems| moment.output.warn(&problems));
-        let worst = found.iter().map(|(_, found)| found.exit()).max_by_key(|exit| match exit {
-            Exit::Effect => 3,
-            Exit::Failure => 2,
-            Exit::Blocked => 1,
-            _ => 0,
-        });
-        Ok((found, worst.unwrap_or(Exit::Authorized)))
+        let mut exits: Vec<Exit> = found.iter().map(|(_, found)| found.exit()).collect();
+        if !known.is_signed {
+            let problem = Problem::untrusted("nobody signed the plan that says which switches there are")
+                .help("have its author sign it: `cutter plan sign`")
+                .of(&known.plan.source)
+                .coded(Code::RunUntrusted);
+            moment.output.warn(&problem.into());
+            exits.push(Exit::Untrusted);
+        }
+        Ok((found, worst(exits)))
+    }
+}
+
+impl Known {
+    /// Bundle and plan as they are now.
+    fn read(inputs: &InputArguments) -> Result<Self, Problems> {
+        let (bundle, config, plan) = inputs.plan_alone()?;
+        let (vouched, revocations, now) = (vouched(inputs, &bundle), inputs.trust.revocations(), system_time());
+        let signed = || vouch::plan(inputs, &plan, &revocations?, now?);
+        let is_signed = !inputs.trust.is_there() || signed().is_ok_and(|signed| signed.is_some());
+        Ok(Self { bundle, config, plan, vouched, is_signed })
+    }
+
+    /// Refuses a configuration for which neither the trust root nor root vouches: whoever wrote it would say where the switch is, and be
+    /// sent what this process may know of the database.
+    fn check_declared(&self, inputs: &InputArguments) -> Result<(), Problem> {
+        let by_root = |path: &Path, off: Option<usize>| {
+            let row = off.and_then(|index| self.plan.actions.get(index));
+            row.is_some_and(|row| {
+                SwitchOff::by_root(&self.plan, row, &self.config, path).is_ok_and(|off| off.is_some())
+            })
+        };
+        let mut switches = Course::switches(&self.plan, &self.config).into_iter();
+        let is_declared = |path: &Path| switches.all(|(_, off)| by_root(path, off));
+        if !inputs.trust.is_there()
+            || self.vouched.is_some()
+            || inputs.trust.switches().as_deref().is_some_and(is_declared)
+        {
+            return Ok(());
+        }
+        Err(Problem::untrusted("nobody ever vouched for the configuration that says where the switch is")
+            .help("nothing was asked there; have the bundle signed, or let root declare the switch")
+            .coded(Code::RunUntrusted))
+    }
+
+    /// Root declares switches, and no ledger: one that only an unvouched configuration names is asked nothing.
+    fn check_ledger(&self, inputs: &InputArguments) -> Result<(), Problems> {
+        if !inputs.trust.is_there() || self.vouched.is_some() {
+            return Ok(());
+        }
+        Err(Problem::untrusted("nobody vouches for the configuration that names the ledger")
+            .help("have the bundle signed")
+            .coded(Code::LedgerUnusable)
+            .into())
+    }
+
+    /// Why it does not take the place of what was guarded before. Another plan is another run, and what is older was replaced.
+    fn stands_against(&self, before: &Self) -> Option<Problem> {
+        let is_same = (self.bundle.digest(), self.plan.digest) == (before.bundle.digest(), before.plan.digest);
+        let is_later =
+            self.vouched.is_some() && (before.vouched.is_none() || self.config.version > before.config.version);
+        let (what, help) = match (is_same, self.plan.digest == before.plan.digest) {
+            (true, _) => return None,
+            (false, false) => ("the plan was changed", "another plan has a guard of its own"),
+            (false, true) if is_later => return None,
+            (false, true) => ("the bundle was changed", "a later version of it that is signed takes its place"),
+        };
+        Some(Problem::untrusted(format!("{what}: the one before is guarded")).help(help).of(&self.plan.source))
     }
 }
 
@@ -131,24 +185,15 @@ impl Found {
     }
 }
 
-/// Whether somebody signed the plan whom the trust root lets.
-fn is_signed(moment: Moment<'_>, plan: &RunPlan) -> bool {
-    let (revocations, now) = (moment.inputs.trust.revocations(), system_time());
-    revocations.is_ok_and(|revocations| {
-        let signed = now.map_err(Problems::from).and_then(|now| vouch::plan(moment.inputs, plan, &revocations, now));
-        signed.is_ok_and(|signed| signed.is_some())
-    })
-}
-
 /// Looks at one switch, and turns it off where it is on and nobody holds it.
 fn look_at(
     moment: Moment<'_>,
-    Known { bundle, config, plan, vouched }: &Known,
+    Known { bundle, config, plan, vouched, .. }: &Known,
     named: &Result<NamedLedger, Problems>,
     flag: &FlagTask,
     off: Option<usize>,
 ) -> Result<Found, Problems> {
-    if switch::is_off(config, flag)? {
+    if switch::is_off(plan, config, flag)? {
         return Ok(Found::Off);
     }
     let Some(off) = off.and_then(|index| plan.actions.get(index)) else {
@@ -159,7 +204,7 @@ fn look_at(
     let ledger = match &held {
         Ok(None) => return Ok(Found::Held),
         // Whoever had it may have turned it off last.
-        Ok(Some(_)) if switch::is_off(config, flag)? => return Ok(Found::Off),
+        Ok(Some(_)) if switch::is_off(plan, config, flag)? => return Ok(Found::Off),
         Ok(Some(_)) => ledger,
         // No run works with such a ledger, so that nobody holds anything.
         Err(problems) if problems.code().is_some_and(|code| UNUSABLE.contains(&code)) => Err(problems),
@@ -173,7 +218,7 @@ fn look_at(
     let used = moment.act_now(by, off, ledger)?;
     Ok(match used.exit {
         Exit::Authorized => Found::TurnedOff,
-        _ if switch::is_off(config, flag)? => Found::Unrecorded(used.what),
+        _ if switch::is_off(plan, config, flag)? => Found::Unrecorded(used.what),
         _ => Found::Stuck(used.what),
     })
 }

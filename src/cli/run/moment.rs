@@ -15,10 +15,11 @@ use crate::cli::shared::ledger::NamedLedger;
 use crate::cli::shared::next::Typed;
 use crate::cli::shared::output::OutputArguments;
 use crate::decision::{Basis, DecisionRow, Verdict};
+use crate::digest::Digest;
 use crate::json::in_backticks;
 use crate::layout::lines::Tone;
 use crate::ledger::{Conflict, Held, Ledger, Record, Refused};
-use crate::plan::{IntendedAction, Mode, RunPlan};
+use crate::plan::{IntendedAction, Mode};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::record::FactRecord;
 use crate::request::Stage;
@@ -90,7 +91,8 @@ impl<'a> Moment<'a> {
 
     /// Decides the action and does it, holding its run's place; without a ledger, where the plan is a dry run, it is only decided.
     ///
-    /// `first` was read at `since`. Whatever had to be waited for, all that decides is read after it; that is given back, too.
+    /// `first` was read at `since`. Whatever had to be waited for, all that decides is read after it, by the same bundle and plan; that is
+    /// given back, too.
     pub fn act(
         &self,
         first: Inputs,
@@ -107,11 +109,26 @@ impl<'a> Moment<'a> {
             return Ok((inputs, used));
         }
         let held = ledger.hold(&inputs.plan.run)?;
+        let known = (inputs.bundle.digest(), inputs.plan.digest);
         if self.inputs.measures() || inputs.plan.produces() || since.elapsed() > LONG {
             since = Instant::now();
-            inputs = self.load()?;
+            inputs = self.again(known)?;
         }
-        self.decide_and_do(inputs, action, (ledger, held), since, &|| self.load())
+        self.decide_and_do(inputs, action, (ledger, held), since, &|| self.again(known))
+    }
+
+    /// Everything that decides, read now, where bundle and plan are those that ledger, observer and place were found by.
+    fn again(&self, (bundle, plan): (Digest, Digest)) -> Result<Inputs, Problems> {
+        let inputs = self.load()?;
+        let what = match (inputs.bundle.digest() == bundle, inputs.plan.digest == plan) {
+            (true, true) => return Ok(inputs),
+            // Another plan under the same name is another run.
+            (_, false) => "the plan was changed while it ran",
+            (false, true) => "the bundle was changed while a run was at work under it",
+        };
+        let problem =
+            Problem::untrusted(what).help("look who changed it, then call it again").coded(Code::RunUntrusted);
+        Err(if inputs.plan.digest == plan { problem } else { problem.of(&inputs.plan.source) }.into())
     }
 
     /// Whether what is kept of the run holds it, so that no row begins but its last ones.
@@ -138,7 +155,7 @@ impl<'a> Moment<'a> {
         ledger: Result<&dyn Ledger, &Problems>,
     ) -> Result<Used, Problems> {
         let off = TurnedOff::known(self.inputs, by, row);
-        let used = ledger.map_err(Problems::clone).and_then(|ledger| self.by_ledger(by.plan, row, ledger));
+        let used = ledger.map_err(Problems::clone).and_then(|ledger| self.by_ledger(by, row, ledger));
         match off {
             Some(off) => off.settle(used, ledger.ok()),
             None => used,
@@ -146,17 +163,10 @@ impl<'a> Moment<'a> {
     }
 
     /// Does a row of a plan the ordinary way: all that decides is read once, when the run's place is held.
-    fn by_ledger(&self, plan: &RunPlan, row: &IntendedAction, ledger: &dyn Ledger) -> Result<Used, Problems> {
-        let read = || -> Result<Inputs, Problems> {
-            let inputs = self.load()?;
-            // Another plan under the same name is another run.
-            if inputs.plan.digest != plan.digest {
-                return Err(Problem::untrusted("the plan was changed while it ran").of(&inputs.plan.source).into());
-            }
-            Ok(inputs)
-        };
-        let held = ledger.hold(&plan.run)?;
+    fn by_ledger(&self, by: Declared<'_>, row: &IntendedAction, ledger: &dyn Ledger) -> Result<Used, Problems> {
+        let held = ledger.hold(&by.plan.run)?;
         let since = Instant::now();
+        let read = || self.again((by.policies, by.plan.digest));
         Ok(self.decide_and_do(read()?, &row.id, (ledger, held), since, &read)?.1)
     }
 
@@ -233,7 +243,7 @@ impl<'a> Moment<'a> {
     /// Looks at the work of a row from all sides, as before it begins; what it is, in one line.
     pub fn look_at_work(&self, inputs: &Inputs, action: &IntendedAction, context: &Value) -> Result<String, Problems> {
         let Some(work) = &action.work else { return Ok("nothing to run".to_owned()) };
-        let database = Some(inputs.plan.target.field("database")).filter(|name| !name.is_empty());
+        let database = inputs.plan.database();
         self.around(inputs, |around| Ready::prepare(work, &Use { context, database }, around).map(drop))?;
         Ok(work.record().line())
     }
@@ -288,7 +298,7 @@ impl<'a> Moment<'a> {
             user: &RunningUser::of_this_process()?,
             acting,
         };
-        judge(&self.inputs.trust.load()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
+        judge(&self.inputs.trust.load_for_use()?, &claims, &inputs.revocations, inputs.now).coded(Code::RunUntrusted)
     }
 
     /// Work with what it needs of the world around it.

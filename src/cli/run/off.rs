@@ -14,7 +14,9 @@ use crate::policy::PolicyBundle;
 use crate::problem::Problems;
 use crate::runtime::{Outcome, SwitchOff};
 use crate::settings::Config;
+use crate::settings::ledger::LedgerSettings;
 use crate::trust::{RunningUser, SignatureFile, Vouched};
+use std::path::PathBuf;
 
 /// By what a row is turned off: what was read of it, and who vouched for that.
 #[derive(Clone, Copy)]
@@ -27,7 +29,8 @@ pub struct Declared<'a> {
 
 /// A switch that is off by its declaration alone, and not yet written down.
 pub struct TurnedOff {
-    config: Config,
+    /// Where its record waits while the ledger is away.
+    spool: PathBuf,
     action: IntendedAction,
     record: SwitchedOff,
 }
@@ -50,13 +53,15 @@ impl TurnedOff {
             return None;
         }
         let by_bundle = vouched.and_then(|vouched| SwitchOff::by_bundle(plan, row, (policies, config), vouched));
+        // Root declares where a switch is, and not which file to write to.
+        let spool = by_bundle.as_ref().map_or(&LedgerSettings::default(), |_| &config.ledger).spool().to_path_buf();
         let off = by_bundle.or_else(|| SwitchOff::by_root(plan, row, config, &arguments.trust.switches()?).ok()?)?;
         let outcome = off.run(&|role| role_access(config, role)).ok()?;
         let Outcome::Done(_) = outcome else { return None };
         let (flag, value) = (off.flag().name.clone(), off.flag().to.clone());
         let (run, action) = (plan.run.clone(), row.id.clone());
         let record = SwitchedOff { run, plan: plan.digest, action, flag, value, note: String::new() };
-        Some(Self { config: config.clone(), action: row.clone(), record })
+        Some(Self { spool, action: row.clone(), record })
     }
 
     /// The row.
@@ -79,7 +84,7 @@ impl TurnedOff {
         record.note = note.chars().take(LONGEST_NOTE).collect();
         let what = format!("{} is {}, by its declaration alone: {why}", record.flag, record.value);
         let record = Record::SwitchedOff(record);
-        let path = self.config.ledger.spool();
+        let path = &self.spool;
         let noted = ledger.is_some_and(|ledger| ledger.note(&record).is_ok());
         let kept = if noted { Ok(()) } else { spool::keep(path, &record) };
         let (tone, what, exit) = match kept {

@@ -5,7 +5,7 @@ use crate::cli::shared::connection::role_access;
 use crate::ledger::{Finished, Journal, Ledger, Started};
 use crate::plan::{FlagPlace, FlagTask, Task};
 use crate::problem::Problems;
-use crate::runtime::{Fate, fate};
+use crate::runtime::{Fate, Who, fate};
 use crate::settings::effects::Builtin;
 use std::collections::BTreeMap;
 
@@ -44,7 +44,8 @@ fn known(inputs: &Inputs, started: &Started) -> Result<Option<(i32, &'static str
         Task::Backup(..) | Task::Builtin(..) | Task::Program(_) | Task::Flag(_) => return Ok(None),
     };
     let Some(transaction) = &started.transaction else { return Ok(None) };
-    Ok(match fate(&role_access(&inputs.config, role)?, transaction)? {
+    let who = Who { role: role.clone(), database: inputs.plan.database().map(str::to_owned) };
+    Ok(match fate(&role_access(&inputs.config, role)?, transaction, &who)? {
         Fate::Committed => Some((0, "found committed, as its server says")),
         Fate::Aborted => Some((1, "found rolled back, as its server says")),
         Fate::Unknown => None,

@@ -2,8 +2,9 @@
 
 use crate::cli::shared::connection::role_access;
 use crate::observe::flag::observe;
-use crate::plan::{FlagPlace, FlagTask};
+use crate::plan::{FlagPlace, FlagTask, RunPlan};
 use crate::problem::{Problem, Problems};
+use crate::runtime::{SESSION, Who, compare};
 use crate::settings::Config;
 use crate::settings::effects::OnOff;
 
@@ -17,8 +18,8 @@ pub fn lease_of_run(run: &str) -> String {
     format!("{run} as a whole")
 }
 
-/// Whether it stands at its declared off value; one that cannot be read is an error.
-pub fn is_off(config: &Config, flag: &FlagTask) -> Result<bool, Problems> {
+/// Whether it stands at its declared off value; one that cannot be read, or not where the plan is aimed at, is an error.
+pub fn is_off(plan: &RunPlan, config: &Config, flag: &FlagTask) -> Result<bool, Problems> {
     let name = &flag.name;
     let unknown = |why: &str| {
         Problem::failure(format!("whether the switch `{name}` is off is not known: {why}"))
@@ -30,6 +31,9 @@ pub fn is_off(config: &Config, flag: &FlagTask) -> Result<bool, Problems> {
         FlagPlace::Row { role, .. } => {
             let mut session = role_access(config, role)?.open()?;
             let mut snapshot = session.begin().map_err(|error| unknown(&error.to_string()))?;
+            let who = Who { role: role.clone(), database: plan.database().map(str::to_owned) };
+            let rows = snapshot.query(SESSION, &[]).map_err(|error| unknown(&error.to_string()))?;
+            compare(&rows, &who).map_err(|why| unknown(&why))?;
             observe(name, settings, Some(&mut snapshot))
         }
     };

@@ -41,6 +41,19 @@ impl TrustArguments {
         TrustRoot::read(path).coded(Code::TrustRootInvalid)
     }
 
+    /// Reads the trust root by which something may run: where this machine has one, no other.
+    pub fn load_for_use(&self) -> Result<TrustRoot, Problems> {
+        let standing = Path::new(trust::DEFAULT_PATH);
+        match self.path().filter(|path| *path != standing && files::is_there(standing)) {
+            Some(path) => {
+                let message = format!("`{}` is not the trust root of this machine", path.display());
+                let help = format!("leave `--trust` out: what runs is judged by `{}`", standing.display());
+                Err(Problem::untrusted(message).help(help).coded(Code::TrustRootUnsafe).into())
+            }
+            None => self.load(),
+        }
+    }
+
     /// Whether there is a trust root, or one was named.
     pub fn is_there(&self) -> bool {
         self.path().is_some_and(|path| self.trust.is_some() || files::is_there(path))
@@ -87,9 +100,10 @@ impl TrustArguments {
         beside.filter(|path| files::is_there(path))
     }
 
-    /// The keys that lost the right to sign: a command line can add to them, and never give a right back.
+    /// The keys that lost the right to sign, here or by the trust root that was named: a command line can add to them, and never give a
+    /// right back.
     pub fn revocations(&self) -> Result<Revocations, Problems> {
-        let standing = self.path().map_or_else(|| Ok(Revocations::none()), trust::revoked_beside)?;
+        let standing = self.path().map_or_else(|| Ok(Revocations::none()), trust::revoked)?;
         match &self.revoked {
             Some(path) => Ok(standing.joined(Revocations::parse(&files::read(path)?).coded(Code::TrustRootInvalid)?)),
             None => Ok(standing),

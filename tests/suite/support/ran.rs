@@ -14,6 +14,11 @@ impl Ran {
         command.output().unwrap().into()
     }
 
+    /// What it said on standard error with single blanks, however that was folded.
+    pub fn in_one_line(self) -> Self {
+        Self { stderr: self.stderr.split_whitespace().collect::<Vec<_>>().join(" "), ..self }
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }

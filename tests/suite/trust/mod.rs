@@ -7,5 +7,6 @@ mod as_root {
     mod looking;
     mod plan;
     mod root_file;
+    mod standing;
 }
 mod scene;

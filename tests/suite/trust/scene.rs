@@ -90,10 +90,6 @@ impl Scene {
 }
 
 impl Ran {
-    fn in_one_line(self) -> Self {
-        Self { stderr: self.stderr.split_whitespace().collect::<Vec<_>>().join(" "), ..self }
-    }
-
     /// Exit 8, and a reason that holds this text.
     pub fn is_untrusted(&self, because: &str) {
         assert_eq!((self.exit, self.stdout.as_str()), (8, ""), "{}", self.stderr);

@@ -20,7 +20,7 @@ impl Drive<'_> {
         let began = Instant::now();
         let is_off = turned.is_some_and(|(flag, _)| {
             loop {
-                match switch::is_off(config, flag) {
+                match switch::is_off(plan, config, flag) {
                     Ok(is_off) => break is_off,
                     Err(_) if began.elapsed() < LONGEST_WAIT_TO_TURN_OFF => {
                         std::thread::sleep(Duration::from_millis(200))

@@ -1,6 +1,7 @@
 //! Turning a declared switch off: always possible, and nothing else.
 
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
+use crate::support::ran::Ran;
 use crate::support::scrubbed::scrubbed;
 use crate::support::world::{AUTHOR, scripted};
 use std::fs;
@@ -39,10 +40,16 @@ fn assert_off(office: &Office, case: &str) {
 }
 
 /// Whatever is wrong, a guard turns off what no run holds.
-fn assert_guarded(office: &Office, case: &str) {
-    let trust = office.world.trust_path().display().to_string();
-    let ran = office.world.cutter(&format!("guard --trust {trust} plan.json"));
-    assert_eq!((ran.exit, office.world.read("flag.py")), (0, text("False")), "{case}: {}{}", ran.stdout, ran.stderr);
+/// A guard turns it off whoever wrote the plan; that all is well it says only of one that somebody signed.
+fn assert_guarded(office: &Office, case: &str, is_signed: bool) {
+    let ran = guard(office);
+    let exit = if is_signed { 0 } else { 8 };
+    assert_eq!((ran.exit, office.world.read("flag.py")), (exit, text("False")), "{case}: {}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.stderr.contains("nobody signed the plan"), !is_signed, "{case}: {}", ran.stderr);
+}
+
+fn guard(office: &Office) -> Ran {
+    office.world.cutter(&format!("guard --trust {} plan.json", office.world.trust_path().display()))
 }
 
 #[test]
@@ -101,7 +108,7 @@ fn nothing_that_goes_wrong_keeps_a_switch_on() {
         }
         let office = self::office();
         spoil(&office);
-        assert_guarded(&office, case);
+        assert_guarded(&office, case, !["no plan's signature", "another plan began"].contains(case));
     }
 }
 
@@ -179,11 +186,29 @@ fn a_declaration_that_nobody_vouched_for_turns_nothing_off_until_root_declares_t
     stays_on("a stranger");
     declared("^other = (.*)$");
     stays_on("another switch");
+    // Nor is it believed that it is off: whoever wrote the configuration says where it is.
+    let guarded = guard(&office);
+    assert_eq!((guarded.exit, office.world.read("flag.py")), (8, text("True")), "{}{}", guarded.stdout, guarded.stderr);
+    assert!(guarded.stderr.contains("nobody ever vouched"), "{}", guarded.stderr);
     declared(pattern);
     std::os::unix::fs::chown(&switches, Some(65534), None).unwrap();
     stays_on("declared by somebody who is not root");
     std::os::unix::fs::chown(&switches, Some(0), None).unwrap();
     assert_off(&office, "declared by root");
+    // And by root's word alone, which says nothing of a ledger, nor of a file to keep records in.
+    office.world.write("flag.py", text("True"));
+    office.world.write("precious", "mine\n");
+    office.world.write("cutter.toml", format!("[ledger]\nspool = \"precious\"\n{}", office.world.read("cutter.toml")));
+    let guarded = guard(&office);
+    assert_eq!(
+        (guarded.exit, office.world.read("flag.py")),
+        (0, text("False")),
+        "{}{}",
+        guarded.stdout,
+        guarded.stderr
+    );
+    assert_eq!(office.world.read("precious"), "mine\n");
+    assert_eq!(office.world.read("cutter-spool.ndjson").lines().count(), 1);
 }
 
 #[test]

@@ -23,7 +23,7 @@ struct Case {
     then: &'static [&'static str],
 }
 
-const CASES: [Case; 19] = [
+const CASES: [Case; 20] = [
     of("the approval of a later row is removed", "mv approvals/CLOSE.json CLOSE.gone", &[5], &["COMPLETED"]),
     of(
         "the approval of a later row is edited",
@@ -45,6 +45,7 @@ const CASES: [Case; 19] = [
     of("a policy is edited", "echo '// changed' >> policies/bans.cedar", &[8], &["COMPLETED"]),
     of("the policies are removed", "rm -r policies", &[1], &["COMPLETED"]),
     of("the configuration is edited", "echo '# changed' >> cutter.toml", &[8], &["COMPLETED"]),
+    of("the bundle becomes another signed one", ANOTHER_BUNDLE, &[8], &["COMPLETED"]),
     of("the trust root names nobody", ": > $ROOT/trusted_signers", &[8], &["COMPLETED"]),
     of("the ledger is gone", "mv .cutter gone.ledger", &[10], &["HOLD"]),
     Case { goes_on: true, ..of("the server crashes in its midst", CRASH, ANY, ENDED) },
@@ -75,6 +76,9 @@ const EXPIRES: &str = "sed -i \"s/\\(expires_at\\\": \\\"\\)[^\\\"]*/\\1$(date -
     && rm approvals/CLOSE.json.*.sig \
     && $CUTTER approval sign --yes approvals/CLOSE.json --key keys/ada --as ada >&2 \
     && $CUTTER approval sign --yes approvals/CLOSE.json --key keys/ben --as ben >&2 && sleep 8";
+/// A later version, under which the ledger, the observer and what is held could be others.
+const ANOTHER_BUNDLE: &str = "(echo 'version = 2'; cat cutter.toml) > later && mv later cutter.toml && rm policies.sig \
+    && $CUTTER bundle sign --key keys/reviewer >&2";
 /// Nobody gets into the database for three seconds.
 const CLOSED: &str = "$CLOSE && $OPEN_AGAIN";
 const CLOSED_TO_ALL: &str = "$CLOSE && $END_SESSIONS && $OPEN_AGAIN";
@@ -143,7 +147,7 @@ struct Kept {
 }
 
 impl Kept {
-    const NAMES: [&str; 6] = ["approvals", "cutter.toml", "entities", "keys", "plans", "policies"];
+    const NAMES: [&str; 7] = ["approvals", "cutter.toml", "entities", "keys", "plans", "policies", "policies.sig"];
 
     fn of(world: &World) -> Self {
         let folder = tempfile::tempdir().unwrap();
