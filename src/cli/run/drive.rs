@@ -3,7 +3,7 @@
 mod rows;
 
 use super::moment::Moment;
-use super::observed::{Lease, Observed, station};
+use super::observed::{Lease, Observed, SoFar, station};
 use super::rehearsal::lacks;
 use super::resume;
 use super::switch;
@@ -22,10 +22,11 @@ use crate::request::Stage;
 use crate::runtime::{Course, RowState, RunState, told_to_stop};
 use crate::trust::Vouched;
 use cedar_policy::EntityUid;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -81,6 +82,8 @@ pub struct Drive<'a> {
     held: Option<OnHold>,
     /// What observes the run from inside of it.
     itself: Option<Station>,
+    /// What was observed of it by now.
+    so_far: Rc<Cell<SoFar>>,
     /// The run as a whole, and each switch that it turns on: nobody else drives or turns them meanwhile.
     leases: Vec<Lease<'a>>,
 }
@@ -116,6 +119,7 @@ impl<'a> Drive<'a> {
             told,
             held,
             itself,
+            so_far: Rc::default(),
             leases,
         })
     }
@@ -283,7 +287,9 @@ impl<'a> Drive<'a> {
 
     /// The run's observer, where the configuration names one.
     fn observed(&self) -> Option<Observed<'_, 'a>> {
-        Observed::of(self.moment, self.inputs, self.ledger, &self.told, (self.itself.as_ref(), self.leases.first()))
+        let by = (self.itself.as_ref(), self.leases.first());
+        let observed = Observed::of(self.moment, self.inputs, self.ledger, &self.told, by)?;
+        Some(observed.after(&self.so_far))
     }
 
     /// Rows one after the other; whether nothing stopped them.
