@@ -133,15 +133,7 @@ impl<'a> Drive<'a> {
         if let Some(at) = began.voided(&self.inputs.plan.run) {
             return Ok(self.stopped(Exit::Denied, &format!("the run was voided at {at}")));
         }
-        let plan = &self.inputs.plan;
-        if let Some(other) = began.other_plan(&plan.run, plan.digest) {
-            let what = format!(
-                "the run began under another plan, sha256 {other}: put that plan back, or end the run with `--void` and give \
-                 the new plan another run id"
-            );
-            return Ok(self.stopped(Exit::Denied, &what));
-        }
-        self.course = Course::of(plan, &began);
+        self.course = Course::of(&self.inputs.plan, &began);
         if resumes {
             self.settle(&began)?;
             self.course.reopen(&self.inputs.config);
@@ -194,7 +186,7 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    /// Takes the run and its switches for this process; if somebody else has them, how the run stands.
+    /// Takes the run and its switches for this process; if somebody else has them, or it is of another plan, how the run stands.
     fn take(&mut self) -> Result<Option<Ended>, Problems> {
         let run = &self.inputs.plan.run;
         let switches = Course::switches(&self.inputs.plan, &self.inputs.config);
@@ -206,7 +198,15 @@ impl<'a> Drive<'a> {
                 None => return Ok(Some(self.stopped(Exit::Blocked, &format!("another process is working on {what}")))),
             }
         }
-        Ok(None)
+        let plan = &self.inputs.plan;
+        let other = Journal::of_run(self.ledger, &plan.run)?.other_plan(&plan.run, plan.digest);
+        Ok(other.map(|other| {
+            let what = format!(
+                "the run began under another plan, sha256 {other}: put that plan back to go on, or to end the run with \
+                 `--void`, and give the new plan another run id"
+            );
+            self.stopped(Exit::Denied, &what)
+        }))
     }
 
     /// The switches that are on though nobody holds them, each turned off now.
