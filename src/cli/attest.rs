@@ -20,7 +20,7 @@ use crate::cli::shared::signing;
 use crate::cli::shared::vouch;
 use crate::digest::Digest;
 use crate::files::{self, Output};
-use crate::ledger::{Attestation, Attested, Journal, Wanted};
+use crate::ledger::{Attestation, Attested, Journal, Ledger, Wanted};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::progress::Phase;
 use crate::record::FactText;
@@ -94,7 +94,11 @@ impl Arguments {
         let chained = self.attest.is_some() && report.grounds.journal.ledger.is_some();
         let (statement, text) = loop {
             let head = match chained {
-                true => ledger.read(Wanted::Attestations)?.whole(&ledger.name())?.chain(&ledger.name())?.1.head(),
+                true => {
+                    let read = ledger.read(Wanted::Attestations)?.whole(&ledger.name())?;
+                    check_still(&report, ledger)?;
+                    read.chain(&ledger.name())?.1.head()
+                }
                 false => None,
             };
             report.previous = head.map(|head| head.sha256.to_string());
@@ -142,11 +146,10 @@ impl Arguments {
         let mut journal = Journal::default();
         let authorization = self.authority.authorize_rest(inputs, Stage::Plan, |read| {
             journal = read.clone();
-            // What is written while the report is made is for the next one.
-            journal.entries.retain(|entry| entry.time <= inputs.now);
             done = gather::done(&inputs.plan, &inputs.config, inputs.bundle.schema(), &journal);
             done.decided.clone()
         })?;
+        check_clock(&journal, inputs)?;
         let id = journal.id.as_ref().map(ToString::to_string);
         let mut problems = Problems::new();
         let [baseline, last, witness] = self.evidence(inputs)?;
@@ -271,6 +274,35 @@ fn certain(mut parts: Parts, inputs: &Inputs) -> Result<Report, Problems> {
     let faults = again.differences.into_iter().map(|difference| format!("{DISCLOSED}{difference}"));
     parts.grounds.journal.faults.extend(faults);
     Report::derive(parts)
+}
+
+/// A report is of after all that it tells of, by a clock that is the ledger's as far as may be.
+fn check_clock(journal: &Journal, inputs: &Inputs) -> Result<(), Problem> {
+    let (now, run) = (inputs.now, &inputs.plan.run);
+    if let Some(ledger) = journal.clock_apart(now, inputs.config.ledger.clock_skew()) {
+        return Err(Problem::untrusted(format!("the clock shows {now}, and the ledger's {ledger}"))
+            .help("set the clock of this host, then attest again"));
+    }
+    let of_run = journal.entries.iter().filter(|entry| entry.record.subject().as_deref() == Some(run.as_str()));
+    match of_run.last().filter(|last| last.time > now) {
+        None => Ok(()),
+        Some(last) => {
+            let (number, time) = (last.sequence, last.time);
+            Err(Problem::failure(format!("record {number} of `{run}` is of {time}, and the report would be of {now}"))
+                .help("attest again once that time has passed, and the run rests"))
+        }
+    }
+}
+
+/// What a statement says was recorded of its run is all that the ledger has of it when it is kept there.
+fn check_still(report: &Report, ledger: &dyn Ledger) -> Result<(), Problem> {
+    let run = &report.decisions.plan.run;
+    let (records, _) = gather::carried(run, &Journal::of_run(ledger, run)?)?;
+    match records == report.grounds.journal.records {
+        true => Ok(()),
+        false => Err(Problem::failure(format!("`{run}` went on while its report was made, and nothing was written"))
+            .help("attest again when it rests")),
+    }
 }
 
 /// A statement that would hold a secret is not written.

@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::problem::{Code, Coded as _, Problem};
 use crate::time::Timestamp;
 use serde::Serialize;
+use std::time::Duration;
 
 /// Which records are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -214,6 +215,12 @@ impl Journal {
         all.collect()
     }
 
+    /// The number of the record that holds the statement of this digest.
+    pub fn place_of(&self, statement: Digest) -> Option<u64> {
+        let is_it = |entry: &&Entry| matches!(&entry.record, Record::Attestation(attestation) if Digest::of(attestation.statement.as_bytes()) == statement);
+        self.entries.iter().find(is_it).map(|entry| entry.sequence)
+    }
+
     /// The chain of attestations, and the id of its ledger; no ledger is an error.
     pub fn chain(&self, name: &str) -> Result<(LedgerId, Chain), Problem> {
         let id = self.id.clone().ok_or_else(|| super::missing(name))?;
@@ -229,6 +236,17 @@ impl Journal {
             return Err(super::missing(&name));
         }
         Ok(journal)
+    }
+
+    /// What a clock is to agree with and does not, by more than may be: the ledger's own clock is the measure, else no record may come from
+    /// the future.
+    pub fn clock_apart(&self, now: Timestamp, skew: Duration) -> Option<Timestamp> {
+        let is_apart =
+            |other: &Timestamp| u128::from(now.milliseconds().abs_diff(other.milliseconds())) > skew.as_millis();
+        match self.clock {
+            Some(clock) => Some(clock).filter(is_apart),
+            None => self.last_time.filter(|last| *last > now && is_apart(last)),
+        }
     }
 
     /// Whether this bundle may decide: it is newer than all that was seen, or the newest itself.

@@ -64,14 +64,8 @@ impl<'a> Permission<'a> {
             return Ok(Err(Refusal::Denied));
         }
         let Some(work) = &action.work else { return Ok(Err(Refusal::NoWork)) };
-        let (journal, skew) = (authorization.journal(), inputs.config.ledger.clock_skew().as_millis());
-        let apart = |other: Timestamp| now.milliseconds().abs_diff(other.milliseconds());
-        // A ledger with a clock of its own is the measure; else no record may come from the future.
-        let differs = match journal.clock {
-            Some(clock) => Some(clock).filter(|clock| u128::from(apart(*clock)) > skew),
-            None => journal.last_time.filter(|last| *last > now && u128::from(apart(*last)) > skew),
-        };
-        if let Some(ledger) = differs {
+        let journal = authorization.journal();
+        if let Some(ledger) = journal.clock_apart(now, inputs.config.ledger.clock_skew()) {
             return Ok(Err(Refusal::ClockDiffers { now, ledger }));
         }
         let before = action.after.iter().filter(|_| !action.finally).filter_map(|index| plan.actions.get(*index));

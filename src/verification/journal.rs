@@ -45,16 +45,18 @@ pub(super) fn recorded(report: &Report, differences: &mut Vec<String>) {
     }
 }
 
-/// In what the ledger has other records of the run than the report.
-pub(super) fn beside(report: &Report, ledger: &LedgerView) -> Vec<String> {
+/// In what the ledger has other records of the run than the report whose statement has this digest. All that came before the statement
+/// itself are compared, whatever time the report says it is of.
+pub(super) fn beside(report: &Report, statement: Digest, ledger: &LedgerView) -> Vec<String> {
     let mut faults = Vec::new();
     let stated = &report.grounds.journal;
     if stated.ledger.as_deref() != Some(ledger.id.as_str()) {
         faults.push(format!("predicate.grounds.journal.ledger: the ledger given is `{}`", ledger.id));
     }
-    // What came after the report is none of its business.
+    // Without a place in the ledger nothing comes after it.
     let mut journal = ledger.journal.clone();
-    journal.entries.retain(|entry| entry.time <= report.time);
+    let place = journal.place_of(statement).unwrap_or(u64::MAX);
+    journal.entries.retain(|entry| entry.sequence < place);
     let records: Result<Vec<Value>, _> =
         gather::carried(&report.decisions.plan.run, &journal).map(|(records, _)| records);
     if records.is_ok_and(|records| records != stated.records) {

@@ -168,7 +168,7 @@ impl Verifier {
         }
         self.plan(report, verified);
         if let Some(ledger) = &self.ledger {
-            match journal::beside(report, ledger) {
+            match journal::beside(report, verified.sha256, ledger) {
                 faults if faults.is_empty() => verified.holds.push("what was done is what the ledger has".to_owned()),
                 faults => verified.faults.extend(faults),
             }

@@ -3,7 +3,7 @@
 mod rows;
 
 use super::moment::Moment;
-use super::observed::{Lease, Observed, station};
+use super::observed::{Lease, Observed, SoFar, station};
 use super::rehearsal::lacks;
 use super::resume;
 use super::switch;
@@ -22,10 +22,11 @@ use crate::request::Stage;
 use crate::runtime::{Course, RowState, RunState, told_to_stop};
 use crate::trust::Vouched;
 use cedar_policy::EntityUid;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -81,6 +82,8 @@ pub struct Drive<'a> {
     held: Option<OnHold>,
     /// What observes the run from inside of it.
     itself: Option<Station>,
+    /// What was observed of it by now.
+    so_far: Rc<Cell<SoFar>>,
     /// The run as a whole, and each switch that it turns on: nobody else drives or turns them meanwhile.
     leases: Vec<Lease<'a>>,
 }
@@ -116,6 +119,7 @@ impl<'a> Drive<'a> {
             told,
             held,
             itself,
+            so_far: Rc::default(),
             leases,
         })
     }
@@ -129,15 +133,7 @@ impl<'a> Drive<'a> {
         if let Some(at) = began.voided(&self.inputs.plan.run) {
             return Ok(self.stopped(Exit::Denied, &format!("the run was voided at {at}")));
         }
-        let plan = &self.inputs.plan;
-        if let Some(other) = began.other_plan(&plan.run, plan.digest) {
-            let what = format!(
-                "the run began under another plan, sha256 {other}: put that plan back, or end the run with `--void` and give \
-                 the new plan another run id"
-            );
-            return Ok(self.stopped(Exit::Denied, &what));
-        }
-        self.course = Course::of(plan, &began);
+        self.course = Course::of(&self.inputs.plan, &began);
         if resumes {
             self.settle(&began)?;
             self.course.reopen(&self.inputs.config);
@@ -190,7 +186,7 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    /// Takes the run and its switches for this process; if somebody else has them, how the run stands.
+    /// Takes the run and its switches for this process; if somebody else has them, or it is of another plan, how the run stands.
     fn take(&mut self) -> Result<Option<Ended>, Problems> {
         let run = &self.inputs.plan.run;
         let switches = Course::switches(&self.inputs.plan, &self.inputs.config);
@@ -202,7 +198,15 @@ impl<'a> Drive<'a> {
                 None => return Ok(Some(self.stopped(Exit::Blocked, &format!("another process is working on {what}")))),
             }
         }
-        Ok(None)
+        let plan = &self.inputs.plan;
+        let other = Journal::of_run(self.ledger, &plan.run)?.other_plan(&plan.run, plan.digest);
+        Ok(other.map(|other| {
+            let what = format!(
+                "the run began under another plan, sha256 {other}: put that plan back to go on, or to end the run with \
+                 `--void`, and give the new plan another run id"
+            );
+            self.stopped(Exit::Denied, &what)
+        }))
     }
 
     /// The switches that are on though nobody holds them, each turned off now.
@@ -284,7 +288,9 @@ impl<'a> Drive<'a> {
 
     /// The run's observer, where the configuration names one.
     fn observed(&self) -> Option<Observed<'_, 'a>> {
-        Observed::of(self.moment, self.inputs, self.ledger, &self.told, (self.itself.as_ref(), self.leases.first()))
+        let by = (self.itself.as_ref(), self.leases.first());
+        let observed = Observed::of(self.moment, self.inputs, self.ledger, &self.told, by)?;
+        Some(observed.after(&self.so_far))
     }
 
     /// Rows one after the other; whether nothing stopped them.

@@ -11,12 +11,15 @@ use crate::cli::observe::kept::{Kept, Taken};
 use crate::cli::observe::wire::{Phase, Request, Seen, ask};
 use crate::cli::shared::clock::system_time;
 use crate::cli::shared::vouch;
+use crate::digest::Digest;
+use crate::files;
 use crate::ledger::{Held, Journal, Ledger};
 use crate::problem::{Code, Coded as _, Problem, Problems};
 use crate::request::Stage;
 use crate::settings::observer::ObserverSettings;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -33,6 +36,16 @@ pub struct Observed<'a, 'l> {
     /// The place of the run as a whole, whose session also has the run's own place while something is captured: a session that began and
     /// ended transactions of its own between two captures may hold counters back.
     lease: Option<&'a Lease<'l>>,
+    so_far: Rc<Cell<SoFar>>,
+}
+
+/// How far whoever drives a run has had it observed. Others may ask the observer, too: what they had it do is no step of this.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct SoFar {
+    /// The number of the newest capture that was compared with those before it; 0 before the first comparison.
+    compared: usize,
+    /// The last record of the ledger when the run itself last had something captured, or went on after a capture.
+    asked: Option<u64>,
 }
 
 /// A place that somebody has for as long as a run is driven.
@@ -48,18 +61,17 @@ impl<'a, 'l> Observed<'a, 'l> {
         (itself, lease): (Option<&'a Station>, Option<&'a Lease<'l>>),
     ) -> Option<Self> {
         let settings = inputs.config.observer.as_ref()?;
-        Some(Self { moment, inputs, ledger, settings, itself, told, lease })
+        Some(Self { moment, inputs, ledger, settings, itself, told, lease, so_far: Rc::default() })
+    }
+
+    /// The same, where so much was observed by this process.
+    pub fn after(self, so_far: &Rc<Cell<SoFar>>) -> Self {
+        Self { so_far: Rc::clone(so_far), ..self }
     }
 
     /// Before the first row: a witness is at work, and there is a capture. Of a run that goes on, what was done since the last capture
     /// is observed first. Gives why the run is to be held, where it is.
     pub fn begin(&self) -> Result<Option<String>, Problems> {
-        if self.kept()?.witness.is_some() {
-            return Err(Problem::failure("the observer was told that the run is over, and it has not begun or is not")
-                .help("somebody who may ask it ended its watch: give the plan another run id")
-                .coded(Code::ObserverUntrusted)
-                .into());
-        }
         self.take(Phase::Begin, &|| self.is_told())?;
         self.after_row()
     }
@@ -67,7 +79,8 @@ impl<'a, 'l> Observed<'a, 'l> {
     /// After a row: where something that was done since the last capture declares by how much it changes what, that is observed and
     /// compared. Gives in what it differs.
     pub fn after_row(&self) -> Result<Option<String>, Problems> {
-        let mut since = self.done_since(self.kept()?.captures.last().map_or(0, |last| last.records))?;
+        let last = self.kept()?.captures.last().map_or(0, |last| last.records);
+        let mut since = self.done_since(self.so_far.get().asked.unwrap_or(last))?;
         since.retain(|done| ended_at(done).is_some());
         let declares = |done: &DoneRow| done.expects.values().any(|moves| !moves.is_empty());
         if !since.iter().any(declares) {
@@ -81,7 +94,10 @@ impl<'a, 'l> Observed<'a, 'l> {
     pub fn rest(&self, is_over: bool) -> Result<Option<String>, Problems> {
         let kept = self.kept()?;
         let Some(last) = kept.captures.last() else { return Ok(None) };
-        if kept.witness.is_some() || !is_over && self.done_since(last.records)?.is_empty() {
+        let asked = self.so_far.get().asked;
+        let is_all_seen = self.done_since(asked.unwrap_or(last.records))?.is_empty();
+        // What was over before this process came is not observed once more.
+        if is_all_seen && (!is_over || kept.witness.is_some() && asked.is_none()) {
             return Ok(None);
         }
         // By now the switches are off, and there is time.
@@ -116,6 +132,10 @@ impl<'a, 'l> Observed<'a, 'l> {
     /// The same while no row can begin.
     fn take_alone(&self, phase: Phase, gives_up: &dyn Fn() -> bool) -> Result<(), Problems> {
         let run = &self.inputs.plan.run;
+        let before = self.kept()?;
+        check_watch(&before)?;
+        let latest = before.captures.last().map(|last| files::read_bytes(&last.path)).transpose()?;
+        let latest = latest.map(|bytes| Digest::of(&bytes));
         let records = self.last_record()?;
         let request = Request { version: 1, run: run.clone(), plan: self.inputs.plan.digest, phase, records };
         let Seen { sha256, is_watched } = match self.itself {
@@ -128,9 +148,26 @@ impl<'a, 'l> Observed<'a, 'l> {
                 .coded(Code::ObserverUnreachable);
             self.moment.output.warn(&unwatched.into());
         }
-        let last = self.kept()?.captures.pop();
+        let mut kept = self.kept()?;
+        if phase != Phase::End {
+            check_watch(&kept)?;
+        }
+        let last = kept.captures.pop();
         let last =
             last.ok_or_else(|| Problem::failure("the observer kept nothing").coded(Code::ObserverUnreachable))?;
+        // Of a run that goes on nothing is captured anew; what it has is compared as a whole.
+        let goes_on = phase == Phase::Begin && latest.is_some();
+        if !goes_on && (latest == Some(sha256) || last.records != records) {
+            let file = last.path.display();
+            return Err(Problem::untrusted(format!(
+                "`{file}` is not the capture that was asked for after record {records}"
+            ))
+            .help(
+                "somebody who may ask the observer asked it at the same time: find out who, then go on with `--resume`",
+            )
+            .coded(Code::ObserverUntrusted)
+            .into());
+        }
         let record = vouch::capture(self.moment.inputs, self.inputs, &last.path)?;
         if self.inputs.bundle.listing().digest_of("cutter.toml") != Some(record.capture.config_sha256) {
             return Err(Problem::untrusted("the observer has another configuration than the bundle's `cutter.toml`")
@@ -147,12 +184,17 @@ impl<'a, 'l> Observed<'a, 'l> {
                 .coded(Code::ObserverUntrusted)
                 .into());
         }
+        // What was never finished is made again, under the same number.
+        let compared = self.so_far.get().compared.min(last.number.saturating_sub(1));
+        self.so_far.set(SoFar { asked: Some(last.records), compared });
         Ok(())
     }
 
+    /// The same of every capture since the last one that was compared, whoever asked for it.
     fn compare_last(&self) -> Result<Option<String>, Problems> {
-        let captures = self.kept()?.captures;
-        self.compare(captures.get(captures.len().saturating_sub(2)..).unwrap_or_default())
+        let mut captures = self.kept()?.captures;
+        captures.retain(|taken| taken.number >= self.so_far.get().compared);
+        self.compare(&captures)
     }
 
     /// Holds what was measured from each capture to the next against what the rows declare that ended in between; the first difference.
@@ -186,6 +228,7 @@ impl<'a, 'l> Observed<'a, 'l> {
             if !differences.is_empty() {
                 return Ok(Some(differences.join("; ")));
             }
+            self.so_far.set(SoFar { compared: after.number, ..self.so_far.get() });
         }
         Ok(None)
     }
@@ -235,6 +278,16 @@ pub fn station(moment: Moment<'_>, inputs: &Inputs) -> Option<Station> {
     inputs.config.observer.as_ref().filter(|settings| settings.other().is_none())?;
     let config = moment.inputs.bundle.config_path().unwrap_or_else(|| PathBuf::from("cutter.toml"));
     Some(Station::new(config, None, Duration::from_secs(1)))
+}
+
+/// A run whose watch has ended is observed no further.
+fn check_watch(kept: &Kept) -> Result<(), Problem> {
+    match kept.witness {
+        None => Ok(()),
+        Some(_) => Err(Problem::failure("the observer was told that the run is over, and it has not begun or is not")
+            .help("somebody who may ask it ended its watch, or ended it: end the run with `--void`, and have a new one watched")
+            .coded(Code::ObserverUntrusted)),
+    }
 }
 
 /// The record of a row's end.

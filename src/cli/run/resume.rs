@@ -9,9 +9,10 @@ use crate::runtime::{Fate, Who, fate};
 use crate::settings::effects::Builtin;
 use std::collections::BTreeMap;
 
-/// Ends what can be known; what cannot stays open.
+/// Ends what can be known of the starts of this very plan; what cannot stays open, and what another plan meant stays as it is.
 pub fn settle(ledger: &dyn Ledger, inputs: &Inputs, journal: &Journal) -> Result<(), Problems> {
-    for (entry, started) in journal.open(&inputs.plan.run) {
+    let of_plan = |(_, started): &(_, &Started)| started.plan == inputs.plan.digest;
+    for (entry, started) in journal.open(&inputs.plan.run).filter(of_plan) {
         let Some((exit_status, note)) = known(inputs, started)? else { continue };
         let Some(mut held) = ledger.hold(&started.run)? else { continue };
         held.finish(&Finished {

@@ -1,14 +1,18 @@
 //! What was attested can be checked by anybody with the trust root, and by other tools; what was changed cannot.
 
 use crate::attest::as_root::report::readiness;
-use crate::attest::scene::Scene;
+use crate::attest::scene::{FREE, Scene};
 use crate::support::ran::Ran;
 use crate::support::world::PLAN;
+use cutter::digest::Digest;
+use cutter::ledger::{Attestation, Attested, DirectoryLedger, Ledger as _};
+use cutter::time::Timestamp;
 use proptest::prelude::{ProptestConfig, any};
 use proptest::{prop_assert, proptest};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 /// One attested run that no test changes.
 static ATTESTED: LazyLock<Scene> = LazyLock::new(attested);
@@ -104,6 +108,27 @@ fn another_implementation_of_dsse_accepts_the_envelope_and_refuses_a_changed_one
     let text = scene.read("report.json.dsse.json").replace("vnd.in-toto+json", "vnd.in-toto+jsen");
     std::fs::write(&changed, text).unwrap();
     assert!(!verify(&changed).status.success());
+}
+
+#[test]
+fn a_statement_of_how_it_once_was_does_not_pass_for_one_of_when_it_was_kept() {
+    let scene = Scene::new();
+    scene.capture("a.json");
+    assert_eq!(scene.exec(FREE[0]).exit, 0);
+    scene.capture("b.json");
+    let ran = scene.attest("--attest report.json --key keys/attester");
+    assert!(!scene.read("report.json").is_empty(), "{}", ran.stderr);
+    assert_eq!(scene.exec(FREE[1]).exit, 0);
+    // What came after a statement was kept is none of its business, and the ledger's own clock is not asked for that.
+    let then = scene.verify("report.json --ledger .cutter --policies policies");
+    assert!(then.stdout.contains("what was done is what the ledger has"), "{}{}", then.stdout, then.stderr);
+    let before = Digest::of(scene.read("report.json").as_bytes());
+    scene.forge("old.json", |statement| statement["predicate"]["previous"] = json!(before.to_string()));
+    let ledger = DirectoryLedger::new(scene.path(".cutter"), || Timestamp::from_system(SystemTime::now()));
+    let kept = ledger.attest(&Attestation { number: 2, statement: scene.read("old.json") }).unwrap();
+    assert_eq!(kept, Attested::Appended);
+    let faults = scene.faults("old.json --ledger .cutter --policies policies");
+    assert!(faults.contains("records: they are not those of the ledger"), "{faults}");
 }
 
 /// What is made of a statement before it is signed again.

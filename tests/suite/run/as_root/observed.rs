@@ -69,6 +69,27 @@ impl Watched {
         answer
     }
 
+    /// What it answers to a request that is of the run.
+    fn ask_in_time(&self, phase: &str, records: u64) -> String {
+        let plan = cutter::digest::Digest::of(self.month.world.read(PLAN).as_bytes());
+        let asked = format!(
+            r#"{{"version":1,"run":"close-2026-10","plan_sha256":"{plan}","phase":"{phase}","records":{records}}}"#
+        );
+        self.ask(format!("{asked}\n").as_bytes())
+    }
+
+    /// Comes back when a statement with this text is at work.
+    fn wait_for(&self, text: &str) {
+        let busy = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%{text}%' AND pid <> pg_backend_pid()"
+        );
+        let count =
+            || -> i64 { self.month.server.connect("postgres", "postgres").query_one(&busy, &[]).unwrap().get(0) };
+        while count() == 0 {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The report, with no argument that says where evidence lies.
     fn attest(&self, more: &str) -> Ran {
         self.month.cutter(&format!("attest {PLAN} --facts postgres --format json {more}"))
@@ -172,11 +193,7 @@ fn an_observer_that_is_gone_between_two_rows_holds_the_run_and_one_that_is_back_
     let words = ["run", PLAN, "--facts", "postgres", "--format", "json"];
     let mut driver = watched.month.command(&words);
     let driver = driver.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(6)%' AND pid <> pg_backend_pid()";
-    let count = || -> i64 { watched.month.server.connect("postgres", "postgres").query_one(busy, &[]).unwrap().get(0) };
-    while count() == 0 {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    watched.wait_for("pg_sleep(6)");
     watched.observer.kill();
     let ran: Ran = driver.wait_with_output().unwrap().into();
     assert_eq!((ran.exit, switch(&watched.month).as_str()), (10, "off"), "{}{}", ran.stdout, ran.stderr);
@@ -278,17 +295,56 @@ fn a_run_is_observed_by_what_was_asked_in_it_and_by_nothing_before() {
     for phases in [&[("begin", "0"), ("end", "0")][..], &[("begin", "18446744073709551615")][..]] {
         let mut watched = Watched::new();
         watched.observe();
-        let digest = cutter::digest::Digest::of(watched.month.world.read(PLAN).as_bytes());
         for (phase, records) in phases {
-            let asked = format!(
-                r#"{{"version":1,"run":"close-2026-10","plan_sha256":"{digest}","phase":"{phase}","records":{records}}}"#
-            );
-            let answer = watched.ask(format!("{asked}\n").as_bytes());
+            let answer = watched.ask_in_time(phase, records.parse().unwrap());
             assert!(answer.contains("sha256"), "{answer}");
         }
         let ran = run(&watched.month, "--format json");
         assert!([8, 9].contains(&ran.exit), "{}{}{}", ran.exit, ran.stdout, ran.stderr);
         assert_eq!((watched.started(), switch(&watched.month).as_str()), (0, "off"), "{}", ran.stderr);
+    }
+}
+
+/// A program of a row runs as who may ask, and may ask for anything at any time.
+#[test]
+fn what_others_ask_the_observer_in_the_middle_of_a_run_neither_ends_nor_splits_what_is_compared() {
+    // What is asked, after how many records of the row at work, and whether the change that nobody declares comes before it.
+    for (phase, ahead, is_before, says) in [
+        ("end", 0, false, "the observer was told that the run is over"),
+        ("end", 1, false, "the observer was told that the run is over"),
+        ("during", 0, true, "billing.book changed, and nothing"),
+        ("during", 1, false, "post is done and declares to change relation:billing.entry"),
+    ] {
+        let mut watched = Watched::with(|world| {
+            world.replace("cutter.toml", "INSERT INTO billing.entry", "SELECT pg_sleep(8); INSERT INTO billing.entry");
+        });
+        watched.observe();
+        let words = ["run", PLAN, "--facts", "postgres", "--format", "json"];
+        let mut driver = watched.month.command(&words);
+        let driver = driver.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        watched.wait_for("pg_sleep(8)");
+        let change = || {
+            let mut session = watched.month.server.connect("postgres", "postgres");
+            session.batch_execute("UPDATE billing.book SET closed_at = NULL").unwrap();
+        };
+        if is_before {
+            change();
+        }
+        let log = watched.month.cutter("log --format ndjson").stdout;
+        let last = log.lines().filter_map(|line| line.parse::<Value>().ok()?["sequence"].as_u64()).max().unwrap();
+        assert!(watched.ask_in_time(phase, last + ahead).contains("sha256"), "{}", watched.said());
+        if !is_before {
+            change();
+        }
+        let ran: Ran = driver.wait_with_output().unwrap().into();
+        let case = format!("{phase} {ahead}: {}{}{}", ran.stdout, ran.stderr, watched.said());
+        assert_eq!((ran.exit, switch(&watched.month).as_str()), (10, "off"), "{case}");
+        assert!(ran.json()["held"].as_str().unwrap().contains(says), "{case}");
+        assert_eq!(
+            states(&ran)[2..4],
+            [("post", "done"), ("close", "open")].map(|(a, b)| (a.to_owned(), b.to_owned())),
+            "{case}"
+        );
     }
 }
 

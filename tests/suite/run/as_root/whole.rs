@@ -261,6 +261,40 @@ fn a_run_goes_on_under_the_plan_that_it_began_with_and_under_no_other() {
     assert!(ran.stderr.contains("the run began under another plan") && ran.stderr.contains("--void"), "{}", ran.stderr);
 }
 
+/// What a row means is said by the plan that it began under: by another one, a program that was cut off would be nothing but a pause.
+#[test]
+fn a_run_is_ended_by_the_plan_that_it_began_with_and_by_no_other() {
+    let month = Month::with(|world, server| {
+        let psql = server.client("psql").get_program().to_str().unwrap().to_owned();
+        change_program(world, "preview", |_| {
+            [psql.as_str(), "-X", "-c", "SELECT pg_sleep(60)"].map(str::to_owned).into()
+        });
+        let pause = "[effects.rest]\naction = 'Billing::Action::\"preview\"'\nresource = 'Billing::Book::\"2026-10\"'\n\
+                     does = \"waits\"\nbuiltin = \"pause\"\n[effects.preview]";
+        world.replace("cutter.toml", "[effects.preview]", pause);
+    });
+    let words = ["run", PLAN, "--facts", "postgres"];
+    let mut driver = month.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = || month.cutter("log --format ndjson").stdout.contains(r#""kind":"started""#);
+    while !started() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    let first = month.world.read(PLAN);
+    month.world.replace(PLAN, r#""effect": "preview""#, r#""effect": "rest""#);
+    month.world.sign_plan(PLAN, "closer");
+    let void = || month.words(&["run", PLAN, "--facts", "postgres", "--void", "--reason", "it was cut off"]);
+    let ran = void();
+    assert!(ran.exit == 2 && ran.stderr.contains("began under another plan"), "{}{}", ran.stdout, ran.stderr);
+    let log = || month.cutter("log --format ndjson").stdout;
+    assert!(!log().contains(r#""kind":"finished""#) && !log().contains(r#""kind":"voided""#), "{}", log());
+    month.world.write(PLAN, first);
+    month.world.sign_plan(PLAN, "closer");
+    let ran = void();
+    assert!(log().contains(r#""kind":"voided""#), "{}{}", ran.stdout, ran.stderr);
+}
+
 #[test]
 fn a_guard_leaves_a_switch_alone_that_a_run_holds_and_turns_one_off_that_nobody_does() {
     let month = Month::with(|world, server| {
