@@ -82,6 +82,15 @@ impl LedgerArguments {
         Ok(NamedLedger::Postgres(Box::new(ledger)))
     }
 
+    /// The same, where the server is the one that this configuration names; before anything is sent there.
+    fn named_by(&self, config: &Config) -> Result<NamedLedger, Problems> {
+        let named = self.locate(config)?;
+        if let NamedLedger::Postgres(ledger) = &named {
+            check_server(ledger.access(), &config.ledger)?;
+        }
+        Ok(named)
+    }
+
     /// Whether it lies in PostgreSQL.
     pub fn is_shared(&self, config: &Config) -> bool {
         match &self.ledger {
@@ -120,11 +129,7 @@ impl LedgerArguments {
             .coded(Code::LedgerUnusable)
             .into());
         }
-        let named = self.locate(config)?;
-        // Before anything is sent there.
-        if let NamedLedger::Postgres(ledger) = &named {
-            check_server(ledger.access(), settings)?;
-        }
+        let named = self.named_by(config)?;
         if named.store().id()?.is_none() {
             return Err(crate::ledger::missing(&named.store().name()).into());
         }
@@ -197,6 +202,11 @@ impl LoneLedgerArguments {
     /// The configuration that says where it lies, where one was named.
     pub fn config(&self) -> Option<&Path> {
         self.config.as_deref()
+    }
+
+    /// Finds it by a configuration that was read and compared, which is not read again, and only where the server is the one it names.
+    pub fn named_by(&self, config: &Config) -> Result<NamedLedger, Problems> {
+        self.ledger.named_by(config)
     }
 
     /// Finds where the ledger would be; the configuration is read where there is one.
