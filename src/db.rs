@@ -96,8 +96,13 @@ impl Access {
         self.encryption != Encryption::Local || self.config.get_hosts().iter().all(is_socket)
     }
 
+    /// The server's port.
+    pub fn port(&self) -> u16 {
+        resolve::port_of(&self.config)
+    }
+
     /// The name of the server, or the folder of its socket.
-    pub fn server_name(&self) -> String {
+    fn server_name(&self) -> String {
         match self.config.get_hosts().first() {
             Some(Host::Tcp(name)) => name.clone(),
             Some(Host::Unix(folder)) => folder.display().to_string(),
@@ -112,9 +117,8 @@ impl Access {
 
     /// The server's socket, where it is reached by one.
     pub fn socket(&self) -> Option<PathBuf> {
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
         match self.config.get_hosts().first() {
-            Some(Host::Unix(folder)) => Some(folder.join(format!(".s.PGSQL.{port}"))),
+            Some(Host::Unix(folder)) => Some(folder.join(format!(".s.PGSQL.{}", self.port()))),
             _ => None,
         }
     }
@@ -122,10 +126,9 @@ impl Access {
     /// The environment in which a program of PostgreSQL's own reaches the same place; it holds the password, and is for one child alone.
     pub fn libpq(&self) -> Vec<(&'static str, OsString)> {
         let text = |text: Option<&str>| OsString::from(text.unwrap_or_default());
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
         let mut all = vec![
             ("PGHOST", OsString::from(self.server_name())),
-            ("PGPORT", OsString::from(port.to_string())),
+            ("PGPORT", OsString::from(self.port().to_string())),
             ("PGUSER", text(self.config.get_user())),
             ("PGDATABASE", text(self.config.get_dbname())),
             ("PGCONNECT_TIMEOUT", OsString::from("10")),

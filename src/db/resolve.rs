@@ -9,7 +9,7 @@ use postgres::config::{Host, SslMode};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -23,13 +23,7 @@ pub(super) fn resolve(
         Some(name) => parts.whole(name)?,
         None => parts.assemble()?,
     };
-    if let Some(name) = settings.dbname.as_ref().filter(|name| config.get_dbname() != Some(name.as_str())) {
-        let leads = config.get_dbname().unwrap_or_default();
-        let message = format!("the environment leads to the database `{leads}`, and `[database]` names `{name}`");
-        return Err(
-            Problem::failure(message).help("set the variable to that database; `dbname` is signed with the bundle")
-        );
-    }
+    check_named(&config, settings)?;
     // What a connection string would pin is pinned by the session instead.
     config.options("").application_name("cutter-observe").connect_timeout(Duration::from_secs(10));
     let place = place(&config, settings);
@@ -44,6 +38,51 @@ pub(super) fn resolve(
     };
     Ok(Access { config, secret, encryption, limits, place, section: String::new() })
 }
+
+/// What the section names is the only thing to which a variable or a service beside it may lead: it is signed with the bundle, and what
+/// they hold is not. No value of theirs is repeated; it may be part of a password.
+fn check_named(config: &Config, settings: &DatabaseSettings) -> Result<(), Problem> {
+    let host = config.get_hosts().first();
+    let is_host = |name: &String| match host {
+        Some(Host::Tcp(host)) => host == name,
+        Some(Host::Unix(folder)) => folder == Path::new(name),
+        None => false,
+    };
+    let origin = |own: &Option<String>| match settings.url_env.as_ref().or(own.as_ref()) {
+        Some(name) => format!("the environment variable `{name}`"),
+        None => "the service".to_owned(),
+    };
+    let help = "set it to what is named; that is signed with the bundle";
+    // A client goes where this says, whatever the host beside it is.
+    if !config.get_hostaddrs().is_empty() && (settings.host.is_some() || matches!(host, Some(Host::Unix(_)))) {
+        let message = format!("{} names a `hostaddr`, which leads past the host of `[database]`", origin(&None));
+        return Err(Problem::untrusted(message).help("leave `hostaddr` out of the connection string"));
+    }
+    // A connection string holds host and port, so that whoever names the host means both.
+    let is_whole = settings.url_env.is_some() && settings.host.is_some();
+    let port = settings.port.or(is_whole.then_some(DEFAULT_PORT));
+    let (user, dbname) = (settings.user.as_deref(), settings.dbname.as_deref());
+    let parts = [
+        ("host", &settings.host_env, settings.host.clone().filter(|name| !is_host(name))),
+        ("port", &settings.port_env, port.filter(|port| *port != port_of(config)).map(|port| port.to_string())),
+        ("user", &settings.user_env, user.filter(|name| config.get_user() != Some(name)).map(str::to_owned)),
+        ("database", &settings.dbname_env, dbname.filter(|name| config.get_dbname() != Some(name)).map(str::to_owned)),
+    ];
+    for (what, own, named) in parts {
+        if let Some(named) = named {
+            let message = format!("{} leads to another {what} than that of `[database]`, `{named}`", origin(own));
+            return Err(Problem::untrusted(message).help(help));
+        }
+    }
+    Ok(())
+}
+
+/// The port to which a connection goes.
+pub(super) fn port_of(config: &Config) -> u16 {
+    config.get_ports().first().copied().unwrap_or(DEFAULT_PORT)
+}
+
+const DEFAULT_PORT: u16 = 5432;
 
 struct Parts<'a> {
     settings: &'a DatabaseSettings,
@@ -88,7 +127,7 @@ impl Parts<'_> {
         let host = self.part("host", &settings.host, &settings.host_env, &service)?;
         let user = self.part("user", &settings.user, &settings.user_env, &service)?;
         let dbname = self.part("dbname", &settings.dbname, &settings.dbname_env, &service)?;
-        let named = settings.port.map(|port| port.to_string()).or_else(|| Some("5432".to_owned()));
+        let named = settings.port.map(|port| port.to_string()).or_else(|| Some(DEFAULT_PORT.to_string()));
         let default = if settings.port_env.is_some() || service.contains_key("port") { None } else { named };
         let port = self.part("port", &default, &settings.port_env, &service)?;
         let port: u16 = port.parse().map_err(|_| self.no_port(&port))?;
@@ -172,7 +211,7 @@ impl Parts<'_> {
 /// Where a connection goes, and which names say so.
 fn place(config: &Config, settings: &DatabaseSettings) -> Place {
     let host = config.get_hosts().first();
-    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let port = port_of(config);
     let address = match (host, &settings.url_env) {
         // A stray sign in a password moves part of it into the host of a connection string.
         (Some(host), Some(name)) if !is_loopback(host) => format!("the host in `{name}`"),

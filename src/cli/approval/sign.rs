@@ -94,14 +94,15 @@ impl Arguments {
     /// Keeps the vote in the ledger that the configuration names, where that is the one whose bundle the document is of: whoever wrote
     /// another would say where votes go, and be sent what this process knows.
     fn lodge(&self, document: &ApprovalDocument, message: &Source, signature: &Path) -> Result<u64, Problems> {
-        let (bundle, _) = BundleArguments::new(&self.policies, self.ledger.config()).load()?;
+        let (bundle, config) = BundleArguments::new(&self.policies, self.ledger.config()).load()?;
         let (here, named) = (bundle.digest().to_string(), &document.policies_sha256);
         if here != *named {
             let message = format!("the bundle here, sha256 {here}, is not the one that the document names, {named}");
             let help = "no ledger was asked: sign where the policies and `cutter.toml` are those of the document";
             return Err(Problem::untrusted(message).help(help).into());
         }
-        lodge(&self.ledger.locate()?, &document.ledger, message, signature, &self.policies)
+        let ledger = self.ledger.named_by(&config.unwrap_or_default())?;
+        lodge(&ledger, &document.ledger, message, signature, bundle.signers())
     }
 
     /// The document as it is to be signed: with allowance and reason where they were given here.

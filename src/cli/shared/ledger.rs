@@ -82,6 +82,15 @@ impl LedgerArguments {
         Ok(NamedLedger::Postgres(Box::new(ledger)))
     }
 
+    /// The same, where the server is the one that this configuration names; before anything is sent there.
+    fn named_by(&self, config: &Config) -> Result<NamedLedger, Problems> {
+        let named = self.locate(config)?;
+        if let NamedLedger::Postgres(ledger) = &named {
+            check_server(ledger.access(), &config.ledger)?;
+        }
+        Ok(named)
+    }
+
     /// Whether it lies in PostgreSQL.
     pub fn is_shared(&self, config: &Config) -> bool {
         match &self.ledger {
@@ -120,11 +129,7 @@ impl LedgerArguments {
             .coded(Code::LedgerUnusable)
             .into());
         }
-        let named = self.locate(config)?;
-        // Before anything is sent there.
-        if let NamedLedger::Postgres(ledger) = &named {
-            check_server(ledger.access(), settings)?;
-        }
+        let named = self.named_by(config)?;
         if named.store().id()?.is_none() {
             return Err(crate::ledger::missing(&named.store().name()).into());
         }
@@ -157,15 +162,24 @@ impl LedgerArguments {
     }
 }
 
-/// Whether the signed configuration says which server it is, and the server shows that it is that one.
+/// Whether the configuration says which server and which database it is, so that no environment leads elsewhere, and the server shows
+/// that it is that one.
 fn check_server(access: &Access, settings: &LedgerSettings) -> Result<(), Problems> {
     let untrusted = |message: String, help: &str| Problem::untrusted(message).help(help).coded(Code::LedgerUnusable);
-    let (name, database) = (access.server_name(), settings.database.as_ref());
-    if database.and_then(|database| database.host.as_ref()) != Some(&name) {
-        let message = format!("the ledger's server is `{name}`, and the signed configuration does not say so");
-        return Err(
-            untrusted(message, "name it with `host` in `[ledger.database]`, beside `url_env` or in its place").into()
-        );
+    let database = settings.database.as_ref();
+    let names = |what: &str| match what {
+        "host" => database.is_some_and(|database| database.host.is_some()),
+        "dbname" => database.is_some_and(|database| database.dbname.is_some()),
+        _ => access.port() == database.and_then(|database| database.port).unwrap_or(5432),
+    };
+    if let Some(what) = ["host", "dbname", "port"].into_iter().find(|what| !names(what)) {
+        let message =
+            format!("the environment says which {what} the ledger has, and the signed configuration does not");
+        return Err(untrusted(
+            message,
+            "name `host`, `dbname` and, where it is not 5432, `port` in `[ledger.database]`; the environment may say the same",
+        )
+        .into());
     }
     if let Some(socket) = access.socket() {
         let user = settings.server_user.as_deref().unwrap_or("postgres");
@@ -188,6 +202,11 @@ impl LoneLedgerArguments {
     /// The configuration that says where it lies, where one was named.
     pub fn config(&self) -> Option<&Path> {
         self.config.as_deref()
+    }
+
+    /// Finds it by a configuration that was read and compared, which is not read again, and only where the server is the one it names.
+    pub fn named_by(&self, config: &Config) -> Result<NamedLedger, Problems> {
+        self.ledger.named_by(config)
     }
 
     /// Finds where the ledger would be; the configuration is read where there is one.

@@ -56,7 +56,7 @@ pub fn lodge(
     id: &str,
     document: &Source,
     signature: &Path,
-    policies: &Path,
+    signers: &AllowedSigners,
 ) -> Result<u64, Problems> {
     let ledger = named.store();
     if ledger.id()?.is_none_or(|ours| ours.to_string() != id) {
@@ -64,9 +64,8 @@ pub fn lodge(
         return Err(Problem::failure(message).coded(Code::LedgerMissing).into());
     }
     let (text, bytes) = (files::read(signature)?, document.text().as_bytes());
-    let signers = AllowedSigners::parse(&files::read(&policies.join("allowed_signers"))?)?;
     let (namespaces, now) = ([APPROVAL, REJECT], system_time()?);
-    verify_one_of(&namespaces, bytes, text.text().as_bytes(), &signers, &Revocations::none(), now)
+    verify_one_of(&namespaces, bytes, text.text().as_bytes(), signers, &Revocations::none(), now)
         .map_err(|rejection| Problem::untrusted(format!("the vote would not count: {rejection}")))?;
     let vote = Vote { approval: Digest::of(bytes), signature: text.text().to_owned() };
     Ok(ledger.note(&Record::Vote(vote))?)

@@ -4,7 +4,9 @@ use crate::ledger::scene::{self, Place, run, started};
 use crate::support::postgres::Server;
 use crate::support::ran::Ran;
 use crate::support::world::World;
+use cutter::db::Access;
 use cutter::ledger::{Ledger as _, LedgerId};
+use cutter::settings::database::DatabaseSettings;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
@@ -146,4 +148,48 @@ fn what_is_asked_of_a_folder_that_only_postgresql_has_is_refused() {
     assert_eq!(exit, 1);
     assert!(told.contains("`cutter.toml` does not exist"), "{told}");
     assert_eq!(scene::folder(world.path(".cutter")).id().unwrap(), None);
+}
+
+#[test]
+fn what_a_section_names_is_all_that_a_variable_may_lead_to() {
+    let folder = "/run/postgresql";
+    let named = |host: Option<&str>, port, user: Option<&str>, dbname: Option<&str>| DatabaseSettings {
+        url_env: Some("URL".to_owned()),
+        host: host.map(str::to_owned),
+        port,
+        user: user.map(str::to_owned),
+        dbname: dbname.map(str::to_owned),
+        ..DatabaseSettings::default()
+    };
+    let all = || named(Some(folder), None, Some("runs"), Some("ledger"));
+    let url = "host=/run/postgresql user=runs dbname=ledger";
+    let led = |settings: DatabaseSettings, url: &str| {
+        Access::resolve(&settings, "[here]", &|_| Some(url.into())).map(drop).map_err(|problem| problem.message)
+    };
+    for (settings, url) in [
+        (all(), url),
+        (all(), "postgres://runs@%2Frun%2Fpostgresql:5432/ledger"),
+        (named(Some(folder), Some(5433), None, None), "host=/run/postgresql port=5433 user=u dbname=d"),
+        (named(None, None, None, None), "host=/run/postgresql port=5433 user=u dbname=d"),
+        (named(None, None, None, None), "host=localhost hostaddr=127.0.0.2 user=u dbname=d"),
+    ] {
+        assert_eq!(led(settings, url), Ok(()), "{url}");
+    }
+    for (settings, url, what) in [
+        (all(), "host=/tmp/s3cr3t user=runs dbname=ledger", "another host than that of `[here]`, `/run/postgresql`"),
+        (all(), "host=localhost user=runs dbname=ledger", "another host"),
+        (all(), "host=/run/postgresql port=5433 user=runs dbname=ledger", "another port than that of `[here]`, `5432`"),
+        (named(None, Some(5432), None, None), "host=/run/postgresql port=5433 user=u dbname=d", "another port"),
+        (all(), "host=/run/postgresql user=s3cr3t dbname=ledger", "another user than that of `[here]`, `runs`"),
+        (all(), "host=/run/postgresql user=runs dbname=s3cr3t", "another database than that of `[here]`, `ledger`"),
+        (all(), "host=/run/postgresql hostaddr=127.0.0.2 user=runs dbname=ledger", "`hostaddr`"),
+        (named(None, None, None, None), "host=/run/postgresql hostaddr=127.0.0.2 user=u dbname=d", "`hostaddr`"),
+        (named(Some("localhost"), None, None, None), "host=localhost hostaddr=127.0.0.2 user=u dbname=d", "`hostaddr`"),
+    ] {
+        let said = led(settings, url).expect_err(url);
+        assert!(said.contains("`URL`") && said.contains(what) && !said.contains("s3cr3t"), "{url}: {said}");
+    }
+    let parts = DatabaseSettings { url_env: None, host_env: Some("HOST".to_owned()), ..all() };
+    let said = led(parts, "/tmp").unwrap_err();
+    assert!(said.contains("`HOST` leads to another host"), "{said}");
 }

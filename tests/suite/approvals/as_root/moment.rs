@@ -5,7 +5,7 @@ use crate::approvals::office::Office;
 use crate::ledger::scene::{folder, rewrite, user_of};
 use crate::support::postgres::Server;
 use cutter::digest::Digest;
-use cutter::ledger::{Ledger as _, Record, Vote};
+use cutter::ledger::{Ledger as _, LedgerId, PostgresLedger, Record, Vote};
 use std::time::Duration;
 
 /// The veto was cast with the program, and its file is gone.
@@ -274,4 +274,55 @@ fn a_run_uses_the_shared_ledger_that_its_signed_configuration_names_and_no_other
     std::os::unix::fs::chown(server.socket_directory().join(".s.PGSQL.5432"), Some(65534), None).unwrap();
     let stranger = exec("two");
     assert_eq!((stranger.exit, ran(&office).as_str()), (8, "one\n"), "{}{}", stranger.stdout, stranger.stderr);
+}
+
+/// Whoever runs says by a variable where the ledger is, and has made another of the same id in a second database.
+#[test]
+fn no_variable_leads_a_run_to_another_ledger_than_the_signed_one() {
+    let (server, office) = in_postgres(&[free_row("one", ""), ruled_row()].join(","));
+    office.world.replace(
+        "cutter.toml",
+        "user_env = \"LEDGER_USER\"\ndbname = \"postgres\"\n",
+        "url_env = \"LEDGER_URL\"\ndbname = \"postgres\"\n",
+    );
+    office.trust();
+    server.execute("CREATE DATABASE other");
+    let id: String =
+        server.connect("owner", "postgres").query_one("SELECT id FROM cutter_ledger.identity()", &[]).unwrap().get(0);
+    let made = PostgresLedger::statements(&LedgerId::parse(&id).unwrap(), Some("runs"));
+    server.connect("postgres", "other").batch_execute(&made).unwrap();
+    let trust = office.world.trust_path().display().to_string();
+    let exec = |url: &str| {
+        let ran = office.world.cutter_with(&format!("exec --trust {trust} plan.json one"), &[("LEDGER_URL", url)]);
+        (ran.exit, ran.stdout + &ran.stderr)
+    };
+    let (signed, other) = (server.conninfo("runs", "postgres"), server.conninfo("runs", "other"));
+    for (expected, url, why) in [
+        (0, signed.clone(), "the signed one"),
+        (2, signed.clone(), "done already"),
+        (8, other.clone(), "another database"),
+        (8, format!("{signed} hostaddr=127.0.0.2"), "another address"),
+        (8, signed.replace("port=5432", "port=5433"), "another port"),
+    ] {
+        let (exit, said) = exec(&url);
+        assert_eq!((exit, ran(&office).as_str()), (expected, "one\n"), "{why}: {said}");
+    }
+    // What is not signed is no ledger of a run, and none for a vote either.
+    let config = office.world.read("cutter.toml");
+    for unsigned in ["dbname = \"postgres\"\n", "host = "] {
+        office.world.write("cutter.toml", config.replace(unsigned, if unsigned == "host = " { "#" } else { "" }));
+        office.trust();
+        let (exit, said) = exec(&other);
+        assert_eq!((exit, ran(&office).as_str()), (8, "one\n"), "without {unsigned}: {said}");
+        let asked = office.world.cutter_with("approval request plan.json --output asked", &[("LEDGER_URL", &signed)]);
+        assert_eq!(asked.exit, 0, "{}{}", asked.stdout, asked.stderr);
+        office.world.edit("asked/SG_3.json", |document| {
+            document["allowance"] = "explicit".into();
+            document["reason"] = "ruled".into();
+        });
+        let sign = "approval sign --yes asked/SG_3.json --key keys/council-3 --reject --as council-3";
+        let vote = office.world.cutter_with(sign, &[("LEDGER_URL", &other)]);
+        assert!(vote.exit == 0 && vote.stdout.contains("only beside the document"), "{}{}", vote.stdout, vote.stderr);
+        office.world.remove("asked");
+    }
 }

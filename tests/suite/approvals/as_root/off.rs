@@ -5,6 +5,7 @@ use crate::support::ran::Ran;
 use crate::support::scrubbed::scrubbed;
 use crate::support::world::{AUTHOR, scripted};
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 
 /// An office with a switch in a file, which is on, and a row that turns it off, one that turns it on and one that does more.
 fn office() -> Office {
@@ -160,6 +161,42 @@ fn what_was_kept_while_the_ledger_was_away_is_in_it_once_the_next_one_wrote() {
     office.world.write("cutter-spool.ndjson", "{\"kind\":\"vote\",\"approval_sha256\":\"\",\"signature\":\"\"}\n");
     assert_eq!(office.exec("program").exit, 1);
     assert_eq!(recorded(&office), 1);
+}
+
+/// Whoever may write in the folder would speak in the ledger as whoever runs next.
+#[test]
+fn what_others_could_have_kept_is_never_brought_into_the_ledger() {
+    let office = office();
+    fs::rename(office.world.path(".cutter"), office.world.path("away")).unwrap();
+    assert_eq!(office.exec("off").exit, 0);
+    fs::rename(office.world.path("away"), office.world.path(".cutter")).unwrap();
+    let spool = office.world.path("cutter-spool.ndjson");
+    let put = |user, mode| {
+        chown(&spool, Some(user), Some(user)).unwrap();
+        fs::set_permissions(&spool, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (user, mode) in [(65534, 0o600), (0, 0o620), (0, 0o602)] {
+        put(user, mode);
+        let ran = office.exec("program");
+        let said = format!("{user} {mode:o}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!((ran.exit, recorded(&office), spool.exists()), (8, 0, true), "{said}");
+        assert!(said.contains("is not this user's"), "{said}");
+    }
+    put(0, 0o600);
+    assert_eq!(office.exec("program").exit, 0);
+    assert_eq!((recorded(&office), spool.exists()), (1, false));
+    // Nor does it keep anything on.
+    for guarded in [false, true] {
+        let office = self::office();
+        office.world.write("cutter-spool.ndjson", "");
+        chown(office.world.path("cutter-spool.ndjson"), Some(65534), Some(65534)).unwrap();
+        if guarded {
+            assert_guarded(&office, "a guard")
+        } else {
+            assert_off(&office, "a row")
+        }
+        assert!(office.world.path("cutter-spool.ndjson").exists());
+    }
 }
 
 #[test]
