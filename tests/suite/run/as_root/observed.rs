@@ -7,6 +7,7 @@ use crate::run::observer::{self, DAEMON, Observer};
 use crate::run::{let_it_be_turned_on_again, run, states, switch};
 use crate::support::ran::Ran;
 use crate::support::scrubbed::scrubbed;
+use crate::support::waiting::wait_until;
 use crate::support::world::{NOBODY, World, mode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -171,12 +172,13 @@ fn an_observer_that_is_gone_between_two_rows_holds_the_run_and_one_that_is_back_
     watched.observe();
     let words = ["run", PLAN, "--facts", "postgres", "--format", "json"];
     let mut driver = watched.month.command(&words);
-    let driver = driver.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut driver = driver.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(6)%' AND pid <> pg_backend_pid()";
     let count = || -> i64 { watched.month.server.connect("postgres", "postgres").query_one(busy, &[]).unwrap().get(0) };
-    while count() == 0 {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("the row sleeps", || {
+        assert!(driver.try_wait().unwrap().is_none(), "the run ended");
+        count() > 0
+    });
     watched.observer.kill();
     let ran: Ran = driver.wait_with_output().unwrap().into();
     assert_eq!((ran.exit, switch(&watched.month).as_str()), (10, "off"), "{}{}", ran.stdout, ran.stderr);
