@@ -114,7 +114,7 @@ impl InputArguments {
         let source = files::read_plan(&self.plan)?;
         let Some((bundle, config)) = bundle else {
             // Without a schema the plan can still be told apart from what is no JSON at all.
-            return Ok(crate::json::parse(&source).map(|_| None)?);
+            return crate::json::parse(&source).map(|_| None);
         };
         let plan = RunPlan::parse(&source, bundle.schema(), config.as_ref(), &project::program);
         Ok(Some(plan.coded(Code::PlanInvalid)?))

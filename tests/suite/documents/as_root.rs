@@ -40,6 +40,8 @@ fn the_commands_that_observe_and_attest_run() {
         );
         program(&scene, "psql", &line);
         let trust = folder(&scene);
-        run(page, before, &scene, |text| text.replace("/etc/cutter", &trust));
+        // Whoever types waits a moment; here it is waited until the witness watches.
+        let watches = "& until [ -s witness.ndjson ]; do sleep 0.1; done";
+        run(page, before, &scene, |text| text.replace("/etc/cutter", &trust).replace("& sleep 2", watches));
     }
 }

@@ -48,8 +48,8 @@ pub fn directory() -> (World, Place) {
 
 /// A ledger that a new server holds, reached as the role that only has the grants of runs.
 pub fn server() -> (Server, Place) {
-    // 64 workers have a connection each, and one more for the moment of the race.
-    let server = Server::start_with(&Options::empty().setting("max_connections", "200"));
+    // 64 workers have a connection each, and one more for the moment of the race; those that were left linger for a while.
+    let server = Server::start_with(&Options::empty().setting("max_connections", "400"));
     server.execute("CREATE ROLE owner LOGIN; CREATE ROLE runs LOGIN; GRANT CREATE ON DATABASE postgres TO owner");
     let owner = postgres(&server.conninfo("owner", "postgres"), Some("runs"));
     owner.init(LedgerId::from_random(7)).unwrap();

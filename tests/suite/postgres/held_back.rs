@@ -2,6 +2,7 @@
 
 use crate::postgres::scene::{Scene, row, status};
 use crate::support::postgres::{Options, Server};
+use crate::support::waiting::wait_until;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -86,13 +87,20 @@ fn scene() -> Scene {
 fn what_a_session_did_whose_last_answer_nobody_reads_is_not_taken_for_nothing() {
     let scene = scene();
     let mut watch = scene.server.connect("postgres", "directus");
-    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle' AND wait_event = 'ClientWrite'";
+    // Its session is the youngest; no row before it has said what it says, and while it works.
+    let waits = "SELECT state || ' ' || wait_event FROM (SELECT * FROM pg_stat_activity
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY backend_start DESC LIMIT 1) AS youngest
+        WHERE query LIKE '%repeat(%' AND (wait_event = 'ClientWrite' OR state = 'idle' AND wait_event = 'ClientRead')";
     let mut is_blocked = |size: usize| {
         let mut sender = Sender::connect(&scene.server, "");
         sender.says("SELECT count(*) FROM public.knowledge_documents", b'Z');
         sender.leaves(&format!("BEGIN; {WRITES}; COMMIT; BEGIN; {UNDOES}; COMMIT; SELECT repeat('x', {size})"));
-        std::thread::sleep(Duration::from_millis(200));
-        (watch.query_one(blocked, &[]).unwrap().get::<_, i64>(0) == 1).then_some(sender)
+        let mut found = None;
+        wait_until("the session waits for its client", || {
+            found = watch.query_opt(waits, &[]).unwrap().map(|row| row.get::<_, String>(0));
+            found.is_some()
+        });
+        (found.as_deref() == Some("idle ClientWrite")).then_some(sender)
     };
     // Only where the very end of the answer finds no room the session says that it is idle; how much room there is differs.
     let size = (100_000..600_000).step_by(4096).find(|size| is_blocked(*size).is_some());

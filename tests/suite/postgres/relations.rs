@@ -1,9 +1,9 @@
 //! Relations of every kind, names of every kind, and captures of different kinds.
 
 use crate::postgres::scene::{EVIDENCE, Scene, remarkable, row, status};
+use crate::support::waiting::wait_until;
 use serde_json::{Value, json};
 use std::thread;
-use std::time::Duration;
 
 fn observe(scene: &Scene, relations: &[&str]) {
     let relations: String = relations.iter().map(|name| format!("[evidence.relations.{name:?}]\n")).collect();
@@ -215,14 +215,11 @@ fn a_lock_is_let_go_when_its_relation_is_read() {
     scene.write("cutter.toml", scene.config("cutter_observe", evidence));
     thread::scope(|scope| {
         scope.spawn(|| scene.capture("a.json"));
-        thread::sleep(Duration::from_millis(3000));
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cutter_observe' AND query LIKE '%pg_sleep(0.04)%' AND state = 'active'";
         let mut client = scene.server.connect("postgres", "directus");
-        while client.query_one(waiting, &[]).unwrap().get::<_, i64>(0) == 0 {
-            thread::sleep(Duration::from_millis(50));
-        }
+        wait_until("the slow scope is read", || client.query_one(waiting, &[]).unwrap().get::<_, i64>(0) > 0);
         client
-            .batch_execute("SET lock_timeout = '500ms'; ALTER TABLE public.information_unit ADD COLUMN more int")
+            .batch_execute("SET lock_timeout = '2s'; ALTER TABLE public.information_unit ADD COLUMN more int")
             .unwrap();
     });
 }
@@ -237,9 +234,7 @@ fn a_statement_that_somebody_cancelled_says_so() {
         let run = scope.spawn(|| String::from_utf8(scene.run(&["evidence", "capture"]).stdout).unwrap());
         let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE usename = 'cutter_observe' AND state = 'active' AND wait_event = 'PgSleep' AND query LIKE '%pg_sleep(30)%'";
         let mut client = scene.server.connect("postgres", "directus");
-        while client.query_one(cancel, &[]).unwrap().get::<_, i64>(0) == 0 {
-            thread::sleep(Duration::from_millis(50));
-        }
+        wait_until("the statement is there to cancel", || client.query_one(cancel, &[]).unwrap().get::<_, i64>(0) > 0);
         run.join().unwrap()
     });
     assert!(shown.contains("somebody cancelled it (SQLSTATE 57014)"), "{shown}");

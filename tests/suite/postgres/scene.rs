@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime};
 /// Everything a test of the program needs.
 pub struct Scene {
     pub server: Server,
+    /// For how many seconds a capture waits for sessions at most.
+    pub settle: u32,
     world: World,
 }
 
@@ -29,7 +31,7 @@ impl Scene {
     }
 
     pub fn with(options: &Options) -> Self {
-        let scene = Self { server: Server::start_with(options), world: World::empty() };
+        let scene = Self { server: Server::start_with(options), settle: 0, world: World::empty() };
         // A file of this very second would have to be waited for.
         for name in ["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"] {
             let file = fs::File::open(scene.server.socket_directory().join("data").join(name)).unwrap();
@@ -74,7 +76,8 @@ impl Scene {
 
     /// Captures into a file; gives the exit code.
     pub fn capture(&self, name: &str) -> i32 {
-        let output = self.run(&["evidence", "capture", "--format", "json", "--output", name]);
+        let settle = self.settle.to_string();
+        let output = self.run(&["evidence", "capture", "--settle", &settle, "--format", "json", "--output", name]);
         assert!(self.path(name).exists(), "{}", String::from_utf8_lossy(&output.stderr));
         output.status.code().unwrap()
     }

@@ -2,6 +2,7 @@
 
 use crate::postgres::scene::{EVIDENCE, Scene, remarkable, row, status};
 use crate::support::postgres::Options;
+use crate::support::waiting::wait_until;
 use serde_json::Value;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -17,6 +18,17 @@ fn because(comparison: &Value, id: &str) -> String {
     row(comparison, id)["because"].to_string()
 }
 
+/// Comes back when a message sleeps, by when everything before its sleep is done.
+fn sleeps(scene: &Scene, statement: &str) {
+    let mut client = scene.server.connect("postgres", "directus");
+    let sleeping =
+        format!("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%{statement}%'");
+    wait_until(format!("a message sleeps by {statement}"), || !client.query(&sleeping, &[]).unwrap().is_empty());
+    drop(client);
+    // The first sleep of a message is a short one, and this session is gone.
+    thread::sleep(Duration::from_millis(500));
+}
+
 /// Everything between the captures is done and undone in one message, which goes on for longer than the final capture.
 #[test]
 fn what_a_message_of_several_transactions_did_is_not_known_until_its_session_is_idle() {
@@ -30,7 +42,7 @@ fn what_a_message_of_several_transactions_did_is_not_known_until_its_session_is_
         thread::scope(|scope| {
             // It is ended when it has been captured, however slow that was.
             scope.spawn(|| scene.server.connect("postgres", "directus").batch_execute(&sql).unwrap_err());
-            thread::sleep(Duration::from_millis(600));
+            sleeps(&scene, "pg_sleep(120)");
             let exit = scene.capture("b.json");
             scene.server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(120)%' AND pid <> pg_backend_pid()");
             assert_eq!(exit, 0, "{:#?}", scene.unknown("b.json"));
@@ -52,7 +64,7 @@ fn a_capture_that_may_wait_for_whoever_is_at_work_sees_what_was_undone() {
     let sql = format!("BEGIN; {INSERT}; COMMIT; BEGIN; {DELETE}; COMMIT; BEGIN; SELECT pg_sleep(3); COMMIT");
     thread::scope(|scope| {
         scope.spawn(|| scene.server.execute(&sql));
-        thread::sleep(Duration::from_millis(600));
+        sleeps(&scene, "pg_sleep(3)");
         let output = scene.run(&["evidence", "capture", "--settle", "30", "--format", "json", "--output", "b.json"]);
         assert_eq!(output.status.code(), Some(0));
     });
@@ -119,7 +131,7 @@ fn rows_that_were_forged_in_a_message_that_goes_on_are_no_growth() {
         thread::scope(|scope| {
             if forged {
                 scope.spawn(|| scene.server.execute("SET app.canonical_writer = 'x'; BEGIN; UPDATE public.birth_registry SET born_by = 'forged'; COMMIT; BEGIN; SELECT pg_sleep(5); COMMIT"));
-                thread::sleep(Duration::from_millis(500));
+                sleeps(&scene, "pg_sleep(5)");
             }
             scene.server.execute(birth);
             scene.capture("b.json");

@@ -2,9 +2,10 @@
 
 use crate::postgres::companion::{DOCUMENTS, INSERT, Witness, compare, logical, patient, witnessed};
 use crate::postgres::scene::{Scene, row, status};
+use crate::support::waiting::wait_until;
 use serde_json::Value;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn left_on_the_server(scene: &Scene) -> i64 {
     let sql = "SELECT (SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_stat_activity WHERE usename = 'cutter_observe')
@@ -43,7 +44,7 @@ fn it_is_not_content_where_no_part_sees_every_change_or_a_catalog_was_written() 
     let scene = logical();
     let witness = Witness::start(&scene);
     scene.server.execute("CREATE ROLE somebody");
-    witness.rest();
+    witness.rest(&scene);
     let (exit, shown) = witness.end("TERM");
     assert!(exit == Some(7) && shown.contains("table:pg_authid") && !shown.contains("relation:"), "{shown}");
 }
@@ -53,16 +54,12 @@ fn a_killed_witness_leaves_nothing_on_the_server_and_what_it_saw_in_its_record()
     let scene = logical();
     let witness = Witness::start(&scene);
     scene.capture("a.json");
-    witness.rest();
+    witness.rest(&scene);
     scene.server.execute(INSERT);
-    witness.rest();
+    witness.rest(&scene);
     assert_ne!(left_on_the_server(&scene), 0);
     assert_eq!(witness.end("KILL").0, None);
-    let began = Instant::now();
-    while left_on_the_server(&scene) != 0 {
-        assert!(began.elapsed() < Duration::from_secs(10));
-        sleep(Duration::from_millis(50));
-    }
+    wait_until("nothing of it is on the server", || left_on_the_server(&scene) == 0);
     scene.capture("b.json");
     let (exit, comparison) = compare(&scene);
     assert_eq!((exit, status(&comparison, "witness:record")), (6, "UNKNOWN"));
@@ -97,9 +94,9 @@ fn a_look_that_fails_at_a_lock_does_not_cost_the_slot() {
     holder.batch_execute("ROLLBACK").unwrap();
     // A session that stays connected makes counters late.
     drop(holder);
-    witness.rest();
+    witness.rest(&scene);
     scene.server.execute(&format!("{INSERT}; DELETE FROM public.knowledge_documents WHERE slug = 'x'"));
-    witness.rest();
+    witness.rest(&scene);
     scene.capture("b.json");
     let (_, shown) = witness.end("TERM");
     let (_, comparison) = compare(&scene);
@@ -115,11 +112,7 @@ fn a_slot_that_is_lost_is_told_at_once_and_makes_it_unknown() {
     scene.capture("a.json");
     // Its slot's session cannot go on reading.
     scene.server.execute("ALTER ROLE cutter_observe NOREPLICATION");
-    let began = Instant::now();
-    while !scene.read("w.ndjson").contains("\"line\":\"blind\"") {
-        assert!(began.elapsed() < Duration::from_secs(10));
-        sleep(Duration::from_millis(50));
-    }
+    wait_until("the witness says that it is blind", || scene.read("w.ndjson").contains("\"line\":\"blind\""));
     scene.server.execute("ALTER ROLE cutter_observe REPLICATION");
     scene.capture("b.json");
     let (exit, shown) = witness.end("TERM");
@@ -195,7 +188,7 @@ fn a_witness_writes_nothing_on_the_server_and_over_no_file() {
     };
     let before = snapshot();
     let witness = Witness::start(&scene);
-    witness.rest();
+    witness.rest(&scene);
     assert_eq!(witness.end("TERM").0, Some(0));
     assert_eq!(snapshot(), before);
     let kept = scene.read("w.ndjson");

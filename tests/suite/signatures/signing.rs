@@ -2,9 +2,11 @@
 
 use crate::signatures::bench::{Bench, KINDS, armor, read, signers, time};
 use crate::signatures::forgery::{Forgery, MESSAGE, NAMESPACE};
+use crate::support::waiting::wait_until;
 use cutter::problem::Problem;
 use cutter::signature::sign::{Prompts, SSH_KEYGEN, Signing, sign};
 use cutter::signature::{Fingerprint, KeyKind, Revocations, verify};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -39,9 +41,7 @@ fn a_key_that_only_an_agent_holds_can_sign() {
     bench.key("k", &["ed25519"]);
     let socket = bench.path("agent");
     let mut agent = Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).spawn().unwrap();
-    while !socket.exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    wait_until("the agent answers", || UnixStream::connect(&socket).is_ok());
     let added = Command::new("ssh-add").arg("-q").arg(bench.path("k")).env("SSH_AUTH_SOCK", &socket).status();
     std::fs::remove_file(bench.path("k")).unwrap();
     let program = script(&bench, &format!("SSH_AUTH_SOCK='{}' exec ssh-keygen \"$@\"", socket.display()));

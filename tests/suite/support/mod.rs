@@ -9,4 +9,5 @@ pub mod screens;
 pub mod scrubbed;
 pub mod terminal;
 pub mod tree;
+pub mod waiting;
 pub mod world;

@@ -3,12 +3,12 @@
 use super::exec::{free_row, office};
 use crate::approvals::office::{AGENT, Office, PLANNER, plan};
 use crate::support::scrubbed::scrubbed;
+use crate::support::waiting::wait_until;
 use crate::support::world::{AUTHOR, scripted};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// An office with a row whose program runs this script; it may say its numbers in the file `numbers`.
 fn with(script: &str) -> Office {
@@ -29,16 +29,8 @@ fn begin(office: &Office) -> Child {
 /// The processes that the program told of, once there are two of them.
 fn numbers(office: &Office) -> Vec<String> {
     let read = || fs::read_to_string(office.world.path("numbers")).unwrap_or_default();
-    patiently(|| read().lines().count() == 2, "the program does not run");
+    wait_until("the program runs", || read().lines().count() == 2);
     read().lines().map(str::to_owned).collect()
-}
-
-fn patiently(holds: impl Fn() -> bool, else_what: &str) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(15), "{else_what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Whether it runs: one that ended and that nobody asked for is no more than a number.
@@ -68,7 +60,7 @@ fn what_runs_ends_with_cutter_and_so_does_all_that_it_started() {
     assert!(processes.iter().all(|number| runs(number)), "{processes:?}");
     cutter.kill().unwrap();
     cutter.wait().unwrap();
-    patiently(|| !processes.iter().any(|number| runs(number)), "what ran outlives cutter");
+    wait_until("what ran ends with cutter", || !processes.iter().any(|number| runs(number)));
     // Nobody was left to write an end.
     assert_eq!(end(&office), Value::Null);
 }
@@ -80,7 +72,7 @@ fn a_program_that_heeds_no_signal_of_its_group_ends_with_cutter_too() {
     let processes = numbers(&office);
     cutter.kill().unwrap();
     cutter.wait().unwrap();
-    patiently(|| !processes.iter().any(|number| runs(number)), "what ran outlives cutter");
+    wait_until("what ran ends with cutter", || !processes.iter().any(|number| runs(number)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::exec::{approve, approve_by, free_row, office, ran, ruled_row};
 use crate::approvals::office::Office;
 use crate::ledger::scene::{folder, rewrite, user_of};
 use crate::support::postgres::Server;
+use crate::support::waiting::wait_until;
 use cutter::digest::Digest;
 use cutter::ledger::{Ledger as _, LedgerId, PostgresLedger, Record, Vote};
 use std::time::Duration;
@@ -191,7 +192,7 @@ fn an_older_bundle_with_its_own_valid_signature_runs_nothing_once_a_newer_one_ra
 fn what_was_stopped_between_decision_and_effect_does_not_run_and_its_approval_stays_used() {
     let office = office(&ruled_row());
     approve(&office);
-    office.world.replace("cutter.toml", "[effects", "[ledger]\nstart_within_seconds = 1\n\n[effects");
+    office.world.replace("cutter.toml", "[effects", "[ledger]\nstart_within_seconds = 4\n\n[effects");
     office.trust();
     std::fs::remove_dir_all(office.world.path("approvals")).unwrap();
     approve(&office);
@@ -202,10 +203,11 @@ fn what_was_stopped_between_decision_and_effect_does_not_run_and_its_approval_st
     let mut child = office.world.command(&["exec", "--trust", &trust, "plan.json", "rule"]).spawn().unwrap();
     let has_its_place =
         || office.world.listing().iter().any(|(path, _)| path.display().to_string().contains(".cutter/run-"));
-    while !has_its_place() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    std::thread::sleep(Duration::from_millis(3_000));
+    wait_until("the row has its place", || {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before");
+        has_its_place()
+    });
+    std::thread::sleep(Duration::from_millis(8_000));
     records.unlock().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(8));
     assert_eq!(ran(&office), "");

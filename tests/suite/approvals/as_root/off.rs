@@ -122,7 +122,8 @@ fn nothing_in_the_place_of_the_spool_keeps_a_switch_on_or_is_written_through() {
         ("a link of another user", "ln -s precious cutter-spool.ndjson; chown -h nobody cutter-spool.ndjson"),
         (
             "a file that another process keeps locked",
-            "touch cutter-spool.ndjson; flock cutter-spool.ndjson sleep 60 >/dev/null 2>&1 &",
+            "touch cutter-spool.ndjson; flock cutter-spool.ndjson sleep 60 >/dev/null 2>&1 &
+             while flock -n cutter-spool.ndjson true; do sleep 0.01; done",
         ),
     ];
     for (case, shell) in cases {

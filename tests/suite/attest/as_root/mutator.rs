@@ -202,9 +202,9 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
     let (mut all, words) = (Vec::new(), words());
     leaves("", &report, &[], &mut all);
     let every = std::env::var_os("CUTTER_ALL").is_some();
-    // So many seconds of all that is no capture, and of a part of that.
-    let seconds: Option<u64> = std::env::var("CUTTER_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    let short = seconds.map_or(SHORT, std::time::Duration::from_secs);
+    // So many of all that is no capture, and of a part of that.
+    let wanted: Option<usize> = std::env::var("CUTTER_LEAVES").ok().and_then(|leaves| leaves.parse().ok());
+    let most = wanted.unwrap_or(SHORT);
     // In an order that has nothing to do with where they stand, so that a part of them is a sample.
     all.sort_by_cached_key(|leaf| Digest::of(leaf.0.join(" ").as_bytes()));
     let digit = |part: &str| if part.parse::<u32>().is_ok() { "0".to_owned() } else { part.to_owned() };
@@ -227,14 +227,14 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
         } else {
             1
         };
-        let is_left_out = match seconds {
+        let is_left_out = match wanted {
             Some(_) => is_capture && !seen.is_multiple_of(one_in),
             None => *seen > 1 || !by_place.len().is_multiple_of(one_in),
         };
         if !every && is_left_out {
             continue;
         }
-        if !every && tried > 0 && begun.elapsed() > short {
+        if !every && tried == most {
             break;
         }
         tried += 1;
@@ -266,5 +266,5 @@ fn every_changed_leaf_that_is_signed_again_is_refused_or_printed_as_stated() {
     assert!(counts["8"] > if every { 1_000 } else { 10 }, "{counts:?}");
 }
 
-/// The short form ends after this long, with what it has tried by then.
-const SHORT: std::time::Duration = std::time::Duration::from_secs(60);
+/// The short form tries so many, the same each time.
+const SHORT: usize = 24;

@@ -4,9 +4,10 @@
 use super::ends::{check, end};
 use crate::facts::as_root::billing::{Month, PLAN};
 use crate::run::observer::{self, DAEMON, Observer};
-use crate::run::{let_it_be_turned_on_again, run, states, switch};
+use crate::run::{let_it_take_its_time, run, states, switch};
 use crate::support::ran::Ran;
 use crate::support::scrubbed::scrubbed;
+use crate::support::waiting::wait_until;
 use crate::support::world::{NOBODY, World, mode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ impl Watched {
     fn with(change: impl FnOnce(&World)) -> Self {
         let month = Month::with(|world, server| {
             world.append("cutter.toml", &observer::lay(world, server.socket_directory()));
-            let_it_be_turned_on_again(world);
+            let_it_take_its_time(world);
             change(world);
         });
         Self { month, observer: Observer::default() }
@@ -85,9 +86,7 @@ impl Watched {
         );
         let count =
             || -> i64 { self.month.server.connect("postgres", "postgres").query_one(&busy, &[]).unwrap().get(0) };
-        while count() == 0 {
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wait_until(text, || count() > 0);
     }
 
     /// The report, with no argument that says where evidence lies.

@@ -2,7 +2,8 @@
 
 use super::ends::{check, renew_switch, starts};
 use crate::facts::as_root::billing::{Month, PLAN};
-use crate::run::{change_program, let_it_be_turned_on_again, run, states, switch};
+use crate::run::{change_program, let_it_be_turned_on_again, let_it_take_its_time, run, states, switch};
+use crate::support::waiting::wait_until;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
@@ -299,16 +300,17 @@ fn a_run_is_ended_by_the_plan_that_it_began_with_and_by_no_other() {
 fn a_guard_leaves_a_switch_alone_that_a_run_holds_and_turns_one_off_that_nobody_does() {
     let month = Month::with(|world, server| {
         let psql = server.client("psql").get_program().to_str().unwrap().to_owned();
-        let slow = [psql.as_str(), "-X", "-c", "SELECT pg_sleep(14)"].map(str::to_owned);
+        let slow = [psql.as_str(), "-X", "-c", "SELECT pg_sleep(60)"].map(str::to_owned);
         change_program(world, "close", |_| slow.into());
     });
     let guard = || month.cutter(&format!("guard {PLAN} --facts postgres"));
     assert_eq!(guard().exit, 0);
     let words = ["run", PLAN, "--facts", "postgres", "--format", "json"];
     let mut driver = month.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while switch(&month) != "on" {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    wait_until("the run turned the switch on", || {
+        assert!(driver.try_wait().unwrap().is_none(), "the run ended");
+        switch(&month) == "on"
+    });
     let held = guard();
     assert_eq!((held.exit, switch(&month).as_str()), (9, "on"), "{}{}", held.stdout, held.stderr);
     assert!(held.stdout.contains("HELD"), "{}", held.stdout);
@@ -350,6 +352,7 @@ fn a_guard_keeps_to_the_plan_that_was_signed_whatever_takes_its_place() {
 fn a_run_that_is_told_to_stop_ends_what_it_began_and_turns_the_switch_off() {
     for signal in ["TERM", "QUIT", "ALRM", "USR1", "XCPU", "TSTP"] {
         let month = Month::with(|world, _| {
+            let_it_take_its_time(world);
             world.replace(
                 "cutter.toml",
                 "UPDATE billing.book SET closed_at = now() WHERE month = '2026-10'",
@@ -359,9 +362,10 @@ fn a_run_that_is_told_to_stop_ends_what_it_began_and_turns_the_switch_off() {
         let mut driver = month.command(&["run", PLAN, "--facts", "postgres"]).stdout(Stdio::null()).spawn().unwrap();
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
         let count = || -> i64 { month.server.connect("postgres", "postgres").query_one(busy, &[]).unwrap().get(0) };
-        while count() == 0 {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
+        wait_until("the row sleeps", || {
+            assert!(driver.try_wait().unwrap().is_none(), "the run ended");
+            count() > 0
+        });
         let arguments = [format!("-{signal}"), driver.id().to_string()];
         assert!(Command::new("kill").args(&arguments).status().unwrap().success());
         assert_eq!((driver.wait().unwrap().code(), switch(&month).as_str()), (Some(10), "off"), "{signal}");

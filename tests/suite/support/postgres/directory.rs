@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs::DirBuilder;
-use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -21,12 +20,14 @@ pub struct Directory {
 impl Directory {
     pub fn create(on_disk: bool) -> Self {
         let parent = memory().filter(|_| !on_disk).map_or_else(env::temp_dir, Path::to_owned);
-        let path = create_below(&parent);
+        let path = free_below(&parent);
+        // It stands before the directory is there: whoever is killed in between leaves nothing.
         let mut command = Command::new("sh");
         command.args(["-c", WATCHDOG, "cutter-test-watchdog"]).arg(&path);
         // A process group of its own: what kills the group of the test must not kill the watchdog.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watchdog = must(Path::new("sh"), command.spawn());
+        must(&path, DirBuilder::new().mode(0o700).create(&path));
         Self { path, watchdog }
     }
 
@@ -52,19 +53,15 @@ impl Drop for Directory {
     }
 }
 
-/// Creates a directory of this process's own, short enough for the path of a socket.
-fn create_below(parent: &Path) -> PathBuf {
+/// A path of this process's own at which nothing lies, short enough for that of a socket.
+fn free_below(parent: &Path) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = parent.join(format!("cutter-pg-{}-{number}", std::process::id()));
         assert!(directory.as_os_str().len() < 90, "`{}` is too long for a Unix socket", directory.display());
-        match DirBuilder::new().mode(0o700).create(&directory) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            created => {
-                must(&directory, created);
-                return directory;
-            }
+        if directory.symlink_metadata().is_err() {
+            return directory;
         }
     }
 }
