@@ -92,15 +92,18 @@ impl Permission<'_> {
         };
         // Writing may have blocked, and the process may have been stopped: what was decided holds for a moment only.
         if let Some(took) = self.too_late(since, clock, 1)? {
-            held.finish(&end(
-                None,
-                Some(format!("never ran: {} ms had passed since it was decided", took.as_millis())),
-                BTreeMap::new(),
-                None,
-            ))?;
+            let why = format!("never ran: {} ms had passed since it was decided", took.as_millis());
+            held.finish(&end(None, Some(why), BTreeMap::new(), None))?;
             return Ok(Execution::TooLate { took, used: true });
         }
-        let mut as_judged = || judged.as_mut().map_or(Ok(()), Judged::look);
+        let mut first = Some(());
+        let mut as_judged = || {
+            judged.as_mut().map_or(Ok(()), Judged::look)?;
+            // So does asking once more; how long the statement itself takes is its own affair.
+            let late = first.take().map_or(Ok(None), |()| self.too_late(since, clock, 1))?;
+            let passed = |took: Duration| format!("{} ms passed since it was decided", took.as_millis());
+            late.map_or(Ok(()), |took| Err(Problem::failure(passed(took))))
+        };
         let (outcome, output) =
             ready.run(&mut as_judged).unwrap_or_else(|problem| (Outcome::InDoubt(problem.message), None));
         held.finish(&end(outcome.status(), outcome.note(), outcome.produced(), output))?;

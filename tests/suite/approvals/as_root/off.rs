@@ -192,7 +192,7 @@ fn what_others_could_have_kept_is_never_brought_into_the_ledger() {
         office.world.write("cutter-spool.ndjson", "");
         chown(office.world.path("cutter-spool.ndjson"), Some(65534), Some(65534)).unwrap();
         if guarded {
-            assert_guarded(&office, "a guard")
+            assert_guarded(&office, "a guard", true)
         } else {
             assert_off(&office, "a row")
         }

@@ -206,3 +206,22 @@ fn count(month: &Month, sql: &str) -> i64 {
 const POSTED: &str = "SELECT count(*) FROM billing.entry WHERE batch = '2026-10-b'";
 
 const REFUSED: &str = "billing.post(text) is called by nobody but a run that the ledger lets begin";
+
+/// What is asked once more beside the effect takes longer than may pass between decision and start.
+#[test]
+fn what_was_held_up_beside_its_effect_does_not_last() {
+    let month = Month::with(|world, server| {
+        let asked = "$target->>'database' AS \"facts.expected_database\"\n";
+        let is_beside = "SELECT FROM pg_stat_activity WHERE usename = 'poster' AND state = 'idle in transaction'";
+        let slow = format!("{asked}FROM pg_sleep(CASE WHEN EXISTS ({is_beside}) THEN 7 ELSE 0 END)\n");
+        world.replace("cutter.toml", asked, &slow);
+        post_by_function("rows", "", (world, server));
+    });
+    for row in ["preview", "posting-on"] {
+        assert_eq!(month.exec(row).exit, 0, "{row}");
+    }
+    let ran = month.exec("post");
+    assert_eq!((ran.exit, count(&month, POSTED)), (10, 0), "{}{}", ran.stdout, ran.stderr);
+    let said = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("ms passed since it was decided; its approvals stay used"), "{said}");
+}

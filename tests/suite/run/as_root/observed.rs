@@ -364,9 +364,7 @@ fn a_run_or_its_observer_killed_at_any_capture_or_comparison_leaves_the_switch_o
     let mut ways = BTreeMap::<(&str, String, i32), usize>::new();
     for (wanted, (point, came_so_far), (name, run, observer)) in all.step_by(step) {
         let case = format!("{name} killed when {wanted} {point}");
-        let mut watched = Watched::with(|world| {
-            world.write("cutter.toml", format!("[ledger]\nstart_within_seconds = 60\n{}", world.read("cutter.toml")));
-        });
+        let mut watched = Watched::new();
         watched.observe();
         let words = ["run", PLAN, "--facts", "postgres", "--events", "events.ndjson"];
         let mut driver = watched.month.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
