@@ -283,8 +283,8 @@ fn check_clock(journal: &Journal, inputs: &Inputs) -> Result<(), Problem> {
         return Err(Problem::untrusted(format!("the clock shows {now}, and the ledger's {ledger}"))
             .help("set the clock of this host, then attest again"));
     }
-    let of_run = journal.entries.iter().filter(|entry| entry.record.subject().as_deref() == Some(run.as_str()));
-    match of_run.last().filter(|last| last.time > now) {
+    let mut of_run = journal.entries.iter().filter(|entry| entry.record.subject().as_deref() == Some(run.as_str()));
+    match of_run.next_back().filter(|last| last.time > now) {
         None => Ok(()),
         Some(last) => {
             let (number, time) = (last.sequence, last.time);

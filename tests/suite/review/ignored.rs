@@ -2,46 +2,44 @@
 
 use crate::support::scrubbed::scrubbed;
 use crate::support::tree::copy;
-use crate::support::world::{World, mode, root};
+use crate::support::world::{World, root};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use std::fs;
 use std::os::unix::fs::symlink;
 
-/// Whether there is a work tree, `.gitignore` files by their folders, and whether `policies/old.cedar.txt` is ignored.
-const CASES: &[(bool, &[(&str, &str)], bool)] = &[
-    (true, &[], false),
-    (true, &[("", "*.cedar.txt")], true),
-    (true, &[("", "/policies/old.*")], true),
-    (true, &[("", "# old\n\nold.cedar.txt\r\n")], true),
-    (true, &[("", "old.cedar")], false),
-    (true, &[("", "/old.cedar.txt")], false),
-    (true, &[("policies/", "/old.cedar.txt")], true),
-    (true, &[("", "*.txt"), ("policies/", "!old.cedar.txt")], false),
-    (true, &[("", "*.txt\n!old.cedar.txt")], false),
-    (true, &[("", "[")], false),
-    // Without a work tree there is nothing that git could be told.
-    (false, &[("", "*.cedar.txt")], false),
+/// `.gitignore` files of a work tree by their folders, and whether they ignore `policies/old.cedar.txt`.
+const CASES: &[(&[(&str, &str)], bool)] = &[
+    (&[], false),
+    (&[("", "*.cedar.txt")], true),
+    (&[("", "/policies/old.*")], true),
+    (&[("", "# old\n\nold.cedar.txt\r\n")], true),
+    (&[("", "old.cedar")], false),
+    (&[("", "/old.cedar.txt")], false),
+    (&[("policies/", "/old.cedar.txt")], true),
+    (&[("", "*.txt"), ("policies/", "!old.cedar.txt")], false),
+    (&[("", "*.txt\n!old.cedar.txt")], false),
+    (&[("", "[")], false),
 ];
 
 #[test]
 fn what_gitignore_files_of_the_work_tree_ignore_is_no_policy_that_was_forgotten() {
     let mut wrong = Vec::new();
-    for (is_tree, files, is_ignored) in CASES {
+    for (files, is_ignored) in CASES {
         let world = app();
-        world.write("policies/old.cedar.txt", "permit(principal, action, resource);");
-        if *is_tree {
-            fs::create_dir(world.path(".git")).unwrap();
-        }
+        fs::create_dir(world.path(".git")).unwrap();
         for (folder, text) in *files {
             world.write(&format!("{folder}.gitignore"), text);
         }
         if is_refused(&world) == *is_ignored {
-            wrong.push(format!("{is_tree} {files:?}"));
+            wrong.push(format!("{files:?}"));
         }
     }
+    // Without a work tree there is nothing that git could be told.
+    let world = app();
+    world.write(".gitignore", "*.cedar.txt");
+    assert!(is_refused(&world));
     // What cannot be read ignores nothing, and holds nobody up.
     let world = app();
-    world.write("policies/old.cedar.txt", "");
     fs::create_dir(world.path(".git")).unwrap();
     mkfifoat(CWD, world.path(".gitignore"), Mode::from_raw_mode(0o644)).unwrap();
     symlink("nowhere", world.path("policies/.gitignore")).unwrap();
@@ -52,7 +50,6 @@ fn what_gitignore_files_of_the_work_tree_ignore_is_no_policy_that_was_forgotten(
 #[test]
 fn no_program_of_a_repository_or_of_path_is_run_to_read_a_bundle() {
     let world = app();
-    world.write("policies/old.cedar.txt", "");
     let arm = "git init -q . && git add policies && printf '#!/bin/sh\\ntouch '$PWD/ran'\\n' > git && chmod 755 git && cp git evil
 git config core.fsmonitor $PWD/evil && git update-index --fsmonitor; rm -f ran";
     assert!(scrubbed("sh").args(["-c", arm]).current_dir(world.folder()).status().unwrap().success());
@@ -67,7 +64,7 @@ git config core.fsmonitor $PWD/evil && git update-index --fsmonitor; rm -f ran";
 fn app() -> World {
     let world = World::empty();
     copy(&root().join("tests/suite/review/cases/app"), &world.path(""));
-    mode(world.folder(), 0o755);
+    world.write("policies/old.cedar.txt", "permit(principal, action, resource);");
     world
 }
 
