@@ -6,6 +6,7 @@ use crate::cli::shared::format::TableOrJson;
 use crate::cli::shared::output::OutputArguments;
 use crate::enforce::enforcement;
 use crate::files::{self, Output};
+use crate::ledger::PostgresLedger;
 use crate::problem::{Code, Coded as _};
 use crate::render;
 use crate::settings::Config;
@@ -51,7 +52,11 @@ impl SqlArguments {
     fn run(&self, output: &OutputArguments) -> CommandResult {
         self.package.as_deref().map_or(Ok(()), files::check_folder)?;
         let config = Config::parse(&files::read(&self.config)?).coded(Code::ConfigInvalid)?;
-        let made = enforcement(&config, &mut access(&config)?.open()?, self.switch_seconds)?;
+        let mut session = access(&config)?.open()?;
+        let shared = config.ledger.database.as_ref().filter(|_| config.ledger.path.is_none());
+        let ledger = shared.map(|_| PostgresLedger::resolve(&config.ledger, &|name| std::env::var_os(name)));
+        let mut ledger = ledger.transpose()?.map(|ledger| ledger.access().open()).transpose()?;
+        let made = enforcement(&config, &mut session, ledger.as_mut(), self.switch_seconds)?;
         if let Some(folder) = &self.package {
             files::write_together(&[
                 Output::replacing(folder.join("guard.sql"), made.guard.sql.as_str()),

@@ -57,11 +57,12 @@ struct Definitions {
     with: String,
 }
 
-/// Makes the guard of every function that an effect calls, by what the catalog says of it. With `switch_seconds` a call is refused, too, when
-/// its run turned a switch on longer ago.
+/// Makes the guard of every function that an effect calls, by what the catalog says of it. `ledger` is a session of the one that runs
+/// use, where it lies in PostgreSQL. With `switch_seconds` a call is refused, too, when its run turned a switch on longer ago.
 pub fn enforcement(
     config: &Config,
     session: &mut Session,
+    ledger: Option<&mut Session>,
     switch_seconds: Option<u32>,
 ) -> Result<Enforcement, Problems> {
     let calls: Vec<(&String, &SqlSettings)> =
@@ -72,14 +73,15 @@ pub fn enforcement(
             .coded(Code::ConfigInvalid)
             .into());
     }
-    if config.ledger.database.is_none() {
+    let Some(ledger) = ledger else {
         return Err(Problem::invalid("the ledger lies in a folder, and the database cannot look into that")
             .help("name with `[ledger.database]` one in the same database as the functions")
             .coded(Code::ConfigInvalid)
             .into());
-    }
+    };
     let expiry = switch_seconds.map_or(Ok(String::new()), |seconds| expiry(config, seconds))?;
     let mut snapshot = session.begin().map_err(failed)?;
+    check_place(&mut snapshot, &mut ledger.begin().map_err(failed)?)?;
     let owner = owner_of_the_ledger(&mut snapshot)?;
     let (mut problems, mut found) = (Problems::new(), BTreeMap::<String, (Found, Vec<Call<'_>>)>::new());
     for (effect, sql) in calls {
@@ -120,6 +122,18 @@ fn expiry(config: &Config, seconds: u32) -> Result<String, Problem> {
     on.iter().try_for_each(|(name, value)| plain("the switch", name).and_then(|()| plain("the value", value)))?;
     let on: Vec<String> = on.iter().map(|(name, value)| format!("({}, {})", literal(name), literal(value))).collect();
     Ok(EXPIRY.replace(":on", &format!("VALUES {}", on.join(", "))).replace(":seconds", &seconds.to_string()))
+}
+
+/// Whether the ledger of the runs lies in the database of the functions: whoever may make a schema there can make one that looks like it.
+fn check_place(functions: &mut Snapshot<'_>, ledger: &mut Snapshot<'_>) -> Result<(), Problem> {
+    match (functions.text(PLACE).map_err(failed)?, ledger.text(PLACE).map_err(failed)?) {
+        (Some(functions), Some(ledger)) if functions == ledger => Ok(()),
+        _ => Err(Problem::failure(
+            "the ledger is not in the database of the functions, so that a guard could not look into it",
+        )
+        .help("`[database]` and `[ledger.database]` must lead to the same database of the same server")
+        .coded(Code::LedgerMissing)),
+    }
 }
 
 /// Who owns the ledger's functions in this database.
@@ -271,6 +285,11 @@ const CHECK: &str = "DO $cutter$ BEGIN
   END IF;
 END $cutter$;
 ";
+
+/// Which database of which running server this is; a copy of the server is another one.
+const PLACE: &str =
+    "SELECT concat_ws(' ', (SELECT system_identifier FROM pg_control_system()), pg_postmaster_start_time(), d.oid)
+    FROM pg_database d WHERE d.datname = current_database()";
 
 const LEDGER_OWNER: &str = "SELECT r.rolname::text FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
     WHERE n.nspname = 'cutter_ledger' AND EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = 'begin')";

@@ -159,11 +159,11 @@ fn with_the_guard_a_function_is_called_by_a_run_alone_and_its_inverse_leaves_not
 }
 
 /// A row of this run turned the switch, by the ledger's own session.
-fn turned(scene: &Scene, to: &str) {
+fn turned(scene: &Scene, to: &str, exit_status: Option<i32>) {
     let mut start = started("r-1", to, &[]);
-    (start.bundle.version, start.transaction) = (0, None);
+    (start.bundle.version, start.transaction, start.repeatable) = (0, None, true);
     start.decision = json!({"row": {"work": {"kind": "flag", "flag": "posting", "to": to}}});
-    crate::ledger::scene::run(&postgres(&scene.server.conninfo("runs", "directus"), None), &start, Some(0));
+    crate::ledger::scene::run(&postgres(&scene.server.conninfo("runs", "directus"), None), &start, exit_status);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_call_is_refused_when_its_run_turned_a_switch_on_too_long_ago() {
     let (guard, inverse) = printed(3600);
     scene.server.execute(&guard);
     assert_eq!(while_begun(&scene, "r-1", None, CREATE), Ok(()), "nothing was turned on");
-    turned(&scene, "on");
+    turned(&scene, "on", Some(0));
     assert_eq!(while_begun(&scene, "r-1", None, CREATE), Ok(()));
     scene.server.execute(&inverse);
     let (guard, inverse) = printed(1);
@@ -194,7 +194,15 @@ fn a_call_is_refused_when_its_run_turned_a_switch_on_too_long_ago() {
     let late = while_begun(&scene, "r-1", None, CREATE).unwrap_err();
     assert!(late.contains("turned a switch on more than 1 seconds ago"), "{late}");
     assert_eq!(while_begun(&scene, "r-2", None, CREATE), Ok(()), "another run turned nothing on");
-    turned(&scene, "off");
+    // Off that failed, was cut off, or was only noted is not off.
+    let ledger = postgres(&scene.server.conninfo("runs", "directus"), None);
+    let noted = json!({"kind": "switched_off", "run": "r-1", "plan_sha256": "0".repeat(64), "action": "off", "flag": "posting",
+        "value": "off", "note": "by hand"});
+    turned(&scene, "off", Some(1));
+    turned(&scene, "off", None);
+    ledger.note(&serde_json::from_value(noted).unwrap()).unwrap();
+    assert_eq!(while_begun(&scene, "r-1", None, CREATE).unwrap_err(), late);
+    turned(&scene, "off", Some(0));
     assert_eq!(while_begun(&scene, "r-1", None, CREATE), Ok(()));
     scene.server.execute(&inverse);
     assert_eq!(schema(&scene), before);
@@ -303,4 +311,23 @@ fn a_function_that_cannot_be_guarded_is_refused_by_name() {
     scene.server.execute("GRANT runs TO cutter_exec");
     let ran = scene.cutter("enforce sql");
     assert!(ran.exit == 1 && ran.stderr.contains("can become the ledger's writer"), "{}", ran.stderr);
+}
+
+/// The ledger lies in another database, and somebody made a schema in this one that looks like it.
+#[test]
+fn no_guard_is_made_for_whoever_owns_a_schema_that_looks_like_the_ledger() {
+    let scene = shared();
+    assert_eq!(scene.cutter("enforce sql").exit, 0);
+    scene.server.execute("CREATE DATABASE elsewhere");
+    let made = PostgresLedger::statements(&LedgerId::from_random(7), Some("runs"));
+    scene.server.connect("postgres", "elsewhere").batch_execute(&made).unwrap();
+    scene.replace("cutter.toml", "user = \"runs\"\ndbname = \"directus\"", "user = \"runs\"\ndbname = \"elsewhere\"");
+    let refused = scene.cutter("enforce sql --package .");
+    assert_eq!((refused.exit, refused.stdout.as_str()), (1, ""), "{}", refused.stderr);
+    assert!(refused.stderr.contains("not in the database of the functions"), "{}", refused.stderr);
+    assert!(!scene.path("guard.sql").exists());
+    // Nor is one where the run's ledger is a folder.
+    scene.replace("cutter.toml", "[ledger]\n", "[ledger]\npath = \".cutter\"\n");
+    let folder = scene.cutter("enforce sql");
+    assert!(folder.exit == 3 && folder.stderr.contains("lies in a folder"), "{}", folder.stderr);
 }
